@@ -1,0 +1,1 @@
+"""Board descriptions, overlays, drivers and programming."""

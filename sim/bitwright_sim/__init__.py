@@ -1,0 +1,1 @@
+"""Simulation of emitted designs: Verilator builds, native simulation, cocotb testbenches."""

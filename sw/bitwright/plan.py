@@ -1,0 +1,215 @@
+"""The Plan: how a network becomes hardware. What a user may set, and what follows from it.
+
+A plan names a fold (PE rows by SIMD lanes) for each layer and a few options; it is kept as plan.toml,
+made to be edited. Everything derived (fold counts, lanes, cycles) is computed here and can be set by nobody.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from bitwright.atomic import write_text
+from bitwright.errors import PlanError
+from bitwright.network import Network
+
+Memory = Literal["auto", "block", "distributed"]
+Target = Literal["generic", "xc7", "ecp5"]
+DATA_BITS = (8, 16, 32, 64, 128, 256, 512, 1024)
+
+
+def ceil_div(a: int, b: int) -> int:
+    return -(-a // b)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerPlan:
+    """The user's choice for one layer: `pe` rows at a time, `simd` lanes of each, and the weight memory."""
+
+    name: str
+    pe: int
+    simd: int
+    memory: Memory = "auto"
+
+    def __post_init__(self) -> None:
+        if self.pe < 1 or self.simd < 1:
+            raise PlanError(f"layer {self.name}: pe and simd must be at least 1, not {self.pe} and {self.simd}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """The user's choices for a whole accelerator."""
+
+    layers: tuple[LayerPlan, ...]
+    clock_mhz: float = 100.0
+    target: Target = "generic"
+    encoding: Literal["hardware", "host"] = "hardware"
+    scores: bool = False  # send every class score before the class
+    data_bits: int = 64  # width of the input stream; the output stream is 64 bits wide
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "layers", tuple(self.layers))
+        if self.data_bits not in DATA_BITS:
+            raise PlanError(f"data_bits must be one of {', '.join(map(str, DATA_BITS))}, not {self.data_bits}")
+        if not 1 <= self.clock_mhz <= 2000:
+            raise PlanError(f"clock_mhz must lie in 1..2000, not {self.clock_mhz}")
+
+    def check(self, network: Network) -> None:
+        """Raises PlanError unless the plan fits `network`: the same layers in order, possible folds."""
+        mine = [layer.name for layer in self.layers]
+        theirs = [layer.name for layer in network.layers]
+        if mine != theirs:
+            raise PlanError(
+                f"the plan is for layers {', '.join(mine)} but network {network.name} has {', '.join(theirs)}"
+            )
+        for fold, layer in zip(self.layers, network.layers, strict=True):
+            if fold.pe > layer.outputs:
+                raise PlanError(f"layer {layer.name}: pe {fold.pe} is more than its {layer.outputs} outputs")
+            if fold.simd > layer.inputs:
+                raise PlanError(f"layer {layer.name}: simd {fold.simd} is more than its {layer.inputs} inputs")
+        if self.scores and not network.is_classifier:
+            raise PlanError(f"network {network.name} gives bits, so a plan for it cannot ask for scores")
+
+    def save(self, path: object) -> None:
+        """Writes plan.toml, atomically."""
+        import tomli_w
+
+        text = "# How the network is folded into hardware. Edit, then: bitwright generate NETWORK --plan THIS\n"
+        write_text(Path(str(path)), text + tomli_w.dumps(msgspec.to_builtins(self)))
+
+    @staticmethod
+    def load(path: object) -> "Plan":
+        """Reads plan.toml. Raises PlanError, naming the key, for a file that is missing or wrong."""
+        file = Path(str(path))
+        try:
+            raw = msgspec.toml.decode(file.read_bytes())
+            _no_unknown_keys(raw, file)
+            return msgspec.convert(raw, Plan)
+        except FileNotFoundError:
+            raise PlanError(f"{file}: no such plan") from None
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            cause = error.__cause__ if isinstance(error.__cause__, PlanError) else error
+            raise PlanError(f"{file}: {cause}") from None
+
+
+def _no_unknown_keys(raw: dict, file: Path) -> None:
+    tables = [("", raw, Plan), *((f"layers[{i}].", t, LayerPlan) for i, t in enumerate(raw.get("layers", [])))]
+    for prefix, table, kind in tables:
+        if isinstance(table, dict) and (extra := set(table) - set(kind.__dataclass_fields__)):
+            known = ", ".join(kind.__dataclass_fields__)
+            raise PlanError(f"{file}: unknown key {prefix}{min(extra)}; known keys: {known}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fold:
+    """What follows from a layer's size and its fold. Pad rows and lanes fill the last fold."""
+
+    inputs: int
+    outputs: int
+    pe: int
+    simd: int
+
+    @property
+    def neuron_folds(self) -> int:
+        """Passes over the input, ceil(outputs / PE)."""
+        return ceil_div(self.outputs, self.pe)
+
+    @property
+    def synapse_folds(self) -> int:
+        """Words of a pass, ceil(inputs / SIMD)."""
+        return ceil_div(self.inputs, self.simd)
+
+    @property
+    def cycles(self) -> int:
+        """Cycles a frame: the engine takes one word each cycle and none else."""
+        return self.neuron_folds * self.synapse_folds
+
+    @property
+    def lanes(self) -> int:
+        """XNOR gates, PE x SIMD."""
+        return self.pe * self.simd
+
+
+def folds(network: Network, plan: Plan) -> tuple[Fold, ...]:
+    """The fold of each layer. Raises PlanError if the plan does not fit the network."""
+    plan.check(network)
+    return tuple(
+        Fold(inputs=layer.inputs, outputs=layer.outputs, pe=choice.pe, simd=choice.simd)
+        for layer, choice in zip(network.layers, plan.layers, strict=True)
+    )
+
+
+def smallest_fold(inputs: int, outputs: int, cycles: int) -> Fold:
+    """The fold of the fewest lanes that takes at most `cycles` (at least 1) cycles a frame.
+
+    Among equals: fewer padded lanes, then the most square one (PE near SIMD keeps both the accumulators
+    and the popcount trees small).
+    """
+
+    def cost(fold: Fold) -> tuple[int, int, float]:
+        padding = fold.cycles * fold.lanes - inputs * outputs
+        return fold.lanes, padding, max(fold.pe / fold.simd, fold.simd / fold.pe)
+
+    best: Fold | None = None
+    for folds_ in _distinct_folds(outputs):
+        if folds_ > cycles:
+            continue
+        simd = ceil_div(inputs, min(inputs, cycles // folds_))
+        fold = Fold(inputs=inputs, outputs=outputs, pe=ceil_div(outputs, folds_), simd=simd)
+        if best is None or cost(fold) < cost(best):
+            best = fold
+    assert best is not None  # one neuron fold is always among the candidates
+    return best
+
+
+def _distinct_folds(size: int) -> list[int]:
+    """Every value of ceil(size / k): about 2 sqrt(size) of them."""
+    values = {ceil_div(size, k) for k in range(1, int(size**0.5) + 2)}
+    return sorted(values | {ceil_div(size, v) for v in values} | {1})
+
+
+def default_plan(network: Network, *, cycles: int | None = None) -> Plan:
+    """A balanced plan: every layer as small as it can be while it takes at most `cycles` cycles a frame.
+
+    Without `cycles`, the larger of 64 and what brings the largest layer to 1,024 lanes.
+    """
+    if cycles is None:
+        cycles = max(64, *(ceil_div(layer.inputs * layer.outputs, 1024) for layer in network.layers))
+    if cycles < 1:
+        raise PlanError(f"a frame takes at least 1 cycle, not {cycles}")
+    layers = []
+    for layer in network.layers:
+        fold = smallest_fold(layer.inputs, layer.outputs, cycles)
+        layers.append(LayerPlan(name=layer.name, pe=fold.pe, simd=fold.simd))
+    return Plan(layers=tuple(layers))
+
+
+def with_folds(
+    plan: Plan, network: Network, *, pe: Sequence[int] | None = None, simd: Sequence[int] | None = None
+) -> Plan:
+    """`plan` with other PE and SIMD: one value for all layers (cut to what a small layer has), or one each.
+
+    Raises PlanError for a value below 1, a wrong count, or, where one is given for each layer, a value
+    beyond the layer's size.
+    """
+    layers = list(plan.layers)
+    for key, values, limits in (
+        ("pe", pe, [layer.outputs for layer in network.layers]),
+        ("simd", simd, [layer.inputs for layer in network.layers]),
+    ):
+        if values is None:
+            continue
+        if len(values) == 1:
+            if values[0] > max(limits):
+                raise PlanError(f"{key} {values[0]} is more than any layer has ({max(limits)} at the most)")
+            chosen = [min(values[0], limit) for limit in limits]
+        elif len(values) == len(layers):
+            chosen = list(values)
+        else:
+            raise PlanError(f"{len(values)} values of {key} for {len(layers)} layers; give one, or one each")
+        layers = [replace(layer, **{key: value}) for layer, value in zip(layers, chosen, strict=True)]
+    result = replace(plan, layers=tuple(layers))
+    result.check(network)
+    return result
