@@ -1,0 +1,54 @@
+# bitwright's development commands. `make help` lists them; everything lives in .venv.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/installed.stamp
+SOURCES := sw hw sim boards tests bench
+
+# cocotb's and Verilator's own parallel builds follow this too
+JOBS ?= 2
+
+.PHONY: help demo test test-all lint format bench clean distclean env
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+env: $(STAMP) ## make or refresh .venv (the other targets do it by themselves)
+
+$(STAMP): pyproject.toml requirements-train-cpu.txt
+	@tools/make_venv $(VENV)
+	@touch $@
+
+demo: $(STAMP) ## train digits, generate Verilog, prove it bit-exact: a few minutes
+	@$(BIN)/bitwright demo --out demo-out
+
+test: $(STAMP) ## all tests but the slow ones (PYTEST="-k name" to choose)
+	@echo "running the tests on $(JOBS) processes"
+	@$(BIN)/python -m pytest -q -n $(JOBS) --dist worksteal $(PYTEST)
+
+test-all: $(STAMP) ## the slow tests too
+	@$(BIN)/python -m pytest -q -n $(JOBS) --dist worksteal --slow $(PYTEST)
+
+lint: $(STAMP) ## ruff and mypy
+	@$(BIN)/ruff check $(SOURCES)
+	@$(BIN)/ruff format --check $(SOURCES)
+	@$(BIN)/mypy
+
+format: $(STAMP) ## let ruff fix and format
+	@$(BIN)/ruff check --fix $(SOURCES)
+	@$(BIN)/ruff format $(SOURCES)
+
+bench: $(STAMP) ## measure, beside the goals; writes bench-out/bench.json
+	@$(BIN)/python bench/bench.py --out bench-out
+
+clean: ## remove what demo, bench, tests and builds wrote
+	@rm -rf demo-out bench-out build dist sim_build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@find sw hw sim boards tests bench -name __pycache__ -type d -prune -exec rm -rf {} +
+
+distclean: clean ## remove .venv, too
+	@rm -rf $(VENV)

@@ -1,0 +1,81 @@
+"""bitwright turns a trained binary neural network into an FPGA accelerator and proves it bit-exact.
+
+    import bitwright as bw
+
+    network = bw.load("network.safetensors")
+    plan = bw.size(network, cycles=256, scores=True)
+    design = bw.generate(network, plan, "design")
+    report = bw.verify(design, data="digits")
+
+Names load on first use: importing bitwright loads neither NumPy, torch nor cocotb.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from bitwright.api import (
+        dense_layer,
+        generate,
+        load,
+        load_frames,
+        simulate,
+        size,
+        train_network,
+        verify,
+    )
+    from bitwright.design import Design
+    from bitwright.errors import BitwrightError
+    from bitwright.network import Network
+    from bitwright.plan import Plan
+
+    __version__: str
+
+_HOMES = {
+    "BitwrightError": "bitwright.errors",
+    "Design": "bitwright.design",
+    "Network": "bitwright.network",
+    "Plan": "bitwright.plan",
+    "dense_layer": "bitwright.api",
+    "generate": "bitwright.api",
+    "load": "bitwright.api",
+    "load_frames": "bitwright.api",
+    "simulate": "bitwright.api",
+    "size": "bitwright.api",
+    "train_network": "bitwright.api",
+    "verify": "bitwright.api",
+}
+
+__all__ = [
+    "BitwrightError",
+    "Design",
+    "Network",
+    "Plan",
+    "__version__",
+    "dense_layer",
+    "generate",
+    "load",
+    "load_frames",
+    "simulate",
+    "size",
+    "train_network",
+    "verify",
+]
+
+
+def __getattr__(name: str) -> object:
+    value: object
+    if name == "__version__":
+        from importlib.metadata import version
+
+        value = version("bitwright")
+    elif name in _HOMES:
+        value = getattr(import_module(_HOMES[name]), name)
+    else:
+        raise AttributeError(f"module 'bitwright' has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

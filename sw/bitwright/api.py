@@ -1,0 +1,355 @@
+"""bitwright from Python: the commands of the command line as functions, for scripts and notebooks.
+
+    import bitwright as bw
+
+    bw.train_network("digits", "run")                     # or bring a network file of your own
+    network = bw.load("run/network.safetensors")
+    plan = bw.size(network, cycles=64, scores=True)       # PE and SIMD of each layer
+    design = bw.generate(network, plan, "design")         # Verilog, plan.toml, manifest.json
+    bw.simulate(design)                                   # protocol benches, cocotb
+    report = bw.verify(design, data="digits")             # a whole test set, bit for bit
+
+Every function raises a subclass of BitwrightError, with one sentence, for what a user can get wrong.
+`progress(what, done, total)` is called while a function that takes seconds works.
+"""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bitwright.design import MANIFEST, Design
+from bitwright.errors import BitwrightError, DataError, DesignError, ToolError
+from bitwright.layer import dense_layer
+from bitwright.network import Network
+from bitwright.network import load as _load
+from bitwright.plan import Plan, Target, default_plan, with_folds
+
+if TYPE_CHECKING:
+    from bitwright_sim import SimulateReport, VerifyReport
+
+    from bitwright.train import TrainConfig, TrainReport
+
+Progress = Callable[[str, int, int], None]
+PathLike = str | os.PathLike[str]
+
+RANDOM_FRAMES = 1000
+
+__all__ = [
+    "Frames",
+    "dense_layer",
+    "generate",
+    "load",
+    "load_frames",
+    "simulate",
+    "size",
+    "train_network",
+    "verify",
+]
+
+
+def load(path: PathLike) -> Network:
+    """The Network in a file, or in a design folder. Raises NetworkError for one that is missing or damaged.
+
+    bw.load("run/network.safetensors")
+    """
+    folder = Path(path)
+    if (folder / MANIFEST).is_file():
+        return Design.load(folder).network
+    return _load(folder)
+
+
+def size(
+    network: Network,
+    *,
+    cycles: int | None = None,
+    pe: int | Sequence[int] | None = None,
+    simd: int | Sequence[int] | None = None,
+    plan: Plan | None = None,
+    scores: bool | None = None,
+    encoding: Literal["hardware", "host"] | None = None,
+    target: Target | None = None,
+    clock_mhz: float | None = None,
+    data_bits: int | None = None,
+) -> Plan:
+    """A Plan for `network`: how many rows (PE) and lanes (SIMD) of each layer work at once.
+
+    `cycles` is the most cycles a frame may take (each layer as small as that allows); `pe` and `simd` set
+    the folds themselves, one value for all layers or one for each. The rest are the plan's options, None
+    leaving them at their defaults, or at those of `plan` where one is given to start from.
+
+        plan = bw.size(network, cycles=256, scores=True)
+        plan = bw.size(network, pe=[16, 8], simd=[49, 32])
+
+    Raises PlanError for an impossible fold.
+    """
+    if plan is None:
+        plan = default_plan(network, cycles=cycles)
+    elif cycles is not None:
+        raise BitwrightError("a plan already decides the cycles a frame; give one or the other")
+    options: dict[str, Any] = {
+        "scores": scores,
+        "encoding": encoding,
+        "target": target,
+        "clock_mhz": clock_mhz,
+        "data_bits": data_bits,
+    }
+    plan = replace(plan, **{key: value for key, value in options.items() if value is not None})
+    return with_folds(plan, network, pe=_sequence(pe), simd=_sequence(simd))
+
+
+def _sequence(values: int | Sequence[int] | None) -> Sequence[int] | None:
+    return [values] if isinstance(values, int) else values
+
+
+def generate(
+    network: Network,
+    plan: Plan | None = None,
+    out: PathLike = "design",
+    *,
+    progress: Progress | None = None,
+) -> Design:
+    """Writes the accelerator for `network` to the folder `out`: Verilog, plan.toml, manifest.json.
+
+    Without a plan, `size(network)` decides. A folder that holds an earlier design is written over; one
+    that holds anything else is refused with a DesignError.
+
+        design = bw.generate(network, plan, "design")
+        design.manifest.interval_cycles
+    """
+    import bitwright_hw
+
+    folder = Path(out)
+    earlier = _earlier_design(folder)
+    design = bitwright_hw.generate(
+        network, plan if plan is not None else size(network), folder, progress=progress
+    )
+    m = design.manifest
+    for name in earlier - {*m.verilog, *m.simulation_models, m.network, m.plan, MANIFEST}:
+        (folder / name).unlink(missing_ok=True)
+    return design
+
+
+def _earlier_design(folder: Path) -> set[str]:
+    """The names of the files of the design in `folder`; empty if there is none.
+
+    Raises DesignError if the folder, or what stands in its place, holds anything else.
+    """
+    if not folder.exists():
+        return set()
+    if not folder.is_dir():
+        raise DesignError(f"{folder}: a file is in the way of the design folder; choose another --out")
+    present = {entry.name for entry in folder.iterdir()}
+    if not present:
+        return set()
+    try:
+        m = Design.load(folder).manifest
+        mine = {*m.verilog, *m.simulation_models, m.network, m.plan, MANIFEST}
+    except DesignError:
+        mine = set()
+    foreign = sorted(present - mine)
+    if foreign:
+        others = f" and {len(foreign) - 1} more" if len(foreign) > 1 else ""
+        raise DesignError(
+            f"{folder}: holds {foreign[0]}{others}, which no earlier design put there; "
+            "nothing was written: choose another folder, or move them away"
+        )
+    return mine
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Frames:
+    """Frames (n, values) for a network, with their labels (n,) where they have any."""
+
+    name: str
+    frames: NDArray[np.integer]
+    labels: NDArray[np.int64] | None
+
+
+def load_frames(
+    network: Network, data: str, *, frames: int | None = None, data_dir: PathLike | None = None
+) -> Frames:
+    """The held-out frames of data set `data` that `network` takes, the first `frames` of them or all.
+
+    `data` is the name of a data set (digits, mnist, fashion-mnist), the path of a .npz file, or
+    "random" or "random:SEED" for uniform random frames (1,000 unless `frames` says otherwise; no labels).
+    `data_dir` holds the files of data sets that are not embedded; without it, the folder that the
+    environment variable BITWRIGHT_DATA names, or ./data.
+
+    Raises DataError for a data set that is missing, damaged, or of another shape than the network's.
+    """
+    from bitwright.golden import check_frames
+
+    if frames is not None and frames < 1:
+        raise DataError(f"at least 1 frame is needed, not {frames}")
+    if data == "random" or data.startswith("random:"):
+        seed = _seed(data)
+        count = RANDOM_FRAMES if frames is None else frames
+        rng = np.random.default_rng(seed)
+        values = rng.integers(0, 1 << network.input.bits, (count, network.input.size), dtype=np.uint16)
+        return Frames(name=f"random:{seed}", frames=values, labels=None)
+    from bitwright.data import load_dataset
+
+    dataset = load_dataset(data, default_data_dir() if data_dir is None else Path(data_dir))
+    chosen = slice(None, frames)
+    if frames is not None and frames > len(dataset.test_frames):
+        raise DataError(
+            f"{frames} frames asked for, but the held-out set of {dataset.name} has {len(dataset.test_frames)}"
+        )
+    values = dataset.test_frames[chosen]
+    if _squeezed(values.shape[1:]) == _squeezed(network.input.shape):
+        values = values.reshape(len(values), -1)
+    try:
+        values = check_frames(network, values)
+    except DataError as error:
+        raise DataError(f"data set {dataset.name}: {error}") from None
+    labels = dataset.test_labels[chosen]
+    if network.is_classifier and len(labels) and int(labels.max()) >= network.outputs:
+        raise DataError(
+            f"data set {dataset.name} has label {int(labels.max())}, "
+            f"but network {network.name} knows {network.outputs} classes"
+        )
+    return Frames(name=dataset.name, frames=values, labels=labels if network.is_classifier else None)
+
+
+def default_data_dir() -> Path:
+    """The folder that BITWRIGHT_DATA names, or ./data."""
+    return Path(os.environ.get("BITWRIGHT_DATA") or "data")
+
+
+def _squeezed(shape: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(n for n in shape if n != 1)
+
+
+def _seed(data: str) -> int:
+    text = data.partition(":")[2] or "0"
+    if not text.isdecimal():
+        raise DataError(f"random frames take a seed, as in random:7, not {data}")
+    return int(text)
+
+
+def train_network(
+    config: "str | os.PathLike[str] | TrainConfig",
+    out: PathLike,
+    *,
+    data_dir: PathLike | None = None,
+    dataset: str | None = None,
+    epochs: int | None = None,
+    seed: int | None = None,
+    resume: bool = True,
+    progress: Progress | None = None,
+) -> "TrainReport":
+    """Trains a network (with torch) and writes network.safetensors, metrics.json and a plot to `out`.
+
+    `config` is a TOML file, the name of a configuration that ships (digits, tfc, sfc, lfc), or a
+    TrainConfig; `dataset`, `epochs` and `seed` replace its own. A run that was cut off goes on from its
+    checkpoint unless `resume` is False.
+
+        report = bw.train_network("digits", "run")
+        report.test_accuracy, report.network
+
+    Raises TrainingError or DataError; ToolError if torch is not installed.
+    """
+    with needs_extra("train", "training"):
+        import bitwright.train as training
+
+        chosen = config if isinstance(config, training.TrainConfig) else training.load_config(config)
+        changes = {"dataset": dataset, "epochs": epochs, "seed": seed}
+        chosen = replace(chosen, **{key: value for key, value in changes.items() if value is not None})
+        folder = default_data_dir() if data_dir is None else Path(data_dir)
+        return training.train(chosen, Path(out), data_dir=folder, resume=resume, progress=progress)
+
+
+def simulate(
+    design: Design | PathLike,
+    *,
+    simulator: Literal["verilator", "icarus"] = "verilator",
+    waves: bool = False,
+    seed: int | None = None,
+    progress: Progress | None = None,
+) -> "SimulateReport":
+    """Runs the cocotb benches on a design: random stalls, back-to-back frames, resets, wrong lengths,
+    registers; every expected value from the golden model.
+
+        bw.simulate(design, simulator="icarus")
+
+    Raises ToolError if the simulator is missing.
+    """
+    with needs_extra("sim", "simulation"):
+        import bitwright_sim
+
+        return bitwright_sim.simulate(
+            _design(design), simulator=simulator, waves=waves, seed=seed, progress=progress
+        )
+
+
+def verify(
+    design: Design | PathLike,
+    data: str | NDArray[np.integer],
+    labels: NDArray[np.integer] | None = None,
+    *,
+    network: Network | None = None,
+    frames: int | None = None,
+    data_dir: PathLike | None = None,
+    jobs: int | None = None,
+    reproducer: PathLike | None = None,
+    progress: Progress | None = None,
+) -> "VerifyReport":
+    """Runs frames through the design's Verilog and compares every integer with the golden model's.
+
+    `data` is what `load_frames` takes, or an array of frames (n, ...), with `labels` (n,) for the accuracy.
+    The golden model computes `network`, the design's own unless another is given. A first mismatch is
+    named by frame, layer and neuron and leaves input, expected and got, and waves in `reproducer`.
+
+        report = bw.verify(design, data="mnist")
+        report.mismatches, report.accuracy
+    """
+    with needs_extra("sim", "verification"):
+        import bitwright_sim
+
+        opened = _design(design)
+        golden = opened.network if network is None else network
+        if isinstance(data, str):
+            loaded = load_frames(golden, data, frames=frames, data_dir=data_dir)
+            values, labels = loaded.frames, loaded.labels
+        else:
+            values = np.asarray(data)[:frames]
+            labels = None if labels is None else np.asarray(labels)[:frames]
+        return bitwright_sim.verify(
+            opened,
+            golden,
+            values,
+            labels,
+            jobs=jobs,
+            reproducer=None if reproducer is None else Path(reproducer),
+            progress=progress,
+        )
+
+
+_EXTRA_MODULES = {
+    "sim": ("cocotb", "cocotb_tools", "cocotbext", "verilator", "find_libpython"),
+    "train": ("torch", "sklearn", "matplotlib"),
+}
+
+
+@contextmanager
+def needs_extra(extra: str, what: str) -> Iterator[None]:
+    """Turns the absence of an extra's modules into a ToolError that says how to get them."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        missing = (error.name or "").partition(".")[0]
+        if missing not in _EXTRA_MODULES[extra]:
+            raise
+        raise ToolError(
+            f"{what} needs {missing}, which is not installed: pip install 'bitwright[{extra}]'"
+        ) from None
+
+
+def _design(design: Design | PathLike) -> Design:
+    return design if isinstance(design, Design) else Design.load(design)

@@ -1,0 +1,46 @@
+"""What all tests share: --slow, the `slow` and `data` markers, and one cache of Verilator builds a run."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--slow", action="store_true", help="run the tests that take minutes, too")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if "BITWRIGHT_CACHE" in os.environ:
+        return
+    # xdist workers inherit the environment of the process that starts them, so all share one folder
+    import tempfile
+
+    folder = tempfile.TemporaryDirectory(prefix="bitwright-tests-", ignore_cleanup_errors=True)
+    os.environ["BITWRIGHT_CACHE"] = folder.name
+    config.add_cleanup(folder.cleanup)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    slow = pytest.mark.skip(reason="takes minutes; run with --slow")
+    no_data = pytest.mark.skip(reason="needs MNIST files; set BITWRIGHT_DATA to their folder")
+    for item in items:
+        if "slow" in item.keywords and not config.getoption("--slow"):
+            item.add_marker(slow)
+        if "data" in item.keywords and not os.environ.get("BITWRIGHT_DATA"):
+            item.add_marker(no_data)
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Path:
+    """The folder with the MNIST files, for tests marked `data`."""
+    folder = os.environ.get("BITWRIGHT_DATA")
+    if not folder:
+        pytest.fail("a test that uses data_dir must be marked data")
+    return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def checkout() -> Path:
+    """The root of the source tree."""
+    return Path(__file__).resolve().parent.parent
