@@ -1,1 +1,26 @@
-"""Simulation of emitted designs: Verilator builds, native simulation, cocotb testbenches."""
+"""Simulation of emitted designs: Verilator builds, native simulation, cocotb testbenches.
+
+`run_bench` runs any cocotb bench, `simulate` the benches of a whole accelerator, `verify` a whole data set at
+native speed. Imported late, so that `import bitwright_sim` costs nothing and loads no cocotb.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from bitwright_sim.bench import BenchReport as BenchReport
+    from bitwright_sim.bench import run_bench as run_bench
+
+_WHERE = {
+    "BenchReport": "bench",
+    "run_bench": "bench",
+}
+
+__all__ = sorted(_WHERE)  # noqa: PLE0605
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _WHERE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(f"{__name__}.{_WHERE[name]}"), name)

@@ -1,0 +1,334 @@
+"""Runs cocotb testbenches: builds the Verilog (cached), runs a bench module in the simulator, reads the results.
+
+A bench is a Python module of `@cocotb.test()` functions that runs inside the simulator; `run_bench` is its
+runner, in pytest or in a command. The two share nothing but `bench_parameters()`, JSON in a variable.
+"""
+
+import json
+import os
+import secrets
+import shutil
+import sys
+import tempfile
+import time
+import xml.etree.ElementTree as ET
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from bitwright.errors import ToolError
+from bitwright_sim.cache import BuildCache, digest
+from bitwright_sim.process import run_checked, run_logged, tail
+from bitwright_sim.tools import Compiler, Icarus, Verilator, check_cocotb
+
+Simulator = Literal["verilator", "icarus"]
+Progress = Callable[[str, int, int], None]
+SIMULATORS: tuple[Simulator, ...] = ("verilator", "icarus")
+
+_PARAMETERS = "BITWRIGHT_BENCH"
+_PROGRESS = "BITWRIGHT_BENCH_PROGRESS"
+# steer cocotb, its runner or Python behind our back
+_UNWANTED = ("COCOTB_", "GPI_", "PYTEST_", "PYGPI_", "BITWRIGHT_BENCH")
+_UNWANTED_NAMES = ("WAVES", "GUI", "PYTHONWARNINGS", "RANDOM_SEED", "TESTCASE", "MODULE", "TOPLEVEL")
+# random values for whatever the design leaves open: a Verilator run then sees what X would show
+_VERILATOR_BUILD = ("-Wno-fatal", "--x-assign", "unique", "--x-initial", "unique")
+
+
+@dataclass(frozen=True, kw_only=True)
+class BenchTest:
+    """One test of a bench."""
+
+    name: str
+    passed: bool
+    message: str  # why it failed, empty if it passed
+    seconds: float
+    sim_ns: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class BenchReport:
+    """What a bench did."""
+
+    simulator: str  # name and version
+    seed: int
+    seconds: float  # the run, without the build
+    tests: tuple[BenchTest, ...]
+    log: str  # the end of the simulator's output
+    waves: Path | None
+    facts: dict[str, int]  # what the bench recorded by `record`
+
+    @property
+    def passed(self) -> bool:
+        return bool(self.tests) and all(test.passed for test in self.tests)
+
+    @property
+    def failures(self) -> tuple[BenchTest, ...]:
+        return tuple(test for test in self.tests if not test.passed)
+
+    def check(self) -> "BenchReport":
+        """Returns itself. Raises AssertionError with the seed and each failure's message if any test failed."""
+        if not self.passed:
+            lines = [f"{test.name}: {test.message}" for test in self.failures] or ["no test ran"]
+            raise AssertionError(f"{self.simulator}, seed {self.seed}: " + "\n".join([*lines, self.log]))
+        return self
+
+
+def run_bench(
+    sources: Sequence[Path],
+    top: str,
+    module: str | Path,
+    *,
+    simulator: str = "verilator",
+    parameters: Mapping[str, Any] | None = None,
+    hdl_parameters: Mapping[str, Any] | None = None,
+    build_args: Sequence[str] = (),
+    build_key: str = "",
+    test_filter: str | None = None,
+    seed: int | None = None,
+    waves: Path | None = None,
+    work: Path | None = None,
+    timeout: float = 1800,
+    cache: BuildCache | None = None,
+    progress: Progress | None = None,
+) -> BenchReport:
+    """Builds `sources` with `top` as the root and runs the tests of `module` on it.
+
+    `module` is the name of an importable module or the path of a Python file, whose folder becomes importable.
+    `parameters` (anything JSON holds) reach the bench by `bench_parameters()`; `hdl_parameters` are Verilog
+    parameters. `build_key` separates builds that differ in something not named here. `test_filter` is a regular
+    expression over test names. `seed` (0 .. 2^32 - 1) seeds Python's random in the simulator and Verilator's
+    initial values; by default a fresh one, found in the report. `waves` is a path without suffix for the signal
+    traces (.vcd or .fst is added). `work` keeps the run's files, which otherwise go.
+
+    Raises ToolError for a missing tool, a failed build, a run past `timeout` seconds or one that left no results.
+    """
+    tool = find_simulator(simulator)
+    seed = secrets.randbits(32) if seed is None else seed
+    environment = _environment(tool, module)
+    build = _build(
+        tool, sources, top, hdl_parameters or {}, build_args, build_key, waves is not None, environment,
+        BuildCache() if cache is None else cache, progress,
+    )  # fmt: skip
+    folder = Path(tempfile.mkdtemp(prefix="bitwright-bench-")) if work is None else work.absolute()
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        return _run(
+            tool, build, top, module, parameters or {}, test_filter, seed, waves, folder, timeout, environment, progress
+        )  # fmt: skip
+    finally:
+        if work is None:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def bench_parameters() -> dict[str, Any]:
+    """In the simulator: the `parameters` that were given to `run_bench`."""
+    return json.loads(os.environ[_PARAMETERS])["parameters"]
+
+
+def bench_seed() -> int:
+    """In the simulator: the seed of this run."""
+    return json.loads(os.environ[_PARAMETERS])["seed"]
+
+
+def record(**facts: int) -> None:
+    """In the simulator: adds numbers to the report's `facts`, summed over the run."""
+    file = Path(json.loads(os.environ[_PARAMETERS])["facts"])
+    known = json.loads(file.read_text()) if file.exists() else {}
+    for name, value in facts.items():
+        known[name] = known.get(name, 0) + value
+    file.write_text(json.dumps(known))
+
+
+def find_simulator(simulator: str) -> Verilator | Icarus:
+    """The simulator of that name, checked, and what it needs. Raises ToolError."""
+    if simulator not in SIMULATORS:
+        raise ToolError(f"no simulator {simulator!r}; choose one of {', '.join(SIMULATORS)}")
+    check_cocotb()
+    if simulator == "icarus":
+        return Icarus.find()
+    Compiler.find()
+    return Verilator.find()
+
+
+def _environment(tool: Verilator | Icarus, module: str | Path) -> dict[str, str]:
+    clean = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(_UNWANTED) and name not in _UNWANTED_NAMES
+    }
+    path = [str(Path(module).absolute().parent)] if _is_file(module) else []
+    clean["PYTHONPATH"] = os.pathsep.join([*path, *(entry or str(Path.cwd()) for entry in sys.path)])
+    return tool.environment(clean)
+
+
+def _is_file(module: str | Path) -> bool:
+    return isinstance(module, Path) or module.endswith(".py")
+
+
+def _job(step: str, folder: Path, job: dict[str, Any]) -> list[str]:
+    file = folder / f"{step}.json"
+    file.write_text(json.dumps({"step": step, **job}))
+    return [sys.executable, "-m", "bitwright_sim._cocotb_job", str(file)]
+
+
+def _build(
+    tool: Verilator | Icarus,
+    sources: Sequence[Path],
+    top: str,
+    hdl_parameters: Mapping[str, Any],
+    build_args: Sequence[str],
+    build_key: str,
+    waves: bool,
+    environment: Mapping[str, str],
+    cache: BuildCache,
+    progress: Progress | None,
+) -> Path:
+    import cocotb_tools.config
+
+    verilator = isinstance(tool, Verilator)
+    arguments = [*(_VERILATOR_BUILD if verilator else ()), *build_args]
+    parts: dict[str, str | bytes | Path] = {f"source {i}": Path(file) for i, file in enumerate(sources)}
+    parts["tool"] = f"{tool.name} {tool.executable} {Compiler.find().name if verilator else ''}"
+    parts["cocotb"] = f"{check_cocotb()} {cocotb_tools.config.libs_dir} {sys.executable}"
+    parts["options"] = json.dumps([top, dict(hdl_parameters), arguments, build_key, waves], default=str)
+
+    def build(folder: Path) -> None:
+        if progress is not None:
+            progress(f"building {top} for {tool.name}", 0, 1)
+        job = {
+            "simulator": "verilator" if verilator else "icarus",
+            "sources": [str(Path(file).absolute()) for file in sources],
+            "top": top,
+            "hdl_parameters": dict(hdl_parameters),
+            "build_args": arguments,
+            "build_dir": str(folder),
+            "waves": waves,
+        }
+        run_checked(
+            _job("build", folder, job),
+            what=f"building {top} for {tool.name}",
+            log=folder / "build.log",
+            cwd=folder,
+            environment=environment,
+        )
+        for leftover in (*folder.glob("*.o"), *folder.glob("*.a"), *folder.glob("*.gch")):
+            leftover.unlink()
+        if progress is not None:
+            progress(f"building {top} for {tool.name}", 1, 1)
+
+    kind = "verilator" if verilator else "icarus"
+    return cache.get(f"bench-{kind}-{top}"[:80], digest(parts), build)
+
+
+def _run(
+    tool: Verilator | Icarus,
+    build: Path,
+    top: str,
+    module: str | Path,
+    parameters: Mapping[str, Any],
+    test_filter: str | None,
+    seed: int,
+    waves: Path | None,
+    folder: Path,
+    timeout: float,
+    environment: dict[str, str],
+    progress: Progress | None,
+) -> BenchReport:
+    verilator = isinstance(tool, Verilator)
+    results, facts, done = folder / "results.xml", folder / "facts.json", folder / "progress.txt"
+    for old in (results, facts, done):
+        old.unlink(missing_ok=True)
+    test_args: list[str] = []
+    plusargs: list[str] = []
+    trace = None
+    if waves is not None:
+        trace = Path(f"{waves.absolute()}.{'vcd' if verilator else 'fst'}")
+        trace.parent.mkdir(parents=True, exist_ok=True)
+        trace.unlink(missing_ok=True)
+        if verilator:
+            test_args = ["--trace-file", str(trace)]
+        else:
+            plusargs = [f"+dumpfile_path={trace}"]
+    if verilator:
+        plusargs += [f"+verilator+seed+{seed % (2**31 - 1) + 1}", "+verilator+rand+reset+2"]
+    name = Path(module).stem if _is_file(module) else str(module)
+    environment = {
+        **environment,
+        _PARAMETERS: json.dumps({"parameters": dict(parameters), "seed": seed, "facts": str(facts)}),
+        _PROGRESS: str(done),
+    }
+    job = {
+        "simulator": "verilator" if verilator else "icarus",
+        "module": name,
+        "top": top,
+        "build_dir": str(build),
+        "test_dir": str(folder),
+        "results": str(results),
+        "seed": seed,
+        "test_filter": test_filter,
+        "test_args": test_args,
+        "plusargs": plusargs,
+        "env": {},
+        "waves": waves is not None,
+    }
+    what = f"bench {name} on {tool.name} (seed {seed})"
+    log = folder / "simulator.log"
+    started = time.monotonic()
+
+    def poll() -> None:
+        if progress is not None and done.exists() and (text := done.read_text().split()):
+            progress(f"testing on {tool.name}", int(text[0]), int(text[1]))
+
+    status = run_logged(
+        _job("test", folder, job),
+        what=what,
+        log=log,
+        cwd=folder,
+        environment=environment,
+        timeout=timeout,
+        on_poll=poll,
+    )
+    poll()
+    seconds = time.monotonic() - started
+    if not results.is_file():
+        raise ToolError(f"{what} left no results (status {status}); its last lines:\n{tail(log)}")
+    tests = read_results(results)
+    if status != 0 and all(test.passed for test in tests):
+        raise ToolError(f"{what} ended with status {status}; its last lines:\n{tail(log)}")
+    return BenchReport(
+        simulator=tool.name,
+        seed=seed,
+        seconds=seconds,
+        tests=tests,
+        log=tail(log, 80),
+        waves=trace if trace is not None and trace.is_file() else None,
+        facts=json.loads(facts.read_text()) if facts.is_file() else {},
+    )
+
+
+def read_results(file: Path) -> tuple[BenchTest, ...]:
+    """The tests of cocotb's JUnit file, skipped ones left out. Raises ToolError for a damaged file."""
+    try:
+        root = ET.parse(file).getroot()
+    except ET.ParseError as error:
+        raise ToolError(f"{file}: the simulator left damaged results ({error})") from None
+    tests = []
+    for case in root.iter("testcase"):
+        if case.find("skipped") is not None:
+            continue
+        bad = [*case.findall("failure"), *case.findall("error")]
+        messages = [
+            part.get("message") or part.get("error_msg") or (part.text or "").strip() or "failed"
+            for part in bad
+        ]
+        tests.append(
+            BenchTest(
+                name=case.get("name", "?"),
+                passed=not bad,
+                message="; ".join(messages),
+                seconds=float(case.get("time", 0)),
+                sim_ns=float(case.get("sim_time_ns", 0)),
+            )
+        )
+    return tuple(tests)
