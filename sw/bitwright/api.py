@@ -39,6 +39,7 @@ Progress = Callable[[str, int, int], None]
 PathLike = str | os.PathLike[str]
 
 RANDOM_FRAMES = 1000
+_BY_PRODUCTS = ("waves", "reproducer")  # what simulate and verify leave in a design folder
 
 __all__ = [
     "Frames",
@@ -125,33 +126,22 @@ def generate(
     import bitwright_hw
 
     folder = Path(out)
-    earlier = _earlier_design(folder)
-    design = bitwright_hw.generate(
-        network, plan if plan is not None else size(network), folder, progress=progress
-    )
-    m = design.manifest
-    for name in earlier - {*m.verilog, *m.simulation_models, m.network, m.plan, MANIFEST}:
-        (folder / name).unlink(missing_ok=True)
-    return design
+    _check_folder(folder)
+    chosen = plan if plan is not None else size(network)
+    return bitwright_hw.generate(network, chosen, folder, progress=progress)
 
 
-def _earlier_design(folder: Path) -> set[str]:
-    """The names of the files of the design in `folder`; empty if there is none.
-
-    Raises DesignError if the folder, or what stands in its place, holds anything else.
-    """
+def _check_folder(folder: Path) -> None:
+    """Raises DesignError if `folder`, or what stands in its place, holds anything but an earlier design."""
     if not folder.exists():
-        return set()
+        return
     if not folder.is_dir():
-        raise DesignError(f"{folder}: a file is in the way of the design folder; choose another --out")
+        raise DesignError(f"{folder}: a file is in the way of the design folder; choose another folder")
     present = {entry.name for entry in folder.iterdir()}
-    if not present:
-        return set()
-    try:
+    mine: set[str] = set()
+    if MANIFEST in present:
         m = Design.load(folder).manifest
-        mine = {*m.verilog, *m.simulation_models, m.network, m.plan, MANIFEST}
-    except DesignError:
-        mine = set()
+        mine = {*m.verilog, *m.simulation_models, m.network, m.plan, MANIFEST, *_BY_PRODUCTS}
     foreign = sorted(present - mine)
     if foreign:
         others = f" and {len(foreign) - 1} more" if len(foreign) > 1 else ""
@@ -159,7 +149,6 @@ def _earlier_design(folder: Path) -> set[str]:
             f"{folder}: holds {foreign[0]}{others}, which no earlier design put there; "
             "nothing was written: choose another folder, or move them away"
         )
-    return mine
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -199,7 +188,8 @@ def load_frames(
     chosen = slice(None, frames)
     if frames is not None and frames > len(dataset.test_frames):
         raise DataError(
-            f"{frames} frames asked for, but the held-out set of {dataset.name} has {len(dataset.test_frames)}"
+            f"{frames} frames asked for, but the held-out set of {dataset.name} has "
+            f"{len(dataset.test_frames)}"
         )
     values = dataset.test_frames[chosen]
     if _squeezed(values.shape[1:]) == _squeezed(network.input.shape):
@@ -259,8 +249,7 @@ def train_network(
         import bitwright.train as training
 
         chosen = config if isinstance(config, training.TrainConfig) else training.load_config(config)
-        changes = {"dataset": dataset, "epochs": epochs, "seed": seed}
-        chosen = replace(chosen, **{key: value for key, value in changes.items() if value is not None})
+        chosen = training.with_overrides(chosen, dataset=dataset, epochs=epochs, seed=seed)
         folder = default_data_dir() if data_dir is None else Path(data_dir)
         return training.train(chosen, Path(out), data_dir=folder, resume=resume, progress=progress)
 
