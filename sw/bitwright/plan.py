@@ -5,9 +5,9 @@ made to be edited. Everything derived (fold counts, lanes, cycles) is computed h
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -94,12 +94,14 @@ class Plan:
             raise PlanError(f"{file}: {cause}") from None
 
 
-def _no_unknown_keys(raw: dict, file: Path) -> None:
-    tables = [("", raw, Plan), *((f"layers[{i}].", t, LayerPlan) for i, t in enumerate(raw.get("layers", [])))]
-    for prefix, table, kind in tables:
-        if isinstance(table, dict) and (extra := set(table) - set(kind.__dataclass_fields__)):
-            known = ", ".join(kind.__dataclass_fields__)
-            raise PlanError(f"{file}: unknown key {prefix}{min(extra)}; known keys: {known}")
+def _no_unknown_keys(raw: dict[str, Any], file: Path) -> None:
+    known_layer = [field.name for field in fields(LayerPlan)]
+    tables = [("", raw, [field.name for field in fields(Plan)])]
+    if isinstance(raw.get("layers"), list):
+        tables += [(f"layers[{k}].", table, known_layer) for k, table in enumerate(raw["layers"])]
+    for prefix, table, known in tables:
+        if isinstance(table, dict) and (extra := set(table) - set(known)):
+            raise PlanError(f"{file}: unknown key {prefix}{min(extra)}; known keys: {', '.join(known)}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -194,22 +196,21 @@ def with_folds(
     Raises PlanError for a value below 1, a wrong count, or, where one is given for each layer, a value
     beyond the layer's size.
     """
-    layers = list(plan.layers)
-    for key, values, limits in (
-        ("pe", pe, [layer.outputs for layer in network.layers]),
-        ("simd", simd, [layer.inputs for layer in network.layers]),
-    ):
-        if values is None:
-            continue
-        if len(values) == 1:
-            if values[0] > max(limits):
-                raise PlanError(f"{key} {values[0]} is more than any layer has ({max(limits)} at the most)")
-            chosen = [min(values[0], limit) for limit in limits]
-        elif len(values) == len(layers):
-            chosen = list(values)
-        else:
-            raise PlanError(f"{len(values)} values of {key} for {len(layers)} layers; give one, or one each")
-        layers = [replace(layer, **{key: value}) for layer, value in zip(layers, chosen, strict=True)]
+    rows = _chosen("pe", pe, [layer.outputs for layer in network.layers], [layer.pe for layer in plan.layers])
+    lanes = _chosen("simd", simd, [layer.inputs for layer in network.layers], [layer.simd for layer in plan.layers])
+    layers = (replace(layer, pe=pe_, simd=simd_) for layer, pe_, simd_ in zip(plan.layers, rows, lanes, strict=True))
     result = replace(plan, layers=tuple(layers))
     result.check(network)
     return result
+
+
+def _chosen(key: str, values: Sequence[int] | None, limits: list[int], present: list[int]) -> list[int]:
+    if values is None:
+        return present
+    if len(values) == 1:
+        if values[0] > max(limits):
+            raise PlanError(f"{key} {values[0]} is more than any layer has ({max(limits)} at the most)")
+        return [min(values[0], limit) for limit in limits]
+    if len(values) != len(limits):
+        raise PlanError(f"{len(values)} values of {key} for {len(limits)} layers; give one, or one each")
+    return list(values)

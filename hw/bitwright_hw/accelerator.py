@@ -1,0 +1,251 @@
+"""The accelerator: input, encoder, an engine for each layer, results; and its AXI wrapper."""
+
+from amaranth.hdl import Cat, ClockDomain, ClockSignal, Module, ResetSignal, Signal
+from amaranth.lib import fifo, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from bitwright.framing import RESULT_BITS
+from bitwright_hw.control import AxiLiteSignature, Control, network_constants
+from bitwright_hw.encoder import Encoder
+from bitwright_hw.engine import MatrixEngine, RowPool
+from bitwright_hw.frame_guard import FrameGuard
+from bitwright_hw.frame_queue import FrameQueue
+from bitwright_hw.params import AcceleratorParams, QueueParams, score_params
+from bitwright_hw.results import RESULT_LAYOUT, ResultQueue
+from bitwright_hw.scores import ArgMax, Scores
+
+VERDICTS = 4  # frames that can lie between the guard and the first buffer's last word
+
+
+class Accelerator(wiring.Component):
+    """Frames in, results out, as streams; the counters' and errors' strobes for Control.
+
+    `i` takes the beats of an AXI4-Stream, `o` gives 64-bit beats (docs: bitwright.framing). Each layer is a
+    FrameQueue and a MatrixEngine; a queue's room is the token that the stage before it needs to start.
+
+    Latency: params.latency_cycles from a frame's first beat to its result's last one, when idle.
+    Throughput: a frame every params.interval_cycles. Reset: drops every frame in flight.
+    """
+
+    def __init__(self, *, params: AcceleratorParams):
+        self.params = params
+        self.guard = FrameGuard(format=params.input)
+        self.rows = RowPool()
+        self.engines = tuple(
+            MatrixEngine(
+                layer=layer, fold=engine.fold, memory=choice.memory, target=params.plan.target, stages=engine.stages,
+                rows=self.rows,
+            )
+            for layer, engine, choice in zip(params.network.layers, params.engines, params.plan.layers, strict=True)
+        )  # fmt: skip
+        super().__init__(
+            {
+                "i": In(stream.Signature(self.guard.axis_layout)),
+                "o": Out(stream.Signature(RESULT_LAYOUT)),
+                "batch": In(1),
+                "accepted": Out(1),
+                "finished": Out(1),
+                "dropped": Out(1),
+                "errors": Out(3),
+                "busy": Out(1),
+            }
+        )
+
+    @property
+    def shared(self) -> dict[str, wiring.Component]:
+        """Modules that are instantiated by name."""
+        return dict(self.rows.modules)
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        params = self.params
+        m.submodules.guard = guard = self.guard
+        wiring.connect(m, wiring.flipped(self.i), guard.i)
+        m.d.comb += [guard.batch.eq(self.batch), self.errors.eq(Cat(guard.short, guard.long, guard.keep))]
+
+        # Queues and engines; the words of each stage feed the queue behind it.
+        queues = [self._queue(engine.queue) for engine in params.engines]
+        for k, (queue, engine) in enumerate(zip(queues, self.engines, strict=True)):
+            m.submodules[f"queue_{k}"] = queue
+            m.submodules[f"engine_{k}"] = engine
+            m.d.comb += [
+                engine.i.valid.eq(queue.o.valid),
+                engine.i.payload.eq(queue.o.payload),
+                queue.o.ready.eq(1),
+            ]
+        self._input(m, guard, queues[0])
+        wiring.connect(m, guard.space, queues[0].space)
+        for before, engine, queue in zip(queues[:-1], self.engines[:-1], queues[1:], strict=True):
+            self._activations(m, engine, queue)
+            wiring.connect(m, before.grant, queue.space)
+
+        # Verdicts wait for their frame's last word; tags (does the frame end a packet?) for its result.
+        m.submodules.verdicts = verdicts = fifo.SyncFIFO(width=2, depth=VERDICTS)
+        m.submodules.tags = tags = fifo.SyncFIFOBuffered(width=1, depth=params.frames_in_flight)
+        first = queues[0]
+        drop, last = verdicts.r_data[0], verdicts.r_data[1]
+        m.d.comb += [
+            verdicts.w_data.eq(guard.verdict.payload.as_value()),
+            verdicts.w_en.eq(guard.verdict.valid),
+            verdicts.r_en.eq(first.done),
+            first.drop.eq(drop),
+            self.dropped.eq(first.done & drop),
+            self.accepted.eq(first.done & ~drop),
+            tags.w_data.eq(last),
+            tags.w_en.eq(self.accepted),
+        ]
+
+        if params.result_queue is None:
+            self._classifier(m, queues[-1], tags)
+        else:
+            self._bits(m, queues[-1], tags)
+        in_flight = Signal(range(params.frames_in_flight + 1))
+        m.d.sync += in_flight.eq(in_flight + self.accepted - self.finished)
+        m.d.comb += self.busy.eq((in_flight != 0) | guard.busy)
+        return m
+
+    @staticmethod
+    def _queue(queue: QueueParams) -> FrameQueue:
+        return FrameQueue(
+            in_width=queue.in_width, out_width=queue.out_width, bits=queue.bits,
+            banks=queue.banks, repeats=queue.repeats,
+        )  # fmt: skip
+
+    def _input(self, m: Module, guard: FrameGuard, queue: FrameQueue) -> None:
+        """Beats to lanes, through the encoder unless the host has encoded them.
+
+        Either way takes a cycle, in which the frame's verdict reaches the queue's side.
+        """
+        params = self.params
+        if params.input.encoded:
+            m.d.sync += [queue.i.valid.eq(guard.o.valid), queue.i.payload.eq(guard.o.payload)]
+            return
+        m.submodules.encoder = encoder = Encoder(
+            beat_bits=params.input.data_bits,
+            value_bits=params.input.value_bits,
+            thresholds=params.network.encoding.thresholds.tolist(),
+        )
+        wiring.connect(m, guard.o, encoder.i)
+        wiring.connect(m, encoder.o, queue.i)
+
+    @staticmethod
+    def _activations(m: Module, engine: MatrixEngine, queue: FrameQueue) -> None:
+        """The sign bits of an engine's fields, complemented."""
+        m.d.comb += [
+            queue.i.valid.eq(engine.o.valid),
+            queue.i.payload.eq(Cat(~engine.o.payload[pe][-1] for pe in range(engine.fold.pe))),
+        ]
+
+    def _classifier(self, m: Module, queue: FrameQueue, tags: fifo.SyncFIFOBuffered) -> None:
+        params, engine = self.params, self.engines[-1]
+        scores = score_params(params.network, engine.fold)
+        m.submodules.scores = unit = Scores(params=scores)
+        m.submodules.argmax = argmax = ArgMax(params=scores)
+        m.submodules.results = results = ResultQueue(
+            params=scores, slots=params.result_slots, scores=params.plan.scores
+        )
+        wiring.connect(m, engine.o, unit.i)
+        wiring.connect(m, argmax.o, results.klass)
+        for sink in (argmax.i, results.score):
+            m.d.comb += [sink.valid.eq(unit.o.valid), sink.payload.eq(unit.o.payload.as_value())]
+        wiring.connect(m, queue.grant, results.space)
+        m.d.comb += [
+            results.tag.valid.eq(tags.r_rdy),
+            results.tag.payload.eq(tags.r_data),
+            tags.r_en.eq(results.tag.ready),
+            self.finished.eq(results.tag.ready),
+        ]
+        wiring.connect(m, results.o, wiring.flipped(self.o))
+
+    def _bits(self, m: Module, queue: FrameQueue, tags: fifo.SyncFIFOBuffered) -> None:
+        params = self.params
+        assert params.result_queue is not None
+        m.submodules.results = results = self._queue(params.result_queue)
+        self._activations(m, self.engines[-1], results)
+        wiring.connect(m, queue.grant, results.space)
+        beat = Signal(range(max(2, params.output.beats)))
+        last = Signal()
+        m.d.comb += [
+            results.grant.valid.eq(1),
+            last.eq(beat == params.output.beats - 1),
+            self.o.valid.eq(results.o.valid & tags.r_rdy),
+            self.o.payload.data.eq(results.o.payload),
+            self.o.payload.last.eq(last & tags.r_data),
+            results.o.ready.eq(self.o.ready & tags.r_rdy),
+            self.finished.eq(self.o.valid & self.o.ready & last),
+            tags.r_en.eq(self.finished),
+        ]
+        with m.If(self.o.valid & self.o.ready):
+            m.d.sync += beat.eq(beat + 1)
+            with m.If(last):
+                m.d.sync += beat.eq(0)
+
+
+class AxiAccelerator(wiring.Component):
+    """The accelerator behind AXI names: AXI4-Stream in and out, AXI4-Lite control, one clock, flat ports.
+
+    Arm IHI 0051 (stream) and IHI 0022 (lite). `aresetn` and the soft reset act synchronously; a soft reset
+    resets all but the registers, and may take back a result that waits on the output stream.
+    """
+
+    def __init__(self, *, params: AcceleratorParams):
+        self.params = params
+        self.core = Accelerator(params=params)
+        width = params.input.data_bits
+        control = {f"s_axi_control_{name}": member for name, member in AxiLiteSignature().members.items()}
+        super().__init__(
+            {
+                "aclk": In(1), "aresetn": In(1),
+                "s_axis_tdata": In(width), "s_axis_tkeep": In(width // 8), "s_axis_tvalid": In(1),
+                "s_axis_tready": Out(1), "s_axis_tlast": In(1),
+                "m_axis_tdata": Out(RESULT_BITS), "m_axis_tkeep": Out(RESULT_BITS // 8), "m_axis_tvalid": Out(1),
+                "m_axis_tready": In(1), "m_axis_tlast": Out(1),
+                **control,
+            }
+        )  # fmt: skip
+
+    @property
+    def shared(self) -> dict[str, wiring.Component]:
+        return self.core.shared
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        params = self.params
+        m.domains.axi = ClockDomain()
+        m.domains.sync = ClockDomain()
+        m.submodules.core = core = self.core
+        m.submodules.control = control = Control(
+            constants={
+                **network_constants(params.network.digest),
+                "INPUT_BYTES": params.input.bytes,
+                "OUTPUT_BEATS": params.output.beats,
+                "OUTPUTS": params.output.outputs,
+            }
+        )
+        core_reset = Signal()
+        m.d.comb += [
+            ClockSignal("axi").eq(self.aclk),
+            ClockSignal("sync").eq(self.aclk),
+            ResetSignal("axi").eq(~self.aresetn),
+            core_reset.eq(~self.aresetn | control.soft_reset),
+            ResetSignal("sync").eq(core_reset),
+            # no beat is taken in a cycle whose clock edge resets the core
+            core.i.valid.eq(self.s_axis_tvalid & ~core_reset),
+            core.i.payload.data.eq(self.s_axis_tdata),
+            core.i.payload.keep.eq(self.s_axis_tkeep),
+            core.i.payload.last.eq(self.s_axis_tlast),
+            self.s_axis_tready.eq(core.i.ready & ~core_reset),
+            self.m_axis_tvalid.eq(core.o.valid & ~core_reset),
+            self.m_axis_tdata.eq(core.o.payload.data),
+            self.m_axis_tkeep.eq((1 << RESULT_BITS // 8) - 1),
+            self.m_axis_tlast.eq(core.o.payload.last),
+            core.o.ready.eq(self.m_axis_tready & ~core_reset),
+            core.batch.eq(control.batch),
+            control.busy.eq(core.busy),
+            control.errors.eq(core.errors),
+            control.count.eq(Cat(core.accepted, core.finished, core.dropped, core.busy)),
+        ]
+        for name, member in AxiLiteSignature().members.items():
+            mine, theirs = getattr(self, f"s_axi_control_{name}"), getattr(control.bus, name)
+            m.d.comb += theirs.eq(mine) if member.flow == In else mine.eq(theirs)
+        return m

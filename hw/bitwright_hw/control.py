@@ -1,0 +1,128 @@
+"""The AXI4-Lite registers: who the accelerator is, what it has done, what went wrong."""
+
+from collections.abc import Mapping
+
+from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+IDENTITY = 0x42545752  # "BTWR"
+VERSION = 0x00010000  # 1.0
+ADDRESS_BITS = 8
+
+REGISTERS = {
+    name: 4 * index
+    for index, name in enumerate(
+        [
+            *("IDENTITY", "VERSION", "CONTROL", "STATUS", "ERRORS"),
+            *("FRAMES_IN", "FRAMES_OUT", "FRAMES_DROPPED", "CYCLES_BUSY"),
+            *("INPUT_BYTES", "OUTPUT_BEATS", "OUTPUTS"),
+            *(f"DIGEST_{k}" for k in range(8)),
+        ]
+    )
+}
+ERRORS = ("short", "long", "keep")  # bits of ERRORS, from bit 0
+COUNTERS = ("FRAMES_IN", "FRAMES_OUT", "FRAMES_DROPPED", "CYCLES_BUSY")
+RESET_CYCLES = 4  # how long a soft reset lasts
+
+
+class AxiLiteSignature(wiring.Signature):
+    """AXI4-Lite as a subordinate sees it (Arm IHI 0022), 32 bits wide, flat names."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            {
+                "awaddr": In(ADDRESS_BITS), "awprot": In(3), "awvalid": In(1), "awready": Out(1),
+                "wdata": In(32), "wstrb": In(4), "wvalid": In(1), "wready": Out(1),
+                "bresp": Out(2), "bvalid": Out(1), "bready": In(1),
+                "araddr": In(ADDRESS_BITS), "arprot": In(3), "arvalid": In(1), "arready": Out(1),
+                "rdata": Out(32), "rresp": Out(2), "rvalid": Out(1), "rready": In(1),
+            }
+        )  # fmt: skip
+
+
+class Control(wiring.Component):
+    """The registers of docs/hardware.md behind AXI4-Lite; every access ends with OKAY.
+
+    `constants` gives the read-only registers' values. `count` inputs are high in each cycle that counts;
+    `errors` sets the bits of ERRORS, which stay until 1 is written to them. A write of 1 to CONTROL bit 0 holds
+    `soft_reset` high for RESET_CYCLES cycles and clears counters and errors; bit 1 is `batch`, which a soft
+    reset keeps. Unknown addresses read as zero and ignore writes.
+
+    Latency: a read answers 1 cycle after its address, a write 1 cycle after the later of address and data.
+    """
+
+    def __init__(self, *, constants: Mapping[str, int]):
+        unknown = set(constants) - set(REGISTERS)
+        if unknown:
+            raise ValueError(f"no such register: {min(unknown)}")
+        self.constants = dict(constants)
+        super().__init__(
+            {
+                "bus": Out(AxiLiteSignature()),
+                "count": In(len(COUNTERS)),
+                "errors": In(len(ERRORS)),
+                "busy": In(1),
+                "soft_reset": Out(1),
+                "batch": Out(1),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        bus = self.bus
+        errors = Signal(len(ERRORS))
+        counters = [Signal(32, name=name.lower()) for name in COUNTERS]
+        reset_left = Signal(range(RESET_CYCLES + 1))
+        m.d.comb += self.soft_reset.eq(reset_left != 0)
+        for counter, high in zip(counters, self.count, strict=True):
+            with m.If(high):
+                m.d.axi += counter.eq(counter + 1)
+        m.d.axi += errors.eq(errors | self.errors)
+
+        # Writes: address and data are kept until both are there and the last answer has gone.
+        address, have_address = Signal(ADDRESS_BITS), Signal()
+        value, strobe, have_value = Signal(32), Signal(4), Signal()
+        m.d.comb += [bus.awready.eq(~have_address), bus.wready.eq(~have_value), bus.bresp.eq(0)]
+        with m.If(bus.awvalid & bus.awready):
+            m.d.axi += [address.eq(bus.awaddr), have_address.eq(1)]
+        with m.If(bus.wvalid & bus.wready):
+            m.d.axi += [value.eq(bus.wdata), strobe.eq(bus.wstrb), have_value.eq(1)]
+        with m.If(bus.bready):
+            m.d.axi += bus.bvalid.eq(0)
+        write = Signal()
+        m.d.comb += write.eq(have_address & have_value & (~bus.bvalid | bus.bready))
+        with m.If(write):
+            m.d.axi += [have_address.eq(0), have_value.eq(0), bus.bvalid.eq(1)]
+        with m.If(write & strobe[0]), m.Switch(address[2:]):
+            with m.Case(REGISTERS["CONTROL"] // 4):
+                m.d.axi += self.batch.eq(value[1])
+                with m.If(value[0]):
+                    m.d.axi += reset_left.eq(RESET_CYCLES)
+            with m.Case(REGISTERS["ERRORS"] // 4):
+                m.d.axi += errors.eq((errors & ~value[: len(ERRORS)]) | self.errors)
+        with m.If(self.soft_reset):
+            m.d.axi += [reset_left.eq(reset_left - 1), errors.eq(0), *(c.eq(0) for c in counters)]
+
+        # Reads
+        read = Signal(32)
+        status = {
+            "CONTROL": Cat(self.soft_reset, self.batch),
+            "STATUS": self.busy,
+            "ERRORS": errors,
+            **dict(zip(COUNTERS, counters, strict=True)),
+        }
+        with m.Switch(bus.araddr[2:]):
+            for name, offset in REGISTERS.items():
+                with m.Case(offset // 4):
+                    m.d.comb += read.eq(status[name] if name in status else self.constants.get(name, 0))
+        m.d.comb += [bus.arready.eq(~bus.rvalid | bus.rready), bus.rresp.eq(0)]
+        with m.If(bus.arready):
+            m.d.axi += [bus.rvalid.eq(bus.arvalid), bus.rdata.eq(Mux(bus.arvalid, read, bus.rdata))]
+        return m
+
+
+def network_constants(digest: str) -> dict[str, int]:
+    """The registers that tell which network this is: 32 bits of its digest in each, first hex digits first."""
+    words = {f"DIGEST_{k}": int(digest[8 * k : 8 * k + 8], 16) for k in range(8)}
+    return {"IDENTITY": IDENTITY, "VERSION": VERSION, **words}

@@ -1,0 +1,45 @@
+"""The one way from Amaranth to Verilog.
+
+Components become RTLIL, Yosys writes it as Verilog. Attributes that only tell where a line came from are
+stripped, ram_style stays. The same component gives the same bytes, whatever the hash seed or folder.
+"""
+
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from amaranth.back import rtlil
+from amaranth.lib import wiring
+
+from bitwright_hw.yosys import Yosys
+
+_STRIPPED = ("src", "generator", "top", "amaranth.hierarchy", "amaranth.decoding", "amaranth.sample_reg")
+
+
+def emit(component: wiring.Component, name: str, *, shared: Mapping[str, wiring.Component] | None = None) -> str:
+    """Verilog text of `component` as module `name`.
+
+    `shared` gives the modules that the component instantiates by name: each is elaborated once, however often
+    it is used. Module names below the top carry its name as a prefix, so that designs can be put together.
+    """
+    yosys = Yosys()
+    with tempfile.TemporaryDirectory(prefix="bitwright-") as folder_name:
+        folder = Path(folder_name)
+        commands = []
+        for module, part in [*sorted((shared or {}).items()), (name, component)]:
+            (folder / f"{module}.il").write_text(rtlil.convert(part, name=module, emit_src=False))
+            commands.append(f"read_rtlil {module}.il")
+        removals = " ".join(f"-remove {attribute}" for attribute in _STRIPPED)
+        commands += [
+            f"hierarchy -top {name}",
+            "proc",
+            "opt_expr",
+            "memory_collect",
+            f"attrmap {removals}",
+            f"attrmap -modattr {removals}",
+            "write_verilog -simple-lhs out.v",
+        ]
+        yosys.run(commands, folder)
+        text = (folder / "out.v").read_text()
+    # the first line names Yosys' build
+    return text.split("\n", 1)[1].lstrip("\n")

@@ -1,0 +1,202 @@
+"""The matrix engine: PE rows of XNOR-popcount, SIMD lanes wide, over folds of a layer's weights."""
+
+import numpy as np
+from amaranth.hdl import (
+    Cat,
+    ClockSignal,
+    Const,
+    Instance,
+    Module,
+    ResetSignal,
+    Signal,
+    Value,
+    signed,
+    unsigned,
+)
+from amaranth.lib import data, memory, stream, wiring
+from amaranth.lib.wiring import In, Out
+from numpy.typing import NDArray
+
+from bitwright.network import Dense, Thresholds, signed_bits
+from bitwright.network.bits import to_int
+from bitwright.plan import Fold, Memory
+from bitwright_hw.frame_buffer import count_up
+from bitwright_hw.popcount import AccumulateRow, Target
+
+
+def weight_rows(layer: Dense, fold: Fold) -> list[int]:
+    """The weight memory's words: word nf * SF + sf holds row nf * PE + pe, columns sf * SIMD + s, in bit
+    pe * SIMD + s. Rows and columns that only pad are 1."""
+    padded = np.ones((fold.neuron_folds * fold.pe, fold.synapse_folds * fold.simd), np.uint8)
+    padded[: layer.outputs, : layer.inputs] = layer.weights
+    folded = padded.reshape(fold.neuron_folds, fold.pe, fold.synapse_folds, fold.simd).transpose(0, 2, 1, 3)
+    packed = np.packbits(folded.reshape(fold.cycles, fold.lanes), axis=1, bitorder="little")
+    return [int.from_bytes(row.tobytes(), "little") for row in packed]
+
+
+def accumulator_bits(layer: Dense) -> int:
+    """Width of popcount - T for every popcount and threshold that can occur (popcount alone for scores)."""
+    if isinstance(layer.output, Thresholds):
+        return signed_bits(-(layer.inputs + 1))
+    return signed_bits(layer.inputs)
+
+
+def preload_rows(layer: Dense, fold: Fold, bits: int) -> list[int]:
+    """Word nf holds 2^(bits - 1) - T of rows nf * PE + pe, `bits` bits each; rows that only pad have T = inputs + 1.
+
+    The bias makes the top bit of a row's total the activation itself, so that no row needs an inverter.
+    """
+    if not isinstance(layer.output, Thresholds):
+        return [0] * fold.neuron_folds
+    thresholds = np.full(fold.neuron_folds * fold.pe, layer.inputs + 1, np.int64)
+    thresholds[: layer.outputs] = layer.output.values[:, 0]
+    biased = (1 << (bits - 1)) - thresholds
+    fields = biased[:, None] >> np.arange(bits) & 1
+    words: NDArray[np.uint8] = fields.astype(np.uint8).reshape(fold.neuron_folds, fold.pe * bits)
+    return [to_int(word) for word in words]
+
+
+class RowPool:
+    """The row modules of a design: engines with equal rows instantiate one module, elaborated once."""
+
+    def __init__(self) -> None:
+        self.modules: dict[str, AccumulateRow] = {}
+
+    def get(self, layer: Dense, fold: Fold, target: Target, stages: int) -> tuple[str, AccumulateRow]:
+        """The module name and the component of the rows of `layer`, folded so."""
+        bits = accumulator_bits(layer)
+        limit = (fold.synapse_folds - 1) * fold.simd
+        name = f"row_{fold.simd}x{fold.synapse_folds}_{bits}_{stages}"
+        if name not in self.modules:
+            self.modules[name] = AccumulateRow(simd=fold.simd, bits=bits, target=target, stages=stages, limit=limit)
+        return name, self.modules[name]
+
+
+class MatrixEngine(wiring.Component):
+    """Popcounts of agreeing lanes, less a threshold, for every row of a dense layer.
+
+    `i` brings a frame's SF = ceil(inputs / SIMD) words of SIMD lanes, NF = ceil(outputs / PE) times over, at
+    any pace; lanes that only pad are 0. After each pass `o` gives PE signed fields: popcount - T, whose sign
+    bit is the complement of the activation, or the popcount itself in a layer of scores. Row nf * PE + pe is
+    field pe of pass nf.
+
+    -T is added with a pass's last word, so that no comparator is needed (the FINN papers compare afterwards).
+    Latency: `latency` cycles from a pass's last word to `o`. Throughput: a word a cycle, NF * SF cycles a frame.
+    The engine never waits: whoever feeds it has made sure of room behind it. Reset: at a frame's first word.
+
+    The rows are instances of one module, which the emitter adds to the design: `rows` keeps it.
+    """
+
+    READ_LATENCY = 1
+
+    def __init__(self, *, layer: Dense, fold: Fold, memory: Memory, target: Target, stages: int, rows: RowPool):
+        self.layer = layer
+        self.fold = fold
+        self.memory = memory
+        self.target = target
+        self.stages = stages
+        self.rows = rows
+        self.bits = accumulator_bits(layer)
+        self.row_module, self.row = rows.get(layer, fold, target, stages)
+        fields = data.ArrayLayout(signed(self.bits), fold.pe)
+        super().__init__(
+            {
+                "i": In(stream.Signature(fold.simd, always_ready=True)),
+                "o": Out(stream.Signature(fields, always_ready=True)),
+            }
+        )
+
+    @property
+    def shared(self) -> dict[str, AccumulateRow]:
+        """The modules that this one instantiates by name."""
+        return {self.row_module: self.row}
+
+    @classmethod
+    def latency_of(cls, stages: int) -> int:
+        """The latency of an engine whose popcount has `stages` registers."""
+        return cls.READ_LATENCY + stages + 1
+
+    @property
+    def latency(self) -> int:
+        return self.READ_LATENCY + self.row.latency
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        fold, bits = self.fold, self.bits
+
+        # Stage 0: the word, and the address of its weights.
+        address = Signal(range(max(2, fold.cycles)))
+        word = Signal(range(max(2, fold.synapse_folds)))
+        with m.If(self.i.valid):
+            m.d.sync += [
+                address.eq(count_up(address, fold.cycles)),
+                word.eq(count_up(word, fold.synapse_folds)),
+            ]
+        weights = self._weights(m, address)
+        lanes = Signal(fold.simd)
+        m.d.sync += lanes.eq(self.i.payload)
+
+        # valid and last of the word, delayed to the cycle in which the rows take them.
+        ends = Signal()
+        m.d.comb += ends.eq(self.i.valid & (word == fold.synapse_folds - 1))
+        history: list[Value] = [Cat(self.i.valid, ends)]
+        for k in range(self.latency):
+            flags = Signal(2, name=f"flags_{k}")
+            m.d.sync += flags.eq(history[-1])
+            history.append(flags)
+        taken = self.READ_LATENCY + self.row.preload_delay
+        m.d.comb += self.o.valid.eq(history[-1][1])
+
+        preload = self._preload(m, history[taken - 1][1])
+        biased = isinstance(self.layer.output, Thresholds)
+        for pe in range(fold.pe):
+            total = Signal(bits, name=f"total_{pe}")
+            m.submodules[f"row_{pe}"] = Instance(
+                self.row_module,
+                i_clk=ClockSignal(),
+                i_rst=ResetSignal(),
+                i_x=lanes,
+                i_w=weights[pe * fold.simd : (pe + 1) * fold.simd],
+                i_valid=history[taken][0],
+                i_last=history[taken][1],
+                i_preload=preload[pe * bits : (pe + 1) * bits],
+                o_o=total,
+            )
+            m.d.comb += self.o.payload[pe].eq(Cat(total[:-1], ~total[-1]) if biased else total)
+        return m
+
+    def _weights(self, m: Module, address: Signal) -> Value:
+        """The weights of the word that came one cycle ago, complemented where the rows take them so."""
+        rows = weight_rows(self.layer, self.fold)
+        if self.row.inverted_weights:
+            ones = (1 << self.fold.lanes) - 1
+            rows = [row ^ ones for row in rows]
+        if len(rows) == 1:
+            return Const(rows[0], self.fold.lanes)
+        attrs = {} if self.memory == "auto" else {"ram_style": self.memory}
+        m.submodules.weights = rom = memory.Memory(
+            shape=unsigned(self.fold.lanes), depth=len(rows), init=rows, attrs=attrs
+        )
+        read = rom.read_port()
+        m.d.comb += [read.addr.eq(address), read.en.eq(self.i.valid)]
+        weights = Signal(self.fold.lanes)
+        m.d.comb += weights.eq(read.data)
+        return weights
+
+    def _preload(self, m: Module, due: Value) -> Value:
+        """The preloads of the pass whose last word the rows take in the cycle after `due`."""
+        rows = preload_rows(self.layer, self.fold, self.bits)
+        width = self.fold.pe * self.bits
+        if len(set(rows)) == 1:
+            return Const(rows[0], width)
+        m.submodules.thresholds = rom = memory.Memory(
+            shape=unsigned(width), depth=len(rows), init=rows, attrs={"ram_style": "distributed"}
+        )
+        read = rom.read_port()
+        fold = Signal(range(len(rows)))
+        with m.If(due):
+            m.d.sync += fold.eq(count_up(fold, len(rows)))
+        m.d.comb += [read.addr.eq(fold), read.en.eq(due)]
+        preload = Signal(width)
+        m.d.comb += preload.eq(read.data)
+        return preload

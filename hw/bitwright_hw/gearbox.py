@@ -1,0 +1,139 @@
+"""Words of one width into words of another, frame by frame."""
+
+from math import gcd
+
+from amaranth.hdl import Cat, Module, Mux, Signal, Value
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from bitwright.plan import ceil_div
+
+
+class Gearbox(wiring.Component):
+    """Repacks frames of `bits` bits from `in_width`-bit words to `out_width`-bit words, bit 0 first.
+
+    A frame is ceil(bits / in_width) words in and ceil(bits / out_width) words out. Bits of the last input word
+    beyond the frame must be zero; bits of the last output word beyond it are zero. Frames need no marks: the
+    component counts words, and returns to a frame's start on reset only.
+
+    Latency: the first word that is complete shows one cycle after the input word that completed it.
+    Throughput: one word a cycle on the wider side's pace, across frame ends too. While `o.ready` stays high and
+    in_width <= out_width, `i.ready` stays high; with in_width >= out_width, `o.valid` stays high from a frame's
+    first word to its last as long as a word is offered in every cycle. Equal widths are a wire (latency 0).
+    Combinational path: o.ready to i.ready.
+    """
+
+    def __init__(self, *, in_width: int, out_width: int, bits: int):
+        if min(in_width, out_width, bits) < 1:
+            raise ValueError("in_width, out_width and bits must be at least 1")
+        self.in_width = in_width
+        self.out_width = out_width
+        self.bits = bits
+        super().__init__(
+            {
+                "i": In(stream.Signature(in_width)),
+                "o": Out(stream.Signature(out_width)),
+            }
+        )
+
+    @property
+    def words_in(self) -> int:
+        return ceil_div(self.bits, self.in_width)
+
+    @property
+    def words_out(self) -> int:
+        return ceil_div(self.bits, self.out_width)
+
+    @property
+    def latency(self) -> int:
+        return 0 if self.in_width == self.out_width else 1
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        if self.in_width == self.out_width:
+            wiring.connect(m, wiring.flipped(self.i), wiring.flipped(self.o))
+            return m
+        taken = Signal()
+        m.d.comb += taken.eq(self.i.valid & self.i.ready)
+        index = Signal(range(max(2, self.words_in)))
+        last = Signal()
+        m.d.comb += last.eq(index == self.words_in - 1)
+        with m.If(taken):
+            m.d.sync += index.eq(Mux(last, 0, index + 1))
+        if self.out_width % self.in_width == 0:
+            self._collect(m, taken, last)
+        elif self.in_width % self.out_width == 0:
+            self._split(m, taken, last)
+        else:
+            self._shift(m, taken, last)
+        return m
+
+    def _collect(self, m: Module, taken: Value, last: Value) -> None:
+        """out_width is a multiple: input words fill slots; the first one clears the slots above it."""
+        slots = [Signal(self.in_width, name=f"slot_{k}") for k in range(self.out_width // self.in_width)]
+        slot = Signal(range(len(slots)))
+        full = Signal()
+        m.d.comb += [
+            self.o.payload.eq(Cat(slots)),
+            self.o.valid.eq(full),
+            self.i.ready.eq(~full | self.o.ready),
+        ]
+        with m.If(self.o.ready):
+            m.d.sync += full.eq(0)
+        with m.If(taken):
+            ends = last | (slot == len(slots) - 1)
+            m.d.sync += [full.eq(ends), slot.eq(Mux(ends, 0, slot + 1))]
+            for k, register in enumerate(slots):
+                with m.If(slot == k):
+                    m.d.sync += register.eq(self.i.payload)
+                if k:
+                    with m.If(slot == 0):
+                        m.d.sync += register.eq(0)
+
+    def _split(self, m: Module, taken: Value, last: Value) -> None:
+        """in_width is a multiple: one input word is held and shifted out."""
+        parts = self.in_width // self.out_width
+        parts_of_last = self.words_out - (self.words_in - 1) * parts
+        held = Signal(self.in_width)
+        left = Signal(range(parts + 1))
+        m.d.comb += [
+            self.o.payload.eq(held),
+            self.o.valid.eq(left != 0),
+            self.i.ready.eq((left == 0) | ((left == 1) & self.o.ready)),
+        ]
+        with m.If(taken):
+            m.d.sync += [held.eq(self.i.payload), left.eq(Mux(last, parts_of_last, parts))]
+        with m.Elif(self.o.valid & self.o.ready):
+            m.d.sync += [held.eq(held >> self.out_width), left.eq(left - 1)]
+
+    def _shift(self, m: Module, taken: Value, last: Value) -> None:
+        """Any widths: words are inserted above the bits that wait, in units of the widths' common divisor.
+
+        A frame's last word counts as many bits as fill the last output word. The bits above those that wait
+        are zero, so that insertion is an OR.
+        """
+        unit = gcd(self.in_width, self.out_width)
+        step, out_step = self.in_width // unit, self.out_width // unit
+        last_step = self.words_out * out_step - (self.words_in - 1) * step
+        capacity = max(2 * out_step, out_step - 1 + max(step, last_step))
+        waiting = Signal(capacity * unit)
+        count = Signal(range(capacity + 1))
+        emit = Signal()
+        room_from = Signal(range(capacity + 1))
+        grow = Signal(range(max(step, last_step) + 1))
+        m.d.comb += [
+            self.o.payload.eq(waiting),
+            self.o.valid.eq(count >= out_step),
+            emit.eq(self.o.valid & self.o.ready),
+            room_from.eq(Mux(emit, count - out_step, count)),
+            grow.eq(Mux(last, last_step, step)),
+            self.i.ready.eq(room_from + grow <= capacity),
+        ]
+        kept = Signal.like(waiting)
+        m.d.comb += kept.eq(Mux(emit, waiting >> self.out_width, waiting))
+        inserted = Signal.like(waiting)
+        with m.If(taken), m.Switch(room_from):
+            for position in range(capacity):
+                with m.Case(position):
+                    m.d.comb += inserted.eq(self.i.payload << (position * unit))
+        m.d.sync += [waiting.eq(kept | inserted), count.eq(room_from + Mux(taken, grow, 0))]

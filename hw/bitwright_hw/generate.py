@@ -1,0 +1,153 @@
+"""Network and plan to a design folder."""
+
+import shutil
+import tempfile
+from collections.abc import Callable
+from importlib import metadata
+from pathlib import Path
+
+import msgspec
+
+from bitwright.atomic import write_bytes, write_text
+from bitwright.design import (
+    FORMAT_VERSION,
+    MANIFEST,
+    Design,
+    LayerEntry,
+    LayerProbe,
+    Manifest,
+    ScoreProbe,
+    verilog_digest,
+)
+from bitwright.errors import DesignError
+from bitwright.network import Network, Scores
+from bitwright.plan import Plan
+from bitwright_hw.accelerator import AxiAccelerator
+from bitwright_hw.control import REGISTERS
+from bitwright_hw.emit import emit
+from bitwright_hw.params import AcceleratorParams, derive, score_params
+from bitwright_hw.popcount import simulation_models
+
+NETWORK_FILE = "network.safetensors"
+PLAN_FILE = "plan.toml"
+
+
+def generate(
+    network: Network, plan: Plan, out: Path, *, progress: Callable[[str, int, int], None] | None = None
+) -> Design:
+    """Writes the design of `network`, folded as `plan` says, into folder `out` and opens it.
+
+    Leaves NAME.v, plan.toml, network.safetensors and manifest.json; a design that was there before is replaced
+    as a whole, at the end. Raises PlanError for a plan that does not fit, DesignError if `out` holds
+    something that is not a design, ToolError if Yosys is missing.
+    """
+    out = Path(out)
+    check_folder(out)
+    report = progress or (lambda what, done, total: None)
+    report("derive parameters", 0, 3)
+    params = derive(network, plan)
+    report("elaborate", 1, 3)
+    top = AxiAccelerator(params=params)
+    name = f"bitwright_{network.name}"
+    text = emit(top, name, shared=top.shared)
+    report("write", 2, 3)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as folder_name:
+        folder = Path(folder_name) / "design"
+        folder.mkdir()
+        verilog = [f"{name}.v"]
+        write_text(folder / verilog[0], header(network, plan, params) + text)
+        models = simulation_models(plan.target)
+        for model in models:
+            write_bytes(folder / model.name, model.read_bytes())
+        network.save(folder / NETWORK_FILE)
+        plan.save(folder / PLAN_FILE)
+        manifest = Manifest(
+            format=FORMAT_VERSION,
+            bitwright=metadata.version("bitwright"),
+            name=network.name,
+            top=name,
+            verilog=verilog,
+            digest=verilog_digest([folder / file for file in verilog]),
+            network=NETWORK_FILE,
+            network_digest=network.digest,
+            plan=PLAN_FILE,
+            target=plan.target,
+            clock_mhz=plan.clock_mhz,
+            interval_cycles=params.interval_cycles,
+            latency_cycles=params.latency_cycles,
+            layers=_layers(params),
+            probes=_probes(top),
+            score_probe=_score_probe(params),
+            input=params.input,
+            output=params.output,
+            registers=dict(REGISTERS),
+            simulation_models=[model.name for model in models],
+        )
+        write_bytes(folder / MANIFEST, msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n")
+        _replace(folder, out)
+    report("done", 3, 3)
+    return Design.load(out)
+
+
+def check_folder(out: Path) -> None:
+    """Raises DesignError unless `out` is absent, empty, or an earlier design."""
+    if out.exists() and not out.is_dir():
+        raise DesignError(f"{out}: is a file; name a folder for the design")
+    if out.is_dir() and any(out.iterdir()) and not (out / MANIFEST).is_file():
+        raise DesignError(f"{out}: holds files that are not a design; name an empty or new folder")
+
+
+def _replace(folder: Path, out: Path) -> None:
+    """Moves the new design into place; what else lay in the old folder (reports, waves) is removed with it."""
+    if out.exists():
+        old = folder.parent / "old"
+        out.rename(old)
+        folder.rename(out)
+        shutil.rmtree(old)
+    else:
+        folder.rename(out)
+
+
+def header(network: Network, plan: Plan, params: AcceleratorParams) -> str:
+    """The comment at the head of the Verilog."""
+    folds = ", ".join(f"{choice.name} {choice.pe}x{choice.simd}" for choice in plan.layers)
+    return (
+        f"// bitwright {metadata.version('bitwright')}: network {network.name}, digest {network.digest}\n"
+        f"// folds (PE x SIMD): {folds}\n"
+        f"// {params.interval_cycles} cycles a frame, latency {params.latency_cycles} cycles; target {plan.target}\n"
+        "// Generated: change the network or the plan instead.\n\n"
+    )
+
+
+def _layers(params: AcceleratorParams) -> list[LayerEntry]:
+    return [
+        LayerEntry(
+            name=layer.name, kind=layer.kind, inputs=layer.inputs, outputs=layer.outputs,
+            pe=engine.fold.pe, simd=engine.fold.simd, lanes=engine.fold.lanes, ideal_cycles=engine.fold.cycles,
+            memory=choice.memory, latency_cycles=engine.latency,
+        )
+        for layer, engine, choice in zip(params.network.layers, params.engines, params.plan.layers, strict=True)
+    ]  # fmt: skip
+
+
+def _probes(top: AxiAccelerator) -> list[LayerProbe]:
+    return [
+        LayerProbe(
+            layer=engine.layer.name, valid=f"core.engine_{k}.o__valid", data=f"core.engine_{k}.o__payload",
+            pe=engine.fold.pe, bits=engine.bits,
+        )
+        for k, engine in enumerate(top.core.engines)
+    ]  # fmt: skip
+
+
+def _score_probe(params: AcceleratorParams) -> ScoreProbe | None:
+    if not isinstance(params.network.layers[-1].output, Scores):
+        return None
+    scores = score_params(params.network, params.engines[-1].fold)
+    return ScoreProbe(
+        valid="core.scores.o__valid",
+        data="core.scores.o__payload",
+        lanes=scores.lanes,
+        bits=scores.score_bits,
+    )

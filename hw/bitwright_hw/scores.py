@@ -1,0 +1,214 @@
+"""The last layer's popcounts to class scores, and the scores to a class."""
+
+from dataclasses import dataclass
+
+from amaranth.hdl import Cat, Module, Mux, Signal, signed, unsigned
+from amaranth.lib import data, memory, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from bitwright.network import signed_bits
+from bitwright.plan import ceil_div
+from bitwright_hw.frame_buffer import count_up
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScoreParams:
+    """The constants of a frame's scores, and how they are worked off: the arguments of Scores and ArgMax.
+
+    `pe` popcounts of `bits` bits (signed, of at most `inputs`) come at least `spacing` cycles apart.
+    """
+
+    pe: int
+    bits: int
+    spacing: int
+    inputs: int
+    scale: tuple[int, ...]
+    offset: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        if min(self.pe, self.bits, self.spacing, self.inputs) < 1:
+            raise ValueError("pe, bits, spacing and inputs must be positive")
+        if not self.scale or len(self.scale) != len(self.offset):
+            raise ValueError("scale and offset must have one length, at least 1")
+
+    @property
+    def classes(self) -> int:
+        return len(self.scale)
+
+    @property
+    def lanes(self) -> int:
+        """Scores a cycle: the least divisor of pe that finishes a word before the next one comes."""
+        return next(n for n in range(ceil_div(self.pe, self.spacing), self.pe + 1) if self.pe % n == 0)
+
+    @property
+    def steps(self) -> int:
+        """Cycles that one input word takes."""
+        return self.pe // self.lanes
+
+    @property
+    def words(self) -> int:
+        """Words of `lanes` scores in a frame."""
+        return ceil_div(self.classes, self.pe) * self.steps
+
+    @property
+    def lowest(self) -> int:
+        """The least score that can occur."""
+        return min(self.offset)
+
+    @property
+    def score_bits(self) -> int:
+        highest = max(s * self.inputs + o for s, o in zip(self.scale, self.offset, strict=True))
+        return max(signed_bits(self.lowest), signed_bits(highest))
+
+    @property
+    def class_bits(self) -> int:
+        return max(1, (self.lanes * self.words - 1).bit_length())
+
+    @property
+    def argmax_latency(self) -> int:
+        """Cycles from a frame's last word of scores to its class."""
+        return (self.lanes - 1).bit_length() + 1
+
+
+class Scores(wiring.Component):
+    """score_c = scale_c * p_c + offset_c for the classes of a frame, `params.lanes` of them a cycle.
+
+    `i` brings `pe` popcounts at a time, class 0 first; `o` gives `lanes` scores a cycle in class order. Lanes
+    beyond the last class get the least score that can occur, so that they never win.
+
+    Latency: 4 cycles from a word to its first scores. Throughput: as the input's spacing. Cost: one multiplier
+    a lane, none where every scale is 1 and every offset 0.
+    """
+
+    LATENCY = 4
+
+    def __init__(self, *, params: ScoreParams):
+        self.params = params
+        scores = data.ArrayLayout(signed(params.score_bits), params.lanes)
+        super().__init__(
+            {
+                "i": In(stream.Signature(data.ArrayLayout(signed(params.bits), params.pe), always_ready=True)),
+                "o": Out(stream.Signature(scores, always_ready=True)),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        params = self.params
+        lanes = params.lanes
+        held = Signal(params.pe * params.bits)
+        left = Signal(range(params.steps + 1))
+        active = Signal()
+        m.d.comb += active.eq(left != 0)
+        with m.If(self.i.valid):
+            m.d.sync += [held.eq(self.i.payload.as_value()), left.eq(params.steps)]
+        with m.Elif(active):
+            m.d.sync += [held.eq(held >> lanes * params.bits), left.eq(left - 1)]
+
+        word = Signal(range(max(2, params.words)))
+        with m.If(active):
+            m.d.sync += word.eq(count_up(word, params.words))
+        counts = Signal(lanes * params.bits)
+        valid = [Signal(name=f"valid_{k}") for k in range(2)]
+        m.d.sync += [counts.eq(held), valid[0].eq(active), valid[1].eq(valid[0]), self.o.valid.eq(valid[1])]
+
+        identity = set(params.scale) == {1} and set(params.offset) == {0} and params.classes == params.words * lanes
+        scale_bits = max(s.bit_length() for s in params.scale) or 1
+        row = data.StructLayout({"scale": unsigned(scale_bits), "offset": signed(params.score_bits)})
+        if not identity:
+            m.submodules.constants = rom = memory.Memory(
+                shape=unsigned(lanes * row.size), depth=params.words, init=self._rows(row, lanes),
+                attrs={"ram_style": "distributed"},
+            )  # fmt: skip
+            read = rom.read_port()
+            m.d.comb += [read.addr.eq(word), read.en.eq(active)]
+        for lane in range(lanes):
+            count = Signal(params.bits, name=f"count_{lane}")
+            m.d.comb += count.eq(counts.word_select(lane, params.bits))
+            product = Signal(scale_bits + params.bits, name=f"product_{lane}")
+            offset = Signal(signed(params.score_bits), name=f"offset_{lane}")
+            if identity:
+                m.d.sync += product.eq(count)
+            else:
+                constant = data.View(row, read.data.word_select(lane, row.size))
+                m.d.sync += [product.eq(count * constant.scale), offset.eq(constant.offset)]
+            m.d.sync += self.o.payload[lane].eq(product + offset)
+        return m
+
+    def _rows(self, row: data.StructLayout, lanes: int) -> list[int]:
+        params = self.params
+        rows = []
+        for start in range(0, params.words * lanes, lanes):
+            value = 0
+            for lane, c in enumerate(range(start, start + lanes)):
+                real = c < params.classes
+                entry = row.const(
+                    {
+                        "scale": params.scale[c] if real else 0,
+                        "offset": params.offset[c] if real else params.lowest,
+                    }
+                )
+                value |= entry.as_bits() << lane * row.size
+            rows.append(value)
+        return rows
+
+
+class ArgMax(wiring.Component):
+    """The class of a frame: the first of its largest scores.
+
+    `i` brings what Scores gives, at any pace: `lanes` scores a cycle in class order, `words` words a frame.
+
+    Latency: ceil(log2(lanes)) + 1 cycles from a frame's last word to `o`. Throughput: a word a cycle.
+    """
+
+    def __init__(self, *, params: ScoreParams):
+        self.params = params
+        scores = data.ArrayLayout(signed(params.score_bits), params.lanes)
+        super().__init__(
+            {
+                "i": In(stream.Signature(scores, always_ready=True)),
+                "o": Out(stream.Signature(params.class_bits, always_ready=True)),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        params = self.params
+        class_bits = params.class_bits
+        word = Signal(range(max(2, params.words)))
+        with m.If(self.i.valid):
+            m.d.sync += word.eq(count_up(word, params.words))
+        first_class = Signal(class_bits)  # the class of lane 0
+        with m.If(self.i.valid):
+            m.d.sync += first_class.eq(Mux(word == params.words - 1, 0, first_class + params.lanes))
+
+        # A tree over the lanes, a register after each level; an entry is (score, lane within the word).
+        entries = [(self.i.payload[lane], lane) for lane in range(params.lanes)]
+        valid, first, last, base = self.i.valid, word == 0, word == params.words - 1, first_class
+        level = 0
+        while len(entries) > 1:
+            merged = []
+            for k in range(0, len(entries) - 1, 2):
+                (a, a_lane), (b, b_lane) = entries[k : k + 2]
+                score = Signal(signed(params.score_bits), name=f"score_{level}_{k}")
+                lane = Signal(range(params.lanes), name=f"lane_{level}_{k}")
+                m.d.sync += [score.eq(Mux(b > a, b, a)), lane.eq(Mux(b > a, b_lane, a_lane))]
+                merged.append((score, lane))
+            if len(entries) % 2:
+                score = Signal(signed(params.score_bits), name=f"score_{level}_odd")
+                lane = Signal(range(params.lanes), name=f"lane_{level}_odd")
+                m.d.sync += [score.eq(entries[-1][0]), lane.eq(entries[-1][1])]
+                merged.append((score, lane))
+            entries = merged
+            flags = Signal(3, name=f"flags_{level}")
+            base_q = Signal(class_bits, name=f"base_{level}")
+            m.d.sync += [flags.eq(Cat(valid, first, last)), base_q.eq(base)]
+            valid, first, last, base = flags[0], flags[1], flags[2], base_q
+            level += 1
+
+        score, lane = entries[0]
+        best = Signal(signed(params.score_bits))
+        m.d.sync += self.o.valid.eq(valid & last)
+        with m.If(valid & (first | (score > best))):
+            m.d.sync += [best.eq(score), self.o.payload.eq(base + lane)]
+        return m
