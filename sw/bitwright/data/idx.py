@@ -89,9 +89,7 @@ def load_idx_dataset(name: str, data_dir: Path | None) -> Dataset:
         for what, kind, dimensions in (("images", "idx3", _IMAGE_DIMENSIONS), ("labels", "idx1", 1)):
             path = _find(folders, f"{stem}-{what}", kind)
             if path is None:
-                raise DataError(
-                    f"{folders[0]}: {stem}-{what}-{kind}-ubyte (or .gz) is missing; {name} needs {files}"
-                )
+                raise DataError(f"{folders[0]}: {stem}-{what}-{kind}-ubyte (or .gz) is missing; {name} needs {files}")
             values = read_idx(path, dimensions)
             if what == "images" and values.shape[1:] != (_SIDE, _SIDE):
                 raise DataError(f"{path}: images of {values.shape[1:]} pixels, but {name} has {(_SIDE, _SIDE)}")

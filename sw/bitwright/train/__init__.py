@@ -1,0 +1,61 @@
+"""Training in torch, and the exact export to a Network.
+
+Configurations (`load_config`, `with_overrides`) load without torch; every other name loads it on first use.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from bitwright.train.config import TrainConfig, config_names, load_config, with_overrides
+
+if TYPE_CHECKING:
+    from bitwright.train.export import ExportCheck, check_export, export_model
+    from bitwright.train.model import BinaryMlp, ModelTrace, trace_model
+    from bitwright.train.run import TrainFiles, TrainReport, load_model, save_model, train
+
+_LATE = {
+    "BinaryMlp": "model",
+    "ExportCheck": "export",
+    "ModelTrace": "model",
+    "TrainFiles": "run",
+    "TrainReport": "run",
+    "check_export": "export",
+    "export_model": "export",
+    "load_model": "run",
+    "save_model": "run",
+    "trace_model": "model",
+    "train": "run",
+}
+
+__all__ = [
+    "BinaryMlp",
+    "ExportCheck",
+    "ModelTrace",
+    "TrainConfig",
+    "TrainFiles",
+    "TrainReport",
+    "check_export",
+    "config_names",
+    "export_model",
+    "load_config",
+    "load_model",
+    "save_model",
+    "trace_model",
+    "train",
+    "with_overrides",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    try:
+        module = import_module(f"{__name__}.{_LATE[name]}")
+    except ModuleNotFoundError as error:
+        if error.name != "torch":
+            raise
+        from bitwright.errors import ToolError
+
+        raise ToolError("training needs torch: pip install 'bitwright[train]' torch==2.13.0") from None
+    return getattr(module, name)

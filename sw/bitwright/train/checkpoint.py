@@ -50,9 +50,7 @@ class State:
 
 def _optimizer_tensors(optimizer: torch.optim.Optimizer, names: list[str]) -> dict[str, Tensor]:
     state = optimizer.state_dict()["state"]
-    return {
-        f"adam.{names[index]}.{key}": value for index, entry in state.items() for key, value in entry.items()
-    }
+    return {f"adam.{names[index]}.{key}": value for index, entry in state.items() for key, value in entry.items()}
 
 
 def save_checkpoint(

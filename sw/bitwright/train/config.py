@@ -49,15 +49,15 @@ class TrainConfig:
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
             raise TrainingError(
-                f"name {self.name!r} must be a lower-case identifier (letters, digits, _), at most 48 characters"
+                f"name {self.name!r} must be a lower-case identifier (letters, digits, _) of at most 48 characters"
             )
         if self.thresholds:
             if any(b <= a for a, b in zip(self.thresholds, self.thresholds[1:], strict=False)):
                 raise TrainingError(f"thresholds must increase strictly, not {list(self.thresholds)}")
             if self.thresholds[0] < 1 or self.thresholds[-1] >= 1 << self.input_bits:
                 raise TrainingError(
-                    f"thresholds must lie in 1..{(1 << self.input_bits) - 1} for {self.input_bits}-bit inputs, "
-                    f"not {list(self.thresholds)}"
+                    f"thresholds must lie in 1..{(1 << self.input_bits) - 1} for {self.input_bits}-bit "
+                    f"inputs, not {list(self.thresholds)}"
                 )
             if self.levels not in (1, len(self.thresholds)):
                 raise TrainingError(
@@ -122,8 +122,6 @@ def with_overrides(
     """`config` with what is not None replaced, checked as a file is. Raises TrainingError."""
     values = dataclasses.asdict(config)
     values |= {
-        key: value
-        for key, value in (("dataset", dataset), ("epochs", epochs), ("seed", seed))
-        if value is not None
+        key: value for key, value in (("dataset", dataset), ("epochs", epochs), ("seed", seed)) if value is not None
     }
     return parse_config(values, config.name)

@@ -39,7 +39,7 @@ def build_model(config: TrainConfig, shape: tuple[int, ...], classes: int) -> Bi
 
 
 def learning_rate(config: TrainConfig, epoch: int, fraction: float) -> float:
-    """The rate `fraction` (0..1) into epoch `epoch` (from 0): cosine falls to 0, step falls between epochs."""
+    """The rate `fraction` (0..1) into epoch `epoch` (from 0): cosine falls to 0, step between epochs."""
     match config.schedule:
         case "cosine":
             return config.learning_rate * 0.5 * (1 + math.cos(math.pi * (epoch + fraction) / config.epochs))
@@ -117,8 +117,8 @@ def _split(config: TrainConfig, labels: np.ndarray) -> tuple[np.ndarray, np.ndar
 def _check(config: TrainConfig, dataset: Dataset, frames: int) -> None:
     if dataset.value_bits > config.input_bits:
         raise TrainingError(
-            f"{dataset.name} has values up to {dataset.value_bits} bits but input_bits is {config.input_bits}; "
-            f"set input_bits = {dataset.value_bits} and thresholds to suit"
+            f"{dataset.name} has values up to {dataset.value_bits} bits but input_bits is "
+            f"{config.input_bits}; set input_bits = {dataset.value_bits} and thresholds to suit"
         )
     if frames < 2:
         raise TrainingError(f"{dataset.name}: {frames} frames are left to train on; at least 2 are needed")
@@ -134,7 +134,7 @@ def run(
     progress: ProgressCallback | None = None,
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
 ) -> tuple[BinaryMlp, Progress]:
-    """Trains to the end, from `checkpoint` if it is there and `resume`. Returns the best model, and the history.
+    """Trains to the end, from `checkpoint` if it is there and `resume`; returns the best model, the history.
 
     The same configuration, data, machine and number of threads give the same bits, interrupted or not.
     Raises TrainingError for data that does not suit, or for another run's checkpoint.
@@ -148,7 +148,7 @@ def run(
     model.to(device)
     optimizer = torch.optim.Adam(model.parameters(), lr=config.learning_rate, fused=True)
     record = Progress(config=asdict(config), data_digest=_data_digest(dataset))
-    record = msgspec_round_trip(record)
+    record = _round_trip(record)
     state = State(progress=record)
     if resume and checkpoint.exists():
         state = load_checkpoint(checkpoint, record, model, optimizer, generator)
@@ -193,7 +193,16 @@ def run(
             raise TrainingError(
                 f"{config.name}: the loss became {train_loss} in epoch {epoch + 1}; lower learning_rate"
             )
-        _close_epoch(state, config, model, epoch, train_loss, int(correct) / (steps * batch), held_frames, held_labels)
+        _close_epoch(
+            state=state,
+            config=config,
+            model=model,
+            epoch=epoch,
+            train_loss=train_loss,
+            train_accuracy=int(correct) / (steps * batch),
+            frames=held_frames,
+            labels=held_labels,
+        )
         if progress:
             progress("train", (epoch + 1) * steps, config.epochs * steps)
         now = time.monotonic()
@@ -207,6 +216,7 @@ def run(
 
 
 def _close_epoch(
+    *,
     state: State,
     config: TrainConfig,
     model: BinaryMlp,
@@ -237,7 +247,7 @@ def _close_epoch(
     history.append(entry)
 
 
-def msgspec_round_trip(record: Progress) -> Progress:
+def _round_trip(record: Progress) -> Progress:
     """`record` as it reads back from JSON, so that a configuration compares equal to a stored one."""
     import msgspec
 

@@ -4,8 +4,9 @@ M. Courbariaux, I. Hubara, D. Soudry, R. El-Yaniv, Y. Bengio, "Binarized Neural 
 Networks with Weights and Activations Constrained to +1 or -1", arXiv:1602.02830, 2016 (BinaryNet).
 """
 
+import itertools
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -114,13 +115,18 @@ class BinaryMlp(nn.Module):
         sizes = [int(np.prod(shape)) * len(thresholds), *hidden, classes]
         self.layers = nn.ModuleList(
             Layer(inputs, outputs, final_norm or index < len(hidden))
-            for index, (inputs, outputs) in enumerate(zip(sizes, sizes[1:], strict=False))
+            for index, (inputs, outputs) in enumerate(itertools.pairwise(sizes))
         )
+
+    @property
+    def stages(self) -> tuple[Layer, ...]:
+        """The layers, in order and with their type."""
+        return tuple(cast(Layer, layer) for layer in self.layers)
 
     def initialise(self, generator: torch.Generator) -> None:
         """Latent weights uniform in +-sqrt(6 / (inputs + outputs)), as BinaryNet's (Glorot's)."""
         with torch.no_grad():
-            for layer in self.layers:
+            for layer in self.stages:
                 weight = layer.linear.weight
                 bound = (6.0 / sum(weight.shape)) ** 0.5
                 weight.copy_((torch.rand(weight.shape, generator=generator) * 2 - 1) * bound)
@@ -132,7 +138,7 @@ class BinaryMlp(nn.Module):
         return bits.reshape(len(frames), -1).to(torch.float32).mul_(2).sub_(1)
 
     def forward(self, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        for index, layer in enumerate(self.layers):
+        for index, layer in enumerate(self.stages):
             rate = self.input_dropout if index == 0 else self.dropout
             if self.training and rate:
                 keep = torch.rand(x.shape, generator=generator).to(x.device) >= rate
@@ -175,7 +181,7 @@ def trace_model(model: BinaryMlp, frames: NDArray) -> ModelTrace:
             for chunk in as_tensor(frames).split(_TRACE_CHUNK):
                 x = model.encode(chunk.to(device))
                 arrays = [(x > 0).to(torch.uint8)]
-                for index, layer in enumerate(model.layers):
+                for index, layer in enumerate(model.stages):
                     accumulators = layer.linear(x)
                     value = accumulators if layer.norm is None else layer.norm(accumulators)
                     arrays.append(accumulators.to(torch.int64))
@@ -188,6 +194,4 @@ def trace_model(model: BinaryMlp, frames: NDArray) -> ModelTrace:
     finally:
         model.train(was_training)
     encoded, *rest = (np.concatenate(column) for column in zip(*parts, strict=True))
-    return ModelTrace(
-        encoded=encoded, accumulators=tuple(rest[0::2]), bits=tuple(rest[1:-1:2]), logits=rest[-1]
-    )
+    return ModelTrace(encoded=encoded, accumulators=tuple(rest[0::2]), bits=tuple(rest[1:-1:2]), logits=rest[-1])
