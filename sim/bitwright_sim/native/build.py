@@ -1,0 +1,189 @@
+"""A design to a shared library: SystemVerilog wrapper, C++ constants, Verilator, g++.
+
+The wrapper instantiates the top and brings its probes out under names of ours, so that the C++ harness sees
+the same ports for every design. Libraries are kept in the build cache.
+"""
+
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+from bitwright.design import Design, Manifest
+from bitwright.errors import DesignError
+from bitwright.plan import ceil_div
+from bitwright_sim.cache import BuildCache, digest
+from bitwright_sim.process import run_checked
+from bitwright_sim.tools import Compiler, Verilator
+
+Progress = Callable[[str, int, int], None]
+LIBRARY = "libnative.so"
+_TOP = "bitwright_native"
+_VERILATOR = ("--cc", "--exe", "-O3", "--x-assign", "fast", "--x-initial", "fast", "--noassert")
+_COMPILER = ("-fPIC", "-fvisibility=hidden")
+_OPTIMIZE = ("OPT_FAST=-O2", "OPT_SLOW=-O0", "OPT_GLOBAL=-O2")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Probe:
+    """A probe as the harness reads it: a frame gives `words` words of `fields` signed fields of `bits` bits."""
+
+    layer: str
+    valid: str
+    data: str
+    words: int
+    fields: int
+    bits: int
+    values: int  # fields of a frame that count; the rest pads
+
+    @property
+    def width(self) -> int:
+        return self.fields * self.bits
+
+
+def probes(manifest: Manifest) -> tuple[Probe, ...]:
+    """Every layer's probe in order, then that of the scores if there is one."""
+    layers = {layer.name: layer for layer in manifest.layers}
+    result = []
+    for probe in manifest.probes:
+        if probe.layer not in layers:
+            raise DesignError(f"design {manifest.name}: a probe names layer {probe.layer!r}, which it lacks")
+        outputs = layers[probe.layer].outputs
+        result.append(
+            Probe(layer=probe.layer, valid=probe.valid, data=probe.data, words=ceil_div(outputs, probe.pe),
+                  fields=probe.pe, bits=probe.bits, values=outputs)
+        )  # fmt: skip
+    if (score := manifest.score_probe) is not None:
+        last = manifest.layers[-1]
+        # the words of the last layer come one after another in steps of `lanes`, padding rows included
+        words = ceil_div(ceil_div(last.outputs, last.pe) * last.pe, score.lanes)
+        result.append(
+            Probe(layer="scores", valid=score.valid, data=score.data, words=words, fields=score.lanes,
+                  bits=score.bits, values=last.outputs)
+        )  # fmt: skip
+    return tuple(result)
+
+
+def wrapper(manifest: Manifest) -> str:
+    """SystemVerilog around the top: the streams, the probes, and a silent control bus."""
+    width = manifest.input.data_bits
+    ports = [
+        "input aclk", "input aresetn",
+        f"input [{width - 1}:0] s_axis_tdata", f"input [{width // 8 - 1}:0] s_axis_tkeep",
+        "input s_axis_tvalid", "output s_axis_tready", "input s_axis_tlast",
+        "output [63:0] m_axis_tdata", "output [7:0] m_axis_tkeep",
+        "output m_axis_tvalid", "input m_axis_tready", "output m_axis_tlast",
+    ]  # fmt: skip
+    connections = [f".{port.split()[-1]}({port.split()[-1]})" for port in ports]
+    for name, bits in (
+        ("awaddr", 8), ("awprot", 3), ("awvalid", 1), ("wdata", 32), ("wstrb", 4), ("wvalid", 1),
+        ("bready", 1), ("araddr", 8), ("arprot", 3), ("arvalid", 1), ("rready", 1),
+    ):  # fmt: skip
+        connections.append(f".s_axi_control_{name}({bits}'d{int(name.endswith('ready'))})")
+    assigns = []
+    for index, probe in enumerate(probes(manifest)):
+        ports += [f"output p{index}_valid", f"output [{probe.width - 1}:0] p{index}_data"]
+        assigns += [
+            f"  assign p{index}_valid = dut.{probe.valid};",
+            f"  assign p{index}_data = dut.{probe.data};",
+        ]
+    lines = [
+        f"module {_TOP} (",
+        ",\n".join(f"  {port}" for port in ports),
+        ");",
+        f"  {manifest.top} dut (",
+        ",\n".join(f"    {connection}" for connection in connections),
+        "  );",
+        *assigns,
+        "endmodule",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def config(manifest: Manifest) -> str:
+    """native_config.h: the constants of one design, and its probes by number."""
+    fmt = manifest.input
+    lanes = fmt.data_bits // 8
+    last = fmt.bytes - (fmt.beats - 1) * lanes
+
+    def keep(count: int) -> str:
+        mask = ((1 << count) - 1).to_bytes(max(8, lanes // 8), "little")
+        return "{" + ", ".join(map(str, mask)) + "}"
+
+    all_probes = probes(manifest)
+    table = ", ".join(f"{{{p.words}, {p.fields}, {p.bits}}}" for p in all_probes)
+    widest = max((ceil_div(probe.width, 32) for probe in all_probes), default=0)
+    cases = "".join(
+        f"        case {k}:\n            if (!top.p{k}_valid) return false;\n"
+        f"            put_words(top.p{k}_data, words);\n            return true;\n"
+        for k in range(len(all_probes))
+    )
+    return (
+        f"constexpr uint64_t IN_BEATS = {fmt.beats}, IN_BYTES = {lanes}, OUT_BEATS = {manifest.output.beats};\n"
+        f"const uint8_t KEEP_ALL[] = {keep(lanes)}, KEEP_LAST[] = {keep(last)};\n"
+        f"struct Probe {{ unsigned words, fields, bits; }};\n"
+        f"constexpr unsigned PROBES = {len(all_probes)}, PROBE_WORDS_MAX = {widest + 2};\n"
+        f"const Probe PROBE[PROBES + 1] = {{{table}{', ' if table else ''}{{0, 0, 0}}}};\n"
+        "inline bool probe_read(Vnative& top, unsigned probe, uint32_t* words) {\n"
+        f"    switch (probe) {{\n{cases}    }}\n    return false;\n}}\n"
+    )
+
+
+def harness() -> str:
+    """The C++ source of the harness."""
+    return (files(__package__) / "harness.cpp").read_text()
+
+
+def build_native(
+    design: Design, *, trace: bool = False, cache: BuildCache | None = None, progress: Progress | None = None
+) -> Path:
+    """The shared library of `design`, from the cache or built now; `trace` adds the writing of waves (VCD).
+
+    Raises ToolError for missing tools or a failed build.
+    """
+    manifest = design.manifest
+    tool, compiler = Verilator.find(), Compiler.find()
+    cache = BuildCache() if cache is None else cache
+    texts = {"wrapper.sv": wrapper(manifest), "native_config.h": config(manifest), "harness.cpp": harness()}
+    options = [*_VERILATOR, *(["--trace"] if trace else [])]
+    parts: dict[str, str | bytes | Path] = dict(texts)
+    parts |= {f"source {i}": file for i, file in enumerate(design.simulation_sources)}
+    parts["tools"] = f"{tool.name} {tool.executable} {compiler.name}"
+    parts["options"] = json.dumps([options, _COMPILER, _OPTIMIZE])
+
+    def build(folder: Path) -> None:
+        what = f"building {manifest.name} for {tool.name}"
+        if progress is not None:
+            progress(what, 0, 2)
+        work = folder / "work"
+        work.mkdir()
+        for name, text in texts.items():
+            (work / name).write_text(text)
+        command = [
+            tool.executable, *options, "-Wno-fatal", "-Wno-lint", "-Wno-style", "--prefix", "Vnative",
+            "--top-module", _TOP, "-Mdir", work, "-o", LIBRARY,
+            "-CFLAGS", " ".join(_COMPILER), "-LDFLAGS", "-shared",
+            work / "wrapper.sv", *(file.absolute() for file in design.simulation_sources), work / "harness.cpp",
+        ]  # fmt: skip
+        environment = tool.build_environment(cache.folder, compiler)
+        run_checked(command, what=what, log=folder / "verilator.log", cwd=work, environment=environment)
+        if progress is not None:
+            progress(what, 1, 2)
+        run_checked(
+            [compiler.make, "-C", work, "-f", "Vnative.mk", "-j", str(os.cpu_count() or 1), *_OPTIMIZE],
+            what=what,
+            log=folder / "make.log",
+            cwd=work,
+            environment=environment,
+        )
+        (work / LIBRARY).rename(folder / LIBRARY)
+        for file in sorted(work.rglob("*"), reverse=True):
+            file.unlink() if not file.is_dir() else file.rmdir()
+        work.rmdir()
+        if progress is not None:
+            progress(what, 2, 2)
+
+    kind = "trace" if trace else "native"
+    return cache.get(f"{kind}-{manifest.name}", digest(parts), build) / LIBRARY

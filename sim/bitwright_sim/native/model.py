@@ -1,0 +1,150 @@
+"""A simulated accelerator in this process: frames in, every integer out, at native speed.
+
+`NativeModel.run` calls the harness through ctypes, which lets go of the interpreter's lock meanwhile, so that
+several models run at once in threads.
+"""
+
+import ctypes
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bitwright.design import Design
+from bitwright.errors import DesignError
+from bitwright_sim.cache import BuildCache
+from bitwright_sim.native.build import Probe, Progress, build_native, probes
+
+MISSING = np.iinfo(np.int64).min  # stands where a probe gave no value
+_STALLED, _FINISHED = 1, 2
+_U64 = ctypes.c_uint64
+
+
+class _Run(ctypes.Structure):
+    """NativeRun of harness.cpp."""
+
+    _fields_ = [  # noqa: RUF012
+        ("frames", _U64), ("input", ctypes.c_void_p), ("results", ctypes.c_void_p), ("probes", ctypes.c_void_p),
+        ("first_in", ctypes.c_void_p), ("last_out", ctypes.c_void_p), ("probe_words", ctypes.c_void_p),
+        ("watchdog", _U64), ("quiet", _U64), ("seed", _U64), ("stall_in", _U64), ("stall_out", _U64),
+        ("in_beats", _U64), ("out_beats", _U64), ("bad_framing", _U64), ("first_bad", _U64), ("cycles", _U64),
+    ]  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class NativeResult:
+    """What n frames did. Cycles count from the model's start."""
+
+    beats: NDArray[np.uint64]  # (n, output beats), zero where missing
+    results: int  # whole results seen, also beyond n
+    out_beats: int  # beats seen
+    probes: tuple[NDArray[np.int64], ...]  # one a probe: (n, values), MISSING where none came
+    probe_words: tuple[int, ...]  # words seen, also beyond what n frames give
+    first_in: NDArray[np.int64]  # (n,) cycle in which the frame's first beat was taken
+    last_out: NDArray[np.int64]  # (n,) cycle in which the result's last beat was taken, MISSING where none came
+    bad_framing: int  # output beats with TLAST or TKEEP wrong
+    first_bad: int | None  # frame of the first such beat
+    cycles: int
+
+
+class NativeModel:
+    """One simulated accelerator. Its state goes on from run to run until `reset`; not for two threads at once."""
+
+    def __init__(
+        self,
+        design: Design,
+        *,
+        trace: Path | None = None,
+        cache: BuildCache | None = None,
+        progress: Progress | None = None,
+    ):
+        """Builds the design if need be. `trace` is the file for waves (VCD). Raises ToolError."""
+        self.design = design
+        self.trace = trace
+        self.probes: tuple[Probe, ...] = probes(design.manifest)
+        library = ctypes.CDLL(str(build_native(design, trace=trace is not None, cache=cache, progress=progress)))
+        library.native_new.restype = ctypes.c_void_p
+        library.native_new.argtypes = [ctypes.c_char_p]
+        library.native_reset.argtypes = library.native_free.argtypes = [ctypes.c_void_p]
+        library.native_run.argtypes = [ctypes.c_void_p, ctypes.POINTER(_Run)]
+        library.native_run.restype = ctypes.c_int
+        self._library = library
+        self._handle: int | None = library.native_new(None if trace is None else str(trace).encode())
+
+    def __enter__(self) -> "NativeModel":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Frees the model; the waves are complete after this."""
+        if self._handle is not None:
+            self._library.native_free(self._handle)
+            self._handle = None
+
+    def reset(self) -> None:
+        """Holds aresetn low for a few cycles."""
+        self._library.native_reset(self._handle)
+
+    @property
+    def watchdog_cycles(self) -> int:
+        """Cycles without any beat or probed word after which a run is ended: far more than any frame takes."""
+        manifest = self.design.manifest
+        return 1000 + 20 * (manifest.interval_cycles + manifest.latency_cycles)
+
+    def run(
+        self,
+        packed: NDArray[np.uint8],
+        *,
+        seed: int = 0,
+        stall_in: float = 0.0,
+        stall_out: float = 0.0,
+        watchdog: int | None = None,
+    ) -> NativeResult:
+        """Sends frames (n, stride) of bytes, as `bitwright.framing` packs them, back to back.
+
+        `stall_in` and `stall_out` are the shares of cycles, chosen by `seed`, in which no input is offered and
+        no output is taken. Raises DesignError if the accelerator stops taking input.
+        """
+        manifest = self.design.manifest
+        if packed.ndim != 2 or packed.shape[1] != manifest.input.stride:
+            raise ValueError(f"packed frames must have shape (n, {manifest.input.stride}), not {packed.shape}")
+        count = len(packed)
+        packed = np.ascontiguousarray(packed, np.uint8)
+        beats = np.zeros((count, manifest.output.beats), np.uint64)
+        arrays = [np.full((count, p.words * p.fields), MISSING, np.int64) for p in self.probes]
+        first_in = np.full(count, MISSING, np.int64)
+        last_out = np.full(count, MISSING, np.int64)
+        words = np.zeros(max(1, len(arrays)), np.uint64)
+        pointers = (ctypes.c_void_p * max(1, len(arrays)))(*(array.ctypes.data for array in arrays))
+        call = _Run(
+            frames=count, input=packed.ctypes.data, results=beats.ctypes.data,
+            probes=ctypes.cast(pointers, ctypes.c_void_p).value, first_in=first_in.ctypes.data,
+            last_out=last_out.ctypes.data, probe_words=words.ctypes.data,
+            watchdog=self.watchdog_cycles if watchdog is None else watchdog,
+            quiet=manifest.interval_cycles + manifest.latency_cycles, seed=seed,
+            stall_in=round(1000 * stall_in), stall_out=round(1000 * stall_out),
+        )  # fmt: skip
+        status = self._library.native_run(self._handle, ctypes.byref(call))
+        if status == _STALLED:
+            raise DesignError(
+                f"{manifest.top} hangs: for {call.watchdog} cycles it took no input, gave no output and computed "
+                f"nothing, after {call.in_beats // manifest.input.beats} of {count} frames in and "
+                f"{call.out_beats // manifest.output.beats} results out (cycle {call.cycles})"
+            )
+        if status == _FINISHED:
+            raise DesignError(f"{manifest.top} ended the simulation itself ($finish or $stop)")
+        return NativeResult(
+            beats=beats,
+            results=call.out_beats // manifest.output.beats,
+            out_beats=call.out_beats,
+            probes=tuple(array[:, : p.values] for array, p in zip(arrays, self.probes, strict=True)),
+            probe_words=tuple(int(n) for n in words[: len(arrays)]),
+            first_in=first_in,
+            last_out=last_out,
+            bad_framing=call.bad_framing,
+            first_bad=call.first_bad // manifest.output.beats if call.bad_framing else None,
+            cycles=call.cycles,
+        )
