@@ -31,9 +31,8 @@ from bitwright.network import load as _load
 from bitwright.plan import Plan, Target, default_plan, with_folds
 
 if TYPE_CHECKING:
-    from bitwright_sim import SimulateReport, VerifyReport
-
     from bitwright.train import TrainConfig, TrainReport
+    from bitwright_sim import SimulateReport, VerifyReport
 
 Progress = Callable[[str, int, int], None]
 PathLike = str | os.PathLike[str]
@@ -123,12 +122,12 @@ def generate(
         design = bw.generate(network, plan, "design")
         design.manifest.interval_cycles
     """
-    import bitwright_hw
+    from bitwright_hw.generate import generate as generate_design
 
     folder = Path(out)
     _check_folder(folder)
     chosen = plan if plan is not None else size(network)
-    return bitwright_hw.generate(network, chosen, folder, progress=progress)
+    return generate_design(network, chosen, folder, progress=progress)
 
 
 def _check_folder(folder: Path) -> None:
@@ -160,9 +159,7 @@ class Frames:
     labels: NDArray[np.int64] | None
 
 
-def load_frames(
-    network: Network, data: str, *, frames: int | None = None, data_dir: PathLike | None = None
-) -> Frames:
+def load_frames(network: Network, data: str, *, frames: int | None = None, data_dir: PathLike | None = None) -> Frames:
     """The held-out frames of data set `data` that `network` takes, the first `frames` of them or all.
 
     `data` is the name of a data set (digits, mnist, fashion-mnist), the path of a .npz file, or
@@ -188,8 +185,7 @@ def load_frames(
     chosen = slice(None, frames)
     if frames is not None and frames > len(dataset.test_frames):
         raise DataError(
-            f"{frames} frames asked for, but the held-out set of {dataset.name} has "
-            f"{len(dataset.test_frames)}"
+            f"{frames} frames asked for, but the held-out set of {dataset.name} has {len(dataset.test_frames)}"
         )
     values = dataset.test_frames[chosen]
     if _squeezed(values.shape[1:]) == _squeezed(network.input.shape):
@@ -272,9 +268,7 @@ def simulate(
     with needs_extra("sim", "simulation"):
         import bitwright_sim
 
-        return bitwright_sim.simulate(
-            _design(design), simulator=simulator, waves=waves, seed=seed, progress=progress
-        )
+        return bitwright_sim.simulate(_design(design), simulator=simulator, waves=waves, seed=seed, progress=progress)
 
 
 def verify(
@@ -335,9 +329,7 @@ def needs_extra(extra: str, what: str) -> Iterator[None]:
         missing = (error.name or "").partition(".")[0]
         if missing not in _EXTRA_MODULES[extra]:
             raise
-        raise ToolError(
-            f"{what} needs {missing}, which is not installed: pip install 'bitwright[{extra}]'"
-        ) from None
+        raise ToolError(f"{what} needs {missing}, which is not installed: pip install 'bitwright[{extra}]'") from None
 
 
 def _design(design: Design | PathLike) -> Design:

@@ -1,6 +1,7 @@
 """Small networks for tests, random from a seed, and a slow golden model in plain Python."""
 
 import numpy as np
+
 from bitwright.network import Dense, Encoding, Input, Network, Scores, Thresholds
 
 

@@ -2,12 +2,13 @@
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from bitwright.errors import DataError
 from bitwright.framing import InputFormat, OutputFormat, input_format, output_format, pack_frames
 from bitwright.golden import encode
 from bitwright.plan import DATA_BITS, Plan, default_plan
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from .networks import random_frames, random_network
 

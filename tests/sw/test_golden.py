@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from bitwright import golden
 from bitwright.errors import DataError
 from bitwright.network import Dense, Encoding, Input, Network, Scores, Thresholds
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from .networks import plain_outputs, random_frames, random_network
 
@@ -22,9 +23,7 @@ from .networks import plain_outputs, random_frames, random_network
 )
 def test_equals_the_rules_in_plain_python(*, seed, shape, bits, levels, hidden, classes):
     levels = min(levels, (1 << bits) - 1)
-    network = random_network(
-        seed, shape=shape, bits=bits, levels=levels, hidden=tuple(hidden), classes=classes
-    )
+    network = random_network(seed, shape=shape, bits=bits, levels=levels, hidden=tuple(hidden), classes=classes)
     frames = random_frames(network, 5, seed)
     trace = golden.trace(network, frames)
     for index, frame in enumerate(frames):
@@ -65,9 +64,7 @@ def test_the_worked_example_of_the_spec():
 
 def test_the_first_of_equal_scores_wins():
     weights = np.zeros((3, 1), np.uint8)
-    layer = Dense(
-        name="last", weights=weights, output=Scores(scale=np.zeros(3, int), offset=np.array([1, 2, 2]))
-    )
+    layer = Dense(name="last", weights=weights, output=Scores(scale=np.zeros(3, int), offset=np.array([1, 2, 2])))
     network = Network(
         name="tie",
         input=Input(shape=(1,), bits=1),

@@ -5,12 +5,13 @@ import struct
 
 import numpy as np
 import pytest
-from bitwright.errors import NetworkError
-from bitwright.network import load, save
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import load as parse
 from safetensors.numpy import save as render
+
+from bitwright.errors import NetworkError
+from bitwright.network import load, save
 
 from .networks import random_network
 
@@ -26,9 +27,7 @@ from .networks import random_network
 )
 def test_round_trip(tmp_path_factory, *, seed, shape, bits, levels, hidden, classes):
     levels = min(levels, (1 << bits) - 1)
-    network = random_network(
-        seed, shape=shape, bits=bits, levels=levels, hidden=tuple(hidden), classes=classes
-    )
+    network = random_network(seed, shape=shape, bits=bits, levels=levels, hidden=tuple(hidden), classes=classes)
     file = tmp_path_factory.mktemp("network") / "n.safetensors"
     network.save(file)
     assert load(file) == network

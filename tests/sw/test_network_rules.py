@@ -4,12 +4,13 @@ import dataclasses
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from bitwright.errors import BitwrightError, NetworkError
 from bitwright.network import Dense, Encoding, Input, Network, NumberType, Scores, Thresholds, signed_bits
 from bitwright.network.bits import pack_bits, to_int, unpack_bits, unpack_fields
 from bitwright.network.model import MAX_LANES
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from .networks import random_network
 

@@ -3,10 +3,11 @@
 import itertools
 
 import pytest
-from bitwright.errors import PlanError
-from bitwright.plan import Fold, LayerPlan, Plan, ceil_div, default_plan, folds, smallest_fold, with_folds
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from bitwright.errors import PlanError
+from bitwright.plan import Fold, LayerPlan, Plan, ceil_div, default_plan, folds, smallest_fold, with_folds
 
 from .networks import random_network
 

@@ -1,0 +1,95 @@
+"""The command line: `bitwright COMMAND ...`. A thin layer over bitwright.api, one module a command.
+
+Each module has `add(commands)`, which declares the command with argparse alone, and `run(args)`, which
+imports what it needs and returns the exit status: 0, or 1 where something did not match. A mistake in what
+was given is one line on standard error and status 2.
+"""
+
+import argparse
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+_COMMANDS = ("train", "info", "generate", "simulate", "verify", "demo")
+_DESCRIPTION = """\
+Turns a trained binary neural network into an FPGA accelerator and proves it bit-exact.
+
+  train     trains a network, writes network.safetensors
+  info      shows a network: layers, shapes, weights, operations
+  generate  writes Verilog for a network
+  simulate  runs the protocol benches on a design
+  verify    runs a whole test set through a design, bit for bit
+  demo      all of it on a small data set, in a few minutes
+"""
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"bitwright: {message}; see {self.prog} --help\n")
+
+
+def parser() -> argparse.ArgumentParser:
+    """The whole command line, declared without importing anything that a command needs."""
+    from importlib import import_module
+
+    top = _Parser(
+        prog="bitwright",
+        usage="bitwright COMMAND ...",
+        description=_DESCRIPTION,
+        epilog="bitwright COMMAND --help tells a command's options.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    top.add_argument("--version", action=_Version)
+    commands = top.add_subparsers(
+        dest="command",
+        metavar="COMMAND",
+        required=True,
+        help=argparse.SUPPRESS,
+        prog="bitwright",
+        parser_class=_Parser,
+    )
+    for name in _COMMANDS:
+        import_module(f"bitwright.cli.{name}").add(commands)
+    return top
+
+
+class _Version(argparse.Action):
+    def __init__(self, option_strings: Sequence[str], dest: str) -> None:
+        super().__init__(option_strings, dest, nargs=0, help="show the version and exit")
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
+        from bitwright import __version__
+
+        print(f"bitwright {__version__}")
+        parser.exit()
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one command; returns the exit status."""
+    from bitwright.errors import BitwrightError
+
+    try:
+        args = parser().parse_args(argv)
+        status: int = args.run(args)
+        sys.stdout.flush()
+    except BitwrightError as error:
+        return _fail(str(error))
+    except BrokenPipeError:
+        # the reader has gone; keep the interpreter from flushing into the pipe once more at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
+    except KeyboardInterrupt:
+        print("bitwright: stopped", file=sys.stderr)
+        return 128 + signal.SIGINT
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        return _fail(f"{where}{error.strerror or error}")
+    return status
+
+
+def _fail(message: str) -> int:
+    print(f"bitwright: {' '.join(message.split())}", file=sys.stderr)
+    return 2

@@ -1,0 +1,156 @@
+"""`bitwright generate`: Verilog, plan.toml and manifest.json for a network, or for one layer by itself."""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from bitwright.design import Design
+    from bitwright.network import Network
+
+_LAYER_OPTIONS = ("inputs", "outputs", "weights", "thresholds", "seed")
+
+
+def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    from bitwright.cli.output import add_json
+
+    command = commands.add_parser(
+        "generate",
+        description="Writes an accelerator: Verilog, plan.toml and manifest.json, for a network file or, "
+        "with --layer, for one layer by itself.",
+    )
+    command.add_argument("network", metavar="NETWORK", nargs="?", type=Path, help="a network file")
+    command.add_argument("--out", required=True, metavar="DIR", type=Path, help="the design folder to write")
+    command.add_argument("--plan", metavar="PLAN.toml", type=Path, help="folds and options, as generate writes them")
+    command.add_argument("--pe", metavar="P[,P...]", type=_numbers, help="rows at a time, for all layers or each")
+    command.add_argument("--simd", metavar="S[,S...]", type=_numbers, help="lanes of a row at a time")
+    command.add_argument("--cycles", metavar="N", type=int, help="the most cycles a frame (without --plan)")
+    command.add_argument("--scores", action="store_true", default=None, help="send every class score, then the class")
+    command.add_argument("--encoding", choices=("hardware", "host"), help="where input values become bits")
+    command.add_argument("--target", choices=("generic", "xc7", "ecp5"), help="the FPGA family")
+    command.add_argument("--clock-mhz", metavar="M", type=float, help="the clock to aim for")
+    command.add_argument("--data-bits", metavar="B", type=int, help="width of the input stream")
+    layer = command.add_argument_group("one layer by itself")
+    layer.add_argument("--layer", choices=("dense",), help="the kind of layer, in place of NETWORK")
+    layer.add_argument("--inputs", metavar="N", type=int)
+    layer.add_argument("--outputs", metavar="M", type=int)
+    layer.add_argument("--weights", metavar="W.npy", type=Path, help="(outputs, inputs) of 0/1, bool or -1/+1")
+    layer.add_argument("--thresholds", metavar="T.npy", type=Path, help="(outputs,) integers in 0 .. inputs + 1")
+    layer.add_argument("--seed", metavar="S", type=int, help="random weights and thresholds from this seed")
+    add_json(command)
+    command.set_defaults(run=run)
+
+
+def _numbers(text: str) -> list[int]:
+    try:
+        return [int(part) for part in text.split(",")]
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number, nor numbers with commas between") from None
+
+
+def run(args: argparse.Namespace) -> int:
+    from bitwright import api
+    from bitwright.cli.output import print_json, progress, quiet_stdout
+    from bitwright.errors import PlanError
+    from bitwright.plan import Plan
+
+    if args.plan is not None and args.cycles is not None:
+        raise PlanError("--plan already decides the cycles a frame; give --plan or --cycles, not both")
+    with quiet_stdout(args.json), progress() as report:
+        network = _network(args)
+        plan = api.size(
+            network,
+            cycles=args.cycles,
+            pe=args.pe,
+            simd=args.simd,
+            plan=None if args.plan is None else Plan.load(args.plan),
+            scores=args.scores,
+            encoding=args.encoding,
+            target=args.target,
+            clock_mhz=args.clock_mhz,
+            data_bits=args.data_bits,
+        )
+        design = api.generate(network, plan, args.out, progress=report)
+    if args.json:
+        print_json(as_json(design))
+    else:
+        _print(design)
+    return 0
+
+
+def _network(args: argparse.Namespace) -> "Network":
+    """The network file's network, or a layer's. Raises BitwrightError for options that do not go together."""
+    import sys
+
+    from bitwright import api
+    from bitwright.errors import DataError
+    from bitwright.layer import read_npy
+
+    if args.layer is None:
+        if args.network is None:
+            raise DataError("give a network file, or --layer dense with --inputs and --outputs")
+        for name in _LAYER_OPTIONS:
+            if getattr(args, name) is not None:
+                raise DataError(f"--{name} describes a layer by itself; it needs --layer dense and no network file")
+        return api.load(args.network)
+    if args.network is not None:
+        raise DataError("give a network file or --layer, not both")
+    if args.inputs is None or args.outputs is None:
+        raise DataError(f"--layer {args.layer} needs --inputs and --outputs")
+    if (args.weights is None) != (args.thresholds is None):
+        raise DataError("--weights and --thresholds go together: give both, or --seed for random ones")
+    if args.weights is not None:
+        if args.seed is not None:
+            raise DataError("give --weights and --thresholds, or --seed, not both")
+        return api.dense_layer(
+            args.inputs,
+            args.outputs,
+            weights=read_npy(args.weights, "weights"),
+            thresholds=read_npy(args.thresholds, "thresholds"),
+        )
+    if args.seed is None:
+        print("no --weights and no --seed: random weights from seed 0", file=sys.stderr)
+    elif args.seed < 0:
+        raise DataError(f"--seed must not be negative, not {args.seed}")
+    return api.dense_layer(args.inputs, args.outputs, seed=args.seed or 0)
+
+
+def as_json(design: "Design") -> dict[str, Any]:
+    """What `generate --json` prints."""
+    m = design.manifest
+    fields = ("name", "kind", "inputs", "outputs", "pe", "simd", "lanes", "ideal_cycles")
+    return {
+        "out": str(design.folder),
+        "top": m.top,
+        "verilog": [str(path) for path in design.verilog],
+        "digest": m.digest,
+        "network_digest": m.network_digest,
+        "interval_cycles": m.interval_cycles,
+        "ideal_interval_cycles": design.ideal_interval_cycles,
+        "latency_cycles": m.latency_cycles,
+        "layers": [{field: getattr(layer, field) for field in fields} for layer in m.layers],
+    }
+
+
+def _print(design: "Design") -> None:
+    from bitwright.cli.output import print_facts, print_table, say
+
+    m = design.manifest
+    print_table(
+        ["layer", "kind", "inputs", "outputs", "PE", "SIMD", "lanes", "cycles a frame", "weights in"],
+        [[y.name, y.kind, y.inputs, y.outputs, y.pe, y.simd, y.lanes, y.ideal_cycles, y.memory] for y in m.layers],
+        title=f"Design {m.name}",
+    )
+    rate = m.clock_mhz * 1e6 / m.interval_cycles
+    print_facts(
+        [
+            ("a frame every", f"{m.interval_cycles:,} cycles: {rate:,.0f} frames/s at {m.clock_mhz:g} MHz"),
+            ("latency", f"{m.latency_cycles:,} cycles: {m.latency_cycles / m.clock_mhz:,.2f} us"),
+            ("Verilog", ", ".join(str(path) for path in design.verilog)),
+            ("top module", m.top),
+            ("digest", m.digest),
+        ]
+    )
+    data = "DATASET" if m.output.classifier else "random"
+    say(f"\nNext: bitwright verify {design.folder} --data {data}")
+    say(f"To fold it otherwise: edit a copy of {design.folder / m.plan}, then generate with --plan")

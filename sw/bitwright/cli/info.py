@@ -1,0 +1,71 @@
+"""`bitwright info NETWORK`: layers, shapes, weights in bits, operations a frame."""
+
+import argparse
+from pathlib import Path
+
+
+def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    from bitwright.cli.output import add_json
+
+    command = commands.add_parser("info", description="Shows a network file, or the network of a design folder.")
+    command.add_argument("network", metavar="NETWORK", type=Path, help="network.safetensors, or a design folder")
+    add_json(command)
+    command.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    from bitwright import api
+    from bitwright.cli.output import print_facts, print_json, print_table, say
+
+    network = api.load(args.network)
+    edges = network.edges
+    layers = [
+        {
+            "name": layer.name,
+            "kind": layer.kind,
+            "inputs": layer.inputs,
+            "outputs": layer.outputs,
+            "output": str(edge.number),
+            "weight_bits": layer.weights.size,
+            "operations": 2 * layer.weights.size,
+        }
+        for layer, edge in zip(network.layers, edges[2:], strict=True)
+    ]
+    if args.json:
+        print_json(
+            {
+                "name": network.name,
+                "digest": network.digest,
+                "input_shape": list(network.input.shape),
+                "input_bits": network.input.bits,
+                "encoding_thresholds": network.encoding.thresholds.tolist(),
+                "encoded_size": network.encoded_size,
+                "classifier": network.is_classifier,
+                "outputs": network.outputs,
+                "labels": list(network.labels),
+                "weight_bits": network.weight_bits,
+                "operations": network.operations,
+                "layers": layers,
+            }
+        )
+        return 0
+    shape = " x ".join(map(str, network.input.shape))
+    levels = network.encoding.thresholds.tolist()
+    result = f"{network.outputs} classes" if network.is_classifier else f"{network.outputs} bits"
+    print_table(
+        ["layer", "kind", "inputs", "outputs", "output", "weight bits", "operations a frame"],
+        [list(layer.values()) for layer in layers],
+        title=f"Network {network.name}",
+    )
+    print_facts(
+        [
+            ("input", f"{shape}, {network.input.bits}-bit values"),
+            ("encoding", f"{len(levels)} bit a value, thresholds {', '.join(map(str, levels))}"),
+            ("result", result),
+            ("weights", f"{network.weight_bits:,} bits ({network.weight_bits / 8192:,.1f} KiB)"),
+            ("operations", f"{network.operations:,} a frame"),
+            ("digest", network.digest),
+        ]
+    )
+    say(f"\nNext: bitwright generate {args.network} --out design")
+    return 0

@@ -1,0 +1,134 @@
+"""What commands print: one JSON object or rich tables on standard output, progress on standard error."""
+
+import argparse
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+Progress = Callable[[str, int, int], None]
+# where standard error is no terminal: nothing at first, then a line for each thing at most this often
+_QUIET_SECONDS = 2.0
+_PLAIN_SECONDS = 10.0
+
+
+def add_json(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--json", action="store_true", help="print one JSON object on standard output")
+
+
+def print_json(values: dict[str, Any]) -> None:
+    print(json.dumps(values, indent=2))
+
+
+@contextmanager
+def quiet_stdout(active: bool) -> Iterator[None]:
+    """While a command works, whatever writes to file descriptor 1 (a simulator, say) goes to standard
+    error instead, so that standard output holds the result alone."""
+    if not active:
+        yield
+        return
+    sys.stdout.flush()
+    saved = os.dup(1)
+    try:
+        os.dup2(2, 1)
+        yield
+    finally:
+        sys.stdout.flush()
+        os.dup2(saved, 1)
+        os.close(saved)
+
+
+@contextmanager
+def progress() -> Iterator[Progress]:
+    """A progress callback: a bar for each thing on a terminal, otherwise a plain line now and then."""
+    if sys.stderr.isatty():
+        with _bars() as report:
+            yield report
+    else:
+        yield _plain()
+
+
+@contextmanager
+def _bars() -> Iterator[Progress]:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as RichProgress
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with RichProgress(*columns, console=Console(stderr=True), transient=True) as bars:
+        current: tuple[str, Any] | None = None
+
+        def report(what: str, done: int, total: int) -> None:
+            nonlocal current
+            if current is None or current[0] != what:
+                # what was left unfinished gives way; what is finished stays above
+                if current is not None and not bars.tasks[-1].finished:
+                    bars.remove_task(current[1])
+                current = (what, bars.add_task(what, total=total))
+            bars.update(current[1], completed=done, total=total)
+
+        yield report
+
+
+def _plain() -> Progress:
+    started = time.monotonic()
+    last: dict[str, float] = {}
+
+    def report(what: str, done: int, total: int) -> None:
+        now = time.monotonic()
+        finished = done >= total and what in last
+        due = now - started >= _QUIET_SECONDS and now - last.get(what, -_PLAIN_SECONDS) >= _PLAIN_SECONDS
+        if due or finished:
+            print(f"{what}: {done}/{total}", file=sys.stderr, flush=True)
+            last[what] = float("inf") if done >= total else now
+
+    return report
+
+
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, title: str | None = None) -> None:
+    """A table; numbers are set to the right. On a pipe it is as wide as it needs to be."""
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left", title_style="bold")
+    for index, name in enumerate(columns):
+        numeric = all(isinstance(row[index], int | float) for row in rows)
+        table.add_column(name, justify="right" if numeric else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(cell(value) for value in row))
+    console().print(table)
+
+
+def print_facts(facts: Sequence[tuple[str, object]]) -> None:
+    """Name and value pairs, aligned."""
+    width = max(len(name) for name, _ in facts)
+    for name, value in facts:
+        say(f"{name:<{width}}  {cell(value)}")
+
+
+def say(text: str = "") -> None:
+    print(text)
+
+
+def cell(value: object) -> str:
+    """A value as tables show it: thousands separated, floats to four digits."""
+    if isinstance(value, bool) or value is None:
+        return {True: "yes", False: "no", None: "-"}[value]
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        return f"{value:,.0f}" if abs(value) >= 10000 else f"{value:.4g}"
+    return str(value)
+
+
+def percent(value: float | None) -> str:
+    return "-" if value is None else f"{100 * value:.2f} %"
+
+
+def console() -> Any:
+    from rich.console import Console
+
+    width = None if sys.stdout.isatty() else 160
+    return Console(highlight=False, markup=False, soft_wrap=False, width=width)

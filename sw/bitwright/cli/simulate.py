@@ -1,0 +1,53 @@
+"""`bitwright simulate DIR`: the protocol benches (cocotb) on a generated design."""
+
+import argparse
+from pathlib import Path
+
+
+def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    from bitwright.cli.output import add_json
+
+    command = commands.add_parser(
+        "simulate",
+        description="Runs the cocotb benches on a design: random stalls, back-to-back frames, resets, wrong "
+        "frame lengths, register access. Whole test sets go faster through: bitwright verify.",
+    )
+    command.add_argument("design", metavar="DIR", type=Path, help="a design folder")
+    command.add_argument("--simulator", choices=("verilator", "icarus"), default="verilator")
+    command.add_argument("--waves", action="store_true", help="keep the waveforms")
+    command.add_argument("--seed", metavar="S", type=int, help="repeat a run (the report names its seed)")
+    add_json(command)
+    command.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    from bitwright import api
+    from bitwright.cli.output import print_json, print_table, progress, quiet_stdout, say
+
+    with quiet_stdout(args.json), progress() as bars:
+        report = api.simulate(args.design, simulator=args.simulator, waves=args.waves, seed=args.seed, progress=bars)
+    waves = None if report.waves is None else str(report.waves)
+    if args.json:
+        tests = [{"name": t.name, "passed": t.passed, "message": t.message} for t in report.tests]
+        print_json(
+            {
+                "passed": report.passed,
+                "simulator": report.simulator,
+                "seed": report.seed,
+                "seconds": report.seconds,
+                "tests": tests,
+                "waves": waves,
+            }
+        )
+        return 0 if report.passed else 1
+    print_table(
+        ["bench", "result"],
+        [[t.name, "passed" if t.passed else f"FAILED: {t.message}"] for t in report.tests],
+        title=f"{report.simulator}, seed {report.seed}, {report.seconds:.1f} s",
+    )
+    if waves is not None:
+        say(f"waves: {waves}")
+    if not report.passed:
+        again = f"--simulator {args.simulator} --seed {report.seed} --waves"
+        say(f"repeat with: bitwright simulate {args.design} {again}")
+    return 0 if report.passed else 1

@@ -1,0 +1,69 @@
+"""`bitwright train CONFIG --out DIR`: trains a network with torch and writes its integers."""
+
+import argparse
+from pathlib import Path
+
+
+def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    from bitwright.cli.output import add_json
+
+    command = commands.add_parser(
+        "train",
+        description="Trains a binary network and writes network.safetensors, metrics.json and a plot of the "
+        "curves. A run that was cut off goes on from its checkpoint.",
+    )
+    command.add_argument(
+        "config", metavar="CONFIG", help="a TOML file, or a configuration that ships: digits, tfc, sfc, lfc"
+    )
+    command.add_argument("--out", required=True, metavar="DIR", type=Path, help="the folder to write")
+    command.add_argument(
+        "--data-dir",
+        metavar="D",
+        type=Path,
+        help="folder of the data files (default: $BITWRIGHT_DATA, or data)",
+    )
+    command.add_argument("--dataset", metavar="NAME", help="another data set: digits, mnist, fashion-mnist, or a .npz")
+    command.add_argument("--epochs", metavar="N", type=int, help="another number of epochs")
+    command.add_argument("--seed", metavar="S", type=int, help="another seed")
+    command.add_argument("--fresh", action="store_true", help="start over, whatever the folder holds")
+    add_json(command)
+    command.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    from bitwright import api
+    from bitwright.cli.output import percent, print_facts, print_json, progress, quiet_stdout, say
+
+    with quiet_stdout(args.json), progress() as report:
+        result = api.train_network(
+            args.config,
+            args.out,
+            data_dir=args.data_dir,
+            dataset=args.dataset,
+            epochs=args.epochs,
+            seed=args.seed,
+            resume=not args.fresh,
+            progress=report,
+        )
+    network = args.out / "network.safetensors"
+    if args.json:
+        print_json(
+            {
+                "test_accuracy": result.test_accuracy,
+                "seconds": result.seconds,
+                "network": str(network),
+                "digest": result.network.digest,
+                "out": str(args.out),
+            }
+        )
+        return 0
+    print_facts(
+        [
+            ("network", repr(result.network)),
+            ("held-out accuracy", percent(result.test_accuracy)),
+            ("training took", f"{result.seconds:,.1f} s"),
+            ("written to", args.out),
+        ]
+    )
+    say(f"\nNext: bitwright generate {network} --out design")
+    return 0

