@@ -1,0 +1,140 @@
+"""What the hardware computed against the golden model: every integer of a chunk of frames."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bitwright.design import Design
+from bitwright.golden import Trace, trace
+from bitwright.network import Network, Thresholds
+from bitwright_sim.native.build import Probe
+from bitwright_sim.native.model import MISSING, NativeResult
+from bitwright_sim.timing import settling_frames, steady_interval
+
+SCORES, CLASS, OUTPUT = "scores", "class", "output"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mismatch:
+    """The first integer that differs: in the first such frame, in the earliest layer of it."""
+
+    frame: int
+    layer: str  # a layer's name, or "scores", "class", "output" behind the last one
+    neuron: int | None  # the neuron, class or bit; None where a count or the class itself is wrong
+    expected: int | None
+    got: int | None  # None: nothing came
+
+    def __str__(self) -> str:
+        where = f"frame {self.frame}, {self.layer}" + ("" if self.neuron is None else f", neuron {self.neuron}")
+        got = "nothing" if self.got is None else self.got
+        return f"{where}: expected {self.expected}, got {got}"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Comparison:
+    """One chunk of n frames."""
+
+    bad: NDArray[np.bool_]  # (n,)
+    first: Mismatch | None
+    classes: NDArray[np.int64] | None  # (n,) of the hardware, -1 where missing
+    golden_classes: NDArray[np.int64] | None
+    interval: float | None
+    cycles: int
+
+
+def expected_values(network: Network, frames: NDArray) -> tuple[Trace, dict[str, NDArray[np.int64]]]:
+    """What each probe must show for frames (n, ...), by its name, then "class" or "output"; in that order."""
+    golden = trace(network, frames)
+    values: dict[str, NDArray[np.int64]] = {}
+    for layer, integers in zip(network.layers, golden.layers, strict=True):
+        shown = integers.popcounts
+        if isinstance(layer.output, Thresholds):
+            shown = shown - layer.output.values[:, 0]
+        values[layer.name] = shown
+    if golden.classes is not None:
+        values[SCORES] = golden.layers[-1].values
+        values[CLASS] = golden.classes[:, None]
+    else:
+        values[OUTPUT] = golden.layers[-1].values
+    return golden, values
+
+
+def got_values(
+    design: Design, network: Network, result: NativeResult, probes: tuple[Probe, ...]
+) -> dict[str, NDArray[np.int64]]:
+    """What came, by the names of `expected_values` (layers by position); MISSING where nothing did."""
+    names = {entry.name: layer.name for entry, layer in zip(design.manifest.layers, network.layers, strict=True)}
+    values = {names.get(probe.layer, probe.layer): array for probe, array in zip(probes, result.probes, strict=True)}
+    classes, rest = design.manifest.output.unpack(result.beats)
+    arrived = (result.last_out != MISSING)[:, None]
+    if classes is not None:
+        values[CLASS] = np.where(arrived, classes[:, None], MISSING)
+        if rest is not None:
+            values[OUTPUT] = np.where(arrived, rest, MISSING)
+    elif rest is not None:
+        values[OUTPUT] = np.where(arrived, rest, MISSING)
+    return values
+
+
+def compare(
+    design: Design,
+    network: Network,
+    frames: NDArray,
+    result: NativeResult,
+    probes: tuple[Probe, ...],
+    start: int = 0,
+) -> Comparison:
+    """Compares what `frames` (n, ...) gave; `start` is the number of the first one."""
+    golden, expected = expected_values(network, frames)
+    got = got_values(design, network, result, probes)
+    if golden.classes is not None and OUTPUT in got:
+        expected[OUTPUT] = expected[SCORES]  # the scores as they left, beside those of the probe
+    count = len(frames)
+    wrong = {name: expected[name] != got[name] for name in expected if name in got}
+    bad = np.zeros(count, np.bool_)
+    for array in wrong.values():
+        bad |= array.any(axis=1)
+    first = None
+    if bad.any():
+        frame = int(np.argmax(bad))
+        name = next(name for name, array in wrong.items() if array[frame].any())
+        neuron = int(np.argmax(wrong[name][frame]))
+        value = int(got[name][frame, neuron])
+        first = Mismatch(
+            frame=start + frame,
+            layer=name,
+            neuron=None if name == CLASS else neuron,
+            expected=int(expected[name][frame, neuron]),
+            got=None if value == MISSING else value,
+        )
+    surplus = _surplus(design, result, probes, count)
+    if surplus is not None:
+        what, frame, wanted, seen = surplus
+        bad[frame] = True
+        if first is None:
+            first = Mismatch(frame=start + frame, layer=what, neuron=None, expected=wanted, got=seen)
+    classes = got.get(CLASS)
+    return Comparison(
+        bad=bad,
+        first=first,
+        classes=None if classes is None else np.where(classes == MISSING, -1, classes)[:, 0],
+        golden_classes=golden.classes,
+        interval=steady_interval(result, settling_frames(design)),
+        cycles=result.cycles,
+    )
+
+
+def _surplus(
+    design: Design, result: NativeResult, probes: tuple[Probe, ...], count: int
+) -> tuple[str, int, int, int] | None:
+    """What came too often or framed wrongly: its name, the frame to blame, the number due and the one seen."""
+    for probe, words in zip(probes, result.probe_words, strict=True):
+        if words != probe.words * count:
+            return f"{probe.layer} (words)", count - 1, probe.words * count, words
+    beats = design.manifest.output.beats * count
+    if result.out_beats != beats:
+        return "output (beats)", count - 1, beats, result.out_beats
+    if result.first_bad is not None:
+        return "output (beats with TLAST or TKEEP wrong)", min(result.first_bad, count - 1), 0, result.bad_framing
+    return None

@@ -1,0 +1,89 @@
+"""A folder that shows one mismatch: the frame, both sets of integers, waves, and how it was made."""
+
+import json
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bitwright.design import Design
+from bitwright.errors import DataError, DesignError
+from bitwright.framing import pack_frames
+from bitwright.network import Network
+from bitwright_sim.cache import BuildCache
+from bitwright_sim.compare import Mismatch, compare, expected_values, got_values
+from bitwright_sim.native.model import NativeModel
+
+Progress = Callable[[str, int, int], None]
+REPRODUCER = "repro.json"
+_BEFORE = 8  # frames that go first where the frame alone comes out right
+
+
+def write_reproducer(
+    out: Path,
+    design: Design,
+    network: Network,
+    flat: NDArray,
+    first: Mismatch,
+    chunk_start: int,
+    cache: BuildCache,
+    progress: Progress | None,
+) -> Path:
+    """Reruns the frame of `first` with waves and writes folder `out`; returns it.
+
+    The frame goes alone into an idle accelerator. If it comes out right there, up to 8 frames before it (from
+    `chunk_start` on, where the failing run began) go first. Raises DataError if `out` holds other files.
+    """
+    if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not (out / REPRODUCER).is_file())):
+        raise DataError(f"{out}: holds files that are not a reproducer; name an empty or new folder")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    frame = first.frame
+    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as temporary:
+        folder = Path(temporary) / "reproducer"
+        folder.mkdir()
+        starts = [frame] if frame == chunk_start else [frame, max(chunk_start, frame - _BEFORE)]
+        seen, hang = None, ""
+        sent = flat[frame : frame + 1]
+        for start in starts:
+            sent = flat[start : frame + 1]
+            with NativeModel(design, trace=folder / "waves.vcd", cache=cache, progress=progress) as model:
+                try:
+                    result = model.run(pack_frames(network, design.plan, sent))
+                except DesignError as error:
+                    hang = str(error)
+                    break
+                seen = compare(design, network, sent, result, model.probes, start).first
+                np.savez_compressed(
+                    folder / "got.npz", **{n: a[-1] for n, a in got_values(design, network, result, model.probes).items()}
+                )  # fmt: skip
+            if seen is not None:
+                break
+        values = expected_values(network, sent)[1]
+        np.savez_compressed(folder / "expected.npz", **{name: array[-1] for name, array in values.items()})
+        np.save(folder / "input.npy", sent.reshape(len(sent), *network.input.shape))
+        note = {
+            "what": "bitwright: the first frame whose integers differ from the golden model's",
+            "design": str(design.folder.absolute()),
+            "verilog_edited": design.edited,
+            "design_digest": design.manifest.digest,
+            "network_digest": network.digest,
+            "design_network_digest": design.manifest.network_digest,
+            "mismatch": {**asdict(first), "text": str(first)},
+            "rerun": None if seen is None else {**asdict(seen), "text": str(seen)},
+            "rerun_hang": hang,
+            "files": {
+                "input.npy": f"frames {frame - len(sent) + 1}..{frame} as sent after a reset; the last one differs",
+                "expected.npz": "that frame's integers by layer (popcount - threshold, scores, class), golden model",
+                "got.npz": f"the same from the rerun; {np.iinfo(np.int64).min} where nothing came",
+                "waves.vcd": "every signal of the rerun (GTKWave, Surfer); a clock cycle is 10 time units",
+            },
+        }
+        (folder / REPRODUCER).write_text(json.dumps(note, indent=2) + "\n")
+        if out.exists():
+            shutil.rmtree(out)
+        folder.rename(out)
+    return out

@@ -1,0 +1,23 @@
+"""What a run's cycles say: the interval between results in the steady state."""
+
+import numpy as np
+
+from bitwright.design import Design
+from bitwright.plan import ceil_div
+from bitwright_sim.native.model import MISSING, NativeResult
+
+
+def settling_frames(design: Design) -> int:
+    """Frames after which a stream is in its steady state: all buffers have been filled once or more."""
+    manifest = design.manifest
+    return 4 * (len(manifest.layers) + 2) + 2 * ceil_div(manifest.latency_cycles, manifest.interval_cycles)
+
+
+def steady_interval(result: NativeResult, frames: int) -> float | None:
+    """Mean cycles from result to result after the first `frames`; None for too few frames or missing results."""
+    last = result.last_out[frames:]
+    if len(last) < 2 or bool((result.last_out == MISSING).any()):
+        return None
+    steps = np.diff(last)
+    mean = float(steps.mean())
+    return int(steps[0]) if bool((steps == steps[0]).all()) else mean
