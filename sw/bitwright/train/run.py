@@ -1,5 +1,6 @@
 """A whole training run: data, loop, export, proof on the test set, and the files that tell of it."""
 
+import itertools
 import platform
 import time
 from collections.abc import Callable
@@ -34,6 +35,7 @@ METRICS_FILE = "metrics.json"
 CURVES_FILE = "curves.png"
 _KEY = "bitwright"
 _MODEL_VERSION = 1
+_SMALL_WORK = 4_000_000  # hidden weights times batch: below, a step is too short to share between threads
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,6 +119,11 @@ def _device(device: str | None) -> torch.device:
     return torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
 
 
+def _default_threads(config: TrainConfig, available: int) -> int:
+    hidden = sum(a * b for a, b in itertools.pairwise(config.hidden))
+    return 1 if config.batch_size * hidden < _SMALL_WORK else available
+
+
 def train(
     config: TrainConfig,
     out: Path,
@@ -134,14 +141,14 @@ def train(
     between epochs; then the network, the float model, metrics.json and curves.png. With `resume`, a
     checkpoint of the same configuration and data there is taken up, and the result is the same to the bit,
     on the same machine and number of threads, as that of a run that was never stopped. `device` is a torch
-    device (default: CUDA if there is one); `threads` limits torch's while this runs. Raises DataError,
-    TrainingError, or ExportError if the network is not what torch computes; then no network is written.
+    device (default: CUDA if there is one); `threads` is the number of torch's while this runs (default: one for
+    small networks, which more would only slow down, else torch's own choice). Raises DataError, TrainingError,
+    or ExportError if the network is not what torch computes; then no network is written.
     """
+    if threads is not None and threads < 1:
+        raise TrainingError(f"threads must be at least 1, not {threads}")
     before = torch.get_num_threads()
-    if threads is not None:
-        if threads < 1:
-            raise TrainingError(f"threads must be at least 1, not {threads}")
-        torch.set_num_threads(threads)
+    torch.set_num_threads(threads or _default_threads(config, before))
     try:
         return _train(
             config,
