@@ -31,8 +31,10 @@ from bitwright.network import load as _load
 from bitwright.plan import Plan, Target, default_plan, with_folds
 
 if TYPE_CHECKING:
+    from bitwright_sim.simulate import SimulateReport
+
     from bitwright.train import TrainConfig, TrainReport
-    from bitwright_sim import SimulateReport, VerifyReport
+    from bitwright_sim.verify import VerifyReport
 
 Progress = Callable[[str, int, int], None]
 PathLike = str | os.PathLike[str]
@@ -265,10 +267,11 @@ def simulate(
 
     Raises ToolError if the simulator is missing.
     """
+    opened = _design(design)
     with needs_extra("sim", "simulation"):
-        import bitwright_sim
+        from bitwright_sim.simulate import simulate as run_benches
 
-        return bitwright_sim.simulate(_design(design), simulator=simulator, waves=waves, seed=seed, progress=progress)
+        return run_benches(opened, simulator=simulator, waves=waves, seed=seed, progress=progress)
 
 
 def verify(
@@ -292,10 +295,10 @@ def verify(
         report = bw.verify(design, data="mnist")
         report.mismatches, report.accuracy
     """
+    opened = _design(design)
     with needs_extra("sim", "verification"):
-        import bitwright_sim
+        from bitwright_sim.verify import verify as run_frames
 
-        opened = _design(design)
         golden = opened.network if network is None else network
         if isinstance(data, str):
             loaded = load_frames(golden, data, frames=frames, data_dir=data_dir)
@@ -303,7 +306,7 @@ def verify(
         else:
             values = np.asarray(data)[:frames]
             labels = None if labels is None else np.asarray(labels)[:frames]
-        return bitwright_sim.verify(
+        return run_frames(
             opened,
             golden,
             values,

@@ -96,8 +96,7 @@ def demo(out: Path, *, progress: Callable[[str, int, int], None] | None = None) 
         _benches(design, simulator, done, progress)
 
     report = api.verify(design, held_out.frames, held_out.labels, reproducer=out / "reproducer", progress=progress)
-    first = report.first
-    where = "" if first is None else f", first at frame {first.frame}, layer {first.layer}, neuron {first.neuron}"
+    where = "" if report.first_mismatch is None else f", first at {report.first_mismatch}"
     done(
         "verify",
         f"{report.frames} held-out frames through the Verilog, every score against the golden model",

@@ -1,6 +1,7 @@
 """`bitwright generate`: Verilog, plan.toml and manifest.json for a network, or for one layer by itself."""
 
 import argparse
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -71,6 +72,8 @@ def run(args: argparse.Namespace) -> int:
             data_bits=args.data_bits,
         )
         design = api.generate(network, plan, args.out, progress=report)
+    if args.layer is not None and args.weights is None and args.seed is None:
+        print("no --weights and no --seed: random weights from seed 0", file=sys.stderr)
     if args.json:
         print_json(as_json(design))
     else:
@@ -80,8 +83,6 @@ def run(args: argparse.Namespace) -> int:
 
 def _network(args: argparse.Namespace) -> "Network":
     """The network file's network, or a layer's. Raises BitwrightError for options that do not go together."""
-    import sys
-
     from bitwright import api
     from bitwright.errors import DataError
     from bitwright.layer import read_npy
@@ -108,9 +109,7 @@ def _network(args: argparse.Namespace) -> "Network":
             weights=read_npy(args.weights, "weights"),
             thresholds=read_npy(args.thresholds, "thresholds"),
         )
-    if args.seed is None:
-        print("no --weights and no --seed: random weights from seed 0", file=sys.stderr)
-    elif args.seed < 0:
+    if args.seed is not None and args.seed < 0:
         raise DataError(f"--seed must not be negative, not {args.seed}")
     return api.dense_layer(args.inputs, args.outputs, seed=args.seed or 0)
 

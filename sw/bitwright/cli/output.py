@@ -130,5 +130,9 @@ def percent(value: float | None) -> str:
 def console() -> Any:
     from rich.console import Console
 
+    class Quiet(Console):
+        def on_broken_pipe(self) -> None:
+            raise BrokenPipeError  # main() ends the command; rich would exit by itself
+
     width = None if sys.stdout.isatty() else 160
-    return Console(highlight=False, markup=False, soft_wrap=False, width=width)
+    return Quiet(highlight=False, markup=False, soft_wrap=False, width=width)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from bitwright.design import Design
-    from bitwright_sim import VerifyReport
+    from bitwright_sim.verify import VerifyReport
 
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -65,62 +65,40 @@ def run(args: argparse.Namespace) -> int:
             progress=bars,
         )
     if args.json:
-        print_json(as_json(report, design))
+        print_json(as_json(report))
     else:
         _print(report, design, args)
-    return 1 if report.mismatches else 0
+    return 0 if report.passed else 1
 
 
-def as_json(report: "VerifyReport", design: "Design") -> dict[str, Any]:
-    """What `verify --json` prints."""
-    first = report.first
-    return {
-        "frames": report.frames,
-        "mismatches": report.mismatches,
-        "accuracy": report.accuracy,
-        "golden_accuracy": report.golden_accuracy,
-        "interval_cycles": report.interval_cycles,
-        "ideal_interval_cycles": report.ideal_interval_cycles,
-        "latency_cycles": report.latency_cycles,
-        "frames_per_second": report.frames_per_second,
-        "simulator": report.simulator,
-        "verilog_edited": design.edited,
-        "first_mismatch": None
-        if first is None
-        else {
-            "frame": first.frame,
-            "layer": first.layer,
-            "neuron": first.neuron,
-            "expected": first.expected,
-            "got": first.got,
-        },
-        "reproducer": None if report.reproducer is None else str(report.reproducer),
-    }
+def as_json(report: "VerifyReport") -> dict[str, Any]:
+    """What `verify --json` prints: the report's fields."""
+    return report.to_dict()
 
 
 def _print(report: "VerifyReport", design: "Design", args: argparse.Namespace) -> None:
-    from bitwright.cli.output import percent, print_facts, say
+    from bitwright.cli.output import cell, percent, print_facts, say
 
-    m = design.manifest
-    if design.edited:
-        say("note: the Verilog was edited after it was generated; it is what was simulated\n")
+    if report.edited:
+        say("note: the Verilog was edited after it was generated; it was simulated as it is now\n")
+    facts = [("frames", report.frames), ("mismatches", report.mismatches)]
+    if report.accuracy is not None:
+        accuracies = f"{percent(report.accuracy)} in hardware, {percent(report.golden_accuracy)} golden model"
+        facts.append(("accuracy", accuracies))
     print_facts(
         [
-            ("frames", report.frames),
-            ("mismatches", report.mismatches),
-            ("accuracy", f"{percent(report.accuracy)} in hardware, {percent(report.golden_accuracy)} golden model"),
-            ("a frame every", f"{report.interval_cycles:,} cycles (ideal {report.ideal_interval_cycles:,})"),
-            ("latency", f"{report.latency_cycles:,} cycles"),
+            *facts,
+            (
+                "a frame every",
+                f"{cell(report.interval_cycles)} cycles (ideal {cell(report.ideal_interval_cycles)})",
+            ),
+            ("latency", f"{cell(report.latency_cycles)} cycles"),
             ("simulated", f"{report.frames_per_second:,.0f} frames/s, {report.simulator}"),
         ]
     )
-    first = report.first
-    if first is None:
-        say(f"\nEvery integer of every frame of {args.data} is the golden model's ({m.name}).")
+    if report.first_mismatch is None:
+        say(f"\nEvery integer of every frame of {args.data} is the golden model's ({design.manifest.name}).")
         return
-    say(
-        f"\nMISMATCH: first at frame {first.frame}, layer {first.layer}, neuron {first.neuron}: "
-        f"expected {first.expected}, got {first.got}"
-    )
+    say(f"\nMISMATCH, the first at {report.first_mismatch}")
     if report.reproducer is not None:
-        say(f"input, expected and got values, and waves are in {report.reproducer}")
+        say(f"Input, expected and got values, and waves are in {report.reproducer}")
