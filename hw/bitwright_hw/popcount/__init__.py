@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from bitwright_hw.popcount.row import TARGETS, AccumulateRow, Target
+from bitwright_hw.popcount.row import AccumulateRow
+from bitwright_hw.popcount.target import TARGETS, Target
 from bitwright_hw.popcount.xnor import XnorPopcount
 
 __all__ = ["TARGETS", "AccumulateRow", "Target", "XnorPopcount", "simulation_models"]

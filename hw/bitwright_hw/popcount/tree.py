@@ -24,7 +24,7 @@ def registered_levels(levels: int, stages: int) -> list[int]:
 def adder_tree(m: Module, bits: list[Signal], stages: int) -> Signal:
     """The number of ones among `bits`, `stages` cycles later."""
     level = [(bit, 1) for bit in bits]  # each with the largest value that it takes
-    widths = []
+    widths: list[int] = []
     count = len(bits)
     while True:
         arity = 3 if not widths else 2
@@ -32,9 +32,7 @@ def adder_tree(m: Module, bits: list[Signal], stages: int) -> Signal:
         count = -(-count // arity)
         if count == 1:
             break
-    for depth, (arity, registers) in enumerate(
-        zip(widths, registered_levels(len(widths), stages), strict=True)
-    ):
+    for depth, (arity, registers) in enumerate(zip(widths, registered_levels(len(widths), stages), strict=True)):
         sums = []
         for i in range(0, len(level), arity):
             parts = level[i : i + arity]

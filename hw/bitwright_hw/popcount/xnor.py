@@ -4,7 +4,8 @@ from amaranth.hdl import Module
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from bitwright_hw.popcount.row import Target, check
+from bitwright_hw.popcount import xc7
+from bitwright_hw.popcount.target import Target, check
 from bitwright_hw.popcount.tree import adder_tree, agreeing
 
 
@@ -31,5 +32,8 @@ class XnorPopcount(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        m.d.comb += self.o.eq(adder_tree(m, agreeing(m, self.x, self.w), self.stages))
+        if self.target == "xc7":
+            m.d.comb += self.o.eq(xc7.counted(m, self.x, self.w, len(self.o), self.stages))
+        else:
+            m.d.comb += self.o.eq(adder_tree(m, agreeing(m, self.x, self.w), self.stages))
         return m
