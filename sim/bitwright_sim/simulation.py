@@ -1,0 +1,145 @@
+"""Runs the cocotb benches of a whole accelerator on a generated design."""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bitwright.design import Design
+from bitwright.golden import check_frames
+from bitwright_sim.bench import BenchReport, run_bench
+from bitwright_sim.cache import BuildCache
+
+Progress = Callable[[str, int, int], None]
+_BENCH = "bitwright_sim.accelerator_bench"
+_STREAM_BENCH = "bitwright_sim.stream_bench"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TestResult:
+    """One test of the bench."""
+
+    __test__ = False  # not a test for pytest
+
+    name: str
+    passed: bool
+    message: str
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class SimulateReport:
+    """What the benches found."""
+
+    simulator: str  # name and version
+    seed: int
+    tests: tuple[TestResult, ...]
+    frames: int  # whose results were compared with the golden model
+    cycles: int
+    seconds: float  # without the build
+    waves: Path | None
+    edited: bool  # the Verilog is not what the generator wrote
+    log: str  # the end of the simulator's output
+
+    @property
+    def passed(self) -> bool:
+        return bool(self.tests) and all(test.passed for test in self.tests)
+
+    @property
+    def failures(self) -> tuple[TestResult, ...]:
+        return tuple(test for test in self.tests if not test.passed)
+
+    @property
+    def frames_per_second(self) -> float:
+        return self.frames / self.seconds
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON: the fields, without the log, and `passed`."""
+        result = {**asdict(self), "passed": self.passed}
+        result["waves"] = None if self.waves is None else str(self.waves)
+        del result["log"]
+        return result
+
+
+def simulate(
+    design: Design,
+    *,
+    simulator: str = "verilator",
+    waves: bool = False,
+    seed: int | None = None,
+    progress: Progress | None = None,
+    cache: BuildCache | None = None,
+) -> SimulateReport:
+    """Runs every test of `accelerator_bench` on `design`: protocol, timing, resets, errors, registers.
+
+    `simulator` is "verilator" or "icarus". `waves` leaves the signal traces in the design's folder. `seed` makes
+    a run repeatable; the report has the one used. Failed tests are in the report, not raised.
+
+    Raises ToolError for missing tools, a failed build or a simulator that dies.
+    """
+    report = run_bench(
+        design.simulation_sources,
+        design.manifest.top,
+        _BENCH,
+        simulator=simulator,
+        parameters={"design": str(design.folder.absolute())},
+        seed=seed,
+        waves=design.folder / f"waves-{simulator}" if waves else None,
+        timeout=24 * 3600,
+        cache=cache,
+        progress=progress,
+    )
+    return _report(design, report)
+
+
+def simulate_frames(
+    design: Design,
+    frames: NDArray,
+    *,
+    simulator: str = "verilator",
+    progress: Progress | None = None,
+    cache: BuildCache | None = None,
+) -> SimulateReport:
+    """Sends `frames` (n, ...) back to back through the cocotb bench and compares the results.
+
+    What `verify` does natively, through cocotb: to compare their speed on the same frames.
+    """
+    flat = check_frames(design.network, frames)
+    with TemporaryDirectory(prefix="bitwright-frames-") as folder:
+        file = Path(folder) / "frames.npy"
+        np.save(file, flat)
+        report = run_bench(
+            design.simulation_sources,
+            design.manifest.top,
+            _STREAM_BENCH,
+            simulator=simulator,
+            parameters={"design": str(design.folder.absolute()), "frames": str(file)},
+            seed=0,
+            timeout=24 * 3600,
+            cache=cache,
+            progress=progress,
+        )
+    return _report(design, report)
+
+
+def _report(design: Design, report: BenchReport) -> SimulateReport:
+    return SimulateReport(
+        simulator=report.simulator,
+        seed=report.seed,
+        tests=tuple(
+            TestResult(
+                name=test.name.rsplit(".", 1)[-1], passed=test.passed, message=test.message, seconds=test.seconds
+            )
+            for test in report.tests
+        ),
+        frames=report.facts.get("frames", 0),
+        cycles=report.facts.get("cycles", 0),
+        seconds=report.seconds,
+        waves=report.waves,
+        edited=design.edited,
+        log=report.log,
+    )

@@ -1,0 +1,243 @@
+"""Whole test sets through the emitted Verilog, compared with the golden model, every integer of every layer."""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bitwright.design import Design
+from bitwright.errors import DataError, DesignError
+from bitwright.framing import pack_frames
+from bitwright.golden import check_frames
+from bitwright.network import Network
+from bitwright_sim.cache import BuildCache
+from bitwright_sim.compare import Comparison, Mismatch, compare
+from bitwright_sim.native.build import build_native
+from bitwright_sim.native.model import MISSING, NativeModel
+from bitwright_sim.reproducer import write_reproducer
+from bitwright_sim.timing import settling_frames, steady_interval
+from bitwright_sim.tools import Verilator
+
+Progress = Callable[[str, int, int], None]
+_CHUNK_BYTES = 64 << 20  # of arrays that a chunk of frames needs, in each job
+_CHUNK_FRAMES = (64, 512)
+
+
+@dataclass(frozen=True, kw_only=True)
+class VerifyReport:
+    """What the accelerator did with a set of frames, against the golden model."""
+
+    frames: int
+    mismatches: int  # frames in which any integer differs, a result is missing, or one came too many
+    accuracy: float | None  # of the hardware; None without labels or classes
+    golden_accuracy: float | None
+    interval_cycles: float | None  # measured, in the steady state; an int where it is constant
+    ideal_interval_cycles: int
+    latency_cycles: int | None  # measured, first beat in to last beat out of an idle accelerator
+    frames_per_second: float  # wall clock of simulation and comparison, without the build
+    cycles: int  # simulated, by all jobs
+    simulator: str
+    edited: bool  # the Verilog is not what the generator wrote
+    first_mismatch: Mismatch | None
+    reproducer: Path | None
+
+    @property
+    def passed(self) -> bool:
+        return self.mismatches == 0
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        result = asdict(self)
+        result["reproducer"] = None if self.reproducer is None else str(self.reproducer)
+        return result
+
+
+def verify(
+    design: Design,
+    network: Network,
+    frames: NDArray,
+    labels: NDArray | None = None,
+    *,
+    jobs: int | None = None,
+    reproducer: Path | None = None,
+    progress: Progress | None = None,
+    cache: BuildCache | None = None,
+) -> VerifyReport:
+    """Simulates `frames` (n, ...) on `design` and compares every layer's integers with those of `network`.
+
+    Popcount less threshold of every neuron, scores and class are compared; a result that is lost, came twice
+    or is framed wrongly is a mismatch too. `network` may be any of the design's shape. `jobs` models run at
+    once (default: one a core). At a mismatch, folder `reproducer` (default: "reproducer" in the design's folder)
+    gets the frame, both sets of integers and waves; what it held from an earlier one is replaced.
+
+    Raises DataError for frames or labels that do not fit, DesignError for a network of another shape or an
+    accelerator that hangs, ToolError for missing tools or a failed build.
+    """
+    check_shape(design, network)
+    flat = check_frames(network, frames)
+    if not len(flat):
+        raise DataError("no frames to verify; give at least one")
+    golden_labels = _check_labels(labels, len(flat))
+    if jobs is not None and jobs < 1:
+        raise DataError(f"jobs must be at least 1, not {jobs}")
+    tool = Verilator.find()
+    cache = BuildCache() if cache is None else cache
+    build_native(design, cache=cache, progress=progress)
+
+    with NativeModel(design, cache=cache) as model:
+        latency = _latency(model, pack_frames(network, design.plan, flat[:1]))
+    parts = list(_chunks(design, len(flat), jobs or _cores()))
+    started = time.monotonic()
+    comparisons = _simulate(design, network, flat, parts, min(jobs or _cores(), len(parts)), cache, progress)
+    seconds = time.monotonic() - started
+
+    bad = np.concatenate([one.bad for one in comparisons])
+    first = next((one.first for one in comparisons if one.first is not None), None)
+    interval = comparisons[0].interval
+    if interval is None and first is None:
+        interval = _short_interval(design, network, flat, cache)
+    accuracy, golden_accuracy = _accuracies(comparisons, golden_labels)
+    folder = None
+    if first is not None:
+        target = design.folder / "reproducer" if reproducer is None else reproducer
+        chunk = next(part for part in parts if part.start <= first.frame < part.stop)
+        folder = write_reproducer(target, design, network, flat, first, chunk.start, cache, progress)
+    return VerifyReport(
+        frames=len(flat),
+        mismatches=int(bad.sum()),
+        accuracy=accuracy,
+        golden_accuracy=golden_accuracy,
+        interval_cycles=interval,
+        ideal_interval_cycles=design.ideal_interval_cycles,
+        latency_cycles=latency,
+        frames_per_second=len(flat) / seconds,
+        cycles=sum(one.cycles for one in comparisons),
+        simulator=tool.name,
+        edited=design.edited,
+        first_mismatch=first,
+        reproducer=folder,
+    )
+
+
+def check_shape(design: Design, network: Network) -> None:
+    """Raises DesignError unless `network` has the shapes that `design` was generated for."""
+    manifest = design.manifest
+    mine = [(layer.inputs, layer.outputs) for layer in network.layers]
+    theirs = [(layer.inputs, layer.outputs) for layer in manifest.layers]
+    if mine != theirs:
+        raise DesignError(
+            f"network {network.name} has layers {_shapes(mine)}, but {design.folder} was generated for "
+            f"{_shapes(theirs)}; give the network that the design was generated from"
+        )
+    known = design.network
+    for what, a, b in (
+        ("input shape", list(network.input.shape), list(known.input.shape)),
+        ("input bits", network.input.bits, known.input.bits),
+        ("encoding levels", network.encoding.levels, known.encoding.levels),
+        ("kind of output (scores or bits)", network.is_classifier, known.is_classifier),
+    ):
+        if a != b:
+            raise DesignError(f"network {network.name} differs from that of {design.folder} in {what}: {a}, not {b}")
+
+
+def _shapes(layers: list[tuple[int, int]]) -> str:
+    return ", ".join(f"{inputs}x{outputs}" for inputs, outputs in layers)
+
+
+def _check_labels(labels: NDArray | None, count: int) -> NDArray[np.int64] | None:
+    if labels is None:
+        return None
+    array = np.asarray(labels)
+    if array.shape != (count,) or not np.issubdtype(array.dtype, np.integer):
+        raise DataError(f"labels must be {count} integers, one a frame, not {array.dtype} of shape {array.shape}")
+    return array.astype(np.int64)
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _chunks(design: Design, count: int, jobs: int) -> Iterator[slice]:
+    """Slices of frames: bounded memory each, all jobs busy, long enough that filling and draining cost little."""
+    manifest = design.manifest
+    values = sum(layer.inputs + 6 * layer.outputs for layer in manifest.layers)
+    low, high = _CHUNK_FRAMES
+    step = max(1, min(high, max(low, -(-count // (4 * jobs))), _CHUNK_BYTES // (8 * values)))
+    for start in range(0, count, step):
+        yield slice(start, min(start + step, count))
+
+
+def _simulate(
+    design: Design,
+    network: Network,
+    flat: NDArray,
+    parts: list[slice],
+    jobs: int,
+    cache: BuildCache,
+    progress: Progress | None,
+) -> list[Comparison]:
+    """Every chunk's comparison, in order; each job has a model of its own."""
+    models: SimpleQueue[NativeModel] = SimpleQueue()
+    opened = [NativeModel(design, cache=cache) for _ in range(jobs)]
+    for model in opened:
+        models.put(model)
+
+    def one(part: slice) -> Comparison:
+        model = models.get()
+        try:
+            packed = pack_frames(network, design.plan, flat[part])
+            result = model.run(packed)
+            comparison = compare(design, network, flat[part], result, model.probes, part.start)
+            if comparison.first is not None:
+                model.reset()  # a result that is still inside must not reach the next chunk
+            return comparison
+        finally:
+            models.put(model)
+
+    done = 0
+    with ThreadPoolExecutor(jobs) as pool:
+        try:
+            futures: list[Future[Comparison]] = [pool.submit(one, part) for part in parts]
+            left = set(futures)
+            while left:
+                ready, left = wait(left, return_when=FIRST_COMPLETED)
+                done += sum(len(future.result().bad) for future in ready)
+                if progress is not None:
+                    progress("simulating", done, len(flat))
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+        finally:
+            pool.shutdown()
+            for model in opened:
+                model.close()
+    return [future.result() for future in futures]
+
+
+def _latency(model: NativeModel, packed: NDArray[np.uint8]) -> int | None:
+    result = model.run(packed)
+    return int(result.last_out[0] - result.first_in[0]) if result.last_out[0] != MISSING else None
+
+
+def _short_interval(design: Design, network: Network, flat: NDArray, cache: BuildCache) -> float | None:
+    """The interval of a set too short to reach the steady state: its frames over and over."""
+    count = 2 * settling_frames(design)
+    repeated = flat[np.arange(count) % len(flat)]
+    with NativeModel(design, cache=cache) as model:
+        result = model.run(pack_frames(network, design.plan, repeated))
+    return steady_interval(result, settling_frames(design))
+
+
+def _accuracies(comparisons: list[Comparison], labels: NDArray[np.int64] | None) -> tuple[float | None, float | None]:
+    if labels is None or comparisons[0].classes is None:
+        return None, None
+    got = np.concatenate([one.classes for one in comparisons if one.classes is not None])
+    golden = np.concatenate([one.golden_classes for one in comparisons if one.golden_classes is not None])
+    return float((got == labels).mean()), float((golden == labels).mean())
