@@ -82,7 +82,7 @@ class Accelerator:
     async def start(cls, dut: Any) -> "Accelerator":
         """Starts the clock and brings the design out of reset."""
         dut.aresetn.value = 0
-        cocotb.start_soon(Clock(dut.aclk, CLOCK_NS, unit="ns").start())
+        Clock(dut.aclk, CLOCK_NS, unit="ns").start()
         await ClockCycles(dut.aclk, 3)  # with the inputs undriven: reset alone must bring defined outputs
         accelerator = cls(dut)
         _started.append(accelerator)

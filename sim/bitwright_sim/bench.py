@@ -265,7 +265,7 @@ def _run(
         _PARAMETERS: json.dumps({"parameters": dict(parameters), "seed": seed, "facts": str(facts)}),
         _PROGRESS: str(done),
     }
-    job = {
+    job: dict[str, Any] = {
         "simulator": "verilator" if verilator else "icarus",
         "module": name,
         "top": top,

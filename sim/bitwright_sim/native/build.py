@@ -161,7 +161,7 @@ def build_native(
         work.mkdir()
         for name, text in texts.items():
             (work / name).write_text(text)
-        command = [
+        command: list[str | Path] = [
             tool.executable, *options, "-Wno-fatal", "-Wno-lint", "-Wno-style", "--prefix", "Vnative",
             "--top-module", _TOP, "-Mdir", work, "-o", LIBRARY,
             "-CFLAGS", " ".join(_COMPILER), "-LDFLAGS", "-shared",

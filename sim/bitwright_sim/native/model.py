@@ -24,7 +24,7 @@ _U64 = ctypes.c_uint64
 class _Run(ctypes.Structure):
     """NativeRun of harness.cpp."""
 
-    _fields_ = [  # noqa: RUF012
+    _fields_ = [
         ("frames", _U64), ("input", ctypes.c_void_p), ("results", ctypes.c_void_p), ("probes", ctypes.c_void_p),
         ("first_in", ctypes.c_void_p), ("last_out", ctypes.c_void_p), ("probe_words", ctypes.c_void_p),
         ("watchdog", _U64), ("quiet", _U64), ("seed", _U64), ("stall_in", _U64), ("stall_out", _U64),
