@@ -31,16 +31,14 @@ from bitwright.network import load as _load
 from bitwright.plan import Plan, Target, default_plan, with_folds
 
 if TYPE_CHECKING:
-    from bitwright_sim.simulate import SimulateReport
-
     from bitwright.train import TrainConfig, TrainReport
-    from bitwright_sim.verify import VerifyReport
+    from bitwright_sim import SimulateReport, VerifyReport
 
 Progress = Callable[[str, int, int], None]
 PathLike = str | os.PathLike[str]
 
 RANDOM_FRAMES = 1000
-_BY_PRODUCTS = ("waves", "reproducer")  # what simulate and verify leave in a design folder
+_BY_PRODUCTS = ("waves-", "reproducer")  # how the names begin of what simulate and verify leave in a design
 
 __all__ = [
     "Frames",
@@ -142,7 +140,8 @@ def _check_folder(folder: Path) -> None:
     mine: set[str] = set()
     if MANIFEST in present:
         m = Design.load(folder).manifest
-        mine = {*m.verilog, *m.simulation_models, m.network, m.plan, MANIFEST, *_BY_PRODUCTS}
+        mine = {*m.verilog, *m.simulation_models, m.network, m.plan, MANIFEST}
+        mine |= {name for name in present if name.startswith(_BY_PRODUCTS)}
     foreign = sorted(present - mine)
     if foreign:
         others = f" and {len(foreign) - 1} more" if len(foreign) > 1 else ""
@@ -269,7 +268,7 @@ def simulate(
     """
     opened = _design(design)
     with needs_extra("sim", "simulation"):
-        from bitwright_sim.simulate import simulate as run_benches
+        from bitwright_sim import simulate as run_benches
 
         return run_benches(opened, simulator=simulator, waves=waves, seed=seed, progress=progress)
 
@@ -297,7 +296,7 @@ def verify(
     """
     opened = _design(design)
     with needs_extra("sim", "verification"):
-        from bitwright_sim.verify import verify as run_frames
+        from bitwright_sim import verify as run_frames
 
         golden = opened.network if network is None else network
         if isinstance(data, str):

@@ -26,27 +26,18 @@ def run(args: argparse.Namespace) -> int:
 
     with quiet_stdout(args.json), progress() as bars:
         report = api.simulate(args.design, simulator=args.simulator, waves=args.waves, seed=args.seed, progress=bars)
-    waves = None if report.waves is None else str(report.waves)
     if args.json:
-        tests = [{"name": t.name, "passed": t.passed, "message": t.message} for t in report.tests]
-        print_json(
-            {
-                "passed": report.passed,
-                "simulator": report.simulator,
-                "seed": report.seed,
-                "seconds": report.seconds,
-                "tests": tests,
-                "waves": waves,
-            }
-        )
+        print_json(report.to_dict())
         return 0 if report.passed else 1
+    if report.edited:
+        say("note: the Verilog was edited after it was generated; it was simulated as it is now\n")
     print_table(
-        ["bench", "result"],
-        [[t.name, "passed" if t.passed else f"FAILED: {t.message}"] for t in report.tests],
-        title=f"{report.simulator}, seed {report.seed}, {report.seconds:.1f} s",
+        ["bench", "result", "seconds"],
+        [[t.name, "passed" if t.passed else f"FAILED: {t.message}", t.seconds] for t in report.tests],
+        title=f"{report.simulator}, seed {report.seed}: {report.frames:,} frames, {report.cycles:,} cycles",
     )
-    if waves is not None:
-        say(f"waves: {waves}")
+    if report.waves is not None:
+        say(f"waves: {report.waves}")
     if not report.passed:
         again = f"--simulator {args.simulator} --seed {report.seed} --waves"
         say(f"repeat with: bitwright simulate {args.design} {again}")

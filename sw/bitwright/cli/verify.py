@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from bitwright.design import Design
-    from bitwright_sim.verify import VerifyReport
+    from bitwright_sim import VerifyReport
 
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

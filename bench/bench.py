@@ -1,0 +1,241 @@
+"""`make bench`: what bitwright measures of itself, each figure beside its goal or reference.
+
+A measurement is a function that takes a `Context` and gives rows; MEASUREMENTS lists them all. Figures are of the
+machine that runs this: compare rates only within one run.
+"""
+
+import argparse
+import itertools
+import json
+import os
+import platform
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+
+import bitwright as bw
+from bitwright import golden
+from bitwright.cli.output import print_table, progress
+from bitwright.network import Dense, Encoding, Input, Network, Scores, Thresholds
+from bitwright.plan import Plan
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One figure. `met` is None where there is a reference but no goal."""
+
+    what: str
+    value: float
+    unit: str
+    goal: str
+    met: bool | None = None
+    note: str = ""
+
+
+@dataclass(kw_only=True)
+class Context:
+    """What measurements share: a folder, progress, and the networks they use."""
+
+    folder: Path
+    progress: Callable[[str, int, int], None]
+    networks: dict[tuple[int, ...], Network] = field(default_factory=dict)
+
+    def network(self, *sizes: int) -> Network:
+        """A random network sizes[0]-...-sizes[-1] on 8-bit inputs, the last layer giving scores."""
+        if sizes not in self.networks:
+            self.networks[sizes] = random_network(sizes)
+        return self.networks[sizes]
+
+    def design(self, network: Network, plan: Plan) -> bw.Design:
+        return bw.generate(network, plan, self.folder / f"{network.name}_{len(list(self.folder.iterdir()))}")
+
+    @staticmethod
+    def frames(network: Network, count: int) -> np.ndarray:
+        return np.random.default_rng(0).integers(0, 256, (count, network.input.size), dtype=np.uint8)
+
+
+def random_network(sizes: Sequence[int]) -> Network:
+    rng = np.random.default_rng(list(sizes))
+    layers = []
+    for index, (inputs, outputs) in enumerate(itertools.pairwise(sizes)):
+        output: Thresholds | Scores
+        if index == len(sizes) - 2:
+            output = Scores(scale=np.full(outputs, 3), offset=rng.integers(-50, 50, outputs))
+        else:
+            output = Thresholds(values=rng.binomial(inputs, 0.5, (outputs, 1)))
+        weights = rng.integers(0, 2, (outputs, inputs), dtype=np.uint8)
+        layers.append(Dense(name=f"layer{index}", weights=weights, output=output))
+    return Network(
+        name="_".join(["mlp", *map(str, sizes)]),
+        input=Input(shape=(sizes[0],), bits=8),
+        encoding=Encoding(thresholds=np.array([128])),
+        layers=tuple(layers),
+    )
+
+
+SFC = (784, 256, 256, 256, 10)
+LFC = (784, 1024, 1024, 1024, 10)
+
+
+def native_against_cocotb(context: Context) -> list[Row]:
+    """The same frames of an sfc, through the compiled model and through the cocotb bench."""
+    from bitwright_sim import simulate_frames
+
+    network = context.network(*SFC)
+    design = context.design(network, bw.size(network, cycles=256, scores=True))
+    frames = context.frames(network, 50)
+    bench = simulate_frames(design, frames, progress=context.progress)
+    if not bench.passed:
+        raise SystemExit(f"bench: the cocotb bench failed: {[test.message for test in bench.tests]}")
+    bw.verify(design, frames, progress=context.progress)  # builds
+    one = bw.verify(design, np.tile(frames, (20, 1)), jobs=1, progress=context.progress)
+    every = bw.verify(design, np.tile(frames, (40, 1)), progress=context.progress)
+    if one.mismatches or every.mismatches:
+        raise SystemExit("bench: the design differs from the golden model")
+    ratio = one.frames_per_second / bench.frames_per_second
+    return [
+        Row(what="sfc through cocotb, Verilator", value=bench.frames_per_second, unit="frames/s", goal="reference"),
+        Row(what="sfc natively, one process", value=one.frames_per_second, unit="frames/s", goal="reference"),
+        Row(what="sfc natively, every core", value=every.frames_per_second, unit="frames/s", goal="reference"),
+        Row(what="native over cocotb, one process", value=ratio, unit="times", goal=">= 50", met=ratio >= 50),
+    ]
+
+
+def golden_model(context: Context) -> list[Row]:
+    """The golden model by itself."""
+    rows = []
+    for name, sizes, count in (("sfc", SFC, 10_000), ("lfc", LFC, 4_000)):
+        network = context.network(*sizes)
+        frames = context.frames(network, count)
+        golden.outputs(network, frames[:100])
+        started = time.perf_counter()
+        golden.outputs(network, frames)
+        rate = count / (time.perf_counter() - started)
+        rows.append(Row(what=f"{name} in the golden model", value=rate, unit="frames/s", goal="reference"))
+        context.progress("golden model", len(rows), 2)
+    return rows
+
+
+def interval_over_ideal(context: Context) -> list[Row]:
+    """Measured by simulation of back-to-back frames, for folds that divide and folds that do not."""
+    network = context.network(100, 60, 40, 10)
+    folds = [
+        ([1], [1]),
+        ([60, 40, 10], [100, 60, 40]),
+        ([7], [13]),
+        ([8], [16]),
+        ([60, 1, 3], [3, 60, 7]),
+        ([16], [50]),
+    ]
+    rows = []
+    for index, (pe, simd) in enumerate(folds):
+        plan = bw.size(network, pe=pe, simd=simd)
+        report = bw.verify(context.design(network, plan), context.frames(network, 200))
+        if report.mismatches or report.interval_cycles is None:
+            raise SystemExit(f"bench: pe {pe}, simd {simd}: {report.first_mismatch}")
+        ratio = report.interval_cycles / report.ideal_interval_cycles
+        shown = f"PE {','.join(map(str, pe))} SIMD {','.join(map(str, simd))}"
+        rows.append(
+            Row(
+                what=f"interval over ideal, {shown}",
+                value=ratio,
+                unit="",
+                goal="<= 1.01",
+                met=ratio <= 1.01,
+                note=f"{report.interval_cycles:g} of {report.ideal_interval_cycles} cycles",
+            )
+        )
+        context.progress("intervals", index + 1, len(folds))
+    return rows
+
+
+def generation(context: Context) -> list[Row]:
+    """Network to Verilog: CPU time of this process and its children, and how it grows with the network."""
+    rows, times = [], {}
+    cases = (("64", (784, 64, 64, 64, 10)), ("sfc", SFC), ("512", (784, 512, 512, 512, 10)), ("lfc", LFC))
+    for name, sizes in cases:
+        network = context.network(*sizes)
+        plan = bw.size(network, cycles=256)
+        before = sum(os.times()[:4])
+        context.design(network, plan)
+        times[name] = sum(os.times()[:4]) - before
+        row = Row(
+            what=f"{name}, network to Verilog",
+            value=times[name],
+            unit="s CPU",
+            goal="<= 10" if name == "lfc" else "reference",
+            met=times[name] <= 10 if name == "lfc" else None,
+            note=f"{network.weight_bits:,} weights",
+        )
+        rows.append(row)
+        context.progress("generation", len(rows), len(cases))
+    weights = context.network(*LFC).weight_bits / context.network(*SFC).weight_bits
+    growth = times["lfc"] / times["sfc"]
+    rows.append(
+        Row(
+            what="time of lfc over sfc",
+            value=growth,
+            unit="times",
+            goal=f"<= {weights:.1f}",
+            met=growth <= weights,
+            note=f"{weights:.1f} times the weights",
+        )
+    )
+    return rows
+
+
+MEASUREMENTS: list[Callable[[Context], list[Row]]] = [
+    native_against_cocotb,
+    golden_model,
+    interval_over_ideal,
+    generation,
+]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Measures, prints a table, writes bench.json; 1 if a goal was missed."""
+    names = [function.__name__ for function in MEASUREMENTS]
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--out", type=Path, default=Path("bench-out"), help="folder for bench.json")
+    parser.add_argument("--only", choices=names, action="append", help="this measurement alone (repeatable)")
+    args = parser.parse_args(argv)
+    chosen = [function for function in MEASUREMENTS if not args.only or function.__name__ in args.only]
+    rows: list[tuple[str, Row]] = []
+    with TemporaryDirectory(prefix="bitwright-bench-") as folder, progress() as report:
+        context = Context(folder=Path(folder), progress=report)
+        for function in chosen:
+            rows += [(function.__name__, row) for row in function(context)]
+    verdict = {True: "met", False: "MISSED", None: ""}
+    print_table(
+        ["figure", "value", "unit", "goal", "", "note"],
+        [[row.what, row.value, row.unit, row.goal, verdict[row.met], row.note] for _, row in rows],
+        title="bitwright bench",
+    )
+    result: dict[str, Any] = {
+        "machine": {"cores": os.cpu_count(), "cpu": _cpu(), "python": platform.python_version()},
+        "version": bw.__version__,
+        "rows": [{"measurement": name, **asdict(row)} for name, row in rows],
+    }
+    args.out.mkdir(parents=True, exist_ok=True)
+    (args.out / "bench.json").write_text(json.dumps(result, indent=2) + "\n")
+    print(f"written to {args.out / 'bench.json'}; {result['machine']['cpu']}, {os.cpu_count()} cores")
+    return 1 if any(row.met is False for _, row in rows) else 0
+
+
+def _cpu() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return models[0] if models else platform.machine()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
