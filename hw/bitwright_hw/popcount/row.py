@@ -12,15 +12,14 @@ from bitwright_hw.popcount.tree import adder_tree, agreeing
 class AccumulateRow(wiring.Component):
     """Adds to a preload the agreeing lanes of x and w, over the words of a pass.
 
-    A pass is any number of words, the first marked by `first`, the last by `last` (both, if it is one word).
-    Each word with `valid` adds popcount(x XNOR w), the first adds `preload` too; behind the last the sum
+    A pass is any number of words, the last one marked by `last`; the first is the one that follows a last, or
+    reset. Each word with `valid` adds popcount(x XNOR w), the first adds `preload` too; behind the last the sum
     moves to `o`, where it stays until the next pass ends, and the accumulator is cleared, so that a pass may
     follow in the next cycle. Arithmetic wraps at `bits` bits. With preload = -T, bit `bits - 1` of o is the
     complement of p >= T; with 2 ** (bits - 1) - T it is p >= T itself.
 
-    What the feeder guarantees: `first` and `last` are high only with `valid`, and every pass has both. Without
-    `valid`, x and w do not matter, without `first`, preload does not. valid, first, last and preload come
-    `preload_delay` cycles after the x and w that they belong to. If `inverted_weights`, w comes complemented
+    What the feeder guarantees: `last` is high only with `valid`. Without `valid`, x and w do not matter; preload
+    matters with a pass's first word alone. valid, last and preload come `preload_delay` cycles after the x and w that they belong to. If `inverted_weights`, w comes complemented
     (carry chains of that target count disagreeing lanes for less), which costs nothing in a weight memory. If
     `single`, each pass is one word, so that nothing accumulates.
 
@@ -46,7 +45,6 @@ class AccumulateRow(wiring.Component):
                 "x": In(simd),
                 "w": In(simd),
                 "valid": In(1),
-                "first": In(1),
                 "last": In(1),
                 "preload": In(signed(bits)),
                 "o": Out(signed(bits)),
@@ -59,7 +57,7 @@ class AccumulateRow(wiring.Component):
 
     @property
     def preload_delay(self) -> int:
-        """Cycles from x and w to the valid, first, last and preload that belong to them."""
+        """Cycles from x and w to the valid, last and preload that belong to them."""
         return max(0, self.stages - 1)
 
     @property
@@ -87,15 +85,20 @@ class AccumulateRow(wiring.Component):
         """valid, last and preload in the cycle in which the word's lanes arrive at the accumulator.
 
         The preload is 0 but for a first word. With a stage, all pass a register here, and its `last` is 1 in
-        reset, so that the accumulator needs no reset of its own: no gate joins the two.
+        reset, so that the accumulator needs no reset of its own, which a gate would have to join with it.
         """
+        started = Signal()  # set and cleared by its enable and its reset alone, as are all flags here: no gates
+        with m.If(self.last):
+            m.d.sync += started.eq(0)
+        with m.Elif(self.valid):
+            m.d.sync += started.eq(1)
         preload = Signal(self.bits, reset_less=True)
         if not self.stages:
-            with m.If(self.first):
+            with m.If(~started):
                 m.d.comb += preload.eq(self.preload)
             return self.valid, self.last, preload
         valid, last = Signal(), Signal(init=1)
         m.d.sync += [valid.eq(self.valid), last.eq(self.last), preload.eq(self.preload)]
-        with m.If(~self.first):
+        with m.If(started):
             m.d.sync += preload.eq(0)
         return valid, last, preload
