@@ -79,8 +79,9 @@ def _plain() -> Progress:
 
     def report(what: str, done: int, total: int) -> None:
         now = time.monotonic()
-        finished = done >= total and what in last
-        due = now - started >= _QUIET_SECONDS and now - last.get(what, -_PLAIN_SECONDS) >= _PLAIN_SECONDS
+        before = last.get(what)
+        due = now - started >= _QUIET_SECONDS and (before is None or now - before >= _PLAIN_SECONDS)
+        finished = done >= total and before not in {None, float("inf")}
         if due or finished:
             print(f"{what}: {done}/{total}", file=sys.stderr, flush=True)
             last[what] = float("inf") if done >= total else now
