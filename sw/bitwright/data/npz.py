@@ -40,12 +40,15 @@ def load_npz_dataset(path: Path) -> Dataset:
     if not path.is_file():
         raise DataError(f"{path}: no such data file")
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as raw:  # numpy itself leaves a damaged file open
+            file = np.load(raw, allow_pickle=False)
             if not isinstance(file, np.lib.npyio.NpzFile):
                 raise DataError(f"{path}: one array, not an .npz of {', '.join(_KEYS)}")
             missing = [key for key in _KEYS if key not in file.files]
             if missing:
-                raise DataError(f"{path}: has no {', '.join(missing)}; an .npz data set holds {', '.join(_KEYS)}")
+                raise DataError(
+                    f"{path}: has no {', '.join(missing)}; an .npz data set holds {', '.join(_KEYS)}"
+                )
             arrays = {key: file[key] for key in _KEYS}
             names = file["labels"] if "labels" in file.files else None
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:

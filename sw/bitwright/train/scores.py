@@ -20,7 +20,11 @@ from numpy.typing import NDArray
 from bitwright.errors import ExportError
 from bitwright.network import Scores
 
-_TRIES_A_BIT = 512  # multipliers for each length of the largest scale
+_PROBES = 8  # multipliers tried at each length of the largest scale, to find about where they fit
+_TRIES_A_BIT = 512  # and at most so many from a few bits below, to find the least
+_BITS_BACK = 8
+_SEARCH_VALUES = 1 << 23  # work at one length of that second search, in values
+_BITS_BACK_LARGE = 2  # where that work does not allow all tries
 _CHUNK_VALUES = 1 << 22
 _NONE = -(1 << 61)  # the bound between two classes that are never neighbours
 _SUM_BITS = 58  # no sum of bounds along a path may pass this
@@ -95,49 +99,88 @@ def _offsets(steps: _Steps, scales: NDArray[np.int64]) -> tuple[int, NDArray[np.
     return int(alive[0]), np.maximum(bound[0].max(axis=0), 0)
 
 
+def _compressed(slope: NDArray[np.float64], ratio: float) -> NDArray[np.float64]:
+    """The slopes with every gap between one and the next larger closed to at most `ratio`.
+
+    A class whose every step exceeds the whole range of another orders against it in the same way whatever
+    more it grows, so that integers need not span the range of float32.
+    """
+    order = np.argsort(slope, kind="stable")
+    result = np.zeros_like(slope)
+    before = value = 0.0
+    for index in order[slope[order] > 0]:
+        value = value * min(slope[index] / before, ratio) if before else 1.0
+        before = slope[index]
+        result[index] = value
+    return result
+
+
+def _candidates(slope: NDArray[np.float64], length: int, tries: int) -> NDArray[np.int64]:
+    """Distinct scales (n, classes), the largest of `length` bits, in the proportions of `slope`."""
+    if length == 0:
+        return np.zeros((1, len(slope)), np.int64)
+    sizes = (1 << (length - 1)) * (1 + np.arange(tries) / tries)
+    scales = np.unique(np.rint(sizes[:, None] * (slope / slope.max())).astype(np.int64), axis=0)
+    return scales[np.argsort(scales.max(axis=1), kind="stable")]
+
+
+def _search(
+    steps: _Steps, slopes: list[NDArray[np.float64]], length: int, tries: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]] | None:
+    """The first scales of that length, and offsets for them, that satisfy every step."""
+    for slope in slopes:
+        candidates = _candidates(slope, length, min(tries, 4 << length))
+        chunk = max(1, _CHUNK_VALUES // (len(steps.lower_class) + len(slope) ** 2))
+        for start in range(0, len(candidates), chunk):
+            found = _offsets(steps, candidates[start : start + chunk])
+            if found is not None:
+                return candidates[start + found[0]], found[1]
+    return None
+
+
 def order_keeping_scores(table: NDArray[np.float32], where: str) -> Scores:
     """The smallest integers found that keep the order of `table` (N + 1, classes), columns never decreasing.
 
-    The length of the largest scale grows bit by bit; at each length up to 512 multipliers of the float
-    slopes are tried. Raises ExportError, beginning with `where`, for scores that are not finite or whose
-    order no tried integers keep.
+    The length of the largest scale grows bit by bit, a few multipliers of the float slopes tried at each,
+    until one fits; then up to 512 are tried at that length and those just below. Raises ExportError, beginning
+    with `where`, for scores that are not finite or whose order no tried integers keep.
     """
     counts, classes = table.shape
     if not np.isfinite(table).all():
-        raise ExportError(f"{where}: class scores overflow float32 or are NaN; retrain with a smaller learning rate")
+        raise ExportError(f"{where}: class scores overflow float32 or are NaN; retrain at a lower learning rate")
     if np.any(table[1:] < table[:-1]):
-        raise ExportError(f"{where}: class scores decrease with the popcount; complement those weight rows first")
+        raise ExportError(f"{where}: class scores decrease with the popcount; complement those weight rows")
+    if classes == 1:
+        return Scores(scale=np.zeros(1, np.int64), offset=np.zeros(1, np.int64))
     steps = _steps(table)
-    zero = np.zeros(classes, np.int64)
-    if len(steps.starts) == 0:  # one class
-        return Scores(scale=zero, offset=zero)
     centred = np.arange(counts, dtype=np.float64) - (counts - 1) / 2
-    slope = (
-        np.maximum(centred @ table.astype(np.float64) / (centred @ centred), 0) if counts > 1 else zero.astype(float)
-    )
-    top = float(slope.max())
-    limit = _SUM_BITS - counts.bit_length() - classes.bit_length()
-    chunk = max(1, _CHUNK_VALUES // max(len(steps.lower_class), classes * classes))
-    for length in range(limit + 1 if top > 0 else 1):
-        if length == 0:
-            candidates = zero[None]
-        else:
-            tries = min(_TRIES_A_BIT, 4 << length)
-            sizes = (1 << (length - 1)) * (1 + np.arange(tries) / tries)
-            candidates = np.unique(np.rint(sizes[:, None] * (slope / top)).astype(np.int64), axis=0)
-            candidates = candidates[np.argsort(candidates.max(axis=1), kind="stable")]
-        for start in range(0, len(candidates), chunk):
-            found = _offsets(steps, candidates[start : start + chunk])
-            if found is None:
-                continue
-            scale = candidates[start + found[0]]
-            offset = found[1]
-            low, high = int(offset.min()), int((offset + scale * (counts - 1)).max())
-            offset = offset - (low + high + 1) // 2
-            if not keeps_order(table, scale, offset):
-                raise ExportError(f"{where}: the integer scores found do not keep the order; please report this")
-            return Scores(scale=scale, offset=offset)
+    slope = np.maximum(centred @ table.astype(np.float64) / max(centred @ centred, 1.0), 0)
+    # a rising class may not lose its slope to the cancellation of large terms
+    slope = np.maximum(slope, np.where(table[-1] > table[0], np.finfo(np.float64).tiny, 0))
+    compressed = _compressed(slope, 2.0 * counts)
+    slopes = [slope]
+    if slope.max() > 0 and not np.allclose(slope / slope.max(), compressed / compressed.max(), rtol=1e-6, atol=0):
+        slopes.append(compressed)
+    limit = _SUM_BITS - counts.bit_length() - classes.bit_length() if slope.max() > 0 else 0
+    tries = int(np.clip(_SEARCH_VALUES // (len(steps.lower_class) + classes**2), _PROBES, _TRIES_A_BIT))
+    for probed in range(limit + 1):
+        if _search(steps, slopes, probed, _PROBES) is None:
+            continue
+        back = _BITS_BACK if tries == _TRIES_A_BIT else _BITS_BACK_LARGE
+        for length in range(max(0, probed - back), probed + 1):
+            found = _search(steps, slopes, length, tries if length < probed else _PROBES)
+            if found is not None:
+                return _centred(table, *found, where)
     raise ExportError(
         f"{where}: no integer scores of up to {_SUM_BITS} bits keep the order of all {classes} classes; "
         "train with fewer classes, or with final_norm = false"
     )
+
+
+def _centred(table: NDArray[np.float32], scale: NDArray[np.int64], offset: NDArray[np.int64], where: str) -> Scores:
+    """The scores moved to the middle of the signed range, and proven once more."""
+    low, high = int(offset.min()), int((offset + scale * (len(table) - 1)).max())
+    offset = offset - (low + high + 1) // 2
+    if not keeps_order(table, scale, offset):
+        raise ExportError(f"{where}: the integer scores found do not keep the order; please report this")
+    return Scores(scale=scale, offset=offset)
