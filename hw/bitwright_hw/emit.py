@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from amaranth.back import rtlil
+from amaranth.hdl import Const, Value
 from amaranth.lib import wiring
 
 from bitwright_hw.yosys import Yosys
@@ -27,7 +28,7 @@ def emit(component: wiring.Component, name: str, *, shared: Mapping[str, wiring.
         folder = Path(folder_name)
         commands = []
         for module, part in [*sorted((shared or {}).items()), (name, component)]:
-            (folder / f"{module}.il").write_text(rtlil.convert(part, name=module, emit_src=False))
+            (folder / f"{module}.il").write_text(rtlil.convert(part, name=module, ports=ports(part), emit_src=False))
             commands.append(f"read_rtlil {module}.il")
         removals = " ".join(f"-remove {attribute}" for attribute in _STRIPPED)
         commands += [
@@ -43,3 +44,15 @@ def emit(component: wiring.Component, name: str, *, shared: Mapping[str, wiring.
         text = (folder / "out.v").read_text()
     # the first line names Yosys' build
     return text.split("\n", 1)[1].lstrip("\n")
+
+
+def ports(component: wiring.Component) -> dict[str, tuple[Value, None]]:
+    """The component's ports by their Verilog names; members that are constants (an always-ready stream's
+    ready) are none. The value's second part leaves the direction to Amaranth, which sees who drives it."""
+    found = {}
+    for path, _, value in component.signature.flatten(component):
+        signal = Value.cast(value)
+        if isinstance(signal, Const):
+            continue
+        found["__".join(map(str, path))] = (signal, None)
+    return found

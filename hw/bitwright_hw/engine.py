@@ -65,10 +65,10 @@ class RowPool:
     def get(self, layer: Dense, fold: Fold, target: Target, stages: int) -> tuple[str, AccumulateRow]:
         """The module name and the component of the rows of `layer`, folded so."""
         bits = accumulator_bits(layer)
-        limit = (fold.synapse_folds - 1) * fold.simd
-        name = f"row_{fold.simd}x{fold.synapse_folds}_{bits}_{stages}"
+        single = fold.synapse_folds == 1
+        name = f"row_{fold.simd}x{bits}_{stages}{'_single' if single else ''}"
         if name not in self.modules:
-            self.modules[name] = AccumulateRow(simd=fold.simd, bits=bits, target=target, stages=stages, limit=limit)
+            self.modules[name] = AccumulateRow(simd=fold.simd, bits=bits, target=target, stages=stages, single=single)
         return name, self.modules[name]
 
 
@@ -80,7 +80,7 @@ class MatrixEngine(wiring.Component):
     bit is the complement of the activation, or the popcount itself in a layer of scores. Row nf * PE + pe is
     field pe of pass nf.
 
-    -T is added with a pass's last word, so that no comparator is needed (the FINN papers compare afterwards).
+    A pass starts from -T, so that no comparator is needed (the FINN papers compare afterwards).
     Latency: `latency` cycles from a pass's last word to `o`. Throughput: a word a cycle, NF * SF cycles a frame.
     The engine never waits: whoever feeds it has made sure of room behind it. Reset: at a frame's first word.
 
@@ -136,16 +136,19 @@ class MatrixEngine(wiring.Component):
         lanes = Signal(fold.simd)
         m.d.sync += lanes.eq(self.i.payload)
 
-        # valid and last of the word, delayed to the cycle in which the rows take them.
-        ends = Signal()
-        m.d.comb += ends.eq(self.i.valid & (word == fold.synapse_folds - 1))
-        history: list[Value] = [Cat(self.i.valid, ends)]
+        # valid, first and last of the word, delayed to the cycle in which the rows take them.
+        starts, ends = Signal(), Signal()
+        m.d.comb += [
+            starts.eq(self.i.valid & (word == 0)),
+            ends.eq(self.i.valid & (word == fold.synapse_folds - 1)),
+        ]
+        history: list[Value] = [Cat(self.i.valid, starts, ends)]
         for k in range(self.latency):
-            flags = Signal(2, name=f"flags_{k}")
+            flags = Signal(3, name=f"flags_{k}")
             m.d.sync += flags.eq(history[-1])
             history.append(flags)
         taken = self.READ_LATENCY + self.row.preload_delay
-        m.d.comb += self.o.valid.eq(history[-1][1])
+        m.d.comb += self.o.valid.eq(history[-1][2])
 
         preload = self._preload(m, history[taken - 1][1])
         biased = isinstance(self.layer.output, Thresholds)
@@ -158,7 +161,7 @@ class MatrixEngine(wiring.Component):
                 i_x=lanes,
                 i_w=weights[pe * fold.simd : (pe + 1) * fold.simd],
                 i_valid=history[taken][0],
-                i_last=history[taken][1],
+                i_last=history[taken][2],
                 i_preload=preload[pe * bits : (pe + 1) * bits],
                 o_o=total,
             )
@@ -184,7 +187,7 @@ class MatrixEngine(wiring.Component):
         return weights
 
     def _preload(self, m: Module, due: Value) -> Value:
-        """The preloads of the pass whose last word the rows take in the cycle after `due`."""
+        """The preloads of the pass whose first word the rows take in the cycle after `due`."""
         rows = preload_rows(self.layer, self.fold, self.bits)
         width = self.fold.pe * self.bits
         if len(set(rows)) == 1:
