@@ -97,11 +97,13 @@ def demo(out: Path, *, progress: Callable[[str, int, int], None] | None = None) 
 
     report = api.verify(design, held_out.frames, held_out.labels, reproducer=out / "reproducer", progress=progress)
     where = "" if report.first_mismatch is None else f", first at {report.first_mismatch}"
+    scores = report.frames * network.outputs
     done(
         "verify",
-        f"{report.frames} held-out frames through the Verilog, every score against the golden model",
-        f"{report.mismatches} mismatches{where}; {100 * (report.accuracy or 0):.1f} % right in hardware; "
-        f"a frame every {report.interval_cycles} cycles",
+        f"{report.frames} held-out frames through the Verilog, against the golden model",
+        f"{scores:,} scores and {report.frames:,} classes: "
+        + (f"{report.mismatches} frames differ{where}" if report.mismatches else "all equal")
+        + f"; {100 * (report.accuracy or 0):.1f} % right in hardware, a frame every {report.interval_cycles} cycles",
         not report.mismatches,
     )
     return DemoReport(

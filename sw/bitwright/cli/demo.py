@@ -56,6 +56,6 @@ Look at
   {design / "plan.toml"}  how it is folded into hardware
 Type next
   bitwright info {train / "network.safetensors"}
-  bitwright generate {train / "network.safetensors"} --pe 8 --simd 16 --out faster
+  bitwright generate {train / "network.safetensors"} --cycles 16 --out faster
   bitwright verify faster --data digits
   bitwright generate --help""")
