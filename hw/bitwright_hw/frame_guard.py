@@ -79,7 +79,7 @@ class FrameGuard(wiring.Component):
             self.keep.eq(wrong_keep & ~self.short),
             self.verdict.valid.eq(advance & last_beat),
             self.verdict.payload.drop.eq(filling | faulty | self.short | self.long | self.keep),
-            self.verdict.payload.last.eq(beat.last),
+            self.verdict.payload.last.eq(taken & beat.last),
             self.busy.eq(index != 0),
         ]
         with m.If(advance):
