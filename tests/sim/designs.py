@@ -1,0 +1,104 @@
+"""Small generated designs for the tests of simulation, whole and with planted defects."""
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bitwright.design import Design
+from bitwright.errors import ToolError
+from bitwright.network import Network
+from bitwright.plan import LayerPlan, Plan
+from bitwright_sim.tools import Icarus
+from tests.sw.networks import random_network
+
+SEED = 11
+
+
+def small_network(**changes) -> Network:
+    """20 values, three layers, scores of both signs; popcounts on both sides of the thresholds."""
+    return random_network(SEED, **{"shape": (20,), "bits": 8, "levels": 1, "hidden": (13, 9), "classes": 5, **changes})
+
+
+def small_plan(network: Network, **changes) -> Plan:
+    """Folds that do not divide the layers, and beats that do not divide a frame."""
+    folds = [LayerPlan(name=layer.name, pe=4, simd=3) for layer in network.layers]
+    return Plan(layers=tuple(folds), **{"data_bits": 64, **changes})
+
+
+def generate(network: Network, folder: Path, **plan) -> Design:
+    from bitwright_hw.generate import generate as write
+
+    return write(network, small_plan(network, **plan), folder)
+
+
+def frames_for(network: Network, count: int, seed: int = SEED) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 1 << network.input.bits, (count, *network.input.shape))
+
+
+def copy_design(design: Design, folder: Path) -> Design:
+    shutil.copytree(design.folder, folder)
+    return Design.load(folder)
+
+
+def flip_weight(design: Design, folder: Path, *, memory: int, word: int, bit: int) -> Design:
+    """A copy with one bit of one weight memory word inverted; `memory` counts weight memories in the file."""
+    copy = copy_design(design, folder)
+    file = copy.verilog[0]
+    pattern = re.compile(rf"(weights\S* ?\[{word}\] = (\d+)'h)([0-9a-f]+)")
+    found = list(pattern.finditer(file.read_text()))
+    one = found[memory]
+    digits = f"{int(one[3], 16) ^ 1 << bit:0{len(one[3])}x}"
+    text = file.read_text()
+    file.write_text(text[: one.start(3)] + digits + text[one.end(3) :])
+    return Design.load(folder)
+
+
+def sabotage(design: Design, folder: Path, *, body: str, **outputs: str) -> Design:
+    """A copy whose top is wrapped: `outputs` replaces ports by expressions over `inner_<port>` and `body`."""
+    copy = copy_design(design, folder)
+    manifest = copy.manifest
+    file = copy.verilog[0]
+    text = file.read_text()
+    head = re.search(rf"^module {manifest.top}\((.*?)\);", text, re.MULTILINE | re.DOTALL)
+    names = [name.strip() for name in head[1].split(",")]
+    declared = {name: re.search(rf"^  (input|output) (\[[^]]*\] )?{name};", text[head.start() :], re.MULTILINE)
+                for name in names}  # fmt: skip
+    ports, wires, pins = [], [], []
+    for name in names:
+        direction, width = declared[name][1], declared[name][2] or ""
+        ports.append(f"{direction} {width}{name}")
+        wires.append(f"  wire {width}inner_{name};")
+        source, target = (f"inner_{name}", name) if direction == "input" else (name, f"inner_{name}")
+        wires.append(f"  assign {source} = {outputs.get(name, target)};")
+        pins.append(f".{name}(inner_{name})")
+    text = text[: head.start()] + text[head.start() :].replace(
+        f"module {manifest.top}(", f"module {manifest.top}_inner(", 1
+    )
+    text += f"module {manifest.top}({', '.join(ports)});\n" + "\n".join(wires)
+    text += f"\n{body}\n  {manifest.top}_inner inner({', '.join(pins)});\nendmodule\n"
+    file.write_text(text)
+    content = json.loads((folder / "manifest.json").read_text())
+    for probe in [*content["probes"], content["score_probe"]]:
+        if probe:
+            probe.update(valid=f"inner.{probe['valid']}", data=f"inner.{probe['data']}")
+    (folder / "manifest.json").write_text(json.dumps(content))
+    return Design.load(folder)
+
+
+# counts results; n is the one that is on offer
+COUNT_RESULTS = """
+  reg [31:0] n = 0;
+  always @(posedge aclk)
+    if (!aresetn) n <= 0; else if (inner_m_axis_tvalid && inner_m_axis_tready && inner_m_axis_tlast) n <= n + 1;
+"""
+
+
+def need_icarus() -> None:
+    try:
+        Icarus.find()
+    except ToolError as error:
+        pytest.skip(f"Icarus Verilog is missing: {error}")
