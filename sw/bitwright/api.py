@@ -178,8 +178,10 @@ def load_frames(network: Network, data: str, *, frames: int | None = None, data_
         seed = _seed(data)
         count = RANDOM_FRAMES if frames is None else frames
         rng = np.random.default_rng(seed)
-        values = rng.integers(0, 1 << network.input.bits, (count, network.input.size), dtype=np.uint16)
-        return Frames(name=f"random:{seed}", frames=values, labels=None)
+        random: NDArray[np.integer] = rng.integers(
+            0, 1 << network.input.bits, (count, network.input.size), dtype=np.uint16
+        )
+        return Frames(name=f"random:{seed}", frames=random, labels=None)
     from bitwright.data import load_dataset
 
     dataset = load_dataset(data, default_data_dir() if data_dir is None else Path(data_dir))
@@ -188,7 +190,7 @@ def load_frames(network: Network, data: str, *, frames: int | None = None, data_
         raise DataError(
             f"{frames} frames asked for, but the held-out set of {dataset.name} has {len(dataset.test_frames)}"
         )
-    values = dataset.test_frames[chosen]
+    values: NDArray[np.integer] = dataset.test_frames[chosen]
     if _squeezed(values.shape[1:]) == _squeezed(network.input.shape):
         values = values.reshape(len(values), -1)
     try:
@@ -245,7 +247,7 @@ def train_network(
     with needs_extra("train", "training"):
         import bitwright.train as training
 
-        chosen = config if isinstance(config, training.TrainConfig) else training.load_config(config)
+        chosen = config if isinstance(config, training.TrainConfig) else training.load_config(str(config))
         chosen = training.with_overrides(chosen, dataset=dataset, epochs=epochs, seed=seed)
         folder = default_data_dir() if data_dir is None else Path(data_dir)
         return training.train(chosen, Path(out), data_dir=folder, resume=resume, progress=progress)

@@ -81,7 +81,7 @@ def _print(report: "VerifyReport", design: "Design", args: argparse.Namespace) -
 
     if report.edited:
         say("note: the Verilog was edited after it was generated; it was simulated as it is now\n")
-    facts = [("frames", report.frames), ("mismatches", report.mismatches)]
+    facts: list[tuple[str, object]] = [("frames", report.frames), ("mismatches", report.mismatches)]
     if report.accuracy is not None:
         accuracies = f"{percent(report.accuracy)} in hardware, {percent(report.golden_accuracy)} golden model"
         facts.append(("accuracy", accuracies))
