@@ -245,6 +245,7 @@ def _close_epoch(
         state.progress.best_epoch = epoch + 1
         state.best = {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
     history.append(entry)
+    state.progress.epoch = epoch + 1
 
 
 def _round_trip(record: Progress) -> Progress:

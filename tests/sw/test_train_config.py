@@ -1,0 +1,94 @@
+"""Training configurations: the ones that ship, and the message for each mistake."""
+
+import dataclasses
+
+import pytest
+
+from bitwright.errors import TrainingError
+from bitwright.train import TrainConfig, config_names, load_config, with_overrides
+
+GOOD = 'name = "mine"\ndataset = "digits"\nhidden = [8]\n'
+
+
+@pytest.mark.parametrize(
+    ("name", "hidden", "dataset"),
+    [
+        ("digits", (128, 128), "digits"),
+        ("tfc", (64, 64, 64), "mnist"),
+        ("sfc", (256, 256, 256), "mnist"),
+        ("lfc", (1024, 1024, 1024), "mnist"),
+        ("sfc-fashion", (256, 256, 256), "fashion-mnist"),
+    ],
+)
+def test_shipped_configurations(name, hidden, dataset):
+    config = load_config(name)
+    assert (config.hidden, config.dataset) == (hidden, dataset)
+    assert name in config_names()
+
+
+def test_a_file_of_the_user(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text(GOOD + "levels = 3\n")
+    config = load_config(path)
+    assert config == TrainConfig(name="mine", dataset="digits", hidden=(8,), levels=3)
+    assert config.encoding_thresholds == (64, 128, 192)
+    assert load_config(str(path)) == config
+
+
+def test_thresholds_are_taken_as_they_are():
+    assert load_config("digits").encoding_thresholds == (2, 5, 8, 11, 14)
+
+
+def test_overrides_replace_only_what_is_given():
+    config = load_config("sfc")
+    assert with_overrides(config) == config
+    changed = with_overrides(config, dataset="fashion-mnist", epochs=3, seed=0)
+    assert changed == dataclasses.replace(config, dataset="fashion-mnist", epochs=3, seed=0)
+    with pytest.raises(TrainingError, match=r"sfc: .*>= 1.*epochs"):
+        with_overrides(config, epochs=0)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (GOOD + "epoch = 3\nbatch = 2\n", r"mine\.toml: unknown key batch, epoch; the keys are name, dataset"),
+        ('name = "mine"\ndataset = "digits"\n', r"missing required field `hidden`"),
+        (GOOD + 'epochs = "3"\n', r"Expected `int`, got `str` - at `\$\.epochs`"),
+        (GOOD + "hidden_sizes = 3\n", r"unknown key hidden_sizes"),
+        (GOOD + 'loss = "hinge"\n', r"Invalid enum value 'hinge' - at `\$\.loss`"),
+        (GOOD + "learning_rate = 0\n", r"learning_rate"),
+        (GOOD + "learning_rate = nan\n", r"learning_rate"),
+        (GOOD + "clip = 1.5\n", r"clip"),
+        (GOOD + "batch_size = 1\n", r"batch_size"),
+        (GOOD + "validation_fraction = 0.6\n", r"validation_fraction"),
+        (GOOD + "thresholds = [3, 3]\n", r"thresholds must increase strictly, not \[3, 3\]"),
+        (GOOD + "thresholds = [0]\n", r"thresholds must lie in 1\.\.255 for 8-bit inputs, not \[0\]"),
+        (GOOD + "thresholds = [9]\ninput_bits = 3\n", r"thresholds must lie in 1\.\.7 for 3-bit inputs"),
+        (GOOD + "thresholds = [9, 20]\nlevels = 3\n", r"2 thresholds but levels is 3; give one of the two"),
+        (GOOD + "levels = 8\ninput_bits = 3\n", r"levels must be below 8 for 3-bit inputs"),
+        (GOOD.replace("mine", "My Net"), r"name 'My Net' must be a lower-case identifier"),
+        (GOOD + 'loss = "squared_hinge"\nlabel_smoothing = 0.1\n', r"label_smoothing belongs to cross_entropy"),
+        ("name = ", r"mine\.toml: not valid TOML"),
+    ],
+)
+def test_mistakes_in_a_file(tmp_path, text, message):
+    path = tmp_path / "mine.toml"
+    path.write_text(text)
+    with pytest.raises(TrainingError, match=message) as caught:
+        load_config(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_name_that_is_neither_file_nor_configuration(tmp_path):
+    with pytest.raises(TrainingError, match=r"xfc: no such file, and not a configuration that ships \(digits, lfc"):
+        load_config("xfc")
+    (tmp_path / "binary.toml").write_bytes(b"\xff\xfe")
+    with pytest.raises(TrainingError, match=r"binary\.toml: cannot be read as text"):
+        load_config(tmp_path / "binary.toml")
+
+
+def test_an_unknown_attribute_of_the_package():
+    import bitwright.train
+
+    with pytest.raises(AttributeError, match="no attribute 'trian'"):
+        _ = bitwright.train.trian
