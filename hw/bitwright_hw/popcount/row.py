@@ -4,7 +4,7 @@ from amaranth.hdl import Module, Signal, Value, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from bitwright_hw.popcount import xc7
+from bitwright_hw.popcount import ecp5, xc7
 from bitwright_hw.popcount.target import Target, check
 from bitwright_hw.popcount.tree import adder_tree, agreeing
 
@@ -19,9 +19,9 @@ class AccumulateRow(wiring.Component):
     complement of p >= T; with 2 ** (bits - 1) - T it is p >= T itself.
 
     What the feeder guarantees: `last` is high only with `valid`. Without `valid`, x and w do not matter; preload
-    matters with a pass's first word alone. valid, last and preload come `preload_delay` cycles after the x and w that they belong to. If `inverted_weights`, w comes complemented
-    (carry chains of that target count disagreeing lanes for less), which costs nothing in a weight memory. If
-    `single`, each pass is one word, so that nothing accumulates.
+    matters with a pass's first word alone. valid, last and preload come `preload_delay` cycles after the x and w
+    that they belong to. If `inverted_weights`, w comes complemented (carry chains of that target add an XOR, not an
+    XNOR), which costs nothing in a weight memory. If `single`, each pass is one word: nothing accumulates.
 
     Registers with a reset input clear the accumulator and blank the preload outside first words, so that no gate
     selects between them: their OR is one operand of a ternary adder. The FINN papers (Umuroglu et al., FPGA 2017)
@@ -62,7 +62,7 @@ class AccumulateRow(wiring.Component):
 
     @property
     def inverted_weights(self) -> bool:
-        return False
+        return self.target == "ecp5"
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -71,6 +71,8 @@ class AccumulateRow(wiring.Component):
         plus = Signal(self.bits)
         if self.target == "xc7":
             m.d.comb += plus.eq(xc7.accumulated(m, self.x, self.w, accumulator, preload, self.stages))
+        elif self.target == "ecp5":
+            m.d.comb += plus.eq(ecp5.accumulated(m, self.x, self.w, accumulator, preload, self.stages))
         else:
             started = Signal(self.bits)
             m.d.comb += started.eq(accumulator | preload)

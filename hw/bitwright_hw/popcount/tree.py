@@ -14,10 +14,10 @@ def agreeing(m: Module, x: Value, w: Value) -> list[Signal]:
 
 
 def registered_levels(levels: int, stages: int) -> list[int]:
-    """How many registers follow each of `levels` levels of logic: `stages` in all, spread evenly from the end."""
+    """How many of `stages` registers follow each of `levels` levels of logic, behind which one more comes."""
     after = [0] * levels
-    for stage in range(stages):
-        after[levels - 1 - stage * levels // stages] += 1
+    for stage in range(stages if levels else 0):
+        after[max(1, (stage + 1) * (levels + 1) // (stages + 1)) - 1] += 1
     return after
 
 

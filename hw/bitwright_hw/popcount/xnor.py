@@ -4,7 +4,7 @@ from amaranth.hdl import Module
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from bitwright_hw.popcount import xc7
+from bitwright_hw.popcount import ecp5, xc7
 from bitwright_hw.popcount.target import Target, check
 from bitwright_hw.popcount.tree import adder_tree, agreeing
 
@@ -28,12 +28,14 @@ class XnorPopcount(wiring.Component):
 
     @property
     def inverted_weights(self) -> bool:
-        return False
+        return self.target == "ecp5"
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         if self.target == "xc7":
             m.d.comb += self.o.eq(xc7.counted(m, self.x, self.w, len(self.o), self.stages))
+        elif self.target == "ecp5":
+            m.d.comb += self.o.eq(ecp5.counted(m, self.x, self.w, self.stages))
         else:
             m.d.comb += self.o.eq(adder_tree(m, agreeing(m, self.x, self.w), self.stages))
         return m

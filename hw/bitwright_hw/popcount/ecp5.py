@@ -1,0 +1,151 @@
+"""XNOR, popcount and accumulation in ECP5 carry chains.
+
+Numbers of agreeing lanes are added in a tree, each addition with one more lane as its carry-in, so that
+2 ** k - 1 lanes fill k bits. Adding two k-bit numbers and a lane takes k + 1 halves of a CCU2C, counting three
+lanes 2, and 2 ** k - 1 lanes 1.3 to 1.5 a lane. A half can take two lanes if they are XORs, which is why weights come
+complemented.
+
+The floor: N lanes take about N full adders, half of them at weight 1. A carry chain climbs one weight a half,
+so each of those N / 2 needs its own entry, a further half. A full adder of LUT4s takes 2 as well.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+
+from amaranth.hdl import Cat, Module, Signal, Value
+
+from bitwright_hw.popcount.ecp5_cells import Chains, Operand
+from bitwright_hw.popcount.tree import registered_levels
+
+
+@dataclass(frozen=True, kw_only=True)
+class Split:
+    """How `lanes` lanes are counted: those of `left` plus those of `right` plus, if `carry`, one more."""
+
+    lanes: int
+    left: int
+    right: int
+    carry: bool
+    halves: int
+    depth: int
+
+
+@cache
+def split(lanes: int) -> Split:
+    """The split of the fewest halves, then of the least depth."""
+    if lanes < 2:
+        return Split(lanes=lanes, left=lanes, right=0, carry=False, halves=0, depth=0)
+    full = {(1 << k) - 1 for k in range(1, lanes.bit_length())}
+    best: Split | None = None
+    for carry in (True, False):
+        rest = lanes - carry
+        for part in full | {rest - k for k in full} | {rest // 2}:
+            left, right = max(part, rest - part), min(part, rest - part)
+            if right < 1:
+                continue
+            halves = split(left).halves + split(right).halves + left.bit_length() + 1
+            depth = max(split(left).depth, split(right).depth) + 1
+            if best is None or (halves, depth) < (best.halves, best.depth):
+                best = Split(lanes=lanes, left=left, right=right, carry=carry, halves=halves, depth=depth)
+    assert best is not None  # two lanes split into one and one
+    return best
+
+
+@dataclass(frozen=True, kw_only=True)
+class Node:
+    """Lanes from `lane` on, counted as `how` says."""
+
+    lane: int
+    how: Split
+
+
+class _Lanes:
+    """x and w, and both delayed."""
+
+    def __init__(self, m: Module, x: Value, w: Value):
+        self.m = m
+        self.delayed = {(i, 0): (x[i], w[i]) for i in range(len(x))}
+
+    def __call__(self, lane: int, stage: int) -> Operand:
+        if (lane, stage) not in self.delayed:
+            self(lane, stage - 1)
+            registers = Signal(name=f"x_{lane}_r{stage}"), Signal(name=f"w_{lane}_r{stage}")
+            for register, value in zip(registers, self.delayed[lane, stage - 1], strict=True):
+                self.m.d.sync += register.eq(value)
+            self.delayed[lane, stage] = registers
+        return Operand.lane(*self.delayed[lane, stage])
+
+
+def _count(m: Module, chains: Chains, lanes: _Lanes, how: Split, stages: int) -> list[Operand]:
+    """The number of agreeing lanes among the first `how.lanes`, behind `stages` registers.
+
+    Additions of one stage share carry chains, whatever their level: an addition follows those that it needs.
+    """
+    levels: list[list[Node]] = [[] for _ in range(how.depth + 1)]
+    pending = [Node(lane=0, how=how)] if how.lanes else []
+    while pending:
+        node = pending.pop()
+        levels[node.how.depth].append(node)
+        if node.how.depth:
+            pending.append(Node(lane=node.lane, how=split(node.how.left)))
+            pending.append(Node(lane=node.lane + node.how.left, how=split(node.how.right)))
+
+    # the bits of each counted node; a single lane stays a lane
+    counted: dict[tuple[int, int], list[Value]] = {}
+    stage = 0
+
+    def number(lane: int, size: int) -> list[Operand]:
+        if size == 1:
+            return [lanes(lane, stage)]
+        return [Operand.bit(bit) for bit in counted[lane, size]]
+
+    after = registered_levels(how.depth, stages)
+    for depth in range(1, how.depth + 1):
+        made: dict[tuple[int, int], list[Value]] = {}
+        for node in sorted(levels[depth], key=lambda node: node.lane):
+            left, right = node.how.left, node.how.right
+            carry = lanes(node.lane + left + right, stage) if node.how.carry else Operand.zero()
+            one, other = number(node.lane, left), number(node.lane + left, right)
+            made[node.lane, node.how.lanes] = [*chains.add(one, other, carry, node.how.lanes.bit_length())]
+        counted |= made
+        if after[depth - 1]:
+            chains.close()
+        for _ in range(after[depth - 1]):
+            stage += 1
+            counted = {key: _register(m, bits, key) for key, bits in counted.items()}
+    if how.lanes == 1:
+        stage = stages
+    return number(0, how.lanes) if how.lanes else []
+
+
+def _register(m: Module, bits: Sequence[Value], key: tuple[int, int]) -> list[Value]:
+    register = Signal(len(bits), name=f"count_{key[0]}_{key[1]}")
+    m.d.sync += register.eq(Cat(*bits))
+    return [register[k] for k in range(len(bits))]
+
+
+def accumulated(m: Module, x: Value, w: Value, accumulator: Value, preload: Value, stages: int) -> Value:
+    """(accumulator OR preload) + the number of agreeing lanes; one of the two is 0."""
+    lanes = _Lanes(m, x, w)
+    started = [
+        Operand.either(accumulator[k], preload[k]) if k < len(accumulator) else Operand.bit(preload[k])
+        for k in range(len(preload))
+    ]
+    chains = Chains(m)
+    counted = _count(m, chains, lanes, split(len(x) - 1), stages)
+    sums = chains.add(started, counted, lanes(len(x) - 1, stages), len(preload))
+    chains.close()
+    return Cat(*sums)
+
+
+def counted(m: Module, x: Value, w: Value, stages: int) -> Value:
+    """The number of agreeing lanes."""
+    lanes = _Lanes(m, x, w)
+    chains = Chains(m)
+    number = _count(m, chains, lanes, split(len(x)), stages)
+    chains.close()
+    if len(x) == 1:
+        a, b = number[0].inputs
+        return a ^ b
+    return Cat(*(bit for operand in number for bit in operand.inputs))

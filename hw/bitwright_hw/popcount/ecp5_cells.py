@@ -1,0 +1,122 @@
+"""ECP5 carry chains: additions put behind one another in CCU2C cells.
+
+Half of a CCU2C adds two functions of two inputs each and the carry from the half before, at one LUT4 for the
+sum bit and the carry together (Lattice FPGA-TN-02215; the cell model of Yosys). The second function must be 0
+when its inputs are, as the cell takes its own carry from the first two inputs alone.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from amaranth.hdl import C, Instance, Module, Signal, Value
+
+CHAIN = 32  # halves in a row; each pair adds 43 ps to a carry that timing analysis believes to run through
+
+
+@dataclass(frozen=True, kw_only=True)
+class Operand:
+    """A bit to add: its one or two inputs, and the table of its function of them (bit i: inputs i)."""
+
+    inputs: tuple[Value, ...]
+    table: int
+
+    @staticmethod
+    def zero() -> "Operand":
+        return Operand(inputs=(), table=0)
+
+    @staticmethod
+    def bit(value: Value) -> "Operand":
+        return Operand(inputs=(value,), table=0b1010)
+
+    @staticmethod
+    def lane(x: Value, w: Value) -> "Operand":
+        """x XOR w: agreement, as w comes complemented."""
+        return Operand(inputs=(x, w), table=0b0110)
+
+    @staticmethod
+    def either(one: Value, other: Value) -> "Operand":
+        return Operand(inputs=(one, other), table=0b1110)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Half:
+    """Half of a CCU2C: its four inputs and its table."""
+
+    inputs: tuple[Value, ...]
+    init: int
+
+
+def adding(one: Operand, other: Operand) -> Half:
+    """Adds both and the carry."""
+    init = sum(((one.table >> (i & 3) ^ other.table >> (i >> 2)) & 1) << i for i in range(16))
+    inputs = [*one.inputs, *[C(0, 1)] * (2 - len(one.inputs)), *other.inputs, *[C(0, 1)] * (2 - len(other.inputs))]
+    return Half(inputs=tuple(inputs), init=init)
+
+
+def entering(carry: Operand) -> Half:
+    """Starts a carry, and gives out the one before as its sum bit: with the last input 1 nothing is added."""
+    inputs = [*carry.inputs, *[C(0, 1)] * (2 - len(carry.inputs)), C(0, 1), C(1, 1)]
+    return Half(inputs=tuple(inputs), init=carry.table)
+
+
+class Chains:
+    """Adds numbers in carry chains, as many additions to a chain as `CHAIN` allows. `close` when all are there.
+
+    An addition starts with a half by which its carry enters. That half adds nothing, so that its sum bit is the
+    carry out of the addition before, which therefore needs no half to get out.
+    """
+
+    def __init__(self, m: Module):
+        self.m = m
+        self.halves: list[Half] = []
+        self.sums: list[Signal] = []
+        self.top: Signal | None = None  # the carry that the next half gives out
+
+    def add(self, one: Sequence[Operand], other: Sequence[Operand], carry: Operand, bits: int) -> list[Signal]:
+        """The lowest `bits` bits of one + other + carry, at most one more than the longer number has."""
+        width = max(len(one), len(other))
+        if len(self.halves) + width + 2 > CHAIN:
+            self.close()
+        self._put(entering(carry), self.top if self.top is not None else Signal(name="unused"))
+        out = [Signal(name=f"sum_{k}") for k in range(width + 1)]
+        for k in range(width):
+            self._put(adding(_at(one, k), _at(other, k)), out[k])
+        self.top = out[width] if bits > width else None
+        return out[:bits]
+
+    def _put(self, half: Half, total: Signal) -> None:
+        self.halves.append(half)
+        self.sums.append(total)
+
+    def close(self) -> None:
+        """Ends the chain: makes its cells."""
+        if self.top is not None:
+            self._put(entering(Operand.zero()), self.top)
+            self.top = None
+        if len(self.halves) % 2:
+            self._put(entering(Operand.zero()), Signal(name="unused"))
+        carry: Value = C(0, 1)
+        for k in range(0, len(self.halves), 2):
+            ports: dict[str, Value] = {}
+            for i in range(2):
+                for name, value in zip("ABCD", self.halves[k + i].inputs, strict=True):
+                    ports[f"i_{name}{i}"] = value
+            out = Signal(name="carry")
+            self.m.submodules += Instance(
+                "CCU2C",
+                p_INIT0=C(self.halves[k].init, 16),
+                p_INIT1=C(self.halves[k + 1].init, 16),
+                p_INJECT1_0="NO",
+                p_INJECT1_1="NO",
+                i_CIN=carry,
+                o_S0=self.sums[k],
+                o_S1=self.sums[k + 1],
+                o_COUT=out,
+                **ports,
+            )
+            carry = out
+        self.halves, self.sums = [], []
+
+
+def _at(number: Sequence[Operand], k: int) -> Operand:
+    return number[k] if k < len(number) else Operand.zero()
