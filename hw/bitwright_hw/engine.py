@@ -15,13 +15,12 @@ from amaranth.hdl import (
 )
 from amaranth.lib import data, memory, stream, wiring
 from amaranth.lib.wiring import In, Out
-from numpy.typing import NDArray
 
 from bitwright.network import Dense, Thresholds, signed_bits
-from bitwright.network.bits import to_int
 from bitwright.plan import Fold, Memory
 from bitwright_hw.frame_buffer import count_up
 from bitwright_hw.popcount import AccumulateRow, Target
+from bitwright_hw.preloads import Preloads
 
 
 def weight_rows(layer: Dense, fold: Fold) -> list[int]:
@@ -34,26 +33,29 @@ def weight_rows(layer: Dense, fold: Fold) -> list[int]:
     return [int.from_bytes(row.tobytes(), "little") for row in packed]
 
 
-def accumulator_bits(layer: Dense) -> int:
-    """Width of popcount - T for every popcount and threshold that can occur (popcount alone for scores)."""
-    if isinstance(layer.output, Thresholds):
-        return signed_bits(-(layer.inputs + 1))
-    return signed_bits(layer.inputs)
+def accumulator_bits(layer: Dense, fold: Fold) -> int:
+    """Width of popcount - T over every popcount and threshold that can occur (of the popcount alone for scores)."""
+    if not isinstance(layer.output, Thresholds):
+        return signed_bits(layer.inputs)
+    low, high = int(layer.output.values.min()), int(layer.output.values.max())
+    if layer.outputs % fold.pe:
+        high = layer.inputs + 1  # the rows that only pad
+    return max(signed_bits(-high), signed_bits(layer.inputs - low), layer.inputs.bit_length())
 
 
-def preload_rows(layer: Dense, fold: Fold, bits: int) -> list[int]:
-    """Word nf holds 2^(bits - 1) - T of rows nf * PE + pe, `bits` bits each; rows that only pad have T = inputs + 1.
+def preload_values(layer: Dense, fold: Fold, bits: int) -> tuple[tuple[int, ...], ...]:
+    """For each pass nf, 2^(bits - 1) - T of rows nf * PE + pe; rows that only pad have T = inputs + 1.
 
-    The bias makes the top bit of a row's total the activation itself, so that no row needs an inverter.
+    The bias makes the top bit of a row's total the activation itself, so that no row needs an inverter. A layer of
+    scores starts from 0.
     """
     if not isinstance(layer.output, Thresholds):
-        return [0] * fold.neuron_folds
+        return ((0,) * fold.pe,)
     thresholds = np.full(fold.neuron_folds * fold.pe, layer.inputs + 1, np.int64)
     thresholds[: layer.outputs] = layer.output.values[:, 0]
-    biased = (1 << (bits - 1)) - thresholds
-    fields = biased[:, None] >> np.arange(bits) & 1
-    words: NDArray[np.uint8] = fields.astype(np.uint8).reshape(fold.neuron_folds, fold.pe * bits)
-    return [to_int(word) for word in words]
+    biased = ((1 << (bits - 1)) - thresholds).reshape(fold.neuron_folds, fold.pe)
+    rows = [tuple(row) for row in biased.tolist()]
+    return tuple(rows[:1] if len(set(rows)) == 1 else rows)
 
 
 class RowPool:
@@ -64,7 +66,7 @@ class RowPool:
 
     def get(self, layer: Dense, fold: Fold, target: Target, stages: int) -> tuple[str, AccumulateRow]:
         """The module name and the component of the rows of `layer`, folded so."""
-        bits = accumulator_bits(layer)
+        bits = accumulator_bits(layer, fold)
         single = fold.synapse_folds == 1
         name = f"row_{fold.simd}x{bits}_{stages}{'_single' if single else ''}"
         if name not in self.modules:
@@ -96,7 +98,7 @@ class MatrixEngine(wiring.Component):
         self.target = target
         self.stages = stages
         self.rows = rows
-        self.bits = accumulator_bits(layer)
+        self.bits = accumulator_bits(layer, fold)
         self.row_module, self.row = rows.get(layer, fold, target, stages)
         fields = data.ArrayLayout(signed(self.bits), fold.pe)
         super().__init__(
@@ -150,7 +152,10 @@ class MatrixEngine(wiring.Component):
         taken = self.READ_LATENCY + self.row.preload_delay
         m.d.comb += self.o.valid.eq(history[-1][2])
 
-        preload = self._preload(m, history[taken - 1][1])
+        m.submodules.preloads = preloads = Preloads(
+            values=preload_values(self.layer, fold, bits), bits=bits, passes_apart=fold.synapse_folds
+        )
+        m.d.comb += preloads.take.eq(history[taken][1])
         biased = isinstance(self.layer.output, Thresholds)
         for pe in range(fold.pe):
             total = Signal(bits, name=f"total_{pe}")
@@ -162,7 +167,7 @@ class MatrixEngine(wiring.Component):
                 i_w=weights[pe * fold.simd : (pe + 1) * fold.simd],
                 i_valid=history[taken][0],
                 i_last=history[taken][2],
-                i_preload=preload[pe * bits : (pe + 1) * bits],
+                i_preload=preloads.o[pe * bits : (pe + 1) * bits],
                 o_o=total,
             )
             m.d.comb += self.o.payload[pe].eq(Cat(total[:-1], ~total[-1]) if biased else total)
@@ -185,21 +190,3 @@ class MatrixEngine(wiring.Component):
         weights = Signal(self.fold.lanes)
         m.d.comb += weights.eq(read.data)
         return weights
-
-    def _preload(self, m: Module, due: Value) -> Value:
-        """The preloads of the pass whose first word the rows take in the cycle after `due`."""
-        rows = preload_rows(self.layer, self.fold, self.bits)
-        width = self.fold.pe * self.bits
-        if len(set(rows)) == 1:
-            return Const(rows[0], width)
-        m.submodules.thresholds = rom = memory.Memory(
-            shape=unsigned(width), depth=len(rows), init=rows, attrs={"ram_style": "distributed"}
-        )
-        read = rom.read_port()
-        fold = Signal(range(len(rows)))
-        with m.If(due):
-            m.d.sync += fold.eq(count_up(fold, len(rows)))
-        m.d.comb += [read.addr.eq(fold), read.en.eq(due)]
-        preload = Signal(width)
-        m.d.comb += preload.eq(read.data)
-        return preload

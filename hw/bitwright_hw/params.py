@@ -159,6 +159,6 @@ def score_params(network: Network, fold: Fold) -> ScoreParams:
     if not isinstance(last.output, Scores):
         raise TypeError(f"network {network.name} gives bits, not scores")
     return ScoreParams(
-        pe=fold.pe, bits=accumulator_bits(last), spacing=fold.synapse_folds, inputs=last.inputs,
+        pe=fold.pe, bits=accumulator_bits(last, fold), spacing=fold.synapse_folds, inputs=last.inputs,
         scale=tuple(last.output.scale.tolist()), offset=tuple(last.output.offset.tolist()),
     )  # fmt: skip

@@ -15,7 +15,7 @@ from functools import cache
 
 from amaranth.hdl import Cat, Module, Signal, Value
 
-from bitwright_hw.popcount.ecp5_cells import Chains, Operand
+from bitwright_hw.popcount.ecp5_cells import ChainLength, Chains, Operand
 from bitwright_hw.popcount.tree import registered_levels
 
 
@@ -77,20 +77,24 @@ class _Lanes:
         return Operand.lane(*self.delayed[lane, stage])
 
 
+def _additions(how: Split) -> list[list[Node]]:
+    """The additions that `how` leads to, by level, each level's from the first lane on."""
+    levels: list[list[Node]] = [[] for _ in range(how.depth)]
+    pending = [Node(lane=0, how=how)]
+    while pending:
+        node = pending.pop()
+        if node.how.depth:
+            levels[node.how.depth - 1].append(node)
+            pending.append(Node(lane=node.lane, how=split(node.how.left)))
+            pending.append(Node(lane=node.lane + node.how.left, how=split(node.how.right)))
+    return [sorted(level, key=lambda node: node.lane) for level in levels]
+
+
 def _count(m: Module, chains: Chains, lanes: _Lanes, how: Split, stages: int) -> list[Operand]:
     """The number of agreeing lanes among the first `how.lanes`, behind `stages` registers.
 
     Additions of one stage share carry chains, whatever their level: an addition follows those that it needs.
     """
-    levels: list[list[Node]] = [[] for _ in range(how.depth + 1)]
-    pending = [Node(lane=0, how=how)] if how.lanes else []
-    while pending:
-        node = pending.pop()
-        levels[node.how.depth].append(node)
-        if node.how.depth:
-            pending.append(Node(lane=node.lane, how=split(node.how.left)))
-            pending.append(Node(lane=node.lane + node.how.left, how=split(node.how.right)))
-
     # the bits of each counted node; a single lane stays a lane
     counted: dict[tuple[int, int], list[Value]] = {}
     stage = 0
@@ -101,17 +105,17 @@ def _count(m: Module, chains: Chains, lanes: _Lanes, how: Split, stages: int) ->
         return [Operand.bit(bit) for bit in counted[lane, size]]
 
     after = registered_levels(how.depth, stages)
-    for depth in range(1, how.depth + 1):
+    for level, registers in zip(_additions(how), after, strict=True):
         made: dict[tuple[int, int], list[Value]] = {}
-        for node in sorted(levels[depth], key=lambda node: node.lane):
+        for node in level:
             left, right = node.how.left, node.how.right
             carry = lanes(node.lane + left + right, stage) if node.how.carry else Operand.zero()
             one, other = number(node.lane, left), number(node.lane + left, right)
             made[node.lane, node.how.lanes] = [*chains.add(one, other, carry, node.how.lanes.bit_length())]
         counted |= made
-        if after[depth - 1]:
+        if registers:
             chains.close()
-        for _ in range(after[depth - 1]):
+        for _ in range(registers):
             stage += 1
             counted = {key: _register(m, bits, key) for key, bits in counted.items()}
     if how.lanes == 1:
@@ -149,3 +153,19 @@ def counted(m: Module, x: Value, w: Value, stages: int) -> Value:
         a, b = number[0].inputs
         return a ^ b
     return Cat(*(bit for operand in number for bit in operand.inputs))
+
+
+@cache
+def row_luts(simd: int, bits: int, stages: int) -> int:
+    """LUT4s of a row, a CCU2C being two, beside the gate that joins `last` and reset for all rows of an engine."""
+    how = split(simd - 1)
+    length = ChainLength()
+    for level, registers in zip(_additions(how), registered_levels(how.depth, stages), strict=True):
+        for node in level:
+            width = node.how.left.bit_length()
+            length.add(width, node.how.lanes.bit_length() > width)
+        if registers:
+            length.close()
+    length.add(bits, False)
+    length.close()
+    return length.total + (0 if stages else bits)

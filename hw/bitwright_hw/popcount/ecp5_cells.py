@@ -59,6 +59,31 @@ def entering(carry: Operand) -> Half:
     return Half(inputs=tuple(inputs), init=carry.table)
 
 
+class ChainLength:
+    """How many halves additions take in chains, alone."""
+
+    def __init__(self) -> None:
+        self.total = 0
+        self.open = 0
+        self.top = False
+
+    def fits(self, width: int) -> bool:
+        """Whether an addition of `width` positions can join the open chain and still end it."""
+        return self.open + width + 2 <= CHAIN
+
+    def add(self, width: int, top: bool) -> None:
+        """An addition of `width` positions, of which the carry out counts if `top`."""
+        if not self.fits(width):
+            self.close()
+        self.open += width + 1
+        self.top = top
+
+    def close(self) -> None:
+        self.open += self.top
+        self.total += self.open + self.open % 2
+        self.open, self.top = 0, False
+
+
 class Chains:
     """Adds numbers in carry chains, as many additions to a chain as `CHAIN` allows. `close` when all are there.
 
@@ -70,13 +95,15 @@ class Chains:
         self.m = m
         self.halves: list[Half] = []
         self.sums: list[Signal] = []
+        self.length = ChainLength()
         self.top: Signal | None = None  # the carry that the next half gives out
 
     def add(self, one: Sequence[Operand], other: Sequence[Operand], carry: Operand, bits: int) -> list[Signal]:
         """The lowest `bits` bits of one + other + carry, at most one more than the longer number has."""
         width = max(len(one), len(other))
-        if len(self.halves) + width + 2 > CHAIN:
+        if not self.length.fits(width):
             self.close()
+        self.length.add(width, bits > width)
         self._put(entering(carry), self.top if self.top is not None else Signal(name="unused"))
         out = [Signal(name=f"sum_{k}") for k in range(width + 1)]
         for k in range(width):
@@ -90,6 +117,7 @@ class Chains:
 
     def close(self) -> None:
         """Ends the chain: makes its cells."""
+        self.length.close()
         if self.top is not None:
             self._put(entering(Operand.zero()), self.top)
             self.top = None

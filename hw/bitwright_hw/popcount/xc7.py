@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
+from typing import TypeVar
 
 from amaranth.hdl import C, Cat, Module, Value
 
@@ -65,12 +67,20 @@ class Position:
         """Whether two of the operands are set."""
         return int(sum(self._operands(inputs)[: self.operands]) >= 2)
 
+    def is_wire(self, beside: int) -> bool:
+        """Whether it, with `beside` more operands, is one signal at the most and needs no LUT."""
+        return len(self.either) + len(self.bits) + beside <= 1
+
+    def passes(self, beside: int) -> bool:
+        """Whether it has a majority for the next position."""
+        return self.operands + beside > 2
+
     def _operands(self, inputs: Sequence[int]) -> list[int]:
         first = len(self.either)
         return [int(any(inputs[:first]))] * bool(first) + list(inputs[first:])
 
 
-def ternary_adder(m: Module, positions: Sequence[Position], extra: Value | None, carry: Value) -> list[Value]:
+def ternary_adder(m: Module, positions: Sequence[Position], extra: Value | None, carry: Value | None) -> list[Value]:
     """The sum bits of up to three numbers, at one LUT for each position at the most.
 
     Of each position a LUT6_2 gives the operands' majority to the next one, and adds that of the one below;
@@ -83,10 +93,10 @@ def ternary_adder(m: Module, positions: Sequence[Position], extra: Value | None,
     for position in positions:
         inputs = [*position.either, *position.bits, *beside]
         passed: list[Value] = []
-        if len(inputs) <= 1:
+        if position.is_wire(len(beside)):
             propagate += inputs or [C(0, 1)]
             generate.append(C(0, 1))
-        elif position.operands + len(beside) <= 2:
+        elif not position.passes(len(beside)):
             propagate.append(lut(m, position.parity_of, inputs))
             two = position.operands + len(beside) == 2
             generate.append((beside or position.bits)[0] if two else C(0, 1))
@@ -98,13 +108,34 @@ def ternary_adder(m: Module, positions: Sequence[Position], extra: Value | None,
             generate.append(beside[0] if beside else C(0, 1))
             passed = [o5]
         beside = passed
-    return carry_chain(m, propagate, generate, carry)[0]
+    return carry_chain(m, propagate, generate, C(0, 1) if carry is None else carry)[0]
 
 
-def _lowest(columns: list[list[Value]], most: int) -> tuple[Value | None, Value]:
-    """Takes the two bits out of the lowest column that its position cannot add, if there are more than `most`."""
-    spare = [columns[0].pop() if len(columns[0]) > most else None for _ in range(2)]
-    return spare[1], C(0, 1) if spare[0] is None else spare[0]
+def ternary_luts(positions: Sequence[Position], beside: int) -> int:
+    """LUTs of that adder; `beside` is 1 with an `extra` bit."""
+    luts = 0
+    for position in positions:
+        luts += not position.is_wire(beside)
+        beside = int(position.passes(beside))
+    return luts
+
+
+T = TypeVar("T")
+
+
+def _lowest(columns: list[list[T]], most: int) -> tuple[T | None, T | None]:
+    """Takes out of the lowest column the two bits that its position cannot add: the extra one and the carry."""
+    carry, extra = (columns[0].pop() if len(columns[0]) > most else None for _ in range(2))
+    return extra, carry
+
+
+def _row_positions(
+    columns: list[list[Value]], accumulator: Sequence[Value], preload: Sequence[Value]
+) -> list[Position]:
+    return [
+        Position(either=(*accumulator[k : k + 1], bit), bits=tuple(columns[k]) if k < len(columns) else ())
+        for k, bit in enumerate(preload)
+    ]
 
 
 def _columns(m: Module, simd: int, stages: int, x: Value, w: Value, capacity: Sequence[int]) -> list[list[Value]]:
@@ -113,14 +144,10 @@ def _columns(m: Module, simd: int, stages: int, x: Value, w: Value, capacity: Se
 
 
 def accumulated(m: Module, x: Value, w: Value, accumulator: Value, preload: Value, stages: int) -> Value:
-    """accumulator + preload + the number of agreeing lanes, where accumulator or preload is 0."""
+    """(accumulator OR preload) + the number of agreeing lanes; one of the two is 0."""
     columns = _columns(m, len(x), stages, x, w, ROW_CAPACITY)
     extra, carry = _lowest(columns, 2)
-    positions = []
-    for k in range(len(preload)):
-        either = (*accumulator[k : k + 1], preload[k])
-        positions.append(Position(either=either, bits=tuple(columns[k]) if k < len(columns) else ()))
-    return Cat(*ternary_adder(m, positions, extra, carry))
+    return Cat(*ternary_adder(m, _row_positions(columns, [*accumulator], [*preload]), extra, carry))
 
 
 def counted(m: Module, x: Value, w: Value, width: int, stages: int) -> Value:
@@ -129,3 +156,14 @@ def counted(m: Module, x: Value, w: Value, width: int, stages: int) -> Value:
     extra, carry = _lowest(columns, 3)
     positions = [Position(bits=tuple(columns[k]) if k < len(columns) else ()) for k in range(width)]
     return Cat(*ternary_adder(m, positions, extra, carry))
+
+
+@cache
+def row_luts(simd: int, bits: int, stages: int, single: bool) -> int:
+    """LUTs of a row as Yosys counts them, beside the gate that joins `last` and reset for all rows of an engine."""
+    tree = best_tree(simd, stages, ROW_CAPACITY)
+    columns: list[list[Value]] = [[C(0, 1)] * len(column) for column in tree.columns]
+    extra, _ = _lowest(columns, 2)
+    positions = _row_positions(columns, [C(0, 1)] * (0 if single else bits), [C(0, 1)] * bits)
+    blanking = 0 if stages else bits
+    return tree.cells + ternary_luts(positions, int(extra is not None)) + blanking

@@ -1,0 +1,32 @@
+"""What a row costs, for sizing."""
+
+from typing import Literal
+
+from bitwright_hw.popcount import ecp5, xc7
+from bitwright_hw.popcount.target import Target, check
+
+# LUTs of a portable row of `simd` lanes: so many a lane, and so many more (fitted to Yosys over 16 to 128 lanes)
+_PORTABLE = {"xc7": (2.32, 4.0), "ecp5": (4.5, 20.0)}
+
+
+def row_luts(
+    *,
+    simd: int,
+    bits: int,
+    target: Target,
+    stages: int = 1,
+    single: bool = False,
+    family: Literal["xc7", "ecp5"] = "xc7",
+) -> int:
+    """LUTs of an AccumulateRow in an engine, as Yosys counts them for `target` (LUT6 for xc7, LUT4 with a CCU2C
+    as two for ecp5): exact. A portable row is estimated for `family`, within about a tenth.
+
+    All rows of an engine share one LUT more, which joins `last` and reset.
+    """
+    check(simd, stages, target)
+    if target == "xc7":
+        return xc7.row_luts(simd, bits, stages, single)
+    if target == "ecp5":
+        return ecp5.row_luts(simd, bits, stages)
+    slope, base = _PORTABLE[family]
+    return round(slope * simd + base)
