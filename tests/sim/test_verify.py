@@ -48,11 +48,12 @@ def test_stalls_change_nothing_but_time(design, network):
     frames = frames_for(network, 60)
     packed = pack_frames(network, design.plan, frames)
     with NativeModel(design) as model:
-        for seed, (stall_in, stall_out) in enumerate([(0.5, 0), (0, 0.9), (0.3, 0.3)]):
+        for seed, (stall_in, stall_out) in enumerate([(0.95, 0), (0, 0.98), (0.3, 0.3)]):
             result = model.run(packed, seed=seed, stall_in=stall_in, stall_out=stall_out)
             comparison = compare(design, network, frames, result, model.probes)
             assert not comparison.bad.any(), comparison.first
-            assert comparison.interval is None or comparison.interval > design.manifest.interval_cycles
+            if seed < 2:
+                assert comparison.interval > design.manifest.interval_cycles
 
 
 # layer 1 has 13 inputs in folds of 3 lanes, 5 words a pass; word 5 + 1 is pass 1, lanes 3..5; bit 2 * 3 + 1 is row 2
@@ -79,11 +80,12 @@ def test_one_weight_bit_is_found(design, network, tmp_path, layer, word, bit, ne
     assert "$enddefinitions" in (report.reproducer / "waves.vcd").read_text()
 
 
-def test_another_network_of_the_same_shape_mismatches(design, network, tmp_path):
+def test_another_network_of_the_same_shape_mismatches(design, network, tmp_path, monkeypatch):
     layer = network.layers[0]
     weights = layer.weights.copy()
     weights[3, 2] ^= 1
     other = dataclasses.replace(network, layers=(dataclasses.replace(layer, weights=weights), *network.layers[1:]))
+    monkeypatch.setattr("bitwright_sim.verification.write_reproducer", lambda folder, *_: folder)
     report = verify(design, other, frames_for(network, 20), reproducer=tmp_path / "repro")
     assert not report.edited and report.mismatches == 20
     assert (report.first_mismatch.layer, report.first_mismatch.neuron) == (layer.name, 3)
@@ -91,9 +93,8 @@ def test_another_network_of_the_same_shape_mismatches(design, network, tmp_path)
 
 def test_dropped_result_is_found(design, network, tmp_path):
     body = COUNT_RESULTS + "  wire lose = n == 20;"
-    broken = sabotage(
-        design, tmp_path / "drop", body=body, m_axis_tvalid="inner_m_axis_tvalid && !lose", m_axis_tready="m_axis_tready || lose"
-    )  # fmt: skip
+    ports = {"m_axis_tvalid": "inner_m_axis_tvalid && !lose", "m_axis_tready": "m_axis_tready || lose"}
+    broken = sabotage(design, tmp_path / "drop", body=body, **ports)
     report = verify(broken, network, frames_for(network, 64), jobs=1)
     assert 1 <= report.mismatches <= 64 - 19
     # one frame went before, to measure the latency of the idle accelerator: another model
@@ -150,11 +151,11 @@ def test_refusals(design, network, tmp_path):
     frames = frames_for(network, 3)
     with pytest.raises(DataError, match="no frames"):
         verify(design, network, frames[:0])
-    with pytest.raises(DataError, match="labels must be 3 integers"):
+    with pytest.raises(DataError, match=r"labels must be 3 integers"):
         verify(design, network, frames, np.zeros(4, int))
     with pytest.raises(DataError, match="jobs must be at least 1"):
         verify(design, network, frames, jobs=0)
-    with pytest.raises(DesignError, match="20x13, 13x8, 8x5, but .* 20x13, 13x9, 9x5; give the network"):
+    with pytest.raises(DesignError, match=r"20x13, 13x8, 8x5, but .* 20x13, 13x9, 9x5; give the network"):
         verify(design, small_network(hidden=(13, 8)), frames)
     with pytest.raises(DesignError, match="input bits: 4, not 8"):
         verify(design, small_network(bits=4), frames // 16)
