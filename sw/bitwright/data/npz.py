@@ -46,9 +46,7 @@ def load_npz_dataset(path: Path) -> Dataset:
                 raise DataError(f"{path}: one array, not an .npz of {', '.join(_KEYS)}")
             missing = [key for key in _KEYS if key not in file.files]
             if missing:
-                raise DataError(
-                    f"{path}: has no {', '.join(missing)}; an .npz data set holds {', '.join(_KEYS)}"
-                )
+                raise DataError(f"{path}: has no {', '.join(missing)}; an .npz data set holds {', '.join(_KEYS)}")
             arrays = {key: file[key] for key in _KEYS}
             names = file["labels"] if "labels" in file.files else None
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
