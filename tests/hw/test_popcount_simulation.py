@@ -1,0 +1,65 @@
+# amaranth: UnusedElaboratable=no
+"""Rows of every target and many widths in Icarus and Verilator, against a loop over the lanes."""
+
+import subprocess
+
+import pytest
+
+from bitwright.errors import ToolError
+from bitwright_hw.popcount import AccumulateRow, simulation_models, xc7
+from bitwright_sim.tools import Icarus, Verilator
+from tests.hw.popcount_support import row_benches
+
+CYCLES = 300
+
+
+def shapes(target):
+    rows = [
+        AccumulateRow(simd=simd, bits=12, target=target, stages=stages)
+        for simd in (1, 2, 3, 13, 32, 49, 64, 127)
+        for stages in (0, 1, 2, 4)
+    ]
+    rows += [AccumulateRow(simd=simd, bits=11, target=target, single=True) for simd in (5, 32, 784)]
+    rows += [AccumulateRow(simd=7, bits=3, target=target), AccumulateRow(simd=1024, bits=14, target=target, stages=3)]
+    return {f"row_{k}": row for k, row in enumerate(rows)}
+
+
+def simulate(rows, folder, cycles=CYCLES):
+    """Runs the benches in Icarus: of each row, wrong cycles and passes."""
+    try:
+        icarus = Icarus.find()
+    except ToolError as error:
+        pytest.skip(f"Icarus Verilog: {error}")
+    files = row_benches(rows, folder, cycles)
+    command = [str(icarus.executable), "-g2005", "-s", "top", "-o", "bench.vvp", *map(str, files)]
+    subprocess.run(command, cwd=folder, check=True, capture_output=True)
+    done = subprocess.run(["vvp", "bench.vvp"], cwd=folder, check=True, capture_output=True, text=True)
+    lines = [line.split() for line in done.stdout.splitlines() if line.startswith("row_")]
+    return {name: (int(bad), int(passes)) for name, bad, passes in lines}
+
+
+@pytest.mark.parametrize("target", ["generic", "xc7", "ecp5"])
+def test_rows_sum_passes_with_pauses(target, tmp_path):
+    rows = shapes(target)
+    results = simulate(rows, tmp_path)
+    assert results.keys() == rows.keys()
+    for name, (bad, passes) in results.items():
+        row = rows[name]
+        assert bad == 0, f"{target} simd {row.simd} stages {row.stages}: {bad} wrong cycles"
+        assert passes > CYCLES / 10
+
+
+def test_the_bench_finds_a_wrong_table(tmp_path, monkeypatch):
+    monkeypatch.setattr(xc7, "half_is_one", lambda *five: int(sum(five) == 2))
+    results = simulate({"row_0": AccumulateRow(simd=32, bits=12, target="xc7")}, tmp_path)
+    assert results["row_0"][0] > 0
+
+
+@pytest.mark.parametrize("target", ["xc7", "ecp5"])
+def test_models_are_clean_in_verilator(target):
+    verilator = Verilator.find()
+    (model,) = simulation_models(target)
+    command = [str(verilator.executable), "--lint-only", "-Wall", "-Wno-MULTITOP", "-Wno-DECLFILENAME", str(model)]
+    done = subprocess.run(command, env=verilator.environment(), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "Warning" not in done.stderr
