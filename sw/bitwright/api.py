@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bitwright.design import MANIFEST, Design
-from bitwright.errors import BitwrightError, DataError, DesignError, ToolError
+from bitwright.errors import DataError, DesignError, PlanError, ToolError
 from bitwright.layer import dense_layer
 from bitwright.network import Network
 from bitwright.network import load as _load
@@ -91,7 +91,7 @@ def size(
     if plan is None:
         plan = default_plan(network, cycles=cycles)
     elif cycles is not None:
-        raise BitwrightError("a plan already decides the cycles a frame; give one or the other")
+        raise PlanError("a plan already decides the cycles a frame; give one or the other")
     options: dict[str, Any] = {
         "scores": scores,
         "encoding": encoding,
