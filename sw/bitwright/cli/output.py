@@ -93,7 +93,9 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, tit
     """A table; numbers are set to the right. On a pipe it is as wide as it needs to be."""
     from rich.table import Table
 
-    table = Table(title=title, title_justify="left", title_style="bold")
+    if title is not None:
+        say(title)  # rich would fold it to the table's width
+    table = Table()
     for index, name in enumerate(columns):
         numeric = all(isinstance(row[index], int | float) for row in rows)
         table.add_column(name, justify="right" if numeric else "left", overflow="fold")
