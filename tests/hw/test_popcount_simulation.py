@@ -10,17 +10,20 @@ from bitwright_hw.popcount import AccumulateRow, simulation_models, xc7
 from bitwright_sim.tools import Icarus, Verilator
 from tests.hw.popcount_support import row_benches
 
-CYCLES = 300
+CYCLES = 160
 
 
 def shapes(target):
     rows = [
         AccumulateRow(simd=simd, bits=12, target=target, stages=stages)
-        for simd in (1, 2, 3, 13, 32, 49, 64, 127)
+        for simd in (1, 2, 3, 13, 32, 49, 97)
         for stages in (0, 1, 2, 4)
     ]
-    rows += [AccumulateRow(simd=simd, bits=11, target=target, single=True) for simd in (5, 32, 784)]
-    rows += [AccumulateRow(simd=7, bits=3, target=target), AccumulateRow(simd=1024, bits=14, target=target, stages=3)]
+    rows += [AccumulateRow(simd=simd, bits=11, target=target, single=True) for simd in (5, 32, 256)]
+    rows += [
+        AccumulateRow(simd=7, bits=3, target=target),
+        AccumulateRow(simd=1024, bits=14, target=target, stages=3, single=True),
+    ]
     return {f"row_{k}": row for k, row in enumerate(rows)}
 
 
@@ -46,7 +49,7 @@ def test_rows_sum_passes_with_pauses(target, tmp_path):
     for name, (bad, passes) in results.items():
         row = rows[name]
         assert bad == 0, f"{target} simd {row.simd} stages {row.stages}: {bad} wrong cycles"
-        assert passes > CYCLES / 10
+        assert passes > CYCLES / 12
 
 
 def test_the_bench_finds_a_wrong_table(tmp_path, monkeypatch):

@@ -5,8 +5,8 @@ from typing import Literal
 from bitwright_hw.popcount import ecp5, xc7
 from bitwright_hw.popcount.target import Target, check
 
-# LUTs of a portable row of `simd` lanes: so many a lane, and so many more (fitted to Yosys over 16 to 128 lanes)
-_PORTABLE = {"xc7": (2.32, 4.0), "ecp5": (4.5, 20.0)}
+# LUTs of a portable row of `simd` lanes: so many a lane, and so many more (fitted to Yosys, 16 to 128 lanes)
+_PORTABLE = {"xc7": (2.32, 4.0), "ecp5": (4.3, 20.0)}
 
 
 def row_luts(
@@ -19,7 +19,8 @@ def row_luts(
     family: Literal["xc7", "ecp5"] = "xc7",
 ) -> int:
     """LUTs of an AccumulateRow in an engine, as Yosys counts them for `target` (LUT6 for xc7, LUT4 with a CCU2C
-    as two for ecp5): exact. A portable row is estimated for `family`, within about a tenth.
+    as two for ecp5): exact. A portable row is estimated for `family`, within a sixth for xc7
+    and a third for ecp5, where Yosys' own results for the same row vary as much.
 
     All rows of an engine share one LUT more, which joins `last` and reset.
     """

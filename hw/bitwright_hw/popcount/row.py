@@ -99,7 +99,8 @@ class AccumulateRow(wiring.Component):
             with m.If(~started):
                 m.d.comb += preload.eq(self.preload)
             return self.valid, self.last, preload
-        valid, last = Signal(), Signal(init=1)
+        valid = Signal()
+        last = Signal(init=1)
         m.d.sync += [valid.eq(self.valid), last.eq(self.last), preload.eq(self.preload)]
         with m.If(started):
             m.d.sync += preload.eq(0)
