@@ -67,9 +67,10 @@ def demo(out: Path, *, progress: Callable[[str, int, int], None] | None = None) 
     train = out / "train"
     trained = api.train_network("digits", train, resume=False, progress=progress)
     network = trained.network
+    sizes = "-".join(str(size) for size in (network.encoded_size, *(layer.outputs for layer in network.layers)))
     done(
         "train",
-        f"{network!r}: binary weights, torch, on 8x8 images of digits",
+        f"a network of ±1 weights, {sizes}, on 8x8 images of digits, with torch",
         f"{100 * trained.test_accuracy:.1f} % of the held-out digits in {trained.seconds:.0f} s",
     )
 

@@ -48,6 +48,7 @@ def _print(report: "DemoReport") -> None:
         say("Every integer of the hardware, of the golden model and of the torch model is the same.")
     else:
         say("FAILED: see the table.")
+    program = _program()
     train, design = report.folder / "train", report.folder / "design"
     say(f"""
 Look at
@@ -55,7 +56,20 @@ Look at
   {design / report.verilog}  the accelerator
   {design / "plan.toml"}  how it is folded into hardware
 Type next
-  bitwright info {train / "network.safetensors"}
-  bitwright generate {train / "network.safetensors"} --cycles 16 --out faster
-  bitwright verify faster --data digits
-  bitwright generate --help""")
+  {program} info {train / "network.safetensors"}
+  {program} generate {train / "network.safetensors"} --cycles 16 --out faster
+  {program} verify faster --data digits
+  {program} generate --help""")
+
+
+def _program() -> str:
+    """What to type for this very program: its name if that is on PATH, else where it lies."""
+    import os
+    import shutil
+    import sys
+
+    mine = Path(sys.executable).parent / "bitwright"
+    found = shutil.which("bitwright")
+    if not mine.exists() or (found and Path(found).resolve() == mine.resolve()):
+        return "bitwright"
+    return os.path.relpath(mine)
