@@ -89,20 +89,25 @@ def verify(
         raise DataError(f"jobs must be at least 1, not {jobs}")
     tool = Verilator.find()
     cache = BuildCache() if cache is None else cache
-    build_native(design, cache=cache, progress=progress)
+    library = build_native(design, cache=cache, progress=progress)
 
-    with NativeModel(design, cache=cache) as model:
+    with NativeModel(design, library=library) as model:
         latency = _latency(model, pack_frames(network, design.plan, flat[:1]))
     parts = list(_chunks(design, len(flat), jobs or _cores()))
-    started = time.monotonic()
-    comparisons = _simulate(design, network, flat, parts, min(jobs or _cores(), len(parts)), cache, progress)
-    seconds = time.monotonic() - started
+    models = [NativeModel(design, library=library) for _ in range(min(jobs or _cores(), len(parts)))]
+    try:
+        started = time.monotonic()
+        comparisons = _simulate(design, network, flat, parts, models, progress)
+        seconds = time.monotonic() - started
+    finally:
+        for model in models:
+            model.close()
 
     bad = np.concatenate([one.bad for one in comparisons])
     first = next((one.first for one in comparisons if one.first is not None), None)
     interval = comparisons[0].interval
     if interval is None and first is None:
-        interval = _short_interval(design, network, flat, cache)
+        interval = _short_interval(design, network, flat, library)
     accuracy, golden_accuracy = _accuracies(comparisons, golden_labels)
     folder = None
     if first is not None:
@@ -179,18 +184,16 @@ def _simulate(
     network: Network,
     flat: NDArray,
     parts: list[slice],
-    jobs: int,
-    cache: BuildCache,
+    models: list[NativeModel],
     progress: Progress | None,
 ) -> list[Comparison]:
-    """Every chunk's comparison, in order; each job has a model of its own."""
-    models: SimpleQueue[NativeModel] = SimpleQueue()
-    opened = [NativeModel(design, cache=cache) for _ in range(jobs)]
-    for model in opened:
-        models.put(model)
+    """Every chunk's comparison, in order; each job has one of `models`."""
+    idle: SimpleQueue[NativeModel] = SimpleQueue()
+    for model in models:
+        idle.put(model)
 
     def one(part: slice) -> Comparison:
-        model = models.get()
+        model = idle.get()
         try:
             packed = pack_frames(network, design.plan, flat[part])
             result = model.run(packed)
@@ -199,10 +202,10 @@ def _simulate(
                 model.reset()  # a result that is still inside must not reach the next chunk
             return comparison
         finally:
-            models.put(model)
+            idle.put(model)
 
     done = 0
-    with ThreadPoolExecutor(jobs) as pool:
+    with ThreadPoolExecutor(len(models)) as pool:
         try:
             futures: list[Future[Comparison]] = [pool.submit(one, part) for part in parts]
             left = set(futures)
@@ -214,10 +217,6 @@ def _simulate(
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
-        finally:
-            pool.shutdown()
-            for model in opened:
-                model.close()
     return [future.result() for future in futures]
 
 
@@ -226,11 +225,11 @@ def _latency(model: NativeModel, packed: NDArray[np.uint8]) -> int | None:
     return int(result.last_out[0] - result.first_in[0]) if result.last_out[0] != MISSING else None
 
 
-def _short_interval(design: Design, network: Network, flat: NDArray, cache: BuildCache) -> float | None:
+def _short_interval(design: Design, network: Network, flat: NDArray, library: Path) -> float | None:
     """The interval of a set too short to reach the steady state: its frames over and over."""
     count = 2 * settling_frames(design)
     repeated = flat[np.arange(count) % len(flat)]
-    with NativeModel(design, cache=cache) as model:
+    with NativeModel(design, library=library) as model:
         result = model.run(pack_frames(network, design.plan, repeated))
     return steady_interval(result, settling_frames(design))
 

@@ -55,22 +55,28 @@ class NativeModel:
         self,
         design: Design,
         *,
+        library: Path | None = None,
         trace: Path | None = None,
         cache: BuildCache | None = None,
         progress: Progress | None = None,
     ):
-        """Builds the design if need be. `trace` is the file for waves (VCD). Raises ToolError."""
+        """Takes the `library` that `build_native` gave for `design`, else builds it if need be.
+
+        `trace` is the file for waves (VCD), which a library must have been built for. Raises ToolError.
+        """
         self.design = design
         self.trace = trace
         self.probes: tuple[Probe, ...] = probes(design.manifest)
-        library = ctypes.CDLL(str(build_native(design, trace=trace is not None, cache=cache, progress=progress)))
-        library.native_new.restype = ctypes.c_void_p
-        library.native_new.argtypes = [ctypes.c_char_p]
-        library.native_reset.argtypes = library.native_free.argtypes = [ctypes.c_void_p]
-        library.native_run.argtypes = [ctypes.c_void_p, ctypes.POINTER(_Run)]
-        library.native_run.restype = ctypes.c_int
-        self._library = library
-        self._handle: int | None = library.native_new(None if trace is None else str(trace).encode())
+        if library is None:
+            library = build_native(design, trace=trace is not None, cache=cache, progress=progress)
+        loaded = ctypes.CDLL(str(library))
+        loaded.native_new.restype = ctypes.c_void_p
+        loaded.native_new.argtypes = [ctypes.c_char_p]
+        loaded.native_reset.argtypes = loaded.native_free.argtypes = [ctypes.c_void_p]
+        loaded.native_run.argtypes = [ctypes.c_void_p, ctypes.POINTER(_Run)]
+        loaded.native_run.restype = ctypes.c_int
+        self._library = loaded
+        self._handle: int | None = loaded.native_new(None if trace is None else str(trace).encode())
 
     def __enter__(self) -> "NativeModel":
         return self
