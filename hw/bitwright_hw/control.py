@@ -81,8 +81,11 @@ class Control(wiring.Component):
         m.d.axi += errors.eq(errors | self.errors)
 
         # Writes: address and data are kept until both are there and the last answer has gone.
-        address, have_address = Signal(ADDRESS_BITS), Signal()
-        value, strobe, have_value = Signal(32), Signal(4), Signal()
+        address = Signal(ADDRESS_BITS)
+        have_address = Signal()
+        value = Signal(32)
+        strobe = Signal(4)
+        have_value = Signal()
         m.d.comb += [bus.awready.eq(~have_address), bus.wready.eq(~have_value), bus.bresp.eq(0)]
         with m.If(bus.awvalid & bus.awready):
             m.d.axi += [address.eq(bus.awaddr), have_address.eq(1)]

@@ -139,7 +139,8 @@ class MatrixEngine(wiring.Component):
         m.d.sync += lanes.eq(self.i.payload)
 
         # valid, first and last of the word, delayed to the cycle in which the rows take them.
-        starts, ends = Signal(), Signal()
+        starts = Signal()
+        ends = Signal()
         m.d.comb += [
             starts.eq(self.i.valid & (word == 0)),
             ends.eq(self.i.valid & (word == fold.synapse_folds - 1)),
