@@ -134,6 +134,11 @@ def _check_folder(folder: Path) -> None:
     """Raises DesignError if `folder`, or what stands in its place, holds anything but an earlier design."""
     if not folder.exists():
         return
+    if Path.cwd().is_relative_to(folder.resolve()):
+        raise DesignError(
+            f"{folder}: is the folder you are in, or one around it, and a design is replaced as a whole; "
+            "name a folder of its own"
+        )
     if not folder.is_dir():
         raise DesignError(f"{folder}: a file is in the way of the design folder; choose another folder")
     present = {entry.name for entry in folder.iterdir()}

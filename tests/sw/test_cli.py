@@ -170,6 +170,8 @@ MISTAKES = {
     "generate n.safetensors --out text": "text: a file is in the way of the design folder",
     "generate n.safetensors --out full": "full: holds stranger, which no earlier design put there",
     "generate n.safetensors --out text/d": "text",
+    "generate n.safetensors --out .": ".: is the folder you are in, or one around it",
+    "generate n.safetensors --out ..": "..: is the folder you are in, or one around it",
     f"{LAYER} n.safetensors": "give a network file or --layer, not both",
     "generate --out d --layer dense --inputs 4": "--layer dense needs --inputs and --outputs",
     "generate --out d --layer conv9d": "invalid choice: 'conv9d'",
