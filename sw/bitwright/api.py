@@ -133,6 +133,9 @@ def generate(
 def _check_folder(folder: Path) -> None:
     """Raises DesignError if `folder`, or what stands in its place, holds anything but an earlier design."""
     if not folder.exists():
+        for parent in folder.parents:
+            if parent.exists() and not parent.is_dir():
+                raise DesignError(f"{parent}: a file is in the way of the design folder; choose another folder")
         return
     if Path.cwd().is_relative_to(folder.resolve()):
         raise DesignError(
