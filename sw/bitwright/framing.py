@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bitwright.errors import DataError
+from bitwright.errors import DataError, PlanError
 from bitwright.network import Network
 from bitwright.network.bits import pack_bits, unpack_bits
 from bitwright.plan import Plan, ceil_div
@@ -81,10 +81,13 @@ class OutputFormat:
 
 
 def input_format(network: Network, plan: Plan) -> InputFormat:
+    """Raises PlanError for a stream that is narrower than one value."""
     if plan.encoding == "host":
         return InputFormat(values=network.encoded_size, value_bits=1, data_bits=plan.data_bits, encoded=True)
     bits = network.input.bits
     width = 1 if bits == 1 else 8 if bits <= 8 else 16
+    if width > plan.data_bits:
+        raise PlanError(f"data_bits {plan.data_bits} is too narrow for {bits}-bit input values; use {width} or more")
     return InputFormat(values=network.input.size, value_bits=width, data_bits=plan.data_bits, encoded=False)
 
 

@@ -33,7 +33,7 @@ def bench(component, tmp_path, simulator, bench_file="streams_bench.py", **param
     if simulator == "icarus":
         require_icarus()
     parameters["ports"] = sorted(ports(component))
-    report = run_bench([*models, file], "dut", HERE / bench_file, simulator=simulator, parameters=parameters)
+    report = run_bench([*models, file], "dut", HERE / bench_file, simulator=simulator, parameters=parameters, seed=SEED)
     return report.check()
 
 

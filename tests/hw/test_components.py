@@ -189,8 +189,9 @@ def score_case(classes, pe, spacing, inputs=30):
     rng = np.random.default_rng(SEED)
     constants = ScoreConstants(scale=rng.integers(0, 999, classes), offset=rng.integers(-9999, 9999, classes))
     layer = random_layer(rng, inputs, classes, scores=True)
+    fold = Fold(inputs=inputs, outputs=classes, pe=pe, simd=inputs)
     params = ScoreParams(
-        pe=pe, bits=accumulator_bits(layer, Fold(inputs=inputs, outputs=classes, pe=pe, simd=inputs)), spacing=spacing, inputs=inputs,
+        pe=pe, bits=accumulator_bits(layer, fold), spacing=spacing, inputs=inputs,
         scale=tuple(constants.scale.tolist()), offset=tuple(constants.offset.tolist()),
     )  # fmt: skip
     counts = rng.integers(0, inputs + 1, (6, classes))

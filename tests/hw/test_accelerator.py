@@ -1,0 +1,144 @@
+"""Whole accelerators over random networks, folds, encodings and bus widths, against the golden model, to the cycle."""
+
+import random
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from bitwright.errors import DesignError, PlanError
+from bitwright.plan import DATA_BITS, LayerPlan, Plan, default_plan, with_folds
+from bitwright_hw.control import REGISTERS
+from bitwright_hw.generate import generate
+from bitwright_hw.params import derive
+from bitwright_sim.bench import run_bench
+from tests.hw.benches import HERE, SEED, random_network, require_icarus
+
+
+def random_case(seed, *, most=24):
+    """A network of one to four layers and a plan, any fold: primes and non-divisors too."""
+    dice, rng = random.Random(seed), np.random.default_rng(seed)
+    bits = dice.choice([1, 5, 8, 12])
+    classifier = dice.random() < 0.7
+    network = random_network(
+        rng, inputs=dice.randint(1, 40), sizes=[dice.randint(1, most) for _ in range(dice.randint(1, 4))],
+        levels=1 if bits == 1 else dice.randint(1, 3), bits=bits, scores=classifier,
+    )  # fmt: skip
+    plan = Plan(
+        layers=tuple(
+            LayerPlan(name=layer.name, pe=dice.randint(1, layer.outputs), simd=dice.randint(1, layer.inputs))
+            for layer in network.layers
+        ),
+        scores=classifier and dice.random() < 0.5,
+        data_bits=dice.choice([8, 16, 32, 64, 128]) if bits != 12 else dice.choice([16, 64]),
+        encoding=dice.choice(["hardware", "host"]),
+    )
+    return network, plan
+
+
+def check(network, plan, folder, *, simulator="icarus", frames=12):
+    if simulator == "icarus":
+        require_icarus()
+    design = generate(network, plan, folder)
+    report = run_bench(
+        design.simulation_sources, design.manifest.top, HERE / "frames_bench.py", simulator=simulator, seed=SEED,
+        parameters={"design": str(folder), "frames": frames},
+    )  # fmt: skip
+    report.check()
+    assert report.facts["frames"] == 2 * frames
+    return design
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_random_accelerators(seed, tmp_path):
+    check(*random_case(seed), tmp_path / "design")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(100, 200))
+def test_many_random_accelerators(seed, tmp_path):
+    check(*random_case(seed, most=60), tmp_path / "design", frames=20)
+
+
+@pytest.mark.parametrize("target", ["xc7", "ecp5"])
+def test_targets_compute_the_same(target, tmp_path):
+    network, plan = random_case(3)
+    check(network, replace(plan, target=target), tmp_path / "design", frames=6)
+
+
+@pytest.mark.parametrize(("pe", "simd"), [("full", "full"), (1, "full"), ("full", 1), (1, 1)])
+def test_extreme_folds_keep_the_ideal_interval(pe, simd, tmp_path):
+    network = random_network(np.random.default_rng(SEED), inputs=17, sizes=[13, 11, 5])
+    layers = tuple(
+        LayerPlan(
+            name=layer.name,
+            pe=layer.outputs if pe == "full" else pe,
+            simd=layer.inputs if simd == "full" else simd,
+        )
+        for layer in network.layers
+    )
+    design = check(network, Plan(layers=layers), tmp_path / "design", frames=24)
+    assert design.manifest.interval_cycles == design.ideal_interval_cycles
+
+
+def test_one_design_on_verilator(tmp_path):
+    check(*random_case(5), tmp_path / "design", simulator="verilator")
+
+
+def test_interval_is_that_of_the_slowest_stage():
+    for seed in range(200):
+        network, plan = random_case(seed)
+        params = derive(network, plan)
+        stages = [engine.fold.cycles for engine in params.engines]
+        assert params.interval_cycles == max(*stages, params.input.beats, params.output.beats)
+        assert all(engine.queue.banks >= 2 for engine in params.engines)
+
+
+def test_manifest_tells_the_folds(tmp_path):
+    network = random_network(np.random.default_rng(SEED), inputs=20, sizes=[8, 6])
+    plan = with_folds(default_plan(network), network, pe=[4, 3], simd=[5, 8])
+    manifest = generate(network, plan, tmp_path / "design").manifest
+    assert [(layer.pe, layer.simd, layer.lanes, layer.ideal_cycles) for layer in manifest.layers] == [
+        (4, 5, 20, 8),
+        (3, 8, 24, 2),
+    ]
+    assert manifest.registers == REGISTERS
+    assert manifest.network_digest == network.digest
+
+
+def test_generate_keeps_other_folders(tmp_path):
+    network, plan = random_case(1)
+    precious = tmp_path / "thesis"
+    precious.mkdir()
+    (precious / "chapter.tex").write_text("years of work")
+    with pytest.raises(DesignError, match="not a design"):
+        generate(network, plan, precious)
+    assert (precious / "chapter.tex").read_text() == "years of work"
+
+
+def test_generate_replaces_a_design_as_a_whole(tmp_path):
+    network, plan = random_case(1)
+    folder = tmp_path / "design"
+    first = generate(network, plan, folder)
+    (folder / "old-report.txt").write_text("stale")
+    second = generate(network, plan, folder)
+    assert second.manifest.digest == first.manifest.digest
+    assert not (folder / "old-report.txt").exists()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["design"]
+
+
+def test_a_plan_for_another_network_is_refused_before_anything_is_written(tmp_path):
+    network, plan = random_case(1)
+    wrong = replace(plan, layers=(*plan.layers, LayerPlan(name="extra", pe=1, simd=1)))
+    with pytest.raises(PlanError, match="the plan is for layers"):
+        generate(network, wrong, tmp_path / "design")
+    assert not (tmp_path / "design").exists()
+
+
+def test_bus_widths_are_those_of_the_plan():
+    network = random_network(np.random.default_rng(SEED), inputs=20, sizes=[8, 6], bits=12)
+    plan = default_plan(network)
+    for width in DATA_BITS[1:]:
+        assert derive(network, replace(plan, data_bits=width)).input.data_bits == width
+    with pytest.raises(PlanError, match="data_bits 8 is too narrow for 12-bit input values"):
+        derive(network, replace(plan, data_bits=8))
