@@ -1,7 +1,7 @@
 """ECP5 carry chains: additions put behind one another in CCU2C cells.
 
 Half of a CCU2C adds two functions of two inputs each and the carry from the half before, at one LUT4 for the
-sum bit and the carry together (Lattice data sheet FPGA-DS-02012; the cell model of Yosys). The second function must be 0
+sum bit and the carry together (Lattice FPGA-DS-02012; the cell model of Yosys). The second function must be 0
 when its inputs are, as the cell takes its own carry from the first two inputs alone.
 """
 
