@@ -89,13 +89,13 @@ def native_against_cocotb(context: Context) -> list[Row]:
 
     network = context.network(*SFC)
     design = context.design(network, bw.size(network, cycles=256, scores=True))
-    frames = context.frames(network, 50)
+    frames = context.frames(network, 150)  # enough that starting cocotb counts little
     bench = simulate_frames(design, frames, progress=context.progress)
     if not bench.passed:
         raise SystemExit(f"bench: the cocotb bench failed: {[test.message for test in bench.tests]}")
     bw.verify(design, frames, progress=context.progress)  # builds
-    one = bw.verify(design, np.tile(frames, (20, 1)), jobs=1, progress=context.progress)
-    every = bw.verify(design, np.tile(frames, (40, 1)), progress=context.progress)
+    one = bw.verify(design, np.tile(frames, (7, 1)), jobs=1, progress=context.progress)
+    every = bw.verify(design, np.tile(frames, (14, 1)), progress=context.progress)
     if one.mismatches or every.mismatches:
         raise SystemExit("bench: the design differs from the golden model")
     ratio = one.frames_per_second / bench.frames_per_second
