@@ -12,7 +12,7 @@ import platform
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -23,7 +23,8 @@ import bitwright as bw
 from bitwright import golden
 from bitwright.cli.output import print_table, progress
 from bitwright.network import Dense, Encoding, Input, Network, Scores, Thresholds
-from bitwright.plan import Plan
+from bitwright.plan import Plan, Target
+from bitwright_hw.cells import Counts, Family
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,7 +85,7 @@ LFC = (784, 1024, 1024, 1024, 10)
 
 
 def native_against_cocotb(context: Context) -> list[Row]:
-    """The same frames of an sfc, through the compiled model and through the cocotb bench."""
+    """The same 400 frames of an sfc, through the compiled model and through the cocotb bench."""
     from bitwright_sim import simulate_frames
 
     network = context.network(*SFC)
@@ -190,11 +191,51 @@ def generation(context: Context) -> list[Row]:
     return rows
 
 
+FINN_HLS, FINN_RTL = 2.9, 2.1  # LUTs a lane of FINN's binary matrix-vector unit, published for PE 32 x SIMD 32
+
+
+def luts_a_lane(context: Context) -> list[Row]:
+    """An engine of 1,024 inputs x 1,024 outputs, all of it, by Yosys; and on ECP5 against a plain sum."""
+    layer = bw.dense_layer(1024, 1024, seed=0)
+
+    def engine(pe: int, simd: int, target: Target, family: Family) -> Counts:
+        plan = bw.size(layer, pe=pe, simd=simd, target=target)
+        plan = replace(plan, layers=tuple(replace(choice, memory="block") for choice in plan.layers))
+        return bw.synth(context.design(layer, plan), family=family, progress=context.progress).layers[0].engine
+
+    rows = []
+    for pe, simd, goal in ((32, 32, 1.45), (16, 64, 1.35)):
+        counts = engine(pe, simd, "xc7", "xc7")
+        row = Row(
+            what=f"xc7 engine, PE {pe} x SIMD {simd}",
+            value=counts.luts / 1024,
+            unit="LUTs a lane",
+            goal=f"<= {goal} (FINN: {FINN_HLS} HLS, {FINN_RTL} RTL)",
+            met=counts.luts <= goal * 1024,
+            note=f"{counts.luts:,} LUTs, {counts.block_rams:g} BRAM36",
+        )
+        rows.append(row)
+    ecp5, plain = engine(32, 32, "ecp5", "ecp5"), engine(32, 32, "generic", "ecp5")
+    less = 1 - ecp5.luts / plain.luts
+    rows.append(
+        Row(
+            what="ecp5 engine, PE 32 x SIMD 32, below a plain sum",
+            value=100 * less,
+            unit="%",
+            goal=">= 25",
+            met=less >= 0.25,
+            note=f"{ecp5.luts:,} of {plain.luts:,} LUT4, {ecp5.block_rams:g} EBR",
+        )
+    )
+    return rows
+
+
 MEASUREMENTS: list[Callable[[Context], list[Row]]] = [
     native_against_cocotb,
     golden_model,
     interval_over_ideal,
     generation,
+    luts_a_lane,
 ]
 
 
