@@ -99,12 +99,14 @@ def native_against_cocotb(context: Context) -> list[Row]:
     every = bw.verify(design, np.tile(frames, (14, 1)), progress=context.progress)
     if one.mismatches or every.mismatches:
         raise SystemExit("bench: the design differs from the golden model")
-    ratio = one.frames_per_second / bench.frames_per_second
+    alone = one.frames_per_second / bench.frames_per_second
+    together = every.frames_per_second / bench.frames_per_second
     return [
         Row(what="sfc through cocotb, Verilator", value=bench.frames_per_second, unit="frames/s", goal="reference"),
         Row(what="sfc natively, one process", value=one.frames_per_second, unit="frames/s", goal="reference"),
         Row(what="sfc natively, every core", value=every.frames_per_second, unit="frames/s", goal="reference"),
-        Row(what="native over cocotb, one process", value=ratio, unit="times", goal=">= 50", met=ratio >= 50),
+        Row(what="native over cocotb, one process", value=alone, unit="times", goal=">= 50", met=alone >= 50),
+        Row(what="native over cocotb, every core", value=together, unit="times", goal=">= 50", met=together >= 50),
     ]
 
 

@@ -137,7 +137,7 @@ def test_the_data_folder_is_the_one_of_the_environment(monkeypatch, tmp_path):
         ("sim", "cocotb_tools", bw.simulate),
     ],
 )
-def test_a_missing_extra_is_told_with_its_remedy(network, tmp_path, monkeypatch, extra, module, call):
+def test_a_missing_extra_is_told_with_its_remedy(*, network, tmp_path, monkeypatch, extra, module, call):
     import sys
 
     design = bw.generate(network, out=tmp_path / "d")
