@@ -90,13 +90,13 @@ def native_against_cocotb(context: Context) -> list[Row]:
 
     network = context.network(*SFC)
     design = context.design(network, bw.size(network, cycles=256, scores=True))
-    frames = context.frames(network, 150)  # enough that starting cocotb counts little
+    frames = context.frames(network, 400)  # enough that starting cocotb counts little
     bench = simulate_frames(design, frames, progress=context.progress)
     if not bench.passed:
         raise SystemExit(f"bench: the cocotb bench failed: {[test.message for test in bench.tests]}")
-    bw.verify(design, frames, progress=context.progress)  # builds
-    one = bw.verify(design, np.tile(frames, (7, 1)), jobs=1, progress=context.progress)
-    every = bw.verify(design, np.tile(frames, (14, 1)), progress=context.progress)
+    bw.verify(design, frames[:10], progress=context.progress)  # builds
+    one = bw.verify(design, frames, jobs=1, progress=context.progress)
+    every = bw.verify(design, frames, progress=context.progress)
     if one.mismatches or every.mismatches:
         raise SystemExit("bench: the design differs from the golden model")
     alone = one.frames_per_second / bench.frames_per_second
