@@ -130,11 +130,7 @@ class Accelerator(wiring.Component):
 
     @staticmethod
     def _activations(m: Module, engine: MatrixEngine, queue: FrameQueue) -> None:
-        """The sign bits of an engine's fields, complemented."""
-        m.d.comb += [
-            queue.i.valid.eq(engine.o.valid),
-            queue.i.payload.eq(Cat(~engine.o.payload[pe][-1] for pe in range(engine.fold.pe))),
-        ]
+        m.d.comb += [queue.i.valid.eq(engine.o.valid), queue.i.payload.eq(engine.activations)]
 
     def _classifier(self, m: Module, queue: FrameQueue, tags: fifo.SyncFIFOBuffered) -> None:
         params, engine = self.params, self.engines[-1]

@@ -4,6 +4,7 @@ Components become RTLIL, Yosys writes it as Verilog. Attributes that only tell w
 stripped, ram_style stays. The same component gives the same bytes, whatever the hash seed or folder.
 """
 
+import re
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,6 +15,8 @@ from amaranth.lib import wiring
 
 from bitwright_hw.yosys import Yosys
 
+# an Amaranth name for element k of an array, `\name[k]`; RTLIL writes bit k of a signal with a space before it
+_ELEMENT = re.compile(r"\\\S+\[\d+\]\S*")
 _STRIPPED = ("src", "generator", "top", "amaranth.hierarchy", "amaranth.decoding", "amaranth.sample_reg")
 
 
@@ -28,7 +31,8 @@ def emit(component: wiring.Component, name: str, *, shared: Mapping[str, wiring.
         folder = Path(folder_name)
         commands = []
         for module, part in [*sorted((shared or {}).items()), (name, component)]:
-            (folder / f"{module}.il").write_text(rtlil.convert(part, name=module, ports=ports(part), emit_src=False))
+            text = rtlil.convert(part, name=module, ports=ports(part), emit_src=False)
+            (folder / f"{module}.il").write_text(without_brackets(text))
             commands.append(f"read_rtlil {module}.il")
         removals = " ".join(f"-remove {attribute}" for attribute in _STRIPPED)
         commands += [
@@ -44,6 +48,14 @@ def emit(component: wiring.Component, name: str, *, shared: Mapping[str, wiring.
         text = (folder / "out.v").read_text()
     # the first line names Yosys' build
     return text.split("\n", 1)[1].lstrip("\n")
+
+
+def without_brackets(text: str) -> str:
+    """RTLIL in which element k of an array is called name.k, as fields of structures are, in place of name[k].
+
+    Yosys' own ABC9 calls bit k of a port name[k], and stops where a wire has that name already.
+    """
+    return _ELEMENT.sub(lambda found: re.sub(r"\[(\d+)\]", r".\1", found[0]), text)
 
 
 def ports(component: wiring.Component) -> dict[str, tuple[Value, None]]:

@@ -22,6 +22,13 @@ from bitwright_hw.frame_buffer import count_up
 from bitwright_hw.popcount import AccumulateRow, Target
 from bitwright_hw.preloads import Preloads
 
+# Yosys has LUT memories for what can be written alone; a read-only one becomes logic only if it is told so
+_MEMORY_ATTRIBUTES: dict[Memory, dict[str, str]] = {
+    "auto": {},
+    "block": {"ram_style": "block"},
+    "distributed": {"ram_style": "logic", "rom_style": "distributed"},
+}
+
 
 def weight_rows(layer: Dense, fold: Fold) -> list[int]:
     """The weight memory's words: word nf * SF + sf holds row nf * PE + pe, columns sf * SIMD + s, in bit
@@ -82,6 +89,9 @@ class MatrixEngine(wiring.Component):
     bit is the complement of the activation, or the popcount itself in a layer of scores. Row nf * PE + pe is
     field pe of pass nf.
 
+    With `o`, `activations` gives the rows' activations (of a layer with thresholds): the row totals' top bits, free
+    of the inverter that `o` has for its sign bit.
+
     A pass starts from -T, so that no comparator is needed (the FINN papers compare afterwards).
     Latency: `latency` cycles from a pass's last word to `o`. Throughput: a word a cycle, NF * SF cycles a frame.
     The engine never waits: whoever feeds it has made sure of room behind it. Reset: at a frame's first word.
@@ -105,8 +115,14 @@ class MatrixEngine(wiring.Component):
             {
                 "i": In(stream.Signature(fold.simd, always_ready=True)),
                 "o": Out(stream.Signature(fields, always_ready=True)),
+                **({"activations": Out(fold.pe)} if self.biased else {}),
             }
         )
+
+    @property
+    def biased(self) -> bool:
+        """Whether the rows' totals carry their bias: in a layer with thresholds."""
+        return isinstance(self.layer.output, Thresholds)
 
     @property
     def shared(self) -> dict[str, AccumulateRow]:
@@ -157,7 +173,6 @@ class MatrixEngine(wiring.Component):
             values=preload_values(self.layer, fold, bits), bits=bits, passes_apart=fold.synapse_folds
         )
         m.d.comb += preloads.take.eq(history[taken][1])
-        biased = isinstance(self.layer.output, Thresholds)
         for pe in range(fold.pe):
             total = Signal(bits, name=f"total_{pe}")
             m.submodules[f"row_{pe}"] = Instance(
@@ -171,7 +186,13 @@ class MatrixEngine(wiring.Component):
                 i_preload=preloads.o[pe * bits : (pe + 1) * bits],
                 o_o=total,
             )
-            m.d.comb += self.o.payload[pe].eq(Cat(total[:-1], ~total[-1]) if biased else total)
+            if self.biased:
+                m.d.comb += [
+                    self.o.payload[pe].eq(Cat(total[:-1], ~total[-1])),
+                    self.activations[pe].eq(total[-1]),
+                ]
+            else:
+                m.d.comb += self.o.payload[pe].eq(total)
         return m
 
     def _weights(self, m: Module, address: Signal) -> Value:
@@ -182,9 +203,8 @@ class MatrixEngine(wiring.Component):
             rows = [row ^ ones for row in rows]
         if len(rows) == 1:
             return Const(rows[0], self.fold.lanes)
-        attrs = {} if self.memory == "auto" else {"ram_style": self.memory}
         m.submodules.weights = rom = memory.Memory(
-            shape=unsigned(self.fold.lanes), depth=len(rows), init=rows, attrs=attrs
+            shape=unsigned(self.fold.lanes), depth=len(rows), init=rows, attrs=_MEMORY_ATTRIBUTES[self.memory]
         )
         read = rom.read_port()
         m.d.comb += [read.addr.eq(address), read.en.eq(self.i.valid)]

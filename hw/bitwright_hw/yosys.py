@@ -6,18 +6,21 @@ ending the user's notebook.
 
 import subprocess
 import sys
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Callable, Sequence
 from importlib import metadata
 from pathlib import Path
 
 from bitwright.errors import ToolError
 
-_JOB = """
+_DONE = "bitwright-step-done"
+_JOB = f"""
 import sys
 from pyosys import libyosys
 design = libyosys.Design()
 for line in sys.stdin.read().splitlines():
     libyosys.run_pass(line, design)
+    print("{_DONE}", file=sys.stderr, flush=True)
 """
 
 
@@ -34,18 +37,42 @@ class Yosys:
         if tuple(int(part) for part in self.version.split(".")[:2]) < self.MINIMUM:
             raise ToolError(f"pyosys {self.version} is too old; get 0.70 or newer: pip install -U pyosys")
 
-    def run(self, commands: Sequence[str], folder: Path) -> str:
-        """Runs `commands`, one a line, with `folder` as the working folder; returns the log."""
-        done = subprocess.run(
-            [sys.executable, "-c", _JOB],
-            input="\n".join(commands),
-            cwd=folder,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if done.returncode:
-            lines = (done.stdout + done.stderr).splitlines()
-            errors = [line for line in lines if "ERROR" in line] or lines[-1:]
-            raise ToolError(f"Yosys {self.version} failed: {' '.join(errors)[:500]}")
-        return done.stdout
+    def run(self, commands: Sequence[str], folder: Path, *, step: Callable[[int], None] | None = None) -> str:
+        """Runs `commands`, one a line, with `folder` as the working folder; returns the log.
+
+        `step(n)` is called when n commands are done.
+        """
+        errors: list[str] = []
+        done = 0
+        with tempfile.TemporaryFile("w+") as script, tempfile.TemporaryFile("w+", errors="replace") as log:
+            script.write("\n".join(commands))
+            script.flush()
+            script.seek(0)
+            with subprocess.Popen(
+                [sys.executable, "-c", _JOB],
+                cwd=folder,
+                stdin=script,
+                stdout=log,
+                stderr=subprocess.PIPE,
+                text=True,
+                errors="replace",
+            ) as process:
+                try:
+                    assert process.stderr is not None  # a pipe was asked for
+                    for line in process.stderr:
+                        if line.strip() == _DONE:
+                            done += 1
+                            if step is not None:
+                                step(done)
+                        else:
+                            errors.append(line.rstrip())
+                except BaseException:
+                    process.kill()
+                    raise
+            log.seek(0)
+            text = log.read()
+        if process.returncode:
+            lines = text.splitlines() + errors
+            found = [line for line in lines if "ERROR" in line] or lines[-1:]
+            raise ToolError(f"Yosys {self.version} failed: {' '.join(found)[:500]}")
+        return text

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         load_frames,
         simulate,
         size,
+        synth,
         train_network,
         verify,
     )
@@ -42,6 +43,7 @@ _HOMES = {
     "load_frames": "bitwright.api",
     "simulate": "bitwright.api",
     "size": "bitwright.api",
+    "synth": "bitwright.api",
     "train_network": "bitwright.api",
     "verify": "bitwright.api",
 }
@@ -58,6 +60,7 @@ __all__ = [
     "load_frames",
     "simulate",
     "size",
+    "synth",
     "train_network",
     "verify",
 ]

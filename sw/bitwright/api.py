@@ -8,6 +8,7 @@
     design = bw.generate(network, plan, "design")         # Verilog, plan.toml, manifest.json
     bw.simulate(design)                                   # protocol benches, cocotb
     report = bw.verify(design, data="digits")             # a whole test set, bit for bit
+    bw.synth(design, family="xc7").total                  # LUTs, flip-flops, block RAM, by Yosys
 
 Every function raises a subclass of BitwrightError, with one sentence, for what a user can get wrong.
 `progress(what, done, total)` is called while a function that takes seconds works.
@@ -32,6 +33,8 @@ from bitwright.plan import Plan, Target, default_plan, with_folds
 
 if TYPE_CHECKING:
     from bitwright.train import TrainConfig, TrainReport
+    from bitwright_hw.cells import Family
+    from bitwright_hw.synth import SynthReport
     from bitwright_sim import SimulateReport, VerifyReport
 
 Progress = Callable[[str, int, int], None]
@@ -48,6 +51,7 @@ __all__ = [
     "load_frames",
     "simulate",
     "size",
+    "synth",
     "train_network",
     "verify",
 ]
@@ -324,6 +328,34 @@ def verify(
             reproducer=None if reproducer is None else Path(reproducer),
             progress=progress,
         )
+
+
+def synth(
+    design: Design | PathLike,
+    *,
+    family: "Family | None" = None,
+    progress: Progress | None = None,
+) -> "SynthReport":
+    """Synthesizes a design with Yosys: LUTs, flip-flops, memories and DSPs of the whole and of each layer.
+
+    `family` is xc7 (counts LUT6, RAMB36) or ecp5 (LUT4, EBR); None for the one that the plan's target names.
+
+        report = bw.synth("design", family="xc7")
+        report.total.luts, report.layers[0].engine.block_rams
+
+    Raises DesignError if neither `family` nor the plan names one, ToolError if Yosys fails.
+    """
+    from bitwright_hw.synth import synthesize
+
+    opened = _design(design)
+    if family is None:
+        target = opened.plan.target
+        if target == "generic":
+            raise DesignError(
+                f"{opened.folder}: the plan's target is generic; say for which family to synthesize, xc7 or ecp5"
+            )
+        family = target
+    return synthesize(opened, family=family, progress=progress)
 
 
 _EXTRA_MODULES = {

@@ -330,9 +330,9 @@ def test_a_defect_of_ours_keeps_its_traceback(monkeypatch, network_file):
 def test_help_and_version(capsys):
     assert run("--help") == 0
     text = capsys.readouterr().out
-    assert all(name in text for name in ("train", "info", "generate", "simulate", "verify", "demo"))
+    assert all(name in text for name in ("train", "info", "generate", "simulate", "verify", "synth", "demo"))
     assert run("--version") == 0
     assert capsys.readouterr().out.startswith("bitwright 0.")
-    for name in ("train", "info", "generate", "simulate", "verify", "demo"):
+    for name in ("train", "info", "generate", "simulate", "verify", "synth", "demo"):
         assert run(name, "--help") == 0
         assert "--json" in capsys.readouterr().out

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-_COMMANDS = ("train", "info", "generate", "simulate", "verify", "demo")
+_COMMANDS = ("train", "info", "generate", "simulate", "verify", "synth", "demo")
 _DESCRIPTION = """\
 Turns a trained binary neural network into an FPGA accelerator and proves it bit-exact.
 
@@ -21,6 +21,7 @@ Turns a trained binary neural network into an FPGA accelerator and proves it bit
   generate  writes Verilog for a network
   simulate  runs the protocol benches on a design
   verify    runs a whole test set through a design, bit for bit
+  synth     counts a design's LUTs, flip-flops and memories
   demo      all of it on a small data set, in a few minutes
 """
 

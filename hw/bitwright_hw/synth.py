@@ -1,0 +1,156 @@
+"""LUTs, flip-flops and memories of an emitted design, measured by Yosys."""
+
+import itertools
+import json
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bitwright.design import Design
+from bitwright_hw.cells import FAMILIES, Counts, Family, count_cells
+from bitwright_hw.yosys import Yosys
+
+# Yosys' own scripts and their parts, run one after the other so that progress shows; the last label is not run
+_SCRIPTS: dict[Family, tuple[str, str]] = {
+    "xc7": (
+        "synth_xilinx -family xc7 -flatten -noiopad -noclkbuf",
+        "begin prepare map_dsp coarse map_memory map_ffram fine map_cells map_ffs map_luts finalize check edif",
+    ),
+    "ecp5": (
+        "synth_ecp5 -noiopad",
+        "begin coarse map_ram map_ffram map_gates map_ffs map_luts map_cells check edif",
+    ),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerCounts:
+    """What a layer's engine, and the queue in front of it, take."""
+
+    name: str
+    engine: Counts
+    queue: Counts
+
+    @property
+    def total(self) -> Counts:
+        return self.engine + self.queue
+
+
+@dataclass(frozen=True, kw_only=True)
+class SynthReport:
+    """What a design takes on `family`; what is in no layer is in `other`."""
+
+    family: Family
+    tool: str
+    seconds: float
+    total: Counts
+    layers: tuple[LayerCounts, ...]
+
+    @property
+    def other(self) -> Counts:
+        """Input, encoder, scores, results, control."""
+        other = self.total
+        for layer in self.layers:
+            other -= layer.total
+        return other
+
+    def to_dict(self) -> dict[str, Any]:
+        """What `bitwright synth --json` prints."""
+        family = self.family
+        layers = [
+            {
+                "name": layer.name,
+                **layer.total.to_dict(family),
+                "engine": layer.engine.to_dict(family),
+                "queue": layer.queue.to_dict(family),
+            }
+            for layer in self.layers
+        ]
+        return {
+            "family": family,
+            "tool": self.tool,
+            "seconds": round(self.seconds, 1),
+            **self.total.to_dict(family),
+            "layers": layers,
+            "other": self.other.to_dict(family),
+        }
+
+
+def synthesize(
+    design: Design, *, family: Family, progress: Callable[[str, int, int], None] | None = None
+) -> SynthReport:
+    """Synthesizes the design's Verilog for `family` and counts what each layer takes.
+
+    Yosys' own script, flattened but for the engines and queues of the layers, which stay modules so that each
+    has its own counts. Pads and clock buffers are left out: the design lies inside another one.
+
+    Raises ToolError if Yosys is missing or fails.
+    """
+    if family not in FAMILIES:
+        raise ValueError(f"family must be one of {', '.join(FAMILIES)}, not {family}")
+    started = time.monotonic()
+    yosys = Yosys()
+    top = design.manifest.top
+    parts = [f"{top}.core.{part}_{k}" for k in range(len(design.manifest.layers)) for part in ("queue", "engine")]
+    modules = synthesize_verilog(design.verilog, top, family=family, kept=parts, progress=progress)
+    layers = tuple(
+        LayerCounts(
+            name=layer.name,
+            queue=modules[f"{top}.core.queue_{k}"],
+            engine=modules[f"{top}.core.engine_{k}"],
+        )
+        for k, layer in enumerate(design.manifest.layers)
+    )
+    return SynthReport(
+        family=family,
+        tool=f"Yosys {yosys.version}",
+        seconds=time.monotonic() - started,
+        total=modules[top],
+        layers=layers,
+    )
+
+
+def synthesize_verilog(
+    files: list[Path],
+    top: str,
+    *,
+    family: Family,
+    kept: list[str] | None = None,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> dict[str, Counts]:
+    """What module `top`, and each module of `kept`, take: their own cells and those of the modules in them."""
+    script, labels = _SCRIPTS[family]
+    commands = [f'read_verilog "{file.resolve()}"' for file in files]
+    parts = [f"{script} -top {top} -run {begin}:{end}" for begin, end in itertools.pairwise(labels.split())]
+    commands += [parts[0], "proc", "opt_clean"]
+    commands += [f"setattr -mod -set keep_hierarchy 1 {module}" for module in kept or []]
+    # ports that nothing reads (what simulation looks at) and inputs that are constant must not cost in a kept module
+    commands += ["opt_hier", "opt_clean", *parts[1:]]
+    commands += ["tee -q -o stat.json stat -json"]
+    with tempfile.TemporaryDirectory(prefix="bitwright-") as folder_name:
+        folder = Path(folder_name)
+
+        def step(done: int) -> None:
+            if progress is not None:
+                progress(f"Yosys, {family}", done, len(commands))
+
+        step(0)
+        Yosys().run(commands, folder, step=step)
+        statistics = json.loads((folder / "stat.json").read_text())["modules"]
+    found = {name.removeprefix("\\"): module["num_cells_by_type"] for name, module in statistics.items()}
+    return {name: _recursive(name, found, family) for name in [top, *(kept or [])]}
+
+
+def _recursive(name: str, modules: Mapping[str, Mapping[str, int]], family: Family) -> Counts:
+    cells = modules[name]
+    inner = {kind.removeprefix("\\"): number for kind, number in cells.items() if kind.removeprefix("\\") in modules}
+    leaves = {kind: number for kind, number in cells.items() if kind.removeprefix("\\") not in inner}
+    total = count_cells(leaves, family)
+    for kind, number in inner.items():
+        part = _recursive(kind, modules, family)
+        for _ in range(number):
+            total += part
+    return total

@@ -1,0 +1,130 @@
+# amaranth: UnusedElaboratable=no
+"""Synthesis of emitted designs: that every memory and name passes Yosys' own scripts, and how cells are counted."""
+
+import json
+import re
+
+import pytest
+
+import bitwright as bw
+from bitwright.cli import main
+from bitwright.errors import DesignError, ToolError
+from bitwright.plan import Plan
+from bitwright_hw.cells import Counts, count_cells
+from bitwright_hw.emit import without_brackets
+from bitwright_hw.synth import synthesize
+from bitwright_hw.yosys import Yosys
+from tests.sw.networks import random_network
+
+FOLDS = {"pe": [8, 4, 3], "simd": [16, 8, 4]}
+
+
+@pytest.fixture(scope="module")
+def network():
+    return random_network(3, shape=(8, 8), bits=8, levels=1, hidden=(16, 16))
+
+
+@pytest.fixture(scope="module")
+def design(network, tmp_path_factory):
+    """Block, distributed and unnamed weight memories, and scores with constants, for 7-series."""
+    plan = bw.size(network, **FOLDS, target="xc7", scores=True)
+    layers = zip(plan.layers, ("block", "distributed", "auto"), strict=True)
+    chosen = [{"name": y.name, "pe": y.pe, "simd": y.simd, "memory": memory} for y, memory in layers]
+    folder = tmp_path_factory.mktemp("synth")
+    text = "".join("[[layers]]\n" + "".join(f"{k} = {json.dumps(v)}\n" for k, v in y.items()) for y in chosen)
+    (folder / "plan.toml").write_text('target = "xc7"\nscores = true\n' + text)
+    return bw.generate(network, Plan.load(folder / "plan.toml"), folder / "design")
+
+
+@pytest.fixture(scope="module")
+def report(design):
+    steps = []
+    found = synthesize(design, family="xc7", progress=lambda *step: steps.append(step))
+    assert [done for _, done, _ in steps] == list(range(steps[-1][2] + 1))
+    return found
+
+
+def test_cells_are_counted_at_the_luts_that_they_occupy():
+    cells = {"LUT6": 3, "LUT6_2": 2, "INV": 1, "RAM32M": 2, "SRL16E": 1, "RAM64X1D": 1, "CARRY4": 9, "MUXF7": 4}
+    assert count_cells(cells, "xc7") == Counts(luts=3 + 2 + 1 + 8 + 1 + 2, lutram=8 + 1 + 2)
+    cells = {"FDRE": 5, "FDSE": 1, "RAMB18E1": 3, "RAMB36E1": 2, "DSP48E1": 1}
+    assert count_cells(cells, "xc7") == Counts(ffs=6, block_rams=3.5, dsps=1)
+    cells = {"LUT4": 3, "CCU2C": 2, "TRELLIS_DPR16X4": 1, "TRELLIS_FF": 7, "DP16KD": 2, "MULT18X18D": 1, "PFUMX": 5}
+    assert count_cells(cells, "ecp5") == Counts(luts=3 + 4 + 6, lutram=6, ffs=7, block_rams=2, dsps=1)
+
+
+@pytest.mark.parametrize("kind", ["LUT7", "XLUT6", "MYSTERY", "$lut"])
+def test_an_unknown_cell_is_not_counted_as_nothing(kind):
+    with pytest.raises(ToolError, match=rf"{re.escape(kind)}, which bitwright cannot count"):
+        count_cells({"LUT6": 1, kind: 2}, "xc7")
+
+
+def test_elements_of_arrays_are_named_apart_from_bits():
+    text = "wire width 8 \\o__payload[0]\nconnect \\o__payload[0] \\o__payload [7:0]\nwire \\a[1].b[23].c\n"
+    assert without_brackets(text) == (
+        "wire width 8 \\o__payload.0\nconnect \\o__payload.0 \\o__payload [7:0]\nwire \\a.1.b.23.c\n"
+    )
+
+
+def test_yosys_own_script_takes_the_verilog(design, report, tmp_path):
+    """A user's run: ABC9 stops if a wire is named as a bit of another; a memory that maps to nothing is an error."""
+    commands = [f"read_verilog {design.verilog[0]}", "synth_xilinx -family xc7 -flatten -noiopad -noclkbuf"]
+    Yosys().run([*commands, "tee -o stat.json stat -json"], tmp_path)
+    modules = json.loads((tmp_path / "stat.json").read_text())["modules"]
+    (cells,) = [module["num_cells_by_type"] for module in modules.values() if "FDRE" in module["num_cells_by_type"]]
+    flat = count_cells(cells, "xc7")
+    assert (flat.block_rams, flat.lutram) == (report.total.block_rams, report.total.lutram)
+    assert abs(report.total.luts / flat.luts - 1) < 0.05  # layers that stay modules cost next to nothing
+
+
+def test_the_parts_add_up(design, report):
+    total = report.other
+    for layer in report.layers:
+        total += layer.total
+    assert total == report.total
+    assert min(report.other.luts, report.other.ffs) > 0
+    assert [layer.name for layer in report.layers] == [layer.name for layer in design.manifest.layers]
+
+
+def test_memories_land_where_the_plan_says(report):
+    block, distributed, auto = report.layers
+    # 8 x 16 weights wide and 8 words deep: four RAMB18 of 36 bits; thresholds are in the shift chain's own memory
+    assert block.engine.block_rams >= 2
+    assert distributed.engine.block_rams == auto.engine.block_rams == 0
+    assert all(layer.queue.lutram > 0 and layer.queue.block_rams == 0 for layer in report.layers)
+
+
+def test_the_command(design, report, capsys, monkeypatch):
+    monkeypatch.setattr("bitwright_hw.synth.synthesize", lambda *args, **options: report)
+    assert main(["synth", str(design.folder), "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert facts.keys() >= {"family", "luts", "ffs", "bram36", "lutram", "dsps", "layers", "other"}
+    assert facts["luts"] == report.total.luts and facts["bram36"] == report.total.block_rams
+    layers = facts["layers"]
+    assert facts["luts"] == sum(layer["luts"] for layer in layers) + facts["other"]["luts"]
+    assert all(layer["luts"] == layer["engine"]["luts"] + layer["queue"]["luts"] for layer in layers)
+    assert main(["synth", str(design.folder)]) == 0
+    table = capsys.readouterr().out
+    assert "layer0 engine" in table and f"{report.total.luts:,}" in table and "BRAM36" in table
+
+
+def test_ecp5(network, tmp_path):
+    design = bw.generate(network, bw.size(network, **FOLDS, target="ecp5"), tmp_path / "d")
+    report = bw.synth(design)  # the plan names the family
+    assert report.family == "ecp5"
+    facts = report.to_dict()
+    assert isinstance(facts["ebr"], int) and facts["luts"] > 0
+    assert facts["luts"] == sum(layer["luts"] for layer in facts["layers"]) + facts["other"]["luts"]
+
+
+def test_a_generic_design_needs_a_family(network, tmp_path):
+    design = bw.generate(network, bw.size(network, cycles=64), tmp_path / "d")
+    with pytest.raises(DesignError, match="xc7 or ecp5"):
+        bw.synth(design)
+    with pytest.raises(ValueError, match="family"):
+        synthesize(design, family="ice40")
+
+
+def test_a_failing_command_is_told(tmp_path):
+    with pytest.raises(ToolError, match=r"Yosys .* failed: ERROR"):
+        Yosys().run(["read_verilog missing.v"], tmp_path)
