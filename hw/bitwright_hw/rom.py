@@ -1,0 +1,26 @@
+"""Where constants lie: in block RAM or in LUTs."""
+
+from typing import Literal
+
+from bitwright.plan import Memory
+
+WIDE_WORDS = 16  # words of a weight memory up to which a bit takes no more than one LUT4
+NARROW_WORDS = 64  # of a narrow one, whose block RAM would lie empty: one LUT6 a bit
+
+
+def rom_place(memory: Memory, depth: int, *, limit: int = WIDE_WORDS) -> Literal["block", "distributed"]:
+    """Where a read-only memory of `depth` words goes: `memory`, or what its depth asks for if that is auto."""
+    if memory == "auto":
+        return "block" if depth > limit else "distributed"
+    return memory
+
+
+def rom_attributes(memory: Memory, depth: int, *, limit: int = WIDE_WORDS) -> dict[str, str]:
+    """The Verilog attributes that put it there, so that every tool decides as the estimate does.
+
+    Yosys keeps its LUT memories for what is written, too, and makes logic of a read-only one if told so;
+    Vivado takes rom_style.
+    """
+    if rom_place(memory, depth, limit=limit) == "block":
+        return {"ram_style": "block"}
+    return {"ram_style": "logic", "rom_style": "distributed"}
