@@ -6,12 +6,12 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from bitwright_hw.generate import generate as generate
+    from bitwright_hw.generator import generate as generate
 
 
 def __getattr__(name: str) -> Any:
     if name == "generate":
-        from bitwright_hw.generate import generate
+        from bitwright_hw.generator import generate
 
         return generate
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -27,9 +27,12 @@ from bitwright_hw.control import REGISTERS
 from bitwright_hw.emit import emit
 from bitwright_hw.params import AcceleratorParams, derive, score_params
 from bitwright_hw.popcount import simulation_models
+from bitwright_hw.rom import rom_place
 
 NETWORK_FILE = "network.safetensors"
 PLAN_FILE = "plan.toml"
+# how the names begin of what simulate, verify and synth leave in a design
+_BY_PRODUCTS = ("waves-", "reproducer", "synth")
 
 
 def generate(
@@ -90,16 +93,37 @@ def generate(
     return Design.load(out)
 
 
-def check_folder(out: Path) -> None:
-    """Raises DesignError unless `out` is absent, empty, or an earlier design."""
-    if out.exists() and not out.is_dir():
-        raise DesignError(f"{out}: is a file; name a folder for the design")
-    if out.is_dir() and any(out.iterdir()) and not (out / MANIFEST).is_file():
-        raise DesignError(f"{out}: holds files that are not a design; name an empty or new folder")
+def check_folder(folder: Path) -> None:
+    """Raises DesignError if `folder`, or what stands in its place, holds anything but an earlier design."""
+    if not folder.exists():
+        for parent in folder.parents:
+            if parent.exists() and not parent.is_dir():
+                raise DesignError(f"{parent}: a file is in the way of the design folder; choose another folder")
+        return
+    if Path.cwd().is_relative_to(folder.resolve()):
+        raise DesignError(
+            f"{folder}: is the folder you are in, or one around it, and a design is replaced as a whole; "
+            "name a folder of its own"
+        )
+    if not folder.is_dir():
+        raise DesignError(f"{folder}: a file is in the way of the design folder; choose another folder")
+    present = {entry.name for entry in folder.iterdir()}
+    mine: set[str] = set()
+    if MANIFEST in present:
+        m = Design.load(folder).manifest
+        mine = {*m.verilog, *m.simulation_models, m.network, m.plan, MANIFEST}
+        mine |= {name for name in present if name.startswith(_BY_PRODUCTS)}
+    foreign = sorted(present - mine)
+    if foreign:
+        others = f" and {len(foreign) - 1} more" if len(foreign) > 1 else ""
+        raise DesignError(
+            f"{folder}: holds {foreign[0]}{others}, which no earlier design put there; "
+            "nothing was written: choose another folder, or move them away"
+        )
 
 
 def _replace(folder: Path, out: Path) -> None:
-    """Moves the new design into place; what else lay in the old folder (reports, waves) is removed with it."""
+    """Moves the new design into place; reports and waves of the old one go with it."""
     if out.exists():
         old = folder.parent / "old"
         out.rename(old)
@@ -125,7 +149,7 @@ def _layers(params: AcceleratorParams) -> list[LayerEntry]:
         LayerEntry(
             name=layer.name, kind=layer.kind, inputs=layer.inputs, outputs=layer.outputs,
             pe=engine.fold.pe, simd=engine.fold.simd, lanes=engine.fold.lanes, ideal_cycles=engine.fold.cycles,
-            memory=choice.memory, latency_cycles=engine.latency,
+            memory=rom_place(choice.memory, engine.fold.cycles), latency_cycles=engine.latency,
         )
         for layer, engine, choice in zip(params.network.layers, params.engines, params.plan.layers, strict=True)
     ]  # fmt: skip

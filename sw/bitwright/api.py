@@ -41,7 +41,6 @@ Progress = Callable[[str, int, int], None]
 PathLike = str | os.PathLike[str]
 
 RANDOM_FRAMES = 1000
-_BY_PRODUCTS = ("waves-", "reproducer")  # how the names begin of what simulate and verify leave in a design
 
 __all__ = [
     "Frames",
@@ -126,41 +125,10 @@ def generate(
         design = bw.generate(network, plan, "design")
         design.manifest.interval_cycles
     """
-    from bitwright_hw.generate import generate as generate_design
+    import bitwright_hw
 
-    folder = Path(out)
-    _check_folder(folder)
     chosen = plan if plan is not None else size(network)
-    return generate_design(network, chosen, folder, progress=progress)
-
-
-def _check_folder(folder: Path) -> None:
-    """Raises DesignError if `folder`, or what stands in its place, holds anything but an earlier design."""
-    if not folder.exists():
-        for parent in folder.parents:
-            if parent.exists() and not parent.is_dir():
-                raise DesignError(f"{parent}: a file is in the way of the design folder; choose another folder")
-        return
-    if Path.cwd().is_relative_to(folder.resolve()):
-        raise DesignError(
-            f"{folder}: is the folder you are in, or one around it, and a design is replaced as a whole; "
-            "name a folder of its own"
-        )
-    if not folder.is_dir():
-        raise DesignError(f"{folder}: a file is in the way of the design folder; choose another folder")
-    present = {entry.name for entry in folder.iterdir()}
-    mine: set[str] = set()
-    if MANIFEST in present:
-        m = Design.load(folder).manifest
-        mine = {*m.verilog, *m.simulation_models, m.network, m.plan, MANIFEST}
-        mine |= {name for name in present if name.startswith(_BY_PRODUCTS)}
-    foreign = sorted(present - mine)
-    if foreign:
-        others = f" and {len(foreign) - 1} more" if len(foreign) > 1 else ""
-        raise DesignError(
-            f"{folder}: holds {foreign[0]}{others}, which no earlier design put there; "
-            "nothing was written: choose another folder, or move them away"
-        )
+    return bitwright_hw.generate(network, chosen, Path(out), progress=progress)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -102,7 +102,8 @@ class Design:
             version = msgspec.json.decode(raw, type=dict).get("format")
             if version != FORMAT_VERSION:
                 raise DesignError(
-                    f"{file}: manifest format {version!r}, but this bitwright reads format {FORMAT_VERSION}; generate again"
+                    f"{file}: manifest format {version!r}, but this bitwright reads format {FORMAT_VERSION}; "
+                    "generate it again"
                 )
             manifest = msgspec.json.decode(raw, type=Manifest)
         except msgspec.DecodeError as error:

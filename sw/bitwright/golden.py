@@ -53,8 +53,7 @@ def check_frames(network: Network, frames: NDArray) -> NDArray[np.integer]:
         )
     if frames.size and (frames.min() < 0 or int(frames.max()) >> network.input.bits):
         raise DataError(
-            f"frame values must lie in 0..{(1 << network.input.bits) - 1}, "
-            f"not {int(frames.min())}..{int(frames.max())}"
+            f"frame values must lie in 0..{(1 << network.input.bits) - 1}, not {int(frames.min())}..{int(frames.max())}"
         )
     return frames.reshape(len(frames), network.input.size)
 

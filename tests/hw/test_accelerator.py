@@ -9,7 +9,7 @@ import pytest
 from bitwright.errors import DesignError, PlanError
 from bitwright.plan import DATA_BITS, LayerPlan, Plan, default_plan, with_folds
 from bitwright_hw.control import REGISTERS
-from bitwright_hw.generate import generate
+from bitwright_hw.generator import generate
 from bitwright_hw.params import derive
 from bitwright_sim.bench import run_bench
 from tests.hw.benches import HERE, SEED, random_network, require_icarus
@@ -111,7 +111,7 @@ def test_generate_keeps_other_folders(tmp_path):
     precious = tmp_path / "thesis"
     precious.mkdir()
     (precious / "chapter.tex").write_text("years of work")
-    with pytest.raises(DesignError, match="not a design"):
+    with pytest.raises(DesignError, match=r"holds chapter\.tex, which no earlier design put there"):
         generate(network, plan, precious)
     assert (precious / "chapter.tex").read_text() == "years of work"
 
@@ -120,10 +120,10 @@ def test_generate_replaces_a_design_as_a_whole(tmp_path):
     network, plan = random_case(1)
     folder = tmp_path / "design"
     first = generate(network, plan, folder)
-    (folder / "old-report.txt").write_text("stale")
+    (folder / "synth.json").write_text("stale")
     second = generate(network, plan, folder)
     assert second.manifest.digest == first.manifest.digest
-    assert not (folder / "old-report.txt").exists()
+    assert not (folder / "synth.json").exists()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["design"]
 
 

@@ -30,7 +30,7 @@ def small_plan(network: Network, **changes) -> Plan:
 
 
 def generate(network: Network, folder: Path, **plan) -> Design:
-    from bitwright_hw.generate import generate as write
+    from bitwright_hw.generator import generate as write
 
     return write(network, small_plan(network, **plan), folder)
 

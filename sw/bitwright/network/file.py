@@ -53,9 +53,7 @@ def save(network: Network, path: object) -> None:
                 tensors[f"layers.{index}.scale"] = scale
                 tensors[f"layers.{index}.offset"] = offset
                 kind = "scores"
-        headers.append(
-            _DenseHeader(name=layer.name, inputs=layer.inputs, outputs=layer.outputs, output=kind)
-        )
+        headers.append(_DenseHeader(name=layer.name, inputs=layer.inputs, outputs=layer.outputs, output=kind))
     header = _Header(
         version=FORMAT_VERSION,
         name=network.name,
@@ -100,9 +98,7 @@ def _read(file: Path) -> tuple[_Header, dict[str, NDArray[Any]]]:
     try:
         version = msgspec.json.decode(text).get("version")
         if version != FORMAT_VERSION:
-            raise NetworkError(
-                f"{file}: network format {version!r}, but this bitwright reads format {FORMAT_VERSION}"
-            )
+            raise NetworkError(f"{file}: network format {version!r}, but this bitwright reads format {FORMAT_VERSION}")
         return msgspec.json.decode(text, type=_Header), tensors
     except (msgspec.DecodeError, AttributeError) as error:
         raise NetworkError(f"{file}: damaged header ({error})") from None

@@ -109,9 +109,7 @@ class Encoding:
         if thresholds.ndim != 1 or thresholds.size == 0:
             raise NetworkError(f"encoding thresholds must be a list of levels, not of shape {thresholds.shape}")
         if np.any(np.diff(thresholds) <= 0) or thresholds[0] < 1:
-            raise NetworkError(
-                f"encoding thresholds must increase strictly from at least 1, not {thresholds.tolist()}"
-            )
+            raise NetworkError(f"encoding thresholds must increase strictly from at least 1, not {thresholds.tolist()}")
         object.__setattr__(self, "thresholds", thresholds)
 
     @property
@@ -180,9 +178,7 @@ class Dense:
         _check_name(self.name, "layer name")
         weights = _frozen(self.weights, np.uint8, f"layer {self.name}, weights")
         if weights.ndim != 2 or weights.size == 0:
-            raise NetworkError(
-                f"layer {self.name}: weights must have shape (outputs, inputs), not {weights.shape}"
-            )
+            raise NetworkError(f"layer {self.name}: weights must have shape (outputs, inputs), not {weights.shape}")
         if weights.max() > 1:
             raise NetworkError(f"layer {self.name}: weights must be 0 or 1, not {int(weights.max())}")
         object.__setattr__(self, "weights", weights)
@@ -206,8 +202,7 @@ class Dense:
                     )
             case Scores(scale=scale, offset=offset):
                 top = max(
-                    max(abs(int(o)), abs(int(s) * self.inputs + int(o)))
-                    for s, o in zip(scale, offset, strict=True)
+                    max(abs(int(o)), abs(int(s) * self.inputs + int(o))) for s, o in zip(scale, offset, strict=True)
                 )
                 if top >> (SCORE_BITS - 1):
                     raise NetworkError(
@@ -283,9 +278,7 @@ class Network:
         for index, layer in enumerate(self.layers):
             if layer.inputs != width:
                 source = "the encoded input" if index == 0 else f"layer {names[index - 1]}"
-                raise NetworkError(
-                    f"layer {layer.name} takes {layer.inputs} inputs but {source} gives {width} values"
-                )
+                raise NetworkError(f"layer {layer.name} takes {layer.inputs} inputs but {source} gives {width} values")
             if isinstance(layer.output, Scores) and index != len(self.layers) - 1:
                 raise NetworkError(f"layer {layer.name} gives scores but is not the last layer")
             width = layer.outputs
