@@ -4,6 +4,12 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# the same examples in every run; HYPOTHESIS_PROFILE=search looks for new ones
+settings.register_profile("bitwright", derandomize=True, deadline=None)
+settings.register_profile("search", deadline=None)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "bitwright"))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

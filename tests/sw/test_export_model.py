@@ -64,7 +64,7 @@ def test_evaluation_is_close_to_torchs_own_batch_norm():
     torch.testing.assert_close(norm(x), torch.nn.BatchNorm1d.forward(norm, x))
 
 
-@settings(max_examples=150, deadline=None, derandomize=True)
+@settings(max_examples=150)
 @given(
     data=st.data(),
     inputs=st.integers(1, 33),

@@ -32,7 +32,7 @@ def norm(rng, inputs, classes, *, mean=None, scale=None, bias=None):
     return (x - np.float32(mean)) * np.float32(scale) + np.float32(bias)
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=60)
 @given(
     seed=st.integers(0, 2**32 - 1),
     inputs=st.integers(1, 40),
@@ -47,7 +47,7 @@ def test_order_is_kept_for_every_pair(seed, inputs, classes, spread):
     assert brute_force(table, scores.scale, scores.offset)
 
 
-@settings(max_examples=80, deadline=None, derandomize=True)
+@settings(max_examples=80)
 @given(data=st.data(), counts=st.integers(1, 6), classes=st.integers(1, 4))
 def test_the_fast_check_is_the_definition(data, counts, classes):
     """Small values, so that ties between classes and wrong answers are both common."""

@@ -12,7 +12,7 @@ from bitwright.network import Dense, Encoding, Input, Network, Scores, Threshold
 from .networks import plain_outputs, random_frames, random_network
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     seed=st.integers(0, 10**6),
     shape=st.sampled_from([(1,), (13,), (2, 3), (2, 2, 3)]),

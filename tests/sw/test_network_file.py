@@ -16,7 +16,7 @@ from bitwright.network import load, save
 from .networks import random_network
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     seed=st.integers(0, 10**6),
     shape=st.sampled_from([(1,), (9,), (3, 5), (4, 4, 3)]),

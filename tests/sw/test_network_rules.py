@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bitwright.errors import BitwrightError, NetworkError
@@ -225,7 +225,6 @@ def test_lane_0_is_the_least_significant_bit(lanes):
     assert pack_bits(bits).size == -(-len(lanes) // 8)
 
 
-@settings(deadline=None)
 @given(st.integers(2, 63), st.lists(st.integers(), min_size=1, max_size=9))
 def test_fields_are_signed_and_low_first(width, values):
     wrapped = [(v & ((1 << width) - 1)) for v in values]

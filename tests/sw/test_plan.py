@@ -14,7 +14,7 @@ from .networks import random_network
 NETWORK = random_network(1)  # 12 inputs, then 7, 5, 3 outputs
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.integers(1, 40), st.integers(1, 40), st.integers(1, 1700))
 def test_smallest_fold_has_the_fewest_lanes_of_all(inputs, outputs, cycles):
     chosen = smallest_fold(inputs, outputs, cycles)
@@ -34,7 +34,6 @@ def test_a_fold_covers_its_layer_and_no_fold_is_idle(inputs, outputs, pe, simd):
     assert fold.lanes == pe * simd
 
 
-@settings(deadline=None)
 @given(st.integers(1, 200))
 def test_default_plan_keeps_to_its_cycles(cycles):
     plan = default_plan(NETWORK, cycles=cycles)
@@ -63,7 +62,7 @@ def test_the_default_keeps_the_largest_layer_near_1024_lanes():
     scores=st.booleans(),
     data_bits=st.sampled_from([8, 16, 32, 64, 128, 256, 512, 1024]),
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_the_file_comes_back(tmp_path_factory, *, pairs, clock, target, encoding, scores, data_bits):
     plan = Plan(
         layers=tuple(LayerPlan(name=f"layer{i}", pe=pe, simd=simd) for i, (pe, simd) in enumerate(pairs)),
