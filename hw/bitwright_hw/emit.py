@@ -35,10 +35,11 @@ def emit(component: wiring.Component, name: str, *, shared: Mapping[str, wiring.
             (folder / f"{module}.il").write_text(without_brackets(text))
             commands.append(f"read_rtlil {module}.il")
         removals = " ".join(f"-remove {attribute}" for attribute in _STRIPPED)
+        # nothing is optimized: that is the synthesizer's work, and here it would take masks and wide registers apart
+        # bit by bit, which readers and simulators pay for, and drop what only the benches look at
         commands += [
             f"hierarchy -top {name}",
-            "proc",
-            "opt_expr",
+            "proc -noopt",
             "memory_collect",
             f"attrmap {removals}",
             f"attrmap -modattr {removals}",

@@ -59,8 +59,10 @@ class Preloads(wiring.Component):
         m = Module()
         words = self._words()
         width = self.rows_a_step * self.bits
-        chain = [Signal(width, name=f"group_{k}", init=words[self.steps - 1 - k]) for k in range(self.steps)]
-        m.d.comb += self.o.eq(Cat(chain))
+        chain = Signal(
+            self.steps * width, init=sum(word << k * width for k, word in enumerate(words[: self.steps][::-1]))
+        )
+        m.d.comb += self.o.eq(chain)
         if len(self.values) == 1:
             return m
         m.submodules.storage = storage = memory.Memory(shape=unsigned(width), depth=len(words), init=words)
@@ -72,8 +74,11 @@ class Preloads(wiring.Component):
         after = Signal(range(len(words)), init=(self.steps + 1) % len(words))
         m.d.comb += [shift.eq(self.take | (left != 0)), read.addr.eq(Mux(shift, after, following)), read.en.eq(1)]
         with m.If(shift):
-            m.d.sync += [following.eq(after), after.eq(count_up(after, len(words)))]
-            m.d.sync += [group.eq(source) for group, source in zip(chain, [read.data, *chain], strict=False)]
+            m.d.sync += [
+                following.eq(after),
+                after.eq(count_up(after, len(words))),
+                chain.eq(Cat(read.data, chain)),
+            ]
         with m.If(self.take):
             m.d.sync += left.eq(self.steps - 1)
         with m.Elif(left != 0):

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from bitwright.design import Design
 from bitwright.errors import DataError, DesignError
@@ -205,7 +206,8 @@ def _simulate(
             idle.put(model)
 
     done = 0
-    with ThreadPoolExecutor(len(models)) as pool:
+    # one thread of BLAS a job: the golden model's small products cost several times the CPU time on more
+    with threadpool_limits(limits=1, user_api="blas"), ThreadPoolExecutor(len(models)) as pool:
         try:
             futures: list[Future[Comparison]] = [pool.submit(one, part) for part in parts]
             left = set(futures)

@@ -5,8 +5,8 @@ from typing import Literal
 from bitwright_hw.popcount import ecp5, xc7
 from bitwright_hw.popcount.target import Target, check
 
-# LUTs of a portable row of `simd` lanes: so many a lane, and so many more (fitted to Yosys, 16 to 128 lanes)
-_PORTABLE = {"xc7": (2.32, 4.0), "ecp5": (4.3, 20.0)}
+# LUTs of a portable row of `simd` lanes: so many a lane, and so many more (fitted to Yosys, 8 to 128 lanes)
+_PORTABLE = {"xc7": (1.75, 11.5), "ecp5": (3.83, 14.5)}
 
 
 def row_luts(

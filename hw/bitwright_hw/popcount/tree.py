@@ -1,16 +1,17 @@
-"""The portable popcount: a balanced tree of adders with named sums of exact width, for any target."""
+"""The portable popcount: counters of three lanes, then a balanced tree of adders of exact width, for any target."""
 
-from amaranth.hdl import Module, Signal, Value
+from collections.abc import Sequence
+
+from amaranth.hdl import Cat, Const, Module, Signal, Value
+
+CHUNK = 63  # lanes that are counted in one word: a simulator's registers have 64 bits
 
 
-def agreeing(m: Module, x: Value, w: Value) -> list[Signal]:
+def agreeing(m: Module, x: Value, w: Value) -> Signal:
     """The XNOR of each lane."""
-    simd = len(x)
-    agree = Signal(simd)
+    agree = Signal(len(x))
     m.d.comb += agree.eq(~(x ^ w))
-    lanes = [Signal(name=f"lane_{i}") for i in range(simd)]
-    m.d.comb += [lane.eq(agree[i]) for i, lane in enumerate(lanes)]
-    return lanes
+    return agree
 
 
 def registered_levels(levels: int, stages: int) -> list[int]:
@@ -21,31 +22,60 @@ def registered_levels(levels: int, stages: int) -> list[int]:
     return after
 
 
-def adder_tree(m: Module, bits: list[Signal], stages: int) -> Signal:
+def adder_tree(m: Module, bits: Value | Sequence[Value], stages: int) -> Signal:
     """The number of ones among `bits`, `stages` cycles later."""
-    level = [(bit, 1) for bit in bits]  # each with the largest value that it takes
-    widths: list[int] = []
-    count = len(bits)
-    while True:
-        arity = 3 if not widths else 2
-        widths.append(arity)
-        count = -(-count // arity)
-        if count == 1:
-            break
-    for depth, (arity, registers) in enumerate(zip(widths, registered_levels(len(widths), stages), strict=True)):
-        sums = []
-        for i in range(0, len(level), arity):
-            parts = level[i : i + arity]
+    lanes = bits if isinstance(bits, Value) else Cat(*bits)
+    chunks = [lanes[start : start + CHUNK] for start in range(0, len(lanes), CHUNK)]
+    # the counts that two levels of logic leave, of up to six lanes each
+    sixes = sum(-(-len(chunk) // 6) for chunk in chunks)
+    levels = 2 + (sixes - 1).bit_length()
+    registers = registered_levels(levels, stages)
+    level: list[tuple[Value, int]] = []  # numbers, each with the largest value that it takes
+    for k, chunk in enumerate(chunks):
+        level += _sixes(m, chunk, registers[:2], k)
+    for depth in range(2, levels):
+        sums: list[tuple[Value, int]] = []
+        for i in range(0, len(level), 2):
+            parts = level[i : i + 2]
             most = sum(limit for _, limit in parts)
-            total = Signal(range(most + 1), name=f"sum_{depth}_{i // arity}")
-            expression: Value = parts[0][0]
-            for part, _ in parts[1:]:
-                expression = expression + part
-            m.d.comb += total.eq(expression)
-            for k in range(registers):
-                delayed = Signal(range(most + 1), name=f"sum_{depth}_{i // arity}_r{k}")
-                m.d.sync += delayed.eq(total)
-                total = delayed
-            sums.append((total, most))
+            total = Signal(range(most + 1), name=f"sum_{depth}_{i // 2}")
+            m.d.comb += total.eq(parts[0][0] if len(parts) == 1 else parts[0][0] + parts[1][0])
+            sums.append((_delayed(m, total, registers[depth]), most))
         level = sums
-    return level[0][0]
+    total = Signal(range(len(lanes) + 1), name="ones")
+    m.d.comb += total.eq(level[0][0])
+    return total
+
+
+def _sixes(m: Module, lanes: Value, registers: list[int], chunk: int) -> list[tuple[Value, int]]:
+    """Counts of up to six lanes each, with the largest value that each takes.
+
+    Full adders count three lanes each, all in one word with three bits for each count; one addition adds the word's
+    upper half to its lower one, since no count passes three bits. That is as many LUTs as separate adders take,
+    and a simulator does it in a dozen operations.
+    """
+    fields = -(-len(lanes) // 3)
+    ones = Const(sum(1 << 3 * i for i in range(fields)), 3 * fields)
+    first, second, third = (Signal(3 * fields, name=f"lanes_{chunk}_{k}") for k in range(3))
+    m.d.comb += [first.eq(lanes & ones), second.eq((lanes >> 1) & ones), third.eq((lanes >> 2) & ones)]
+    odd, carry, threes = (Signal(3 * fields, name=f"{name}_{chunk}") for name in ("odd", "carry", "threes"))
+    m.d.comb += [
+        odd.eq(first ^ second),
+        carry.eq((first & second) | (odd & third)),
+        threes.eq((odd ^ third) | (carry << 1)),
+    ]
+    threes = _delayed(m, threes, registers[0])
+    limits = [min(3, len(lanes) - 3 * i) for i in range(fields)]
+    half = -(-fields // 2)
+    sixes = Signal(3 * half, name=f"sixes_{chunk}")
+    m.d.comb += sixes.eq(threes[: 3 * half] + threes[3 * half :])
+    sixes = _delayed(m, sixes, registers[1])
+    return [(sixes[3 * i : 3 * i + 3], limits[i] + sum(limits[i + half : i + half + 1])) for i in range(half)]
+
+
+def _delayed(m: Module, value: Signal, registers: int) -> Signal:
+    for k in range(registers):
+        delayed = Signal(len(value), name=f"{value.name}_r{k}", reset_less=True)
+        m.d.sync += delayed.eq(value)
+        value = delayed
+    return value
