@@ -33,8 +33,8 @@ class Accelerator(wiring.Component):
         self.rows = RowPool()
         self.engines = tuple(
             MatrixEngine(
-                layer=layer, fold=engine.fold, memory=choice.memory, target=params.plan.target, stages=engine.stages,
-                rows=self.rows,
+                layer=layer, fold=engine.fold, memory=choice.memory, target=params.plan.target, rows=self.rows,
+                stages=engine.pipeline.stages, read_latency=engine.pipeline.read_latency,
             )
             for layer, engine, choice in zip(params.network.layers, params.engines, params.plan.layers, strict=True)
         )  # fmt: skip
@@ -181,7 +181,8 @@ class AxiAccelerator(wiring.Component):
     """The accelerator behind AXI names: AXI4-Stream in and out, AXI4-Lite control, one clock, flat ports.
 
     Arm IHI 0051 (stream) and IHI 0022 (lite). `aresetn` and the soft reset act synchronously; a soft reset
-    resets all but the registers, and may take back a result that waits on the output stream.
+    resets all but the registers, and may take back a result that waits on the output stream. The core starts a cycle
+    after `aresetn` rises.
     """
 
     def __init__(self, *, params: AcceleratorParams):
@@ -218,12 +219,12 @@ class AxiAccelerator(wiring.Component):
                 "OUTPUTS": params.output.outputs,
             }
         )
-        core_reset = Signal()
+        core_reset = Signal(init=1)
+        m.d.axi += core_reset.eq(control.soft_reset)
         m.d.comb += [
             ClockSignal("axi").eq(self.aclk),
             ClockSignal("sync").eq(self.aclk),
             ResetSignal("axi").eq(~self.aresetn),
-            core_reset.eq(~self.aresetn | control.soft_reset),
             ResetSignal("sync").eq(core_reset),
             # no beat is taken in a cycle whose clock edge resets the core
             core.i.valid.eq(self.s_axis_tvalid & ~core_reset),

@@ -21,6 +21,7 @@ from bitwright.plan import Fold, Memory
 from bitwright_hw.frame_buffer import count_up
 from bitwright_hw.popcount import AccumulateRow, Target
 from bitwright_hw.preloads import Preloads
+from bitwright_hw.timing import Pipeline
 
 # Yosys has LUT memories for what can be written alone; a read-only one becomes logic only if it is told so
 _MEMORY_ATTRIBUTES: dict[Memory, dict[str, str]] = {
@@ -93,20 +94,30 @@ class MatrixEngine(wiring.Component):
     of the inverter that `o` has for its sign bit.
 
     A pass starts from -T, so that no comparator is needed (the FINN papers compare afterwards).
-    Latency: `latency` cycles from a pass's last word to `o`. Throughput: a word a cycle, NF * SF cycles a frame.
+    Latency: `latency` = read_latency + stages + 1 cycles from a pass's last word to `o`. Throughput: a word a cycle,
+    NF * SF cycles a frame. With a `read_latency` of 2 the weights pass a register behind their memory.
     The engine never waits: whoever feeds it has made sure of room behind it. Reset: at a frame's first word.
 
     The rows are instances of one module, which the emitter adds to the design: `rows` keeps it.
     """
 
-    READ_LATENCY = 1
-
-    def __init__(self, *, layer: Dense, fold: Fold, memory: Memory, target: Target, stages: int, rows: RowPool):
+    def __init__(
+        self,
+        *,
+        layer: Dense,
+        fold: Fold,
+        memory: Memory,
+        target: Target,
+        stages: int,
+        rows: RowPool,
+        read_latency: int = 1,
+    ):
         self.layer = layer
         self.fold = fold
         self.memory = memory
         self.target = target
         self.stages = stages
+        self.read_latency = read_latency
         self.rows = rows
         self.bits = accumulator_bits(layer, fold)
         self.row_module, self.row = rows.get(layer, fold, target, stages)
@@ -129,14 +140,14 @@ class MatrixEngine(wiring.Component):
         """The modules that this one instantiates by name."""
         return {self.row_module: self.row}
 
-    @classmethod
-    def latency_of(cls, stages: int) -> int:
-        """The latency of an engine whose popcount has `stages` registers."""
-        return cls.READ_LATENCY + stages + 1
+    @staticmethod
+    def latency_of(pipeline: Pipeline) -> int:
+        """The latency of an engine with these registers."""
+        return pipeline.read_latency + pipeline.stages + 1
 
     @property
     def latency(self) -> int:
-        return self.READ_LATENCY + self.row.latency
+        return self.read_latency + self.row.latency
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -150,9 +161,12 @@ class MatrixEngine(wiring.Component):
                 address.eq(count_up(address, fold.cycles)),
                 word.eq(count_up(word, fold.synapse_folds)),
             ]
-        weights = self._weights(m, address)
-        lanes = Signal(fold.simd)
+        weights, lanes = self._weights(m, address), Signal(fold.simd)
         m.d.sync += lanes.eq(self.i.payload)
+        for _ in range(self.read_latency - 1):
+            word_lanes, word_weights = lanes, weights
+            lanes, weights = Signal(fold.simd, reset_less=True), Signal(fold.lanes, reset_less=True)
+            m.d.sync += [lanes.eq(word_lanes), weights.eq(word_weights)]
 
         # valid, first and last of the word, delayed to the cycle in which the rows take them.
         starts = Signal()
@@ -166,7 +180,7 @@ class MatrixEngine(wiring.Component):
             flags = Signal(3, name=f"flags_{k}")
             m.d.sync += flags.eq(history[-1])
             history.append(flags)
-        taken = self.READ_LATENCY + self.row.preload_delay
+        taken = self.read_latency + self.row.preload_delay
         m.d.comb += self.o.valid.eq(history[-1][2])
 
         m.submodules.preloads = preloads = Preloads(

@@ -78,7 +78,13 @@ class FrameGuard(wiring.Component):
             self.long.eq(taken & ~beat.last & last_beat & ~self.batch),
             self.keep.eq(wrong_keep & ~self.short),
             self.verdict.valid.eq(advance & last_beat),
-            self.verdict.payload.drop.eq(filling | faulty | self.short | self.long | self.keep),
+            # of a frame that ends now: neither index nor valid matters, which leaves little logic
+            self.verdict.payload.drop.eq(
+                filling
+                | faulty
+                | (~self.batch & ~beat.last)
+                | Mux(self.batch, (beat.keep & last_keep) != last_keep, beat.keep != last_keep)
+            ),
             self.verdict.payload.last.eq(taken & beat.last),
             self.busy.eq(index != 0),
         ]

@@ -48,7 +48,9 @@ class FrameQueue(wiring.Component):
         m.submodules.buffer = buffer = FrameBuffer(
             width=width, words=ceil_div(self.bits, width), banks=self.banks, repeats=self.repeats
         )
-        m.submodules.widen = widen = Gearbox(in_width=self.in_width, out_width=width, bits=self.bits)
+        m.submodules.widen = widen = Gearbox(
+            in_width=self.in_width, out_width=width, bits=self.bits, reader_waits=False
+        )
         m.submodules.narrow = narrow = Gearbox(in_width=width, out_width=self.out_width, bits=self.bits)
         m.d.comb += [
             widen.i.valid.eq(self.i.valid),

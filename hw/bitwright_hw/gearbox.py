@@ -21,14 +21,19 @@ class Gearbox(wiring.Component):
     in_width <= out_width, `i.ready` stays high; with in_width >= out_width, `o.valid` stays high from a frame's
     first word to its last as long as a word is offered in every cycle. Equal widths are a wire (latency 0).
     Combinational path: o.ready to i.ready.
+
+    If not `reader_waits`, `o.ready` is taken to be high always, which saves the logic of `i.ready`.
     """
 
-    def __init__(self, *, in_width: int, out_width: int, bits: int):
+    def __init__(self, *, in_width: int, out_width: int, bits: int, reader_waits: bool = True):
         if min(in_width, out_width, bits) < 1:
             raise ValueError("in_width, out_width and bits must be at least 1")
+        if in_width > out_width and not reader_waits:
+            raise ValueError("a gearbox from wide to narrow words always makes its writer wait")
         self.in_width = in_width
         self.out_width = out_width
         self.bits = bits
+        self.reader_waits = reader_waits
         super().__init__(
             {
                 "i": In(stream.Signature(in_width)),
@@ -54,7 +59,7 @@ class Gearbox(wiring.Component):
             wiring.connect(m, wiring.flipped(self.i), wiring.flipped(self.o))
             return m
         taken = Signal()
-        m.d.comb += taken.eq(self.i.valid & self.i.ready)
+        m.d.comb += taken.eq(self.i.valid & self.i.ready if self.reader_waits else self.i.valid)
         index = Signal(range(max(2, self.words_in)))
         last = Signal()
         m.d.comb += last.eq(index == self.words_in - 1)
@@ -65,7 +70,7 @@ class Gearbox(wiring.Component):
         elif self.in_width % self.out_width == 0:
             self._split(m, taken, last)
         else:
-            self._shift(m, taken, last)
+            self._shift(m, taken, last, index == (self.words_in - 2) % self.words_in)
         return m
 
     def _collect(self, m: Module, taken: Value, last: Value) -> None:
@@ -76,7 +81,7 @@ class Gearbox(wiring.Component):
         m.d.comb += [
             self.o.payload.eq(Cat(slots)),
             self.o.valid.eq(full),
-            self.i.ready.eq(~full | self.o.ready),
+            self.i.ready.eq(~full | self.o.ready if self.reader_waits else 1),
         ]
         with m.If(self.o.ready):
             m.d.sync += full.eq(0)
@@ -106,7 +111,7 @@ class Gearbox(wiring.Component):
         with m.Elif(self.o.valid & self.o.ready):
             m.d.sync += [held.eq(held >> self.out_width), left.eq(left - 1)]
 
-    def _shift(self, m: Module, taken: Value, last: Value) -> None:
+    def _shift(self, m: Module, taken: Value, last: Value, before_last: Value) -> None:
         """Any widths: words are inserted above the bits that wait, in units of the widths' common divisor.
 
         A frame's last word counts as many bits as fill the last output word. The bits above those that wait
@@ -117,23 +122,40 @@ class Gearbox(wiring.Component):
         last_step = self.words_out * out_step - (self.words_in - 1) * step
         capacity = max(2 * out_step, out_step - 1 + max(step, last_step))
         waiting = Signal(capacity * unit)
-        count = Signal(range(capacity + 1))
+        # registers hold what follows from the number of waiting bits, so that little logic lies behind them
+        valid = Signal()  # a word is complete
+        base = Signal(range(capacity + 1))  # where the next input word goes, in units
         emit = Signal()
-        room_from = Signal(range(capacity + 1))
-        grow = Signal(range(max(step, last_step) + 1))
-        m.d.comb += [
-            self.o.payload.eq(waiting),
-            self.o.valid.eq(count >= out_step),
-            emit.eq(self.o.valid & self.o.ready),
-            room_from.eq(Mux(emit, count - out_step, count)),
-            grow.eq(Mux(last, last_step, step)),
-            self.i.ready.eq(room_from + grow <= capacity),
-        ]
-        kept = Signal.like(waiting)
+        m.d.comb += [self.o.payload.eq(waiting), self.o.valid.eq(valid)]
+        kept, inserted = Signal.like(waiting), Signal.like(waiting)
         m.d.comb += kept.eq(Mux(emit, waiting >> self.out_width, waiting))
-        inserted = Signal.like(waiting)
-        with m.If(taken), m.Switch(room_from):
+        with m.Switch(base):
             for position in range(capacity):
                 with m.Case(position):
                     m.d.comb += inserted.eq(self.i.payload << (position * unit))
-        m.d.sync += [waiting.eq(kept | inserted), count.eq(room_from + Mux(taken, grow, 0))]
+        after = Signal(range(capacity + 1))
+        beyond = Signal(range(capacity + 1))  # after - out_step, if that many
+        complete = Signal()
+        m.d.comb += [
+            after.eq(base + Mux(taken, Mux(last, last_step, step), 0)),
+            beyond.eq(after - out_step),
+            complete.eq(Mux(taken, Mux(last, base >= out_step - last_step, base >= out_step - step), base >= out_step)),
+        ]
+        m.d.sync += [waiting.eq(kept | Mux(taken, inserted, 0)), valid.eq(complete)]
+        if not self.reader_waits:
+            m.d.comb += [emit.eq(valid), self.i.ready.eq(1)]
+            m.d.sync += base.eq(Mux(complete, beyond, after))
+            return
+        count, left = Signal.like(base), Signal.like(base)  # of waiting bits: all, and those behind a word that leaves
+        fits = Signal(2, init=3)  # whether the next input word fits: if no word leaves, if one does
+        needed = Mux(Mux(taken, before_last, last), last_step, step)
+        m.d.sync += [
+            count.eq(after),
+            left.eq(beyond),
+            fits.eq(Cat(after + needed <= capacity, after + needed <= capacity + out_step)),
+        ]
+        m.d.comb += [
+            emit.eq(valid & self.o.ready),
+            base.eq(Mux(emit, left, count)),
+            self.i.ready.eq(Mux(emit, fits[1], fits[0])),
+        ]

@@ -13,13 +13,15 @@ from functools import cached_property
 
 from bitwright.framing import RESULT_BITS, InputFormat, OutputFormat, input_format, output_format
 from bitwright.network import Network, Scores
-from bitwright.plan import Fold, Plan, ceil_div, folds
+from bitwright.plan import Fold, LayerPlan, Plan, ceil_div, folds
 from bitwright_hw.encoder import Encoder
 from bitwright_hw.engine import MatrixEngine, accumulator_bits
 from bitwright_hw.frame_buffer import FrameBuffer
 from bitwright_hw.results import ResultQueue
+from bitwright_hw.rom import rom_place
 from bitwright_hw.scores import ScoreParams
 from bitwright_hw.scores import Scores as ScoreUnit
+from bitwright_hw.timing import Pipeline, pipeline
 
 MIN_BANKS = 2
 HANDOVER = 4  # cycles of a bank's round trip outside filling and reading: commit, start, release, token
@@ -62,7 +64,7 @@ class EngineParams:
     """An engine, the queue in front of it, and what it costs in cycles."""
 
     fold: Fold
-    stages: int
+    pipeline: Pipeline
     queue: QueueParams
     latency: int
 
@@ -95,10 +97,10 @@ class AcceleratorParams:
         return banks + len(self.engines) + tail
 
 
-def popcount_stages(simd: int, clock_mhz: float, target: str) -> int:
-    """Pipeline registers inside a row's popcount tree: one for each doubling of SIMD that the clock cannot pay."""
-    del clock_mhz, target  # the same tree depth serves every clock until synthesis says otherwise
-    return max(0, (simd - 1).bit_length() - 3)
+def engine_pipeline(fold: Fold, choice: LayerPlan, plan: Plan) -> Pipeline:
+    """The registers of an engine folded so, for the plan's clock."""
+    block_ram = fold.cycles > 1 and rom_place(choice.memory, fold.cycles) == "block"
+    return pipeline(fold.simd, plan.clock_mhz, plan.target, block_ram=block_ram)
 
 
 def derive(network: Network, plan: Plan) -> AcceleratorParams:
@@ -124,12 +126,12 @@ def derive(network: Network, plan: Plan) -> AcceleratorParams:
         banks = bank_count(start, arrivals, queue, busy)
         return QueueParams(in_width=width, out_width=out_width, bits=bits, banks=banks, repeats=repeats)
 
-    for layer, fold in zip(network.layers, layer_folds, strict=True):
-        stages = popcount_stages(fold.simd, plan.clock_mhz, plan.target)
-        latency = MatrixEngine.latency_of(stages)
+    for layer, fold, choice in zip(network.layers, layer_folds, plan.layers, strict=True):
+        registers = engine_pipeline(fold, choice, plan)
+        latency = MatrixEngine.latency_of(registers)
         queue = make_queue(fold.simd, layer.inputs, fold.neuron_folds)
         words = queue_times(arrivals, queue)
-        engines.append(EngineParams(fold=fold, stages=stages, queue=queue, latency=latency))
+        engines.append(EngineParams(fold=fold, pipeline=registers, queue=queue, latency=latency))
         # the reader took its token one cycle before its first read, which came one cycle before the data
         start = words[0] - 2 - (1 if queue.out_width < queue.in_width else 0)
         arrivals = [word + latency for word in words[fold.synapse_folds - 1 :: fold.synapse_folds]]

@@ -16,6 +16,7 @@ from bitwright_hw.frame_queue import FrameQueue
 from bitwright_hw.gearbox import Gearbox
 from bitwright_hw.params import QueueParams, gearbox_times, queue_times
 from bitwright_hw.scores import ArgMax, ScoreParams, Scores
+from bitwright_hw.timing import Pipeline
 from tests.hw.benches import SEED, SIMULATORS, bench, fields_of, random_layer, words_of
 
 
@@ -145,12 +146,14 @@ def test_frame_guard_in_batch_mode(simulator, tmp_path):
     )  # fmt: skip
 
 
-def engine_case(inputs, outputs, pe, simd, *, scores=False, stages=2, target="generic", frames=4):
+def engine_case(inputs, outputs, pe, simd, *, scores=False, stages=2, read_latency=1, target="generic", frames=4):
     """An engine, its input words and the fields it must give, from the golden model."""
     rng = np.random.default_rng(SEED)
     layer = random_layer(rng, inputs, outputs, scores=scores)
     fold = Fold(inputs=inputs, outputs=outputs, pe=pe, simd=simd)
-    engine = MatrixEngine(layer=layer, fold=fold, memory="auto", target=target, stages=stages, rows=RowPool())
+    engine = MatrixEngine(
+        layer=layer, fold=fold, memory="auto", target=target, stages=stages, rows=RowPool(), read_latency=read_latency
+    )
     bits = rng.integers(0, 2, (frames, inputs)).astype(np.uint8)
     counts = golden.popcounts(layer, bits)
     values = counts if scores else counts - layer.output.values[:, 0]
@@ -177,10 +180,11 @@ def test_engine(inputs, outputs, pe, simd, scores, simulator, tmp_path):
     bench(engine, tmp_path, simulator, words=words, expected=expected, times=times)
 
 
-@pytest.mark.parametrize("stages", [0, 1, 3, 6])
-def test_engine_latency_follows_the_stages(stages, tmp_path):
-    engine, words, expected = engine_case(30, 8, 2, 15, stages=stages)
-    assert engine.latency == MatrixEngine.latency_of(stages)
+@pytest.mark.parametrize(("stages", "read_latency"), [(0, 1), (1, 1), (3, 1), (6, 1), (0, 2), (1, 2), (3, 2)])
+def test_engine_latency_follows_the_registers(stages, read_latency, tmp_path):
+    engine, words, expected = engine_case(30, 8, 2, 15, stages=stages, read_latency=read_latency)
+    assert engine.latency == read_latency + stages + 1
+    assert engine.latency == MatrixEngine.latency_of(Pipeline(read_latency=read_latency, stages=stages))
     times = [engine.latency + 1 + 2 * k for k in range(len(expected))]
     bench(engine, tmp_path, "verilator", words=words, expected=expected, times=times)
 

@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from bitwright_hw.popcount.estimate import row_luts
+from bitwright_hw.popcount.estimate import row_levels, row_luts
 from bitwright_hw.popcount.row import AccumulateRow
 from bitwright_hw.popcount.target import TARGETS, Target
 from bitwright_hw.popcount.xnor import XnorPopcount
 
-__all__ = ["TARGETS", "AccumulateRow", "Target", "XnorPopcount", "row_luts", "simulation_models"]
+__all__ = ["TARGETS", "AccumulateRow", "Target", "XnorPopcount", "row_levels", "row_luts", "simulation_models"]
 
 
 def simulation_models(target: Target) -> list[Path]:

@@ -155,6 +155,11 @@ def counted(m: Module, x: Value, w: Value, stages: int) -> Value:
     return Cat(*(bit for operand in number for bit in operand.inputs))
 
 
+def row_depth(simd: int) -> int:
+    """Levels of additions before the accumulator's."""
+    return split(simd - 1).depth
+
+
 @cache
 def row_luts(simd: int, bits: int, stages: int) -> int:
     """LUT4s of a row, a CCU2C being two, beside the gate that joins `last` and reset for all rows of an engine."""

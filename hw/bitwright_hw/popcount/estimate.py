@@ -4,6 +4,7 @@ from typing import Literal
 
 from bitwright_hw.popcount import ecp5, xc7
 from bitwright_hw.popcount.target import Target, check
+from bitwright_hw.popcount.tree import longest_run, tree_levels
 
 # LUTs of a portable row of `simd` lanes: so many a lane, and so many more (fitted to Yosys, 8 to 128 lanes)
 _PORTABLE = {"xc7": (1.75, 11.5), "ecp5": (3.83, 14.5)}
@@ -31,3 +32,11 @@ def row_luts(
         return ecp5.row_luts(simd, bits, stages)
     slope, base = _PORTABLE[family]
     return round(slope * simd + base)
+
+
+def row_levels(simd: int, target: Target, stages: int) -> float:
+    """Levels of logic between registers of an AccumulateRow, at most: LUTs or additions of a few bits."""
+    check(simd, stages, target)
+    if target == "xc7":
+        return xc7.row_levels(simd, stages)
+    return longest_run(ecp5.row_depth(simd) if target == "ecp5" else tree_levels(simd), stages)

@@ -22,13 +22,27 @@ def registered_levels(levels: int, stages: int) -> list[int]:
     return after
 
 
+def longest_run(levels: int, stages: int) -> int:
+    """Levels between registers, at most, the one behind the last level included."""
+    longest = run = 0
+    for registers in registered_levels(levels, stages):
+        run += 1
+        if registers:
+            longest, run = max(longest, run), 0
+    return max(longest, run + 1)
+
+
+def tree_levels(lanes: int) -> int:
+    """Levels of logic of adder_tree."""
+    chunks = [min(CHUNK, lanes - start) for start in range(0, lanes, CHUNK)]
+    return 2 + (sum(-(-chunk // 6) for chunk in chunks) - 1).bit_length()
+
+
 def adder_tree(m: Module, bits: Value | Sequence[Value], stages: int) -> Signal:
     """The number of ones among `bits`, `stages` cycles later."""
     lanes = bits if isinstance(bits, Value) else Cat(*bits)
     chunks = [lanes[start : start + CHUNK] for start in range(0, len(lanes), CHUNK)]
-    # the counts that two levels of logic leave, of up to six lanes each
-    sixes = sum(-(-len(chunk) // 6) for chunk in chunks)
-    levels = 2 + (sixes - 1).bit_length()
+    levels = tree_levels(len(lanes))
     registers = registered_levels(levels, stages)
     level: list[tuple[Value, int]] = []  # numbers, each with the largest value that it takes
     for k, chunk in enumerate(chunks):

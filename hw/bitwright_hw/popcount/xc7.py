@@ -159,6 +159,12 @@ def counted(m: Module, x: Value, w: Value, width: int, stages: int) -> Value:
 
 
 @cache
+def row_levels(simd: int, stages: int) -> float:
+    """LUTs between registers, at most; the final adder counts as two."""
+    return schedule(best_tree(simd, stages, ROW_CAPACITY), stages, FINAL_DELAY).period
+
+
+@cache
 def row_luts(simd: int, bits: int, stages: int, single: bool) -> int:
     """LUTs of a row as Yosys counts them, beside the gate that joins `last` and reset for all rows of an engine."""
     tree = best_tree(simd, stages, ROW_CAPACITY)
