@@ -1,5 +1,6 @@
 """Words of one width into words of another, frame by frame."""
 
+from dataclasses import dataclass
 from math import gcd
 
 from amaranth.hdl import Cat, Module, Mux, Signal, Value
@@ -7,6 +8,30 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from bitwright.plan import ceil_div
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShiftParams:
+    """A gearbox between widths of which neither divides the other, in units of their common divisor."""
+
+    unit: int  # bits
+    step: int  # units that an input word adds
+    last_step: int  # units that a frame's last input word adds: as many as fill the last output word
+    out_step: int  # units of an output word
+    capacity: int  # units that can wait
+
+    @property
+    def furthest(self) -> int:
+        """The most units below an input word when it is taken."""
+        return self.capacity - min(self.step, self.last_step)
+
+
+def shift_params(in_width: int, out_width: int, bits: int) -> ShiftParams:
+    unit = gcd(in_width, out_width)
+    step, out_step = in_width // unit, out_width // unit
+    last_step = ceil_div(bits, out_width) * out_step - (ceil_div(bits, in_width) - 1) * step
+    capacity = max(2 * out_step, out_step - 1 + max(step, last_step))
+    return ShiftParams(unit=unit, step=step, last_step=last_step, out_step=out_step, capacity=capacity)
 
 
 class Gearbox(wiring.Component):
@@ -117,10 +142,8 @@ class Gearbox(wiring.Component):
         A frame's last word counts as many bits as fill the last output word. The bits above those that wait
         are zero, so that insertion is an OR.
         """
-        unit = gcd(self.in_width, self.out_width)
-        step, out_step = self.in_width // unit, self.out_width // unit
-        last_step = self.words_out * out_step - (self.words_in - 1) * step
-        capacity = max(2 * out_step, out_step - 1 + max(step, last_step))
+        box = shift_params(self.in_width, self.out_width, self.bits)
+        unit, capacity, step, out_step, last_step = box.unit, box.capacity, box.step, box.out_step, box.last_step
         waiting = Signal(capacity * unit)
         # registers hold what follows from the number of waiting bits, so that little logic lies behind them
         valid = Signal()  # a word is complete
@@ -129,10 +152,12 @@ class Gearbox(wiring.Component):
         m.d.comb += [self.o.payload.eq(waiting), self.o.valid.eq(valid)]
         kept, inserted = Signal.like(waiting), Signal.like(waiting)
         m.d.comb += kept.eq(Mux(emit, waiting >> self.out_width, waiting))
-        with m.Switch(base):
-            for position in range(capacity):
-                with m.Case(position):
-                    m.d.comb += inserted.eq(self.i.payload << (position * unit))
+        moved: Value = self.i.payload
+        for bit in range(box.furthest.bit_length()):  # by `base` units, a power of two at a time: few LUT4s
+            further = Signal(min(len(moved) + (unit << bit), len(waiting)), name=f"moved_{bit}")
+            m.d.comb += further.eq(Mux(base[bit], moved << (unit << bit), moved))
+            moved = further
+        m.d.comb += inserted.eq(moved)
         after = Signal(range(capacity + 1))
         beyond = Signal(range(capacity + 1))  # after - out_step, if that many
         complete = Signal()
