@@ -19,16 +19,11 @@ from amaranth.lib.wiring import In, Out
 from bitwright.network import Dense, Thresholds, signed_bits
 from bitwright.plan import Fold, Memory
 from bitwright_hw.frame_buffer import count_up
+from bitwright_hw.lut_rom import LutRom
 from bitwright_hw.popcount import AccumulateRow, Target
 from bitwright_hw.preloads import Preloads
+from bitwright_hw.rom import rom_attributes, rom_place
 from bitwright_hw.timing import Pipeline
-
-# Yosys has LUT memories for what can be written alone; a read-only one becomes logic only if it is told so
-_MEMORY_ATTRIBUTES: dict[Memory, dict[str, str]] = {
-    "auto": {},
-    "block": {"ram_style": "block"},
-    "distributed": {"ram_style": "logic", "rom_style": "distributed"},
-}
 
 
 def weight_rows(layer: Dense, fold: Fold) -> list[int]:
@@ -217,8 +212,12 @@ class MatrixEngine(wiring.Component):
             rows = [row ^ ones for row in rows]
         if len(rows) == 1:
             return Const(rows[0], self.fold.lanes)
+        if self.target == "xc7" and rom_place(self.memory, len(rows)) == "distributed":
+            m.submodules.weights = luts = LutRom(width=self.fold.lanes, words=rows)
+            m.d.comb += [luts.addr.eq(address), luts.en.eq(self.i.valid)]
+            return luts.data
         m.submodules.weights = rom = memory.Memory(
-            shape=unsigned(self.fold.lanes), depth=len(rows), init=rows, attrs=_MEMORY_ATTRIBUTES[self.memory]
+            shape=unsigned(self.fold.lanes), depth=len(rows), init=rows, attrs=rom_attributes(self.memory, len(rows))
         )
         read = rom.read_port()
         m.d.comb += [read.addr.eq(address), read.en.eq(self.i.valid)]

@@ -6,6 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from bitwright.plan import ceil_div
 from bitwright_hw.frame_buffer import count_up
+from bitwright_hw.rom import NARROW_WORDS, rom_attributes
 
 
 class Preloads(wiring.Component):
@@ -65,7 +66,8 @@ class Preloads(wiring.Component):
         m.d.comb += self.o.eq(chain)
         if len(self.values) == 1:
             return m
-        m.submodules.storage = storage = memory.Memory(shape=unsigned(width), depth=len(words), init=words)
+        attrs = rom_attributes("auto", len(words), limit=NARROW_WORDS)
+        m.submodules.storage = storage = memory.Memory(shape=unsigned(width), depth=len(words), init=words, attrs=attrs)
         read = storage.read_port()
         left = Signal(range(self.steps))
         shift = Signal()

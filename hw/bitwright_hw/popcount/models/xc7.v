@@ -46,3 +46,21 @@ module CARRY4 (
     assign O  = S ^ {c3, c2, c1, c0};
     assign CO = {c4, c3, c2, c1};
 endmodule
+
+module MUXF7 (
+    input  wire I0,
+    input  wire I1,
+    input  wire S,
+    output wire O
+);
+    assign O = S ? I1 : I0;
+endmodule
+
+module MUXF8 (
+    input  wire I0,
+    input  wire I1,
+    input  wire S,
+    output wire O
+);
+    assign O = S ? I1 : I0;
+endmodule
