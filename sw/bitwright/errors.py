@@ -17,6 +17,10 @@ class PlanError(BitwrightError):
     """A plan that does not fit its network: an unknown layer, an impossible fold, a bad setting."""
 
 
+class BoardError(BitwrightError):
+    """A board that is unknown, or that cannot do what was asked of it."""
+
+
 class DataError(BitwrightError):
     """Frames or a data set of the wrong shape, type or range, or files that are missing or damaged."""
 
