@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
 from bitwright.errors import ToolError
 
@@ -22,11 +22,14 @@ class Counts:
     block_rams: float = 0
     dsps: int = 0
 
-    def __add__(self, other: Self) -> "Counts":
-        return Counts(**{f.name: getattr(self, f.name) + getattr(other, f.name) for f in fields(self)})
+    def __add__(self, other: "Counts") -> "Counts":
+        return Counts(
+            luts=self.luts + other.luts, lutram=self.lutram + other.lutram, ffs=self.ffs + other.ffs,
+            block_rams=self.block_rams + other.block_rams, dsps=self.dsps + other.dsps,
+        )  # fmt: skip
 
-    def __sub__(self, other: Self) -> "Counts":
-        return Counts(**{f.name: getattr(self, f.name) - getattr(other, f.name) for f in fields(self)})
+    def __sub__(self, other: "Counts") -> "Counts":
+        return self + Counts(**{f.name: -getattr(other, f.name) for f in fields(self)})
 
     def to_dict(self, family: Family) -> dict[str, Any]:
         """JSON's keys: `bram36` for xc7, `ebr` for ecp5."""

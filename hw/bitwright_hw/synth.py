@@ -2,15 +2,20 @@
 
 import itertools
 import json
+import re
 import tempfile
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from bitwright.atomic import write_text
 from bitwright.design import Design
+from bitwright.errors import ToolError
 from bitwright_hw.cells import FAMILIES, Counts, Family, count_cells
+from bitwright_hw.estimate import Estimate, estimate
+from bitwright_hw.nextpnr import Nextpnr, Placed, pins
 from bitwright_hw.yosys import Yosys
 
 # Yosys' own scripts and their parts, run one after the other so that progress shows; the last label is not run
@@ -48,6 +53,8 @@ class SynthReport:
     seconds: float
     total: Counts
     layers: tuple[LayerCounts, ...]
+    estimate: Estimate
+    placed: Placed | None = None
 
     @property
     def other(self) -> Counts:
@@ -74,28 +81,53 @@ class SynthReport:
             "tool": self.tool,
             "seconds": round(self.seconds, 1),
             **self.total.to_dict(family),
+            "fmax_mhz": None if self.placed is None else round(self.placed.fmax_mhz, 2),
             "layers": layers,
             "other": self.other.to_dict(family),
+            "estimate": self.estimate.to_dict(),
+            "placed": None if self.placed is None else asdict(self.placed),
         }
 
 
 def synthesize(
-    design: Design, *, family: Family, progress: Callable[[str, int, int], None] | None = None
+    design: Design,
+    *,
+    family: Family,
+    place: bool = False,
+    seed: int = 1,
+    clock_mhz: float | None = None,
+    progress: Callable[[str, int, int], None] | None = None,
 ) -> SynthReport:
     """Synthesizes the design's Verilog for `family` and counts what each layer takes.
 
     Yosys' own script, flattened but for the engines and queues of the layers, which stay modules so that each
-    has its own counts. Pads and clock buffers are left out: the design lies inside another one.
+    has its own counts. Pads and clock buffers are left out: the design lies inside another one. The result is
+    written to synth-FAMILY.json in the design's folder, too.
 
-    Raises ToolError if Yosys is missing or fails.
+    With `place` (ecp5 alone) nextpnr places and routes those very cells, between registers that stand for the
+    pins, aiming for `clock_mhz`, or else for the plan's clock.
+
+    Raises ToolError if Yosys or nextpnr is missing or fails, or if there is no placing for the family.
     """
     if family not in FAMILIES:
         raise ValueError(f"family must be one of {', '.join(FAMILIES)}, not {family}")
+    if place and family != "ecp5":
+        raise ToolError(f"nothing places designs for {family} here: bitwright places with nextpnr, on ecp5 alone")
+    nextpnr = Nextpnr() if place else None  # before minutes of synthesis
     started = time.monotonic()
     yosys = Yosys()
     top = design.manifest.top
     parts = [f"{top}.core.{part}_{k}" for k in range(len(design.manifest.layers)) for part in ("queue", "engine")]
-    modules = synthesize_verilog(design.verilog, top, family=family, kept=parts, progress=progress)
+    expected = estimate(design.network, design.plan, family=family)
+    placed = None
+    with tempfile.TemporaryDirectory(prefix="bitwright-") as folder_name:
+        netlist = None if nextpnr is None else Path(folder_name) / "netlist.json"
+        modules = synthesize_verilog(
+            design.verilog, top, family=family, kept=parts, netlist=netlist, progress=progress
+        )  # fmt: skip
+        if nextpnr is not None and netlist is not None:
+            clock = design.plan.clock_mhz if clock_mhz is None else clock_mhz
+            placed = nextpnr.run(netlist, clock_mhz=clock, seed=seed, progress=progress)
     layers = tuple(
         LayerCounts(
             name=layer.name,
@@ -104,13 +136,17 @@ def synthesize(
         )
         for k, layer in enumerate(design.manifest.layers)
     )
-    return SynthReport(
+    report = SynthReport(
         family=family,
         tool=f"Yosys {yosys.version}",
         seconds=time.monotonic() - started,
         total=modules[top],
         layers=layers,
+        estimate=expected,
+        placed=placed,
     )
+    write_text(design.folder / f"synth-{family}.json", json.dumps(report.to_dict(), indent=2) + "\n")
+    return report
 
 
 def synthesize_verilog(
@@ -119,17 +155,30 @@ def synthesize_verilog(
     *,
     family: Family,
     kept: list[str] | None = None,
+    netlist: Path | None = None,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> dict[str, Counts]:
-    """What module `top`, and each module of `kept`, take: their own cells and those of the modules in them."""
+    """What module `top`, and each module of `kept`, take: their own cells and those of the modules in them.
+
+    With `netlist`, the same cells go to that file as JSON, flat, inside a module `pins`.
+    """
     script, labels = _SCRIPTS[family]
     commands = [f'read_verilog "{file.resolve()}"' for file in files]
-    parts = [f"{script} -top {top} -run {begin}:{end}" for begin, end in itertools.pairwise(labels.split())]
+    above, whole = top, list(kept or [])
+    if netlist is not None:
+        above, whole = "pins", [top, *whole]
+        wrapper = netlist.with_suffix(".v")
+        wrapper.write_text(pins(top, _ports(files, top), "aclk"))
+        commands.append(f'read_verilog "{wrapper.resolve()}"')
+    parts = [f"{script} -top {above} -run {begin}:{end}" for begin, end in itertools.pairwise(labels.split())]
     commands += [parts[0], "proc", "opt_clean"]
-    commands += [f"setattr -mod -set keep_hierarchy 1 {module}" for module in kept or []]
+    commands += [f"setattr -mod -set keep_hierarchy 1 {module}" for module in whole]
     # ports that nothing reads (what simulation looks at) and inputs that are constant must not cost in a kept module
     commands += ["opt_hier", "opt_clean", *parts[1:]]
     commands += ["tee -q -o stat.json stat -json"]
+    if netlist is not None:
+        commands += [f"setattr -mod -unset keep_hierarchy {module}" for module in whole]
+        commands += ["flatten", "opt_clean -purge", f'write_json "{netlist.resolve()}"']
     with tempfile.TemporaryDirectory(prefix="bitwright-") as folder_name:
         folder = Path(folder_name)
 
@@ -142,6 +191,14 @@ def synthesize_verilog(
         statistics = json.loads((folder / "stat.json").read_text())["modules"]
     found = {name.removeprefix("\\"): module["num_cells_by_type"] for name, module in statistics.items()}
     return {name: _recursive(name, found, family) for name in [top, *(kept or [])]}
+
+
+def _ports(files: list[Path], top: str) -> list[tuple[str, str, int]]:
+    """(direction, name, width) of the ports of `top`, as the emitter writes them."""
+    text = "\n".join(file.read_text() for file in files)
+    body = text.partition(f"module {top}(")[2].partition("endmodule")[0]
+    found = re.findall(r"^\s*(input|output) (?:\[(\d+):0\] )?(\w+);", body, re.M)
+    return [(direction, name, int(high or 0) + 1) for direction, high, name in found]
 
 
 def _recursive(name: str, modules: Mapping[str, Mapping[str, int]], family: Family) -> Counts:

@@ -8,11 +8,12 @@ import pytest
 
 import bitwright as bw
 from bitwright.cli import main
-from bitwright.errors import DesignError, ToolError
+from bitwright.errors import PlanError, ToolError
 from bitwright.plan import Plan
 from bitwright_hw.cells import Counts, count_cells
 from bitwright_hw.emit import without_brackets
-from bitwright_hw.synth import synthesize
+from bitwright_hw.nextpnr import pins
+from bitwright_hw.synth import _ports, synthesize
 from bitwright_hw.yosys import Yosys
 from tests.sw.networks import random_network
 
@@ -98,7 +99,22 @@ def test_the_command(design, report, capsys, monkeypatch):
     monkeypatch.setattr("bitwright_hw.synth.synthesize", lambda *args, **options: report)
     assert main(["synth", str(design.folder), "--json"]) == 0
     facts = json.loads(capsys.readouterr().out)
-    assert facts.keys() >= {"family", "luts", "ffs", "bram36", "lutram", "dsps", "layers", "other"}
+    assert facts.keys() >= {
+        "family",
+        "luts",
+        "ffs",
+        "bram36",
+        "lutram",
+        "dsps",
+        "layers",
+        "other",
+        "fmax_mhz",
+        "estimate",
+    }
+    assert (
+        facts["fmax_mhz"] is None and facts["estimate"]["luts"] == bw.estimate(design.network, design.plan).total.luts
+    )
+    assert json.loads((design.folder / "synth-xc7.json").read_text()) == facts
     assert facts["luts"] == report.total.luts and facts["bram36"] == report.total.block_rams
     layers = facts["layers"]
     assert facts["luts"] == sum(layer["luts"] for layer in layers) + facts["other"]["luts"]
@@ -119,7 +135,7 @@ def test_ecp5(network, tmp_path):
 
 def test_a_generic_design_needs_a_family(network, tmp_path):
     design = bw.generate(network, bw.size(network, cycles=64), tmp_path / "d")
-    with pytest.raises(DesignError, match="xc7 or ecp5"):
+    with pytest.raises(PlanError, match="xc7 or ecp5"):
         bw.synth(design)
     with pytest.raises(ValueError, match="family"):
         synthesize(design, family="ice40")
@@ -128,3 +144,39 @@ def test_a_generic_design_needs_a_family(network, tmp_path):
 def test_a_failing_command_is_told(tmp_path):
     with pytest.raises(ToolError, match=r"Yosys .* failed: ERROR"):
         Yosys().run(["read_verilog missing.v"], tmp_path)
+
+
+def test_only_ecp5_is_placed(design):
+    with pytest.raises(ToolError, match="nothing places designs for xc7 here"):
+        bw.synth(design, family="xc7", place=True)
+
+
+def test_four_pins_reach_every_port(design, tmp_path):
+    """Each input bit hangs on a bit of its own, and each output goes somewhere."""
+    top = design.manifest.top
+    text = pins(top, _ports(design.verilog, top), "aclk")
+    (tmp_path / "pins.v").write_text(text)
+    commands = [
+        f"read_verilog {design.verilog[0]} pins.v",
+        "hierarchy -top pins",
+        "proc",
+        "select pins",
+        "check -assert",
+        "select -clear",
+    ]
+    Yosys().run(
+        [*commands, "select -assert-count 4 pins/i:* pins/o:*", f"select -assert-count 1 pins/t:{top}"], tmp_path
+    )
+    assert ".s_axis_tdata(given[" in text and ".m_axis_tdata(result[" in text and ".aclk(clk)" in text
+
+
+@pytest.mark.slow
+def test_placing(network, tmp_path, capsys):
+    design = bw.generate(network, bw.size(network, **FOLDS, target="ecp5"), tmp_path / "d")
+    steps = []
+    report = bw.synth(design, place=True, clock_mhz=50, progress=lambda what, *_: steps.append(what))
+    assert 40 < report.placed.fmax_mhz < 400 and report.placed.seed == 1
+    assert {"nextpnr, placing", "nextpnr, routing", "nextpnr, timing"} <= set(steps)
+    assert json.loads((design.folder / "synth-ecp5.json").read_text())["fmax_mhz"] == round(report.placed.fmax_mhz, 2)
+    # the wrapper that stands for pins is not counted
+    assert report.total == bw.synth(design).total

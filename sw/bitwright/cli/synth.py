@@ -1,4 +1,4 @@
-"""`bitwright synth DIR`: LUTs, flip-flops and memories of a design, measured by Yosys."""
+"""`bitwright synth DIR`: LUTs, flip-flops and memories of a design, measured by Yosys; its clock, by nextpnr."""
 
 import argparse
 from pathlib import Path
@@ -14,12 +14,15 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     command = commands.add_parser(
         "synth",
         description="Synthesizes a design with Yosys and counts what each layer takes. A LUT cell counts as one, a "
-        "LUT memory or shift register as the LUTs that it occupies.",
+        "LUT memory or shift register as the LUTs that it occupies. Writes synth-FAMILY.json beside the plan.",
     )
     command.add_argument("design", metavar="DIR", type=Path, help="a design folder")
     command.add_argument(
         "--family", choices=("xc7", "ecp5"), help="the FPGA family (default: the one that the plan's target names)"
     )
+    command.add_argument("--place", action="store_true", help="place and route, too (ecp5, with nextpnr): the clock")
+    command.add_argument("--seed", metavar="N", type=int, default=1, help="where placing starts (default 1)")
+    command.add_argument("--clock-mhz", metavar="M", type=float, help="the clock to place for (default: the plan's)")
     add_json(command)
     command.set_defaults(run=run)
 
@@ -31,15 +34,17 @@ def run(args: argparse.Namespace) -> int:
 
     design = Design.load(args.design)
     with quiet_stdout(args.json), progress() as bars:
-        report = api.synth(design, family=args.family, progress=bars)
+        report = api.synth(
+            design, family=args.family, place=args.place, seed=args.seed, clock_mhz=args.clock_mhz, progress=bars
+        )
     if args.json:
         print_json(report.to_dict())
     else:
-        _print(report, design.manifest.name, design.edited)
+        _print(report, design.manifest.name, design.edited, design.folder / f"synth-{report.family}.json")
     return 0
 
 
-def _print(report: "SynthReport", name: str, edited: bool) -> None:
+def _print(report: "SynthReport", name: str, edited: bool, report_file: Path) -> None:
     from bitwright.cli.output import print_facts, print_table, say
 
     if edited:
@@ -47,11 +52,21 @@ def _print(report: "SynthReport", name: str, edited: bool) -> None:
     parts: list[tuple[str, Any]] = []
     for layer in report.layers:
         parts += [(f"{layer.name} engine", layer.engine), (f"{layer.name} queue", layer.queue)]
-    parts += [("the rest", report.other), ("total", report.total)]
+    parts += [("the rest", report.other), ("total", report.total), ("estimated", report.estimate.total)]
     memory = "BRAM36" if report.family == "xc7" else "EBR"
     print_table(
         ["part", "LUTs", "of them memory", "flip-flops", memory, "DSPs"],
         [[what, c.luts, c.lutram, c.ffs, c.block_rams, c.dsps] for what, c in parts],
         title=f"Design {name} on {report.family}",
     )
-    print_facts([("synthesized by", f"{report.tool} in {report.seconds:.0f} s")])
+    error = report.estimate.total.luts / report.total.luts - 1
+    facts: list[tuple[str, object]] = [("estimated LUTs", f"{100 * error:+.1f} % of those counted")]
+    tools = report.tool
+    if report.placed is not None:
+        placed = report.placed
+        facts.append(("highest clock", f"{placed.fmax_mhz:.1f} MHz on {placed.device}, seed {placed.seed}"))
+        if placed.critical_path:
+            facts.append(("longest path", " to ".join(placed.critical_path)))
+        tools += f" and {placed.tool}"
+    print_facts([*facts, ("synthesized by", f"{tools} in {report.seconds:.0f} s")])
+    say(f"\nwritten to {report_file}")

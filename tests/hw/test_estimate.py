@@ -1,0 +1,105 @@
+# amaranth: UnusedElaboratable=no
+"""The model of LUTs and block RAM: against Yosys' own counts, and how it moves."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import bitwright as bw
+from bitwright.plan import Fold
+from bitwright_hw.emit import emit
+from bitwright_hw.estimate import block_rams, engine_counts, estimate
+from bitwright_hw.gearbox import Gearbox
+from bitwright_hw.lut_rom import LutRom, lut_rom_luts
+from bitwright_hw.synth import synthesize_verilog
+from tests.sw.networks import random_network
+
+# folds that divide and that do not, which takes a shifting gearbox; the model was fitted to others
+CASES = [
+    ("xc7", {"pe": [8, 4, 3], "simd": [16, 8, 4]}, ("block", "distributed", "auto")),
+    ("xc7", {"pe": [5, 4, 2], "simd": [11, 8, 8]}, ("distributed", "block", "block")),
+    ("ecp5", {"pe": [8, 4, 3], "simd": [16, 8, 4]}, ("block", "distributed", "auto")),
+    ("ecp5", {"pe": [3, 5, 1], "simd": [24, 6, 16]}, ("auto", "auto", "auto")),
+]
+
+
+@pytest.mark.parametrize(("family", "folds", "memories"), CASES)
+def test_it_agrees_with_yosys(tmp_path, family, folds, memories):
+    network = random_network(3, shape=(8, 8), bits=8, levels=1, hidden=(16, 16))
+    plan = bw.size(network, **folds, target=family)
+    layers = zip(plan.layers, memories, strict=True)
+    plan = replace(plan, layers=tuple(replace(layer, memory=memory) for layer, memory in layers))
+    report = bw.synth(bw.generate(network, plan, tmp_path / "d"))
+    expected = bw.estimate(network, plan)
+    assert report.estimate == expected
+    assert abs(expected.total.luts / report.total.luts - 1) <= 0.15
+    assert expected.total.block_rams == report.total.block_rams
+    for mine, theirs in zip(expected.layers, report.layers, strict=True):
+        assert mine.total.block_rams == theirs.total.block_rams
+        assert abs(mine.engine.luts - theirs.engine.luts) <= 0.15 * theirs.engine.luts + 15
+    assert abs(expected.total.ffs / report.total.ffs - 1) <= 0.25
+
+
+def network_of(seed=1):
+    return random_network(seed, shape=(20, 20), bits=8, levels=1, hidden=(64, 48))
+
+
+@given(st.integers(1, 64), st.integers(1, 120), st.sampled_from(["xc7", "ecp5"]))
+@settings(max_examples=60)
+def test_more_rows_take_more(pe, simd, family):
+    layer = network_of().layers[0]
+
+    def luts(rows):
+        fold = Fold(inputs=layer.inputs, outputs=layer.outputs, pe=rows, simd=simd)
+        return engine_counts(layer, fold, "block", target=family, clock_mhz=100, family=family).luts
+
+    # a PE that leaves rows to pad, or none, changes the accumulators' width by a bit
+    assert luts(pe) <= luts(min(64, pe + max(1, pe // 2))) * 1.02 + 8
+
+
+@given(st.integers(1, 4000), st.integers(2, 5000), st.sampled_from(["xc7", "ecp5", "ice40"]))
+@settings(max_examples=200)
+def test_block_ram_grows_with_width_and_depth(width, depth, family):
+    blocks = block_rams(width, depth, family)
+    assert blocks <= block_rams(width + 1, depth, family)
+    assert blocks <= block_rams(width, depth + 1, family) or depth.bit_length() < (depth + 1).bit_length()
+    kbit = {"xc7": 36, "ecp5": 18, "ice40": 4}[family]
+    assert blocks * kbit * 1024 >= width * depth
+
+
+def test_a_host_that_encodes_saves_what_the_encoder_takes():
+    network = random_network(3, shape=(64,), bits=8, levels=3, hidden=(16,))
+    plan = bw.size(network, cycles=64, target="xc7")
+    inside = estimate(network, plan, family="xc7").other.luts
+    assert estimate(network, replace(plan, encoding="host"), family="xc7").other.luts < inside
+
+
+@pytest.mark.parametrize(("words", "width"), [(20, 9), (50, 12), (190, 5), (600, 4)])
+def test_weights_in_luts_take_what_they_should(tmp_path, words, width):
+    rng = np.random.default_rng(words)
+    rom = LutRom(width=width, words=[int(word) for word in rng.integers(0, 1 << width, words)])
+    file = tmp_path / "rom.v"
+    file.write_text(emit(rom, "rom"))
+    counts = synthesize_verilog([file], "rom", family="xc7")["rom"]
+    assert counts.luts == lut_rom_luts(words, width)
+    assert counts.block_rams == 0
+
+
+def test_columns_that_are_equal_or_constant_take_nothing(tmp_path):
+    rng = np.random.default_rng(1)
+    bits = rng.integers(0, 2, 40)
+    words = [int(bit) * 0b0111 | 0b1000 for bit in bits]  # three equal bits, a 1, and a 0 above
+    file = tmp_path / "rom.v"
+    file.write_text(emit(LutRom(width=5, words=words), "rom"))
+    assert synthesize_verilog([file], "rom", family="xc7")["rom"].luts == 1
+
+
+@pytest.mark.parametrize("widths", [(8, 18), (12, 18), (8, 5), (12, 5)])
+def test_a_shifting_gearbox_is_no_monster_on_ecp5(tmp_path, widths):
+    """One case for each position of a word made thousands of LUT4s."""
+    file = tmp_path / "gearbox.v"
+    file.write_text(emit(Gearbox(in_width=widths[0], out_width=widths[1], bits=200), "gearbox"))
+    assert synthesize_verilog([file], "gearbox", family="ecp5")["gearbox"].luts < 400
