@@ -239,12 +239,120 @@ def luts_a_lane(context: Context) -> list[Row]:
     return rows
 
 
+# network, options of its plan: shallow and deep folds, widths that divide or not, weights in LUTs and in blocks
+ESTIMATED: list[tuple[tuple[int, ...], dict[str, Any]]] = [
+    ((64, 48, 40, 10), {"cycles": 16}),
+    ((100, 60, 40, 10), {"pe": 7, "simd": 13}),
+    ((784, 64, 64, 10), {"cycles": 256, "scores": True}),
+    ((784, 64, 64, 64, 10), {"cycles": 128}),
+    ((784, 128, 10), {"cycles": 392}),
+    ((256, 256, 10), {"pe": [16, 1], "simd": [32, 16]}),
+    ((784, 96, 48, 10), {"pe": 8, "simd": 32, "encoding": "host"}),
+    ((200, 90, 33), {"pe": [10, 3], "simd": [40, 9], "scores": True}),
+    ((512, 128, 128, 10), {"pe": [16, 8, 1], "simd": [64, 32, 16], "data_bits": 32}),
+    (SFC, {"cycles": 784}),
+    (SFC, {"pe": 16, "simd": [49, 16, 16, 16]}),
+    # the model was fitted to those above, not to these
+    ((256, 64, 10), {"pe": [8, 1], "simd": [16, 8], "memory": "distributed"}),
+    ((300, 110, 36, 12), {"pe": [10, 6, 4], "simd": [24, 10, 12]}),
+    ((784, 200, 10), {"pe": [25, 2], "simd": [56, 25], "scores": True}),
+]
+
+
+def estimates(context: Context) -> list[Row]:
+    """The estimate over what Yosys counts: LUTs and block RAM of whole designs, on both families."""
+    rows = []
+    families: list[Family] = ["xc7", "ecp5"]
+    for index, (family, (sizes, options)) in enumerate(itertools.product(families, ESTIMATED)):
+        network = context.network(*sizes)
+        memory = options.get("memory", "auto")
+        plan = bw.size(network, target=family, **{key: value for key, value in options.items() if key != "memory"})
+        plan = replace(plan, layers=tuple(replace(layer, memory=memory) for layer in plan.layers))
+        design = context.design(network, plan)
+        expected = bw.estimate(network, design.plan).total
+        measured = bw.synth(design).total
+        shown = " ".join(f"{key} {value}" for key, value in options.items())
+        rows.append(
+            Row(
+                what=f"estimate over Yosys, {family}, {'-'.join(map(str, sizes))}, {shown}",
+                value=expected.luts / measured.luts,
+                unit="LUTs",
+                goal="0.85 .. 1.15, same block RAM",
+                met=abs(expected.luts / measured.luts - 1) <= 0.15 and expected.block_rams == measured.block_rams,
+                note=f"{expected.luts:,} of {measured.luts:,}; "
+                f"blocks {expected.block_rams:g} of {measured.block_rams:g}; "
+                f"flip-flops {expected.ffs:,} of {measured.ffs:,}",
+            )
+        )
+        context.progress("estimates", index + 1, 2 * len(ESTIMATED))
+    worst = max(rows, key=lambda row: abs(row.value - 1))
+    note = worst.what.removeprefix("estimate over Yosys, ")
+    return [*rows, replace(worst, what=f"estimate over Yosys, the worst of {len(rows)}", note=note)]
+
+
+PUBLISHED_LFC = "BNN-PYNQ's LFC: 168,000 frames/s, 28,360 LUTs"
+
+
+def lfc_on_pynq(context: Context) -> list[Row]:
+    """lfc sized for a PYNQ-Z2: its rate by simulation, what it takes by Yosys. Some twenty minutes."""
+    network = context.network(*LFC)
+    plan = bw.size(network, board="pynq-z2", progress=context.progress)
+    design = context.design(network, plan)
+    frames = context.frames(network, 200)
+    report = bw.verify(design, frames, jobs=1, progress=context.progress)
+    if report.mismatches or report.interval_cycles is None:
+        raise SystemExit(f"bench: lfc for pynq-z2: {report.first_mismatch}")
+    rate = plan.clock_mhz * 1e6 / report.interval_cycles
+    counts = bw.synth(design, progress=context.progress).total
+    expected = bw.estimate(network, plan).total
+    return [
+        Row(
+            what="lfc on a PYNQ-Z2 at 100 MHz, by simulation",
+            value=rate,
+            unit="frames/s",
+            goal=f">= 400,000 ({PUBLISHED_LFC})",
+            met=rate >= 400_000,
+            note=f"{report.interval_cycles:g} cycles a frame, {report.frames} frames bit-exact",
+        ),
+        Row(
+            what="the same, by Yosys",
+            value=counts.luts,
+            unit="LUTs",
+            goal="<= 42,560, 140 BRAM36",
+            met=counts.luts <= 42_560 and counts.block_rams <= 140,
+            note=f"{counts.block_rams:g} BRAM36, {counts.ffs:,} flip-flops; estimated {expected.luts:,} LUTs and "
+            f"{expected.block_rams:g} BRAM36",
+        ),
+    ]
+
+
+def clocks(context: Context) -> list[Row]:
+    """The highest clock of sfc at PE 16 on an ECP5-85F, speed grade 6, by nextpnr: one seed, so some MHz either way."""
+    network = context.network(*SFC)
+    plan = bw.size(network, pe=16, simd=16, target="ecp5", clock_mhz=125)
+    report = bw.synth(context.design(network, plan), place=True, progress=context.progress)
+    assert report.placed is not None  # place was asked for
+    return [
+        Row(
+            what="sfc at PE 16 x SIMD 16 on ECP5-85F",
+            value=report.placed.fmax_mhz,
+            unit="MHz",
+            goal=">= 125",
+            met=report.placed.fmax_mhz >= 125,
+            note=f"{report.total.luts:,} LUT4, {report.total.block_rams:g} EBR; {report.placed.tool}",
+        )
+    ]
+
+
 MEASUREMENTS: list[Callable[[Context], list[Row]]] = [
     native_against_cocotb,
     golden_model,
     interval_over_ideal,
     generation,
     luts_a_lane,
+    estimates,
+    lfc_on_pynq,
+    clocks,
 ]
 
 

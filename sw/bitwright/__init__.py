@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from bitwright.api import (
         dense_layer,
+        estimate,
         generate,
         load,
         load_frames,
@@ -38,6 +39,7 @@ _HOMES = {
     "Network": "bitwright.network",
     "Plan": "bitwright.plan",
     "dense_layer": "bitwright.api",
+    "estimate": "bitwright.api",
     "generate": "bitwright.api",
     "load": "bitwright.api",
     "load_frames": "bitwright.api",
@@ -55,6 +57,7 @@ __all__ = [
     "Plan",
     "__version__",
     "dense_layer",
+    "estimate",
     "generate",
     "load",
     "load_frames",

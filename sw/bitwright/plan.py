@@ -48,6 +48,7 @@ class Plan:
     encoding: Literal["hardware", "host"] = "hardware"
     scores: bool = False  # send every class score before the class
     data_bits: int = 64  # width of the input stream; the output stream is 64 bits wide
+    board: str = ""  # the board that it was sized for; generate refuses weights that do not fit there
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "layers", tuple(self.layers))
@@ -155,7 +156,7 @@ def smallest_fold(inputs: int, outputs: int, cycles: int) -> Fold:
         return fold.lanes, padding, max(fold.pe / fold.simd, fold.simd / fold.pe)
 
     best: Fold | None = None
-    for folds_ in _distinct_folds(outputs):
+    for folds_ in distinct_folds(outputs):
         if folds_ > cycles:
             continue
         simd = ceil_div(inputs, min(inputs, cycles // folds_))
@@ -166,7 +167,7 @@ def smallest_fold(inputs: int, outputs: int, cycles: int) -> Fold:
     return best
 
 
-def _distinct_folds(size: int) -> list[int]:
+def distinct_folds(size: int) -> list[int]:
     """Every value of ceil(size / k): about 2 sqrt(size) of them."""
     values = {ceil_div(size, k) for k in range(1, int(size**0.5) + 2)}
     return sorted(values | {ceil_div(size, v) for v in values} | {1})

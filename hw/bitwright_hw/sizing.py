@@ -1,0 +1,344 @@
+"""Folds and memories for a network: the least LUTs for a rate, or the highest rate within a budget.
+
+A plan's interval T is that of its slowest stage, so for a given T each layer takes any fold of at most T cycles, and
+its weights lie in block RAM or in LUTs. LUTs and blocks add up over the layers, but for the queue between two layers,
+which depends on the fold of one and of the next. The least LUTs for T, and for each number of blocks, are therefore a
+shortest path through the layers' choices with two weights: layer by layer, each choice keeps the pairs (LUTs, blocks)
+that no other pair beats, a Pareto front. The result is exact for the model of `estimate` over the choices that
+`_choices` keeps: a layer's own front and the NEAR next to it, which a cheaper queue may make up for.
+
+A plan for T is one for T + 1, too, so the highest rate in a budget is found by bisection over the intervals that occur.
+"""
+
+from bisect import bisect_left
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from bitwright.errors import PlanError
+from bitwright.framing import RESULT_BITS, input_format, output_format
+from bitwright.network import Network
+from bitwright.plan import Fold, LayerPlan, Memory, Plan, ceil_div, distinct_folds
+from bitwright_hw.cells import Counts
+from bitwright_hw.engine import MatrixEngine
+from bitwright_hw.estimate import Estimate, Part, engine_counts, estimate, queue_counts, score_counts, shell_counts
+from bitwright_hw.params import HANDOVER, MIN_BANKS, QueueParams, popcount_stages
+
+Progress = Callable[[str, int, int], None]
+NEAR = 40  # choices of a layer that are kept beside its front
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sized:
+    """A plan, and what the model expects of it."""
+
+    plan: Plan
+    estimate: Estimate
+
+    @property
+    def interval(self) -> int:
+        return self.estimate.cycles
+
+    @property
+    def frames_per_second(self) -> float:
+        return self.plan.clock_mhz * 1e6 / self.interval
+
+
+@dataclass(frozen=True)
+class _Choice:
+    """A layer's fold and memory, and what its engine takes (and the scores behind a last layer's)."""
+
+    fold: Fold
+    memory: Memory
+    luts: int
+    block_rams: float
+
+
+@dataclass(frozen=True)
+class _Path:
+    """A way through the layers so far, the last choice first."""
+
+    luts: int
+    block_rams: float
+    choice: _Choice | None = None
+    before: "_Path | None" = None
+
+    def choices(self) -> list[_Choice]:
+        earlier = self.before.choices() if self.before else []
+        return [*earlier, self.choice] if self.choice else earlier
+
+
+class Sizer:
+    """Finds plans for `network` with the options of `options`, whose layers do not matter, on parts of `family`.
+
+    Raises PlanError for options that the network cannot have.
+    """
+
+    def __init__(self, network: Network, options: Plan, *, family: Part, progress: Progress | None = None):
+        self.network = network
+        self.options = options
+        self.family = family
+        self.progress = progress or (lambda what, done, total: None)
+        self.input = input_format(network, options)
+        self.output = output_format(network, options)
+        self._every: dict[int, dict[Fold, list[_Choice]]] = {}
+
+    @property
+    def least_interval(self) -> int:
+        """Cycles a frame of the slower of the input and output streams: no fold makes it faster."""
+        return max(self.input.beats, self.output.beats)
+
+    @cached_property
+    def intervals(self) -> list[int]:
+        """Every interval that some plan has, from the least up."""
+        found = {self.least_interval}
+        for layer in self.network.layers:
+            for passes in distinct_folds(layer.outputs):
+                found |= {passes * words for words in distinct_folds(layer.inputs)}
+        return sorted(cycles for cycles in found if cycles >= self.least_interval)
+
+    def smallest(self, interval: int, *, luts: float = float("inf"), block_rams: float = float("inf")) -> Sized | None:
+        """The plan of the least LUTs whose interval is at most `interval` cycles; None if none keeps to the limits."""
+        if interval < self.least_interval:
+            return None
+        paths = [path for path in self._paths(interval, block_rams) if path.luts <= luts]
+        for path in sorted(paths, key=lambda path: (path.luts, path.block_rams)):
+            sized = self._sized(path)
+            total = sized.estimate.total
+            # the search may count a bank less in a queue than derive() does
+            if total.luts <= luts and total.block_rams <= block_rams:
+                return sized
+        return None
+
+    def fastest(self, *, luts: float = float("inf"), block_rams: float = float("inf")) -> Sized | None:
+        """The plan of the highest rate within the limits, of those the one of the least LUTs; None if none fits."""
+        intervals = self.intervals
+        found: dict[int, Sized | None] = {}
+        steps = len(intervals).bit_length()
+
+        def fits(index: int) -> bool:
+            self.progress("sizing", min(len(found), steps), steps)
+            found[index] = self.smallest(intervals[index], luts=luts, block_rams=block_rams)
+            return found[index] is not None
+
+        index = bisect_left(range(len(intervals)), True, key=fits)
+        self.progress("sizing", steps, steps)
+        return found[index] if index < len(intervals) else None
+
+    def _sized(self, path: _Path) -> Sized:
+        layers = tuple(
+            LayerPlan(name=layer.name, pe=choice.fold.pe, simd=choice.fold.simd, memory=choice.memory)
+            for layer, choice in zip(self.network.layers, path.choices(), strict=True)
+        )
+        plan = replace(self.options, layers=layers)
+        return Sized(plan=plan, estimate=estimate(self.network, plan, family=self.family))
+
+    def _paths(self, interval: int, block_rams: float) -> list[_Path]:
+        """The Pareto front of the plans of at most `interval` cycles and `block_rams` blocks."""
+        options = [self._choices(k, interval) for k in range(len(self.network.layers))]
+        # blocks that the layers from k on take at the least
+        needed = [sum(min(choice.block_rams for choice in layer) for layer in options[k:]) for k in range(len(options))]
+        needed.append(0)
+        shell = shell_counts(self.network, self.input, self.family)
+        front: dict[Fold | None, list[_Path]] = {None: [_Path(shell.luts, shell.block_rams)]}
+        for k, layer in enumerate(options):
+            queues: dict[tuple[Fold | None, Fold], Counts] = {}
+            ways: dict[Fold, list[_Path]] = {}
+            for choice in layer:
+                for before, paths in front.items():
+                    queue = queues.get((before, choice.fold))
+                    if queue is None:
+                        queue = queues[before, choice.fold] = self._queue(before, choice.fold, interval)
+                    luts, blocks = queue.luts + choice.luts, queue.block_rams + choice.block_rams
+                    limit = block_rams - blocks - needed[k + 1]
+                    ways.setdefault(choice.fold, []).extend(
+                        _Path(path.luts + luts, path.block_rams + blocks, choice, path)
+                        for path in paths
+                        if path.block_rams <= limit
+                    )
+            front = {fold: _pareto(paths) for fold, paths in ways.items()}
+        done: list[_Path] = []
+        for fold, paths in front.items():
+            last = Counts() if self.network.is_classifier else self._queue(fold, None, interval)
+            done += [_Path(p.luts + last.luts, p.block_rams + last.block_rams, p.choice, p.before) for p in paths]
+        return _pareto(path for path in done if path.block_rams <= block_rams)
+
+    def _queue(self, before: Fold | None, after: Fold | None, interval: int) -> Counts:
+        """The queue between two layers, of the input if there is none before, of the results if none after.
+
+        Banks as in params.derive, for a frame that comes from an idle stage before.
+        """
+        if before is None:
+            levels = 1 if self.input.encoded else self.network.encoding.levels
+            in_width, filled = self.input.data_bits // self.input.value_bits * levels, self.input.beats + 1
+        else:
+            stages = popcount_stages(before.simd, self.options.clock_mhz, self.options.target)
+            in_width, filled = before.pe, before.cycles + MatrixEngine.latency_of(stages) + 1
+        if after is None:
+            out_width, bits, repeats = RESULT_BITS, self.network.outputs, 1
+        else:
+            out_width, bits, repeats = after.simd, after.inputs, after.neuron_folds
+        loop = filled + (in_width < out_width) + ceil_div(bits, out_width) * repeats + HANDOVER
+        banks = max(MIN_BANKS, ceil_div(loop, interval))
+        queue = QueueParams(in_width=in_width, out_width=out_width, bits=bits, banks=banks, repeats=repeats)
+        return queue_counts(queue, self.family)
+
+    def _choices(self, k: int, interval: int) -> list[_Choice]:
+        """The choices of layer k that take at most `interval` cycles and that no other one beats, or by little."""
+        every = self._every.setdefault(k, {})
+        layer = self.network.layers[k]
+        found: list[_Choice] = []
+        for passes in distinct_folds(layer.outputs):
+            for pe in _sizes(layer.outputs, passes):
+                for words in distinct_folds(layer.inputs):
+                    if passes * words > interval:
+                        break
+                    for simd in _sizes(layer.inputs, words):
+                        fold = Fold(inputs=layer.inputs, outputs=layer.outputs, pe=pe, simd=simd)
+                        if fold not in every:
+                            every[fold] = self._memories(k, fold)
+                        found += every[fold]
+        found.sort(key=lambda choice: (choice.block_rams, choice.luts, choice.fold.simd))
+        front: list[_Choice] = []
+        near: list[tuple[int, _Choice]] = []
+        for choice in found:
+            if not front or choice.luts < front[-1].luts:
+                front.append(choice)
+            else:
+                near.append((choice.luts - front[-1].luts, choice))
+        near.sort(key=lambda entry: entry[0])
+        return front + [choice for _, choice in near[:NEAR]]
+
+    def _memories(self, k: int, fold: Fold) -> list[_Choice]:
+        """The choices with this fold: weights in blocks or in LUTs."""
+        layer, options = self.network.layers[k], self.options
+        last = Counts()
+        if k == len(self.network.layers) - 1 and self.network.is_classifier:
+            last = score_counts(self.network, fold, sent=options.scores, family=self.family)
+        choices = []
+        memories: tuple[Memory, ...] = ("block", "distributed") if fold.cycles > 1 else ("auto",)
+        for memory in memories:
+            counts = last + engine_counts(
+                layer, fold, memory, target=options.target, clock_mhz=options.clock_mhz, family=self.family, exact=False
+            )
+            choices.append(_Choice(fold, memory, counts.luts, counts.block_rams))
+        return choices
+
+
+def _sizes(size: int, folds: int) -> list[int]:
+    """PE or SIMD for so many folds: the least, and what is a multiple of 8 if it folds alike."""
+    least = ceil_div(size, folds)
+    round_ = ceil_div(least, 8) * 8
+    return [least] if round_ == least or ceil_div(size, round_) != folds or round_ > size else [least, round_]
+
+
+def _pareto(paths: Iterable[_Path]) -> list[_Path]:
+    """Those that no other path beats in LUTs and blocks."""
+    kept: list[_Path] = []
+    for path in sorted(paths, key=lambda path: (path.block_rams, path.luts)):
+        if not kept or path.luts < kept[-1].luts:
+            kept.append(path)
+    return kept
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """What a design may take of a board: some is left for what lies around it, and for placing it."""
+
+    luts: int
+    block_rams: int
+
+    @staticmethod
+    def of(luts: int, block_rams: int, *, max_luts: int | None = None) -> "Limits":
+        """Four fifths of the LUTs, or `max_luts`, and all blocks but four, which a DMA and its buses take.
+
+        Raises PlanError for a `max_luts` beyond the board's.
+        """
+        if max_luts is not None and not 1 <= max_luts <= luts:
+            raise PlanError(f"max_luts must lie in 1..{luts:,}, which the board has, not {max_luts:,}")
+        return Limits(luts=luts * 4 // 5 if max_luts is None else max_luts, block_rams=max(0, block_rams - 4))
+
+
+def size_for(
+    network: Network,
+    options: Plan,
+    *,
+    family: Part,
+    limits: Limits,
+    target_fps: float | None = None,
+    progress: Progress | None = None,
+) -> Sized:
+    """The least LUTs for `target_fps` frames/s at the clock of `options`, or the highest rate, within `limits`.
+
+    Raises PlanError, with the figures that show why, if nothing fits.
+    """
+    sizer = Sizer(network, options, family=family, progress=progress)
+    most = {"luts": limits.luts, "block_rams": limits.block_rams}
+    allowed = f"the {limits.luts:,} LUTs and {limits.block_rams} block RAMs allowed"
+    if target_fps is None:
+        fastest = sizer.fastest(**most)
+        if fastest is None:
+            least = sizer.smallest(sizer.intervals[-1])
+            assert least is not None  # no limits
+            total = least.estimate.total
+            raise PlanError(
+                f"network {network.name} does not fit {allowed} at any rate: its least plan takes {total.luts:,} LUTs "
+                f"and {total.block_rams:g} block RAMs, {least.interval:,} cycles a frame"
+            )
+        return fastest
+    clock = options.clock_mhz * 1e6
+    if not 0 < target_fps <= clock:
+        raise PlanError(f"the target must lie in 1..{clock:,.0f} frames/s, one a cycle, not {target_fps:,.15g}")
+    interval = int(clock / target_fps)
+    asked = f"{target_fps:,.15g} frames/s at {options.clock_mhz:g} MHz is an interval of {interval:,} cycles"
+    if interval < sizer.least_interval:
+        raise PlanError(f"{asked}, {_stream_bound(sizer)}")
+    sized = sizer.smallest(interval, **most)
+    if sized is not None:
+        return sized
+    narrow = sizer.smallest(interval, block_rams=limits.block_rams)
+    wide = sizer.smallest(interval)
+    assert wide is not None  # no limits, and the streams are fast enough
+    if narrow is not None:
+        needs = f"{narrow.estimate.total.luts:,} LUTs beside {narrow.estimate.total.block_rams:g} block RAMs"
+    else:
+        needs = f"{wide.estimate.total.luts:,} LUTs and {wide.estimate.total.block_rams:g} block RAMs"
+    fastest = sizer.fastest(**most)
+    best = "nothing fits at any rate" if fastest is None else (
+        f"the highest rate that fits is {fastest.frames_per_second:,.0f} frames/s ({fastest.interval:,} cycles)"
+    )  # fmt: skip
+    raise PlanError(f"{asked}: needs at least {needs} of {allowed}; {best}")
+
+
+def _stream_bound(sizer: Sizer) -> str:
+    """Why no fold has so short an interval, and what would."""
+    clock = sizer.options.clock_mhz * 1e6
+    if sizer.output.beats >= sizer.input.beats:
+        return (
+            f"but a result takes {sizer.output.beats} beats of the output stream, so at most "
+            f"{clock / sizer.output.beats:,.0f} frames/s; without scores a result is one beat"
+        )
+    remedy = "a wider data_bits" if sizer.input.encoded else "a wider data_bits, or encoding host,"
+    return (
+        f"but a frame takes {sizer.input.beats} beats of the input stream ({sizer.input.bytes:,} bytes, "
+        f"{sizer.input.data_bits} bits a beat), so at most {clock / sizer.input.beats:,.0f} frames/s; "
+        f"{remedy} makes it shorter"
+    )
+
+
+def check_fits(expected: Estimate, board: str, *, luts: int, block_rams: int, unit: str) -> None:
+    """Raises PlanError, with the sum, if a design takes more than `board` has. Block RAM is exact; LUTs are
+    refused beyond the estimate's error, 15 %."""
+    total = expected.total
+    if total.block_rams > block_rams:
+        parts = " + ".join(f"{layer.name} {layer.total.block_rams:g}" for layer in expected.layers)
+        raise PlanError(
+            f"the weights need {total.block_rams:g} {unit} ({parts}) of the {block_rams} on {board}; "
+            'put a layer\'s in LUTs (memory = "distributed"), choose other folds, or size for the board'
+        )
+    if total.luts > 1.15 * luts:
+        parts = " + ".join(f"{layer.name} {layer.total.luts:,}" for layer in expected.layers)
+        raise PlanError(
+            f"the design needs about {total.luts:,} of the {luts:,} LUTs on {board} ({parts} + {expected.other.luts:,}"
+            "); fold it further, or size it for the board"
+        )

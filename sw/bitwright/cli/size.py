@@ -1,0 +1,122 @@
+"""`bitwright size NETWORK --board B`: PE, SIMD and memory of each layer, for a rate or within a budget."""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from bitwright.network import Network
+    from bitwright.plan import Plan
+    from bitwright_boards import Board
+    from bitwright_hw.estimate import Estimate
+
+
+def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    from bitwright.cli.output import add_json
+
+    command = commands.add_parser(
+        "size",
+        description="Finds how to fold a network for a board: the least LUTs for a rate, or the highest rate within a "
+        "budget, by default four fifths of the board's LUTs and all but four of its block RAMs. Writes a plan to edit.",
+    )
+    command.add_argument("network", metavar="NETWORK", type=Path, help="a network file, or a design folder")
+    add_board_options(command)
+    command.add_argument("--target-fps", metavar="F", type=float, help="frames a second to reach")
+    command.add_argument("--max-luts", metavar="N", type=int, help="the most LUTs to take")
+    command.add_argument("--out", metavar="PLAN.toml", type=Path, help="the plan to write")
+    add_json(command)
+    command.set_defaults(run=run)
+
+
+def add_board_options(command: argparse.ArgumentParser) -> None:
+    """The board, and the options of the plan that it otherwise decides."""
+    command.add_argument("--board", required=True, metavar="B", help="the board; bitwright boards lists them")
+    command.add_argument("--clock-mhz", metavar="M", type=float, help="the clock to aim for (default: the board's)")
+    command.add_argument("--scores", action="store_true", default=None, help="send every class score, then the class")
+    command.add_argument("--encoding", choices=("hardware", "host"), help="where input values become bits")
+    command.add_argument("--data-bits", metavar="B", type=int, help="width of the input stream (default: the board's)")
+
+
+def board_options(args: argparse.Namespace) -> dict[str, Any]:
+    """What `add_board_options` gave, for bitwright.api."""
+    return {name: getattr(args, name) for name in ("board", "clock_mhz", "scores", "encoding", "data_bits")}
+
+
+def run(args: argparse.Namespace) -> int:
+    from bitwright import api
+    from bitwright.cli.output import print_json, progress, quiet_stdout
+    from bitwright_boards import load_board
+    from bitwright_hw.estimate import estimate
+
+    with quiet_stdout(args.json), progress() as bars:
+        network = api.load(args.network)
+        board = load_board(args.board)
+        plan = api.size(
+            network, target_fps=args.target_fps, max_luts=args.max_luts, progress=bars, **board_options(args)
+        )
+        expected = estimate(network, plan, family=board.estimate)
+        if args.out is not None:
+            plan.save(args.out)
+    facts = as_json(network, plan, board, expected)
+    if args.json:
+        print_json({**facts, "out": None if args.out is None else str(args.out)})
+    else:
+        _print(network, plan, board, expected, facts, args.out)
+    return 0
+
+
+def as_json(network: "Network", plan: "Plan", board: "Board", expected: "Estimate") -> dict[str, Any]:
+    """What `size --json` prints."""
+    from bitwright.framing import input_format
+
+    counts = expected.to_dict()
+    layers = [
+        {"name": choice.name, "pe": choice.pe, "simd": choice.simd, "memory": choice.memory, **layer}
+        for choice, layer in zip(plan.layers, counts.pop("layers"), strict=True)
+    ]
+    return {
+        "network": network.name,
+        "board": board.name,
+        "clock_mhz": plan.clock_mhz,
+        "interval_cycles": expected.cycles,
+        "frames_per_second": plan.clock_mhz * 1e6 / expected.cycles,
+        "input_cycles": input_format(network, plan).beats,
+        "layers": layers,
+        "estimate": counts,
+    }
+
+
+def _print(
+    network: "Network", plan: "Plan", board: "Board", expected: "Estimate", facts: dict[str, Any], out: Path | None
+) -> None:
+    from bitwright.cli.output import percent, print_facts, print_table, say
+
+    blocks = board.block_ram_name
+    rows: list[list[object]] = [
+        [p.name, p.pe, p.simd, p.memory, y.cycles, y.total.luts, y.total.ffs, y.total.block_rams]
+        for p, y in zip(plan.layers, expected.layers, strict=True)
+    ]
+    total, rest, has = expected.total, expected.other, board.resources
+    rows.append(["the rest", "", "", "", facts["input_cycles"], rest.luts, rest.ffs, rest.block_rams])
+    rows.append(["total", "", "", "", expected.cycles, total.luts, total.ffs, total.block_rams])
+    rows.append([f"of {board.name}", "", "", "", "", has.luts, has.ffs, has.block_rams])
+    print_table(
+        ["layer", "PE", "SIMD", "weights in", "cycles", "LUTs", "flip-flops", blocks],
+        rows,
+        title=f"{network.name} on {board.title}",
+    )
+    rate = facts["frames_per_second"]
+    print_facts(
+        [
+            ("rate", f"{rate:,.0f} frames/s: a frame every {expected.cycles:,} cycles at {plan.clock_mhz:g} MHz"),
+            ("input", f"{facts['input_cycles']:,} cycles a frame on a stream of {plan.data_bits} bits"),
+            ("LUTs", f"about {total.luts:,}, {percent(total.luts / has.luts)} of the board's"),
+            (blocks, f"{total.block_rams:g}, {percent(total.block_rams / has.block_rams)}"),
+        ]
+    )
+    if facts["input_cycles"] == expected.cycles:
+        say("The input stream sets the rate: a wider --data-bits or --encoding host raises it.")
+    if out is None:
+        say("\nTo keep the plan: --out plan.toml, then bitwright generate NETWORK --plan plan.toml --out DIR")
+    else:
+        say(f"\nNext: bitwright generate NETWORK --plan {out} --out DIR")
