@@ -125,6 +125,24 @@ class Sizer:
         self.progress("sizing", steps, steps)
         return found[index] if index < len(intervals) else None
 
+    def frontier(self, *, luts: float, block_rams: float, points: int = 24) -> list[Sized]:
+        """Plans within the limits that no other beats in rate and LUTs, the fastest first: at most `points`, their
+        intervals about evenly apart on a logarithmic scale up to the one of the least LUTs."""
+        fastest = self.fastest(luts=luts, block_rams=block_rams)
+        if fastest is None:
+            return []
+        slowest = self.intervals[-1]
+        ratio = (slowest / fastest.interval) ** (1 / max(1, points - 1))
+        asked = sorted({round(fastest.interval * ratio**k) for k in range(1, points)})
+        found = [fastest]
+        for done, interval in enumerate(asked):
+            self.progress("frontier", done, len(asked))
+            sized = self.smallest(interval, luts=luts, block_rams=block_rams)
+            if sized is not None and sized.estimate.total.luts < found[-1].estimate.total.luts:
+                found.append(sized)
+        self.progress("frontier", len(asked), len(asked))
+        return found
+
     def _sized(self, path: _Path) -> Sized:
         layers = tuple(
             LayerPlan(name=layer.name, pe=choice.fold.pe, simd=choice.fold.simd, memory=choice.memory)

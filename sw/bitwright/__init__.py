@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from bitwright.api import (
         dense_layer,
         estimate,
+        explore,
         generate,
         load,
         load_frames,
@@ -40,6 +41,7 @@ _HOMES = {
     "Plan": "bitwright.plan",
     "dense_layer": "bitwright.api",
     "estimate": "bitwright.api",
+    "explore": "bitwright.api",
     "generate": "bitwright.api",
     "load": "bitwright.api",
     "load_frames": "bitwright.api",
@@ -58,6 +60,7 @@ __all__ = [
     "__version__",
     "dense_layer",
     "estimate",
+    "explore",
     "generate",
     "load",
     "load_frames",

