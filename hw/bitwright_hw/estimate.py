@@ -12,12 +12,12 @@ import numpy as np
 
 from bitwright.framing import InputFormat
 from bitwright.network import Dense, Network, Scores
-from bitwright.plan import Fold, Memory, Plan, Target, ceil_div
+from bitwright.plan import Fold, LayerPlan, Plan, ceil_div
 from bitwright_hw.cells import Counts, Family
 from bitwright_hw.engine import MatrixEngine, accumulator_bits, preload_values
 from bitwright_hw.gearbox import shift_params
 from bitwright_hw.lut_rom import lut_rom_luts
-from bitwright_hw.params import AcceleratorParams, QueueParams, derive, popcount_stages, score_params
+from bitwright_hw.params import AcceleratorParams, QueueParams, derive, engine_pipeline, score_params
 from bitwright_hw.popcount import row_luts
 from bitwright_hw.rom import NARROW_WORDS, rom_place
 
@@ -93,9 +93,7 @@ def estimate(network: Network, plan: Plan, *, family: Part) -> Estimate:
     params = derive(network, plan)
     layers = []
     for layer, engine, choice in zip(network.layers, params.engines, plan.layers, strict=True):
-        counts = engine_counts(
-            layer, engine.fold, choice.memory, target=plan.target, clock_mhz=plan.clock_mhz, family=family
-        )
+        counts = engine_counts(layer, engine.fold, choice, plan, family=family)
         queue = queue_counts(engine.queue, family)
         layers.append(LayerEstimate(name=layer.name, engine=counts, queue=queue, cycles=engine.fold.cycles))
     return Estimate(family=family, layers=tuple(layers), other=_other(params, family), cycles=params.interval_cycles)
@@ -124,10 +122,11 @@ def _rom(width: int, depth: int, family: Part) -> int:
 
 
 def engine_counts(
-    layer: Dense, fold: Fold, memory: Memory, *, target: Target, clock_mhz: float, family: Part, exact: bool = True
+    layer: Dense, fold: Fold, choice: LayerPlan, plan: Plan, *, family: Part, exact: bool = True
 ) -> Counts:
     """An engine. Unless `exact`, weights in LUTs count for every lane, equal ones and constant ones too."""
-    stages = popcount_stages(fold.simd, clock_mhz, target)
+    registers, target, memory = engine_pipeline(fold, choice, plan), plan.target, choice.memory
+    stages = registers.stages
     bits = accumulator_bits(layer, fold)
     single = fold.synapse_folds == 1
     values = preload_values(layer, fold, bits)
@@ -138,10 +137,11 @@ def engine_counts(
     kept = bits * (0 if single else 1) + (bits if scores else 1)
     row_ffs = kept + (bits if stages and len(values) > 1 else 0)
     tree_ffs = _either(family, 0.33 * fold.lanes * stages, 0.4 * fold.lanes * stages)
+    again = (registers.read_latency - 1) * (fold.simd + fold.lanes)  # words and weights wait a cycle more
     counter = _bits(fold.cycles) + _bits(fold.synapse_folds)
     total = Counts(
         luts=fold.pe * row + max(1, _either(family, 0.93 * counter - 4, 2.5 * counter - 9)),
-        ffs=fold.pe * row_ffs + tree_ffs + counter + fold.simd + 3 * MatrixEngine.latency_of(stages),
+        ffs=fold.pe * row_ffs + tree_ffs + counter + again + fold.simd + 3 * MatrixEngine.latency_of(registers),
     )
     if fold.cycles > 1 and rom_place(memory, fold.cycles) == "block":
         total += Counts(block_rams=block_rams(fold.lanes, fold.cycles, family))

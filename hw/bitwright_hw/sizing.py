@@ -22,7 +22,7 @@ from bitwright.plan import Fold, LayerPlan, Memory, Plan, ceil_div, distinct_fol
 from bitwright_hw.cells import Counts
 from bitwright_hw.engine import MatrixEngine
 from bitwright_hw.estimate import Estimate, Part, engine_counts, estimate, queue_counts, score_counts, shell_counts
-from bitwright_hw.params import HANDOVER, MIN_BANKS, QueueParams, popcount_stages
+from bitwright_hw.params import HANDOVER, MIN_BANKS, QueueParams, engine_pipeline
 
 Progress = Callable[[str, int, int], None]
 NEAR = 40  # choices of a layer that are kept beside its front
@@ -190,8 +190,10 @@ class Sizer:
             levels = 1 if self.input.encoded else self.network.encoding.levels
             in_width, filled = self.input.data_bits // self.input.value_bits * levels, self.input.beats + 1
         else:
-            stages = popcount_stages(before.simd, self.options.clock_mhz, self.options.target)
-            in_width, filled = before.pe, before.cycles + MatrixEngine.latency_of(stages) + 1
+            # weights in block RAM may take a cycle more than those in LUTs
+            choice = LayerPlan(name="", pe=before.pe, simd=before.simd, memory="block")
+            latency = MatrixEngine.latency_of(engine_pipeline(before, choice, self.options))
+            in_width, filled = before.pe, before.cycles + latency + 1
         if after is None:
             out_width, bits, repeats = RESULT_BITS, self.network.outputs, 1
         else:
@@ -236,9 +238,8 @@ class Sizer:
         choices = []
         memories: tuple[Memory, ...] = ("block", "distributed") if fold.cycles > 1 else ("auto",)
         for memory in memories:
-            counts = last + engine_counts(
-                layer, fold, memory, target=options.target, clock_mhz=options.clock_mhz, family=self.family, exact=False
-            )
+            choice = LayerPlan(name=layer.name, pe=fold.pe, simd=fold.simd, memory=memory)
+            counts = last + engine_counts(layer, fold, choice, options, family=self.family, exact=False)
             choices.append(_Choice(fold, memory, counts.luts, counts.block_rams))
         return choices
 

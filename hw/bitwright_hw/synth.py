@@ -13,6 +13,7 @@ from typing import Any
 from bitwright.atomic import write_text
 from bitwright.design import Design
 from bitwright.errors import ToolError
+from bitwright_hw.block_ram_registers import absorb_registers
 from bitwright_hw.cells import FAMILIES, Counts, Family, count_cells
 from bitwright_hw.estimate import Estimate, estimate
 from bitwright_hw.nextpnr import Nextpnr, Placed, pins
@@ -126,6 +127,9 @@ def synthesize(
             design.verilog, top, family=family, kept=parts, netlist=netlist, progress=progress
         )  # fmt: skip
         if nextpnr is not None and netlist is not None:
+            cells = json.loads(netlist.read_text())
+            absorb_registers(cells, "pins")
+            netlist.write_text(json.dumps(cells))
             clock = design.plan.clock_mhz if clock_mhz is None else clock_mhz
             placed = nextpnr.run(netlist, clock_mhz=clock, seed=seed, progress=progress)
     layers = tuple(

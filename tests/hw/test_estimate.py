@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import bitwright as bw
-from bitwright.plan import Fold
+from bitwright.plan import Fold, LayerPlan, Plan
 from bitwright_hw.emit import emit
 from bitwright_hw.estimate import block_rams, engine_counts, estimate
 from bitwright_hw.gearbox import Gearbox
@@ -54,7 +54,8 @@ def test_more_rows_take_more(pe, simd, family):
 
     def luts(rows):
         fold = Fold(inputs=layer.inputs, outputs=layer.outputs, pe=rows, simd=simd)
-        return engine_counts(layer, fold, "block", target=family, clock_mhz=100, family=family).luts
+        choice = LayerPlan(name=layer.name, pe=rows, simd=simd, memory="block")
+        return engine_counts(layer, fold, choice, Plan(layers=(), target=family), family=family).luts
 
     # a PE that leaves rows to pad, or none, changes the accumulators' width by a bit
     assert luts(pe) <= luts(min(64, pe + max(1, pe // 2))) * 1.02 + 8
