@@ -50,7 +50,7 @@ def test_no_plan_of_all_is_smaller(family, limit):
     assert found is not None and best is not None
     assert found.interval <= interval and found.estimate.total.block_rams <= limit
     # the search counts a queue's banks for the interval asked for, and weights in LUTs for every lane, equal ones too
-    assert found.estimate.total.luts <= 1.01 * best
+    assert found.estimate.total.luts <= 1.02 * best
 
 
 @pytest.mark.parametrize("family", ["xc7", "ecp5"])
