@@ -10,7 +10,8 @@ from bitwright_hw.encoder import Encoder
 from bitwright_hw.engine import MatrixEngine, RowPool
 from bitwright_hw.frame_guard import FrameGuard
 from bitwright_hw.frame_queue import FrameQueue
-from bitwright_hw.params import AcceleratorParams, QueueParams, score_params
+from bitwright_hw.hardwired import HardwiredEngine
+from bitwright_hw.params import AcceleratorParams, QueueParams, score_params, values_in
 from bitwright_hw.results import RESULT_LAYOUT, ResultQueue
 from bitwright_hw.scores import ArgMax, Scores
 
@@ -21,7 +22,8 @@ class Accelerator(wiring.Component):
     """Frames in, results out, as streams; the counters' and errors' strobes for Control.
 
     `i` takes the beats of an AXI4-Stream, `o` gives 64-bit beats (docs: bitwright.framing). Each layer is a
-    FrameQueue and a MatrixEngine; a queue's room is the token that the stage before it needs to start.
+    FrameQueue and an engine; a queue's room is the token that the stage before it needs to start. A hardwired engine
+    behind another has no queue: the token is taken by the queue in front of the first.
 
     Latency: params.latency_cycles from a frame's first beat to its result's last one, when idle.
     Throughput: a frame every params.interval_cycles. Reset: drops every frame in flight.
@@ -31,8 +33,12 @@ class Accelerator(wiring.Component):
         self.params = params
         self.guard = FrameGuard(format=params.input)
         self.rows = RowPool()
-        self.engines = tuple(
-            MatrixEngine(
+        self.engines: tuple[MatrixEngine | HardwiredEngine, ...] = tuple(
+            HardwiredEngine(
+                layer=layer, target=params.plan.target, stages=engine.pipeline.stages, known=engine.known
+            )
+            if engine.hardwired
+            else MatrixEngine(
                 layer=layer, fold=engine.fold, memory=choice.memory, target=params.plan.target, rows=self.rows,
                 stages=engine.pipeline.stages, read_latency=engine.pipeline.read_latency,
             )
@@ -64,20 +70,24 @@ class Accelerator(wiring.Component):
         m.d.comb += [guard.batch.eq(self.batch), self.errors.eq(Cat(guard.short, guard.long, guard.keep))]
 
         # Queues and engines; the words of each stage feed the queue behind it.
-        queues = [self._queue(engine.queue) for engine in params.engines]
-        for k, (queue, engine) in enumerate(zip(queues, self.engines, strict=True)):
-            m.submodules[f"queue_{k}"] = queue
+        queues: list[FrameQueue] = []
+        for k, (choice, engine) in enumerate(zip(params.engines, self.engines, strict=True)):
             m.submodules[f"engine_{k}"] = engine
+            if choice.queue is None:
+                self._activations(m, self.engines[k - 1], engine.i)
+                continue
+            m.submodules[f"queue_{k}"] = queue = self._queue(choice.queue)
             m.d.comb += [
                 engine.i.valid.eq(queue.o.valid),
                 engine.i.payload.eq(queue.o.payload),
                 queue.o.ready.eq(1),
             ]
+            if queues:
+                self._activations(m, self.engines[k - 1], queue.i)
+                wiring.connect(m, queues[-1].grant, queue.space)
+            queues.append(queue)
         self._input(m, guard, queues[0])
         wiring.connect(m, guard.space, queues[0].space)
-        for before, engine, queue in zip(queues[:-1], self.engines[:-1], queues[1:], strict=True):
-            self._activations(m, engine, queue)
-            wiring.connect(m, before.grant, queue.space)
 
         # Verdicts wait for their frame's last word; tags (does the frame end a packet?) for its result.
         m.submodules.verdicts = verdicts = fifo.SyncFIFO(width=2, depth=VERDICTS)
@@ -121,16 +131,16 @@ class Accelerator(wiring.Component):
             m.d.sync += [queue.i.valid.eq(guard.o.valid), queue.i.payload.eq(guard.o.payload)]
             return
         m.submodules.encoder = encoder = Encoder(
-            beat_bits=params.input.data_bits,
+            beat_bits=values_in(params.input) * params.input.value_bits,
             value_bits=params.input.value_bits,
             thresholds=params.network.encoding.thresholds.tolist(),
         )
-        wiring.connect(m, guard.o, encoder.i)
+        m.d.comb += [encoder.i.valid.eq(guard.o.valid), encoder.i.payload.eq(guard.o.payload)]
         wiring.connect(m, encoder.o, queue.i)
 
     @staticmethod
-    def _activations(m: Module, engine: MatrixEngine, queue: FrameQueue) -> None:
-        m.d.comb += [queue.i.valid.eq(engine.o.valid), queue.i.payload.eq(engine.activations)]
+    def _activations(m: Module, engine: MatrixEngine | HardwiredEngine, sink: wiring.PureInterface) -> None:
+        m.d.comb += [sink.valid.eq(engine.o.valid), sink.payload.eq(engine.activations)]
 
     def _classifier(self, m: Module, queue: FrameQueue, tags: fifo.SyncFIFOBuffered) -> None:
         params, engine = self.params, self.engines[-1]
@@ -157,7 +167,7 @@ class Accelerator(wiring.Component):
         params = self.params
         assert params.result_queue is not None
         m.submodules.results = results = self._queue(params.result_queue)
-        self._activations(m, self.engines[-1], results)
+        self._activations(m, self.engines[-1], results.i)
         wiring.connect(m, queue.grant, results.space)
         beat = Signal(range(max(2, params.output.beats)))
         last = Signal()

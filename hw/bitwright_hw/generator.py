@@ -25,6 +25,7 @@ from bitwright.plan import Plan
 from bitwright_hw.accelerator import AxiAccelerator
 from bitwright_hw.control import REGISTERS
 from bitwright_hw.emit import emit
+from bitwright_hw.hardwired import HardwiredEngine
 from bitwright_hw.params import AcceleratorParams, derive, score_params
 from bitwright_hw.popcount import simulation_models
 from bitwright_hw.rom import rom_place
@@ -49,8 +50,12 @@ def generate(
     report = progress or (lambda what, done, total: None)
     report("derive parameters", 0, 3)
     params = derive(network, plan)
-    report("elaborate", 1, 3)
     top = AxiAccelerator(params=params)
+    hardwired = [engine for engine in top.core.engines if isinstance(engine, HardwiredEngine)]
+    for k, engine in enumerate(hardwired):
+        report(f"share the sums of {engine.layer.name}", k, len(hardwired))
+        _ = engine.neurons.sums
+    report("elaborate", 1, 3)
     name = f"bitwright_{network.name}"
     text = emit(top, name, shared=top.shared)
     report("write", 2, 3)
@@ -149,7 +154,8 @@ def _layers(params: AcceleratorParams) -> list[LayerEntry]:
         LayerEntry(
             name=layer.name, kind=layer.kind, inputs=layer.inputs, outputs=layer.outputs,
             pe=engine.fold.pe, simd=engine.fold.simd, lanes=engine.fold.lanes, ideal_cycles=engine.fold.cycles,
-            memory=rom_place(choice.memory, engine.fold.cycles), latency_cycles=engine.latency,
+            memory="logic" if engine.hardwired else rom_place(choice.memory, engine.fold.cycles),
+            latency_cycles=engine.latency, engine=choice.engine,
         )
         for layer, engine, choice in zip(params.network.layers, params.engines, params.plan.layers, strict=True)
     ]  # fmt: skip

@@ -14,9 +14,11 @@ from functools import cached_property
 from bitwright.framing import RESULT_BITS, InputFormat, OutputFormat, input_format, output_format
 from bitwright.network import Network, Scores
 from bitwright.plan import Fold, LayerPlan, Plan, ceil_div, folds
+from bitwright_hw.constant_bits import Known, known_inputs
 from bitwright_hw.encoder import Encoder
 from bitwright_hw.engine import MatrixEngine, accumulator_bits
 from bitwright_hw.frame_buffer import FrameBuffer
+from bitwright_hw.hardwired import HardwiredEngine
 from bitwright_hw.results import ResultQueue
 from bitwright_hw.rom import rom_place
 from bitwright_hw.scores import ScoreParams
@@ -61,12 +63,17 @@ def queue_times(arrivals: list[int], queue: "QueueParams") -> list[int]:
 
 @dataclass(frozen=True, kw_only=True)
 class EngineParams:
-    """An engine, the queue in front of it, and what it costs in cycles."""
+    """An engine, the queue in front of it, and what it costs in cycles.
+
+    A hardwired engine behind another takes that one's words as they come, and has no queue.
+    """
 
     fold: Fold
     pipeline: Pipeline
-    queue: QueueParams
+    queue: QueueParams | None
     latency: int
+    hardwired: bool
+    known: Known  # of each input the value that it always has, or None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,24 +90,29 @@ class AcceleratorParams:
     interval_cycles: int
     latency_cycles: int
 
-    @property
-    def lanes_in(self) -> int:
-        """Bits of an encoded beat."""
-        levels = 1 if self.input.encoded else self.network.encoding.levels
-        return self.input.data_bits // self.input.value_bits * levels
-
     @cached_property
     def frames_in_flight(self) -> int:
         """The most frames between the input's last beat and the output's last beat."""
-        banks = sum(engine.queue.banks for engine in self.engines)
+        banks = sum(engine.queue.banks for engine in self.engines if engine.queue)
         tail = self.result_queue.banks if self.result_queue else self.result_slots
         return banks + len(self.engines) + tail
 
 
 def engine_pipeline(fold: Fold, choice: LayerPlan, plan: Plan) -> Pipeline:
     """The registers of an engine folded so, for the plan's clock."""
-    block_ram = fold.cycles > 1 and rom_place(choice.memory, fold.cycles) == "block"
+    stored = choice.engine != "hardwired" and fold.cycles > 1
+    block_ram = stored and rom_place(choice.memory, fold.cycles) == "block"
     return pipeline(fold.simd, plan.clock_mhz, plan.target, block_ram=block_ram)
+
+
+def values_in(format: InputFormat) -> int:
+    """Values of a beat that the accelerator reads: all, or a frame's where one beat holds a frame and padding."""
+    return min(format.values, format.data_bits // format.value_bits)
+
+
+def lanes_in(network: Network, format: InputFormat) -> int:
+    """Bits of an encoded beat."""
+    return values_in(format) * (1 if format.encoded else network.encoding.levels)
 
 
 def derive(network: Network, plan: Plan) -> AcceleratorParams:
@@ -110,8 +122,7 @@ def derive(network: Network, plan: Plan) -> AcceleratorParams:
     interval = max(in_format.beats, out_format.beats, *(fold.cycles for fold in layer_folds))
     engines: list[EngineParams] = []
 
-    levels = 1 if in_format.encoded else network.encoding.levels
-    width = in_format.data_bits // in_format.value_bits * levels  # of the words that the stage before gives
+    width = lanes_in(network, in_format)  # of the words that the stage before gives
     arrivals = [beat + Encoder.LATENCY for beat in range(in_format.beats)]
     start = -1  # when the stage before took its token
 
@@ -126,14 +137,23 @@ def derive(network: Network, plan: Plan) -> AcceleratorParams:
         banks = bank_count(start, arrivals, queue, busy)
         return QueueParams(in_width=width, out_width=out_width, bits=bits, banks=banks, repeats=repeats)
 
-    for layer, fold, choice in zip(network.layers, layer_folds, plan.layers, strict=True):
+    layers = zip(network.layers, layer_folds, plan.layers, known_inputs(network), strict=True)
+    for layer, fold, choice, known in layers:
         registers = engine_pipeline(fold, choice, plan)
-        latency = MatrixEngine.latency_of(registers)
-        queue = make_queue(fold.simd, layer.inputs, fold.neuron_folds)
-        words = queue_times(arrivals, queue)
-        engines.append(EngineParams(fold=fold, pipeline=registers, queue=queue, latency=latency))
-        # the reader took its token one cycle before its first read, which came one cycle before the data
-        start = words[0] - 2 - (1 if queue.out_width < queue.in_width else 0)
+        hardwired = choice.engine == "hardwired"
+        latency = (HardwiredEngine if hardwired else MatrixEngine).latency_of(registers)
+        queue = None
+        words = arrivals
+        if not (hardwired and engines and engines[-1].hardwired):
+            queue = make_queue(fold.simd, layer.inputs, fold.neuron_folds)
+            words = queue_times(arrivals, queue)
+            # the reader took its token one cycle before its first read, which came one cycle before the data
+            start = words[0] - 2 - (1 if queue.out_width < queue.in_width else 0)
+        engines.append(
+            EngineParams(
+                fold=fold, pipeline=registers, queue=queue, latency=latency, hardwired=hardwired, known=known
+            )
+        )  # fmt: skip
         arrivals = [word + latency for word in words[fold.synapse_folds - 1 :: fold.synapse_folds]]
         width = fold.pe
 

@@ -34,7 +34,7 @@ _SCRIPTS: dict[Family, tuple[str, str]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class LayerCounts:
-    """What a layer's engine, and the queue in front of it, take."""
+    """What a layer's engine, and the queue in front of it (a hardwired layer behind another has none), take."""
 
     name: str
     engine: Counts
@@ -118,7 +118,9 @@ def synthesize(
     started = time.monotonic()
     yosys = Yosys()
     top = design.manifest.top
-    parts = [f"{top}.core.{part}_{k}" for k in range(len(design.manifest.layers)) for part in ("queue", "engine")]
+    queued = [k for k in range(len(design.manifest.layers)) if not _chained(design, k)]
+    parts = [f"{top}.core.engine_{k}" for k in range(len(design.manifest.layers))]
+    parts += [f"{top}.core.queue_{k}" for k in queued]
     expected = estimate(design.network, design.plan, family=family)
     placed = None
     with tempfile.TemporaryDirectory(prefix="bitwright-") as folder_name:
@@ -135,7 +137,7 @@ def synthesize(
     layers = tuple(
         LayerCounts(
             name=layer.name,
-            queue=modules[f"{top}.core.queue_{k}"],
+            queue=modules.get(f"{top}.core.queue_{k}", Counts()),
             engine=modules[f"{top}.core.engine_{k}"],
         )
         for k, layer in enumerate(design.manifest.layers)
@@ -151,6 +153,12 @@ def synthesize(
     )
     write_text(design.folder / f"synth-{family}.json", json.dumps(report.to_dict(), indent=2) + "\n")
     return report
+
+
+def _chained(design: Design, k: int) -> bool:
+    """Whether layer k is hardwired to the one before, with no queue between."""
+    layers = design.manifest.layers
+    return k > 0 and layers[k - 1].engine == layers[k].engine == "hardwired"
 
 
 def synthesize_verilog(

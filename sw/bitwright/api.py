@@ -26,10 +26,12 @@ from numpy.typing import NDArray
 
 from bitwright.design import MANIFEST, Design
 from bitwright.errors import DataError, PlanError, ToolError
+from bitwright.framing import frame_wide
 from bitwright.layer import dense_layer
 from bitwright.network import Network
 from bitwright.network import load as _load
 from bitwright.plan import Plan, Target, default_plan, with_folds
+from bitwright.plan import hardwired as hardwired_plan
 
 if TYPE_CHECKING:
     from bitwright.frontier import Exploration
@@ -79,6 +81,7 @@ def size(
     cycles: int | None = None,
     pe: int | Sequence[int] | None = None,
     simd: int | Sequence[int] | None = None,
+    hardwired: bool = False,
     plan: Plan | None = None,
     scores: bool | None = None,
     encoding: Literal["hardware", "host"] | None = None,
@@ -93,8 +96,10 @@ def size(
     """A Plan for `network`: how many rows (PE) and lanes (SIMD) of each layer work at once.
 
     `cycles` is the most cycles a frame may take (each layer as small as that allows); `pe` and `simd` set
-    the folds themselves, one value for all layers or one for each. The rest are the plan's options, None
-    leaving them at their defaults, or at those of `plan` where one is given to start from.
+    the folds themselves, one value for all layers or one for each. `hardwired` makes every layer's weights constants in
+    the logic; its input stream, if neither `data_bits` nor `plan` decides it, is as wide as a frame, or as a stream
+    can be: a frame a beat is a frame a cycle. The rest are the plan's options, None leaving them at their
+    defaults, or at those of `plan` where one is given to start from.
 
     With `board` (see `bitwright boards`), folds and memories are found: the least LUTs for `target_fps` frames/s, or
     the highest rate within `max_luts` (by default four fifths of the board's LUTs and all but four blocks). Target,
@@ -107,14 +112,17 @@ def size(
     Raises PlanError for an impossible fold, or, with the figures, for a rate that does not fit the board.
     """
     if board is not None:
-        if any(given is not None for given in (cycles, pe, simd, plan)):
-            raise PlanError("a board decides the folds; give it or cycles, pe, simd or a plan, not both")
+        if any(given is not None for given in (cycles, pe, simd, plan)) or hardwired:
+            raise PlanError("a board decides the folds; give it or cycles, pe, simd, hardwired or a plan, not both")
         return _for_board(
             network, board, target_fps, max_luts, progress,
             {"scores": scores, "encoding": encoding, "target": target, "clock_mhz": clock_mhz, "data_bits": data_bits},
         )  # fmt: skip
     if target_fps is not None or max_luts is not None:
         raise PlanError("target_fps and max_luts need a board; see bitwright boards")
+    if hardwired and (cycles, pe, simd) != (None, None, None):
+        raise PlanError("hardwired layers have all rows and lanes at a time; give no cycles, pe or simd with them")
+    widest = hardwired and data_bits is None and plan is None
     if plan is None:
         plan = default_plan(network, cycles=cycles)
     elif cycles is not None:
@@ -127,6 +135,8 @@ def size(
         "data_bits": data_bits,
     }
     plan = replace(plan, **{key: value for key, value in options.items() if value is not None})
+    if hardwired:
+        return hardwired_plan(frame_wide(plan, network) if widest else plan, network)
     return with_folds(plan, network, pe=_sequence(pe), simd=_sequence(simd))
 
 

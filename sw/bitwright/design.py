@@ -31,6 +31,7 @@ class LayerEntry(msgspec.Struct, frozen=True, kw_only=True):
     ideal_cycles: int
     memory: str
     latency_cycles: int
+    engine: str = "folded"
 
 
 class LayerProbe(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,7 +8,7 @@ Output, beats of 64 bits: with scores, one signed score a beat, class 0 first; t
 A network that gives bits sends them packed, lane 0 first. TLAST is on a result's last beat.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from bitwright.errors import DataError, PlanError
 from bitwright.network import Network
 from bitwright.network.bits import pack_bits, unpack_bits
-from bitwright.plan import Plan, ceil_div
+from bitwright.plan import DATA_BITS, Plan, ceil_div
 
 RESULT_BITS = 64
 
@@ -89,6 +89,15 @@ def input_format(network: Network, plan: Plan) -> InputFormat:
     if width > plan.data_bits:
         raise PlanError(f"data_bits {plan.data_bits} is too narrow for {bits}-bit input values; use {width} or more")
     return InputFormat(values=network.input.size, value_bits=width, data_bits=plan.data_bits, encoded=False)
+
+
+def frame_wide(plan: Plan, network: Network) -> Plan:
+    """`plan` with the narrowest input stream that brings a frame in one beat, or the widest if none does."""
+    for bits in DATA_BITS:
+        wide = replace(plan, data_bits=bits)
+        if bits >= 16 and input_format(network, wide).beats == 1:
+            return wide
+    return replace(plan, data_bits=DATA_BITS[-1])
 
 
 def output_format(network: Network, plan: Plan) -> OutputFormat:

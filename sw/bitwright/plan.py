@@ -17,7 +17,9 @@ from bitwright.network import Network
 
 Memory = Literal["auto", "block", "distributed"]
 Target = Literal["generic", "xc7", "ecp5"]
+Engine = Literal["folded", "hardwired"]
 DATA_BITS = (8, 16, 32, 64, 128, 256, 512, 1024)
+HARDWIRED_WEIGHTS = 1 << 18  # the most of a hardwired layer: some 40,000 LUTs of 7-series
 
 
 def ceil_div(a: int, b: int) -> int:
@@ -26,12 +28,17 @@ def ceil_div(a: int, b: int) -> int:
 
 @dataclass(frozen=True, kw_only=True)
 class LayerPlan:
-    """The user's choice for one layer: `pe` rows at a time, `simd` lanes of each, and the weight memory."""
+    """The user's choice for one layer: `pe` rows at a time, `simd` lanes of each, and the weight memory.
+
+    A hardwired layer has its weights in the logic, no memory, and all rows and lanes at a time; it holds at most
+    HARDWIRED_WEIGHTS.
+    """
 
     name: str
     pe: int
     simd: int
     memory: Memory = "auto"
+    engine: Engine = "folded"
 
     def __post_init__(self) -> None:
         if self.pe < 1 or self.simd < 1:
@@ -70,6 +77,16 @@ class Plan:
                 raise PlanError(f"layer {layer.name}: pe {fold.pe} is more than its {layer.outputs} outputs")
             if fold.simd > layer.inputs:
                 raise PlanError(f"layer {layer.name}: simd {fold.simd} is more than its {layer.inputs} inputs")
+            if fold.engine == "hardwired" and (fold.pe, fold.simd) != (layer.outputs, layer.inputs):
+                raise PlanError(
+                    f"layer {layer.name}: a hardwired layer has all rows and lanes at a time, so pe {layer.outputs} "
+                    f"and simd {layer.inputs}, not {fold.pe} and {fold.simd}"
+                )
+            if fold.engine == "hardwired" and layer.weights.size > HARDWIRED_WEIGHTS:
+                raise PlanError(
+                    f"layer {layer.name}: {layer.weights.size:,} weights are too many to hardwire "
+                    f"({HARDWIRED_WEIGHTS:,} at the most); give it a pe and simd and leave out its engine"
+                )
         if self.scores and not network.is_classifier:
             raise PlanError(f"network {network.name} gives bits, so a plan for it cannot ask for scores")
 
@@ -201,6 +218,16 @@ def with_folds(
     lanes = _chosen("simd", simd, [layer.inputs for layer in network.layers], [layer.simd for layer in plan.layers])
     layers = (replace(layer, pe=pe_, simd=simd_) for layer, pe_, simd_ in zip(plan.layers, rows, lanes, strict=True))
     result = replace(plan, layers=tuple(layers))
+    result.check(network)
+    return result
+
+
+def hardwired(plan: Plan, network: Network) -> Plan:
+    """`plan` with every layer hardwired. Raises PlanError for a layer that is too large for it."""
+    layers = tuple(
+        LayerPlan(name=layer.name, pe=layer.outputs, simd=layer.inputs, engine="hardwired") for layer in network.layers
+    )
+    result = replace(plan, layers=layers)
     result.check(network)
     return result
 

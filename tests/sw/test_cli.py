@@ -18,7 +18,7 @@ from bitwright.plan import Plan
 from .networks import random_network
 
 GENERATE_KEYS = {"top", "verilog", "digest", "interval_cycles", "latency_cycles", "layers"}
-LAYER_KEYS = {"name", "kind", "inputs", "outputs", "pe", "simd", "lanes", "ideal_cycles"}
+LAYER_KEYS = {"name", "kind", "inputs", "outputs", "pe", "simd", "lanes", "ideal_cycles", "engine"}
 VERIFY_KEYS = {
     "frames",
     "mismatches",
@@ -73,6 +73,19 @@ def test_info(network_file, json_of, capsys):
     assert run("info", network_file) == 0
     table = capsys.readouterr().out
     assert "layer0" in table and f"{network.operations:,} a frame" in table
+
+
+def test_generate_hardwired(network_file, json_of, capsys):
+    facts = json_of("generate", network_file, "--out", "d", "--hardwired")
+    assert facts["interval_cycles"] == facts["ideal_interval_cycles"] == 1
+    assert {layer["engine"] for layer in facts["layers"]} == {"hardwired"}
+    again = json_of("generate", network_file, "--out", "e", "--plan", "d/plan.toml")
+    assert again["digest"] == facts["digest"]
+    assert run("generate", network_file, "--out", "d", "--hardwired") == 0
+    assert "limited by" not in capsys.readouterr().out
+    for options, reason in (("--data-bits 16", "the input stream, 3 beats of 16 bits"), ("--scores", "output stream")):
+        assert run("generate", network_file, "--out", "d", "--hardwired", *options.split()) == 0
+        assert reason in capsys.readouterr().out
 
 
 def test_generate(network_file, json_of):
@@ -168,6 +181,8 @@ MISTAKES = {
     "generate n.safetensors --out d --plan none.toml": "none.toml: no such plan",
     "generate n.safetensors --out d --plan text": "text: ",
     "generate n.safetensors --out d --plan p.toml --cycles 4": "give --plan or --cycles, not both",
+    "generate n.safetensors --out d --hardwired --pe 2": "give no cycles, pe or simd with them",
+    "generate --layer dense --inputs 600 --outputs 500 --hardwired --out d": "300,000 weights are too many to hardwire",
     "generate n.safetensors --out text": "text: a file is in the way of the design folder",
     "generate n.safetensors --out full": "full: holds stranger, which no earlier design put there",
     "generate n.safetensors --out text/d": "text: a file is in the way of the design folder",

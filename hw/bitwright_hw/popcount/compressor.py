@@ -134,7 +134,7 @@ def schedule(tree: Compressor, stages: int, final: float) -> Schedule:
 
     The longest path between registers is the shortest that whole counters allow.
     """
-    limits = sorted({round(0.1 * step, 1) for step in range(1, 2 + int(10 * (_depth(tree) + final)))})
+    limits = sorted({round(0.1 * step, 1) for step in range(1, 2 + int(10 * (depth(tree) + final)))})
     low, high = 0, len(limits) - 1
     while low < high:
         middle = (low + high) // 2
@@ -146,7 +146,8 @@ def schedule(tree: Compressor, stages: int, final: float) -> Schedule:
     return Schedule(bits=tuple(min(stage, stages) for stage in bits), period=limits[low])
 
 
-def _depth(tree: Compressor) -> float:
+def depth(tree: Compressor) -> float:
+    """The longest path through the counters."""
     arrival: list[float] = []
     for counter in tree.counters:
         arrival += [max((arrival[b] for b in counter.bits), default=0.0) + counter.cost.delay] * len(counter.outputs)

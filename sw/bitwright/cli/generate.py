@@ -25,6 +25,9 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     command.add_argument("--plan", metavar="PLAN.toml", type=Path, help="folds and options, as generate writes them")
     command.add_argument("--pe", metavar="P[,P...]", type=_numbers, help="rows at a time, for all layers or each")
     command.add_argument("--simd", metavar="S[,S...]", type=_numbers, help="lanes of a row at a time")
+    command.add_argument(
+        "--hardwired", action="store_true", help="weights as constants in the logic, all rows and lanes at a time"
+    )
     command.add_argument("--cycles", metavar="N", type=int, help="the most cycles a frame (without --plan)")
     command.add_argument("--scores", action="store_true", default=None, help="send every class score, then the class")
     command.add_argument("--encoding", choices=("hardware", "host"), help="where input values become bits")
@@ -64,6 +67,7 @@ def run(args: argparse.Namespace) -> int:
             cycles=args.cycles,
             pe=args.pe,
             simd=args.simd,
+            hardwired=args.hardwired,
             plan=None if args.plan is None else Plan.load(args.plan),
             scores=args.scores,
             encoding=args.encoding,
@@ -117,7 +121,7 @@ def _network(args: argparse.Namespace) -> "Network":
 def as_json(design: "Design") -> dict[str, Any]:
     """What `generate --json` prints."""
     m = design.manifest
-    fields = ("name", "kind", "inputs", "outputs", "pe", "simd", "lanes", "ideal_cycles")
+    fields = ("name", "kind", "inputs", "outputs", "pe", "simd", "lanes", "ideal_cycles", "engine")
     return {
         "out": str(design.folder),
         "top": m.top,
@@ -129,6 +133,17 @@ def as_json(design: "Design") -> dict[str, Any]:
         "latency_cycles": m.latency_cycles,
         "layers": [{field: getattr(layer, field) for field in fields} for layer in m.layers],
     }
+
+
+def _bound(design: "Design") -> list[tuple[str, str]]:
+    """What says so where a stream, not a layer, decides how often a frame comes."""
+    m = design.manifest
+    if m.interval_cycles == max(layer.ideal_cycles for layer in m.layers):
+        return []
+    if m.interval_cycles == m.input.beats:
+        wider = "widen data_bits, or encode on the host" if not m.input.encoded else "widen data_bits"
+        return [("limited by", f"the input stream, {m.input.beats:,} beats of {m.input.data_bits} bits: {wider}")]
+    return [("limited by", f"the output stream, {m.output.beats:,} beats a result")]
 
 
 def _print(design: "Design") -> None:
@@ -144,6 +159,7 @@ def _print(design: "Design") -> None:
     print_facts(
         [
             ("a frame every", f"{m.interval_cycles:,} cycles: {rate:,.0f} frames/s at {m.clock_mhz:g} MHz"),
+            *_bound(design),
             ("latency", f"{m.latency_cycles:,} cycles: {m.latency_cycles / m.clock_mhz:,.2f} us"),
             ("Verilog", ", ".join(str(path) for path in design.verilog)),
             ("top module", m.top),

@@ -1,0 +1,36 @@
+"""Bits that never change, whatever the frame: what a hardwired layer need not compute.
+
+No bit of an encoded frame is one: thresholds of an encoding lie in 1 .. 2^bits - 1, so that both sides can occur. A
+neuron whose threshold its popcount always or never reaches is one, and may make others so in the layers behind.
+"""
+
+from collections.abc import Sequence
+
+from bitwright.network import Dense, Network, Thresholds
+
+Known = tuple[int | None, ...]  # of each bit the value that it always has, or None
+
+
+def agreeing_range(weights: Sequence[int], known: Known) -> tuple[int, int]:
+    """The least and the largest popcount of a row."""
+    always = sum(value == weight for value, weight in zip(known, weights, strict=True))
+    return always, always + known.count(None)
+
+
+def known_outputs(layer: Dense, known: Known) -> Known:
+    """Of each activation of `layer` the value that it always has; of scores, None."""
+    if not isinstance(layer.output, Thresholds):
+        return (None,) * layer.outputs
+    found: list[int | None] = []
+    for weights, threshold in zip(layer.weights.tolist(), layer.output.values[:, 0].tolist(), strict=True):
+        low, high = agreeing_range(weights, known)
+        found.append(1 if threshold <= low else 0 if threshold > high else None)
+    return tuple(found)
+
+
+def known_inputs(network: Network) -> list[Known]:
+    """Of each layer's inputs the values that they always have."""
+    known: list[Known] = [(None,) * network.encoded_size]
+    for layer in network.layers[:-1]:
+        known.append(known_outputs(layer, known[-1]))
+    return known

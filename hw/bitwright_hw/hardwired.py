@@ -1,0 +1,112 @@
+"""The hardwired engine: a dense layer whose weights are constants in the logic, a frame a cycle."""
+
+from amaranth.hdl import C, Cat, Module, Signal, Value, signed
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from bitwright.network import Dense, Thresholds
+from bitwright.plan import Fold
+from bitwright_hw.constant_bits import Known, known_outputs
+from bitwright_hw.engine import accumulator_bits
+from bitwright_hw.neurons import Neurons, sum_bits
+from bitwright_hw.popcount import AccumulateRow, Target
+from bitwright_hw.shared_adders import SharedAdders
+from bitwright_hw.timing import Pipeline
+
+
+class HardwiredEngine(wiring.Component):
+    """A MatrixEngine of PE = outputs and SIMD = inputs without XNOR gates and weight memory.
+
+    Ports and contract are those of MatrixEngine: `i` brings a frame a word, at any pace, `o` gives popcount - T of
+    every row (or the popcount, in a layer of scores), and `activations` the activations. `known` has, of each input,
+    the value that it always has, or None if it changes.
+
+    popcount = 2 * (set inputs of weight 1) + constant - (set inputs): a row adds only the inputs of its rarer
+    weight, half of them or fewer, and the sum of all inputs is made once. Full adders that several rows have in common
+    are shared (bitwright_hw.shared_sums); what is left is added by counters and ternary adders on xc7, by carry
+    chains elsewhere (bitwright_hw.shared_adders). The threshold is part of the row's constant, and so are inputs that
+    never change; a row whose bit never changes has a constant activation, and rows that are equal are made once.
+
+    Latency: `latency` = stages + 2 cycles. Throughput: a word a cycle. Reset: forgets the words inside.
+    """
+
+    def __init__(self, *, layer: Dense, target: Target, stages: int, known: Known | None = None):
+        self.layer = layer
+        self.target = target
+        self.stages = stages
+        self.known = (None,) * layer.inputs if known is None else known
+        self.fold = Fold(inputs=layer.inputs, outputs=layer.outputs, pe=layer.outputs, simd=layer.inputs)
+        self.bits = accumulator_bits(layer, self.fold)
+        self.neurons = Neurons(layer=layer, known=self.known, bits=self.bits, target=target)
+        fields = data.ArrayLayout(signed(self.bits), layer.outputs)
+        super().__init__(
+            {
+                "i": In(stream.Signature(layer.inputs, always_ready=True)),
+                "o": Out(stream.Signature(fields, always_ready=True)),
+                **({"activations": Out(layer.outputs)} if self.biased else {}),
+            }
+        )
+
+    @property
+    def biased(self) -> bool:
+        """Whether the layer has thresholds."""
+        return isinstance(self.layer.output, Thresholds)
+
+    @property
+    def shared(self) -> dict[str, AccumulateRow]:
+        """The modules that this one instantiates by name: none."""
+        return {}
+
+    @staticmethod
+    def latency_of(pipeline: Pipeline) -> int:
+        """The latency of an engine with these registers in its sums."""
+        return pipeline.stages + 2
+
+    @property
+    def latency(self) -> int:
+        return self.stages + 2
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        valid: Value = self.i.valid
+        for k in range(self.latency):
+            delayed = Signal(name=f"valid_{k}")
+            m.d.sync += delayed.eq(valid)
+            valid = delayed
+        m.d.comb += self.o.valid.eq(valid)
+
+        totals = dict(zip(self.neurons.distinct, self._totals(m), strict=True))
+        known = known_outputs(self.layer, self.known)
+        for k, (row, value) in enumerate(zip(self.neurons.rows, known, strict=True)):
+            total = totals[row]
+            if row.complemented:
+                m.d.comb += self.o.payload[k].eq(~total)
+            elif self.biased:
+                m.d.comb += self.o.payload[k].eq(Cat(total[:-1], ~total[-1]))
+            else:
+                m.d.comb += self.o.payload[k].eq(total)
+            if self.biased:
+                m.d.comb += self.activations[k].eq(total[-1] if value is None else C(value, 1))
+        return m
+
+    def _totals(self, m: Module) -> list[Signal]:
+        """The values of the distinct rows, `latency` cycles after the inputs: 2 * members + (~s + constant)."""
+        rows = self.neurons.distinct
+        adders = SharedAdders(m, self.neurons.sums, self.i.payload, self.target, self.stages)
+        negated = ~adders.last(sum_bits(self.known))
+        totals = [Signal(self.bits, name=f"total_{k}") for k in range(len(rows))]
+        if self.target == "xc7":  # the sums hold the constants but for their lowest bit, whose carry is ~s's
+            beside = Signal(len(negated))
+            m.d.sync += beside.eq(negated)
+            for k, (row, total) in enumerate(zip(rows, totals, strict=True)):
+                odd = row.constant & 1
+                high = adders.plus(k, beside[1:], self.bits - 1, carry=beside[0] if odd else None)
+                m.d.sync += total.eq(Cat(beside[0] ^ odd, high))
+            return totals
+        several = {constant: Signal(self.bits, name=f"beside_{constant}") for constant in {r.constant for r in rows}}
+        for constant, beside in sorted(several.items()):
+            m.d.sync += beside.eq(negated + constant)
+        for k, (row, total) in enumerate(zip(rows, totals, strict=True)):
+            beside = several[row.constant]
+            m.d.sync += total.eq(Cat(beside[0], adders.plus(k, beside[1:], self.bits - 1)))
+        return totals

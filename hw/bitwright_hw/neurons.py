@@ -1,0 +1,94 @@
+"""Neurons with constant weights as sums: the arithmetic of a hardwired layer, as data."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from bitwright.network import Dense, Thresholds
+from bitwright_hw.constant_bits import Known, agreeing_range
+from bitwright_hw.popcount import Target
+from bitwright_hw.shared_sums import SharedSums, share
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One neuron as a sum: its value mod 2 ** bits is 2 * (number of set inputs among `members`) + ~s + `constant`,
+    where s is the number of all set inputs, in as many bits as it takes. Inputs that never change are in neither.
+
+    The value is popcount - T, plus 2 ** (bits - 1) in a layer of thresholds, so that its top bit is the
+    activation. If `complemented`, it is the bitwise complement of popcount - T.
+    """
+
+    members: tuple[int, ...]
+    constant: int
+    complemented: bool
+
+
+def sum_bits(known: Known) -> int:
+    """Width of the number of set inputs among those that change."""
+    return max(1, known.count(None).bit_length())
+
+
+def as_sum(weights: Sequence[int], threshold: int | None, bits: int, known: Known) -> Row:
+    """The neuron of `weights` as a sum over half of its inputs at the most; `threshold` is None for a score.
+
+    Of the F inputs that change, let A be those of weight 1. Their popcount is F - |A| - s + 2 * (set inputs in A).
+    Complemented weights count F - popcount, and popcount >= T where that is below F - T + 1: the complement of the
+    difference's sign. A score's complement takes an inverter a bit, and must save as many LUTs. Inputs that
+    never change agree or not, once and for all, and move T.
+    """
+    free = [i for i, value in enumerate(known) if value is None]
+    always, _ = agreeing_range(weights, known)
+    ones = sum(weights[i] for i in free)
+    saved = (2 * ones - len(free)) / 2
+    complemented = saved > (0 if threshold is not None else bits)
+    members = tuple(i for i in free if weights[i] != complemented)
+    level = (threshold or 0) - always
+    if complemented:
+        level = len(free) - level + 1
+    bias = 1 << (bits - 1) if threshold is not None and not complemented else 0
+    constant = 1 - (1 << sum_bits(known)) + len(free) - len(members) - level + bias
+    return Row(members=members, constant=constant % (1 << bits), complemented=complemented)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Neurons:
+    """The neurons of `layer`, whose inputs are `known`, as sums of `bits` bits for `target`."""
+
+    layer: Dense
+    known: Known
+    bits: int
+    target: Target
+
+    def __post_init__(self) -> None:
+        if len(self.known) != self.layer.inputs:
+            raise ValueError(f"known must have {self.layer.inputs} entries, one for each input, not {len(self.known)}")
+
+    @cached_property
+    def rows(self) -> tuple[Row, ...]:
+        """Every neuron as a sum."""
+        thresholds: Sequence[int | None] = [None] * self.layer.outputs
+        if isinstance(self.layer.output, Thresholds):
+            thresholds = self.layer.output.values[:, 0].tolist()
+        return tuple(
+            as_sum(weights, threshold, self.bits, self.known)
+            for weights, threshold in zip(self.layer.weights.tolist(), thresholds, strict=True)
+        )
+
+    @cached_property
+    def distinct(self) -> tuple[Row, ...]:
+        """The rows that differ."""
+        return tuple(dict.fromkeys(self.rows))
+
+    @cached_property
+    def sums(self) -> SharedSums:
+        """The counters of the distinct rows, and last of the sum of all inputs. On xc7, where a sum's constant costs
+        little, they hold the rows' constants but for their lowest bit."""
+        members = np.zeros((len(self.distinct) + 1, self.layer.inputs), np.uint8)
+        for k, row in enumerate(self.distinct):
+            members[k, list(row.members)] = 1
+        members[-1] = [value is None for value in self.known]
+        constants = [row.constant >> 1 if self.target == "xc7" else 0 for row in self.distinct]
+        return share(members, [*constants, 0], target=self.target)
