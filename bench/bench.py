@@ -17,6 +17,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import da4ml_compare
 import numpy as np
 
 import bitwright as bw
@@ -24,7 +25,8 @@ from bitwright import golden
 from bitwright.cli.output import print_table, progress
 from bitwright.network import Dense, Encoding, Input, Network, Scores, Thresholds
 from bitwright.plan import Plan, Target
-from bitwright_hw.cells import Counts, Family
+from bitwright_hw.cells import FAMILIES, Counts, Family
+from bitwright_hw.synth import synthesize_verilog
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -347,6 +349,78 @@ def clocks(context: Context) -> list[Row]:
     ]
 
 
+def hardwired_digits(context: Context) -> list[Row]:
+    """The digits network hardwired: trained here, every held-out digit through it, its LUTs on both families."""
+    from bitwright.data import load_dataset
+
+    network = bw.train_network("digits", context.folder / "digits", progress=context.progress).network
+    test = load_dataset("digits", None)
+    rows = []
+    for family in FAMILIES:
+        design = context.design(network, bw.size(network, hardwired=True, target=family))
+        if family == "xc7":
+            report = bw.verify(design, test.test_frames, test.test_labels, progress=context.progress)
+            if report.mismatches or report.interval_cycles is None:
+                raise SystemExit(f"bench: the hardwired digits differ from the golden model: {report.first_mismatch}")
+            row = Row(
+                what="digits hardwired, cycles a frame",
+                value=report.interval_cycles,
+                unit="cycles",
+                goal="1",
+                met=report.interval_cycles == 1,
+                note=f"{report.frames} held-out frames, bit-exact, {100 * (report.accuracy or 0):.1f} % right",
+            )
+            rows.append(row)
+        counts = bw.synth(design, family=family, progress=context.progress)
+        inside = sum(layer.engine.luts for layer in counts.layers)
+        note = f"{inside:,} of them in the layers, {counts.total.ffs:,} FF, {counts.total.dsps} DSP"
+        rows.append(
+            Row(what=f"digits hardwired, {family}", value=counts.total.luts, unit="LUTs", goal="reference", note=note)
+        )
+    return rows
+
+
+def hardwired_against_da4ml(context: Context) -> list[Row]:
+    """784-64-10 hardwired against da4ml, by the same Yosys command: from encoded bits to the last popcounts, so neither
+    encoder nor scores nor class on either side. bitwright's is fully pipelined, da4ml's combinational."""
+    network, weights = _mnist64(context)
+    design = context.design(network, bw.size(network, hardwired=True, encoding="host", target="xc7"))
+    layers = bw.synth(design, family="xc7", progress=context.progress).layers
+    mine = sum(layer.engine.luts for layer in layers)
+    flops = sum(layer.engine.ffs for layer in layers)
+    interpreter = da4ml_compare.python()
+    note = f"{weights}; {flops:,} FF, a frame every {design.manifest.interval_cycles} cycle"
+    if interpreter is None:
+        note = f"{note}; {da4ml_compare.HOW}"
+    rows = [Row(what="784-64-10 hardwired, xc7", value=mine, unit="LUTs", goal="reference", note=note)]
+    if interpreter is None:
+        return rows
+    context.progress("da4ml (minutes)", 0, 1)
+    da4ml = da4ml_compare.run(network, context.folder / "da4ml", interpreter)
+    context.progress("da4ml (minutes)", 1, 1)
+    counts = synthesize_verilog(da4ml.files, da4ml.top, family="xc7", progress=context.progress)[da4ml.top]
+    less = 1 - mine / counts.luts
+    note = f"da4ml {da4ml.version}, {da4ml.seconds:.0f} s, combinational"
+    rows.append(Row(what="784-64-10 by da4ml, xc7", value=counts.luts, unit="LUTs", goal="reference", note=note))
+    rows.append(Row(what="784-64-10 hardwired, below da4ml", value=100 * less, unit="%", goal=">= 30", met=less >= 0.3))
+    return rows
+
+
+def _mnist64(context: Context) -> tuple[Network, str]:
+    """A trained 784-64-10 where MNIST is at hand (BITWRIGHT_DATA), else a random one; and which it is."""
+    if not os.environ.get("BITWRIGHT_DATA"):
+        return context.network(784, 64, 10), "random weights (BITWRIGHT_DATA names no folder with MNIST)"
+    from bitwright.train import TrainConfig
+
+    config = TrainConfig(
+        name="mnist64", dataset="mnist", hidden=(64,), thresholds=(128,), epochs=8, learning_rate=0.04, shift=1
+    )
+    report = bw.train_network(
+        config, context.folder / "mnist64", data_dir=os.environ["BITWRIGHT_DATA"], progress=context.progress
+    )
+    return report.network, f"trained, {100 * report.test_accuracy:.1f} % on MNIST"
+
+
 MEASUREMENTS: list[Callable[[Context], list[Row]]] = [
     native_against_cocotb,
     golden_model,
@@ -356,6 +430,8 @@ MEASUREMENTS: list[Callable[[Context], list[Row]]] = [
     estimates,
     lfc_on_pynq,
     clocks,
+    hardwired_digits,
+    hardwired_against_da4ml,
 ]
 
 
