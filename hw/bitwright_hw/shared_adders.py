@@ -42,7 +42,7 @@ class SharedAdders:
             uses += [(bit, self.counter_stages + 1) for bit in rows]
         for counter in sums.tree.counters:
             uses += [(bit, plan[counter.outputs[0]]) for bit in counter.bits]
-        self.at = _Bits(m, plan, uses)
+        self.at = _Bits(m, plan, uses, sums.one)
         for counter in sums.tree.counters:
             self.at.values += self._count(counter, inputs, plan[counter.outputs[0]])
         self.at.connect()
@@ -175,16 +175,19 @@ def _numbers(columns: Sequence[Sequence[int]]) -> list[tuple[int, list[int | Non
 class _Bits:
     """The bits of a compressor in each pipeline stage: at(bit, stage). `values` are those where they appear.
 
-    The registers have a reset, which keeps Yosys from making shift registers, that is LUTs, of them.
+    The registers have a reset, which keeps Yosys from making shift registers, that is LUTs, of them. Bit `one` is
+    constant and has none.
     """
 
-    def __init__(self, m: Module, stages: Sequence[int], uses: Sequence[tuple[int, int]]):
+    def __init__(self, m: Module, stages: Sequence[int], uses: Sequence[tuple[int, int]], one: int):
         self.m = m
         self.stages = stages
+        self.one = one
         self.values: list[Value] = []
         last = dict(enumerate(stages))
         for bit, stage in uses:
-            last[bit] = max(last[bit], stage)
+            if bit != one:
+                last[bit] = max(last[bit], stage)
         self.registers: dict[tuple[int, int], Value] = {}
         self.chunks: list[tuple[Signal, int, list[int]]] = []
         for stage in range(1, max(last.values(), default=0) + 1):
@@ -196,7 +199,7 @@ class _Bits:
                 self.registers |= {(bit, stage): chunk[i] for i, bit in enumerate(bits)}
 
     def __call__(self, bit: int, stage: int) -> Value:
-        return self.values[bit] if stage == self.stages[bit] else self.registers[bit, stage]
+        return self.values[bit] if bit == self.one or stage == self.stages[bit] else self.registers[bit, stage]
 
     def connect(self) -> None:
         """Feeds the registers, when `values` has every bit."""
