@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from bitwright.errors import PlanError
 from bitwright.framing import InputFormat
 from bitwright.network import Dense, Network, Scores
 from bitwright.plan import Fold, LayerPlan, Plan, ceil_div
@@ -91,8 +92,15 @@ def estimate(network: Network, plan: Plan, *, family: Part) -> Estimate:
     of another target's portable rows within a third; block RAM exactly. Flip-flops are rough.
     """
     params = derive(network, plan)
+    for choice in plan.layers:
+        if choice.engine == "hardwired":
+            raise PlanError(
+                f"layer {choice.name} is hardwired, and its LUTs depend on its weights; count them with synth"
+            )
     layers = []
     for layer, engine, choice in zip(network.layers, params.engines, plan.layers, strict=True):
+        if engine.queue is None or engine.hardwired:
+            raise PlanError(f"layer {layer.name} is hardwired: its LUTs depend on its weights; count them with synth")
         counts = engine_counts(layer, engine.fold, choice, plan, family=family)
         queue = queue_counts(engine.queue, family)
         layers.append(LayerEstimate(name=layer.name, engine=counts, queue=queue, cycles=engine.fold.cycles))

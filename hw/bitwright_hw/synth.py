@@ -54,7 +54,7 @@ class SynthReport:
     seconds: float
     total: Counts
     layers: tuple[LayerCounts, ...]
-    estimate: Estimate
+    estimate: Estimate | None  # None with hardwired layers, for which there is no model
     placed: Placed | None = None
 
     @property
@@ -85,7 +85,7 @@ class SynthReport:
             "fmax_mhz": None if self.placed is None else round(self.placed.fmax_mhz, 2),
             "layers": layers,
             "other": self.other.to_dict(family),
-            "estimate": self.estimate.to_dict(),
+            "estimate": None if self.estimate is None else self.estimate.to_dict(),
             "placed": None if self.placed is None else asdict(self.placed),
         }
 
@@ -121,7 +121,8 @@ def synthesize(
     queued = [k for k in range(len(design.manifest.layers)) if not _chained(design, k)]
     parts = [f"{top}.core.engine_{k}" for k in range(len(design.manifest.layers))]
     parts += [f"{top}.core.queue_{k}" for k in queued]
-    expected = estimate(design.network, design.plan, family=family)
+    modelled = all(layer.engine != "hardwired" for layer in design.plan.layers)
+    expected = estimate(design.network, design.plan, family=family) if modelled else None
     placed = None
     with tempfile.TemporaryDirectory(prefix="bitwright-") as folder_name:
         netlist = None if nextpnr is None else Path(folder_name) / "netlist.json"

@@ -52,15 +52,18 @@ def _print(report: "SynthReport", name: str, edited: bool, report_file: Path) ->
     parts: list[tuple[str, Any]] = []
     for layer in report.layers:
         parts += [(f"{layer.name} engine", layer.engine), (f"{layer.name} queue", layer.queue)]
-    parts += [("the rest", report.other), ("total", report.total), ("estimated", report.estimate.total)]
+    parts += [("the rest", report.other), ("total", report.total)]
+    facts: list[tuple[str, object]] = []
+    if report.estimate is not None:
+        parts.append(("estimated", report.estimate.total))
+        error = report.estimate.total.luts / report.total.luts - 1
+        facts.append(("estimated LUTs", f"{100 * error:+.1f} % of those counted"))
     memory = "BRAM36" if report.family == "xc7" else "EBR"
     print_table(
         ["part", "LUTs", "of them memory", "flip-flops", memory, "DSPs"],
         [[what, c.luts, c.lutram, c.ffs, c.block_rams, c.dsps] for what, c in parts],
         title=f"Design {name} on {report.family}",
     )
-    error = report.estimate.total.luts / report.total.luts - 1
-    facts: list[tuple[str, object]] = [("estimated LUTs", f"{100 * error:+.1f} % of those counted")]
     tools = report.tool
     if report.placed is not None:
         placed = report.placed
