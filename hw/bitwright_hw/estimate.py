@@ -18,7 +18,15 @@ from bitwright_hw.cells import Counts, Family
 from bitwright_hw.engine import MatrixEngine, accumulator_bits, preload_values
 from bitwright_hw.gearbox import shift_params
 from bitwright_hw.lut_rom import lut_rom_luts
-from bitwright_hw.params import AcceleratorParams, QueueParams, derive, engine_pipeline, score_params
+from bitwright_hw.params import (
+    AcceleratorParams,
+    QueueParams,
+    derive,
+    engine_pipeline,
+    lanes_in,
+    score_params,
+    values_in,
+)
 from bitwright_hw.popcount import row_luts
 from bitwright_hw.rom import NARROW_WORDS, rom_place
 
@@ -242,13 +250,13 @@ def shell_counts(network: Network, stream: InputFormat, family: Part) -> Counts:
     width = stream.data_bits
     total = Counts(luts=_either(family, 130, 455), ffs=181)
     total += Counts(luts=_either(family, 23 + width, 45 + width), ffs=4 + _bits(stream.beats))
-    lanes = width // stream.value_bits * (1 if stream.encoded else network.encoding.levels)
+    lanes = lanes_in(network, stream)
     total += Counts(ffs=lanes + 1)
     if not stream.encoded:
         value_bits = stream.value_bits
         comparators = [t for t in network.encoding.thresholds.tolist() if t != 1 << (value_bits - 1)]
         each = ceil_div(value_bits, 5) if family == "xc7" else ceil_div(value_bits, 3)
-        total += Counts(luts=each * len(comparators) * (width // value_bits))
+        total += Counts(luts=each * len(comparators) * values_in(stream))
     # the verdicts' and tags' queues
     return total + Counts(luts=_either(family, 37, 61), lutram=_either(family, 8, 12), ffs=21)
 

@@ -22,7 +22,7 @@ from bitwright.plan import Fold, LayerPlan, Memory, Plan, ceil_div, distinct_fol
 from bitwright_hw.cells import Counts
 from bitwright_hw.engine import MatrixEngine
 from bitwright_hw.estimate import Estimate, Part, engine_counts, estimate, queue_counts, score_counts, shell_counts
-from bitwright_hw.params import HANDOVER, MIN_BANKS, QueueParams, engine_pipeline
+from bitwright_hw.params import HANDOVER, MIN_BANKS, QueueParams, engine_pipeline, lanes_in
 
 Progress = Callable[[str, int, int], None]
 NEAR = 40  # choices of a layer that are kept beside its front
@@ -187,8 +187,7 @@ class Sizer:
         Banks as in params.derive, for a frame that comes from an idle stage before.
         """
         if before is None:
-            levels = 1 if self.input.encoded else self.network.encoding.levels
-            in_width, filled = self.input.data_bits // self.input.value_bits * levels, self.input.beats + 1
+            in_width, filled = lanes_in(self.network, self.input), self.input.beats + 1
         else:
             # weights in block RAM may take a cycle more than those in LUTs
             choice = LayerPlan(name="", pe=before.pe, simd=before.simd, memory="block")
