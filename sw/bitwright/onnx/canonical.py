@@ -1,0 +1,151 @@
+"""Rewrite: each operator in one form, whatever the opset that wrote it.
+
+Attributes that later opsets turned into inputs become constant inputs; Constant nodes become constants;
+Identity and Dropout go. Nodes that cannot be had in that form are refused, all at once.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bitwright.onnx.form import Graph, Node
+from bitwright.onnx.reader import dtype_of
+from bitwright.onnx.refusals import Refusals
+
+Constants = dict[str, NDArray[Any]]
+_MAX_INTEGER = 1 << 40  # far beyond any size, far below what overflows
+
+
+def canonical(graph: Graph) -> Graph:
+    """The rewrite. Raises OnnxError with every node that has no such form."""
+    refusals = Refusals()
+    constants = dict(graph.constants)
+    renamed: dict[str, str] = {}
+    nodes = []
+    for node in graph.nodes:
+        node = replace(node, inputs=tuple(renamed.get(name, name) for name in node.inputs))
+        if node.op in ("Identity", "Dropout") and node.inputs and node.inputs[0]:
+            renamed[node.output] = node.inputs[0]
+            continue
+        try:
+            changed = _FORMS[node.op](node, constants) if node.op in _FORMS else node
+        except (ValueError, TypeError, KeyError, OverflowError, IndexError) as error:
+            refusals.add(node.name, node.op, str(error) or "its attributes are damaged")
+            continue
+        if changed is not None:
+            nodes.append(changed)
+    refusals.raise_any()
+    outputs = tuple(renamed.get(name, name) for name in graph.outputs)
+    return graph.with_(nodes=tuple(nodes), constants=constants, outputs=outputs)
+
+
+def integers(values: Any, what: str) -> tuple[int, ...]:
+    """A list attribute as sizes that are safe to compute with. Raises ValueError."""
+    found = tuple(int(value) for value in np.asarray(values).reshape(-1)[:64])
+    if any(abs(value) > _MAX_INTEGER and value < (1 << 62) for value in found):
+        raise ValueError(f"{what} {list(found)} is out of range")
+    return found
+
+
+def _with_inputs(node: Node, constants: Constants, extra: dict[str, Any]) -> Node:
+    """The node with constant inputs appended, None for one that is absent; their attributes go."""
+    inputs = list(node.inputs)
+    for name, value in extra.items():
+        if value is None:
+            inputs.append("")
+            continue
+        key = f"{node.output}:{name}"
+        constants[key] = np.asarray(value)
+        inputs.append(key)
+    attributes = {key: value for key, value in node.attributes.items() if key not in extra}
+    return replace(node, inputs=tuple(inputs), attributes=attributes)
+
+
+def _constant(node: Node, constants: Constants) -> None:
+    kinds: dict[str, Any] = {
+        "value": None,
+        "value_float": np.float32,
+        "value_floats": np.float32,
+        "value_int": np.int64,
+        "value_ints": np.int64,
+    }
+    given = [name for name in kinds if name in node.attributes]
+    if len(given) != 1:
+        raise ValueError("it holds no number")
+    value = node.attributes[given[0]]
+    constants[node.output] = np.asarray(value, kinds[given[0]])
+
+
+def _listed(*names: str) -> Callable[[Node, Constants], Node]:
+    """Integer lists that were attributes."""
+
+    def form(node: Node, constants: Constants) -> Node:
+        present = [name for name in names if name in node.attributes]
+        if not present:
+            return node
+        return _with_inputs(
+            node,
+            constants,
+            {
+                name: np.array(integers(node.attributes[name], name), np.int64) if name in node.attributes else None
+                for name in names
+            },
+        )
+
+    return form
+
+
+def _clip(node: Node, constants: Constants) -> Node:
+    if not {"min", "max"} & node.attributes.keys():
+        return node
+    bounds = {
+        name: np.float32(node.attributes[name]) if name in node.attributes else None for name in ("min", "max")
+    }  # fmt: skip
+    return _with_inputs(node, constants, bounds)
+
+
+def _top_k(node: Node, constants: Constants) -> Node:
+    if "k" in node.attributes:
+        return _with_inputs(node, constants, {"k": np.array([int(node.attributes["k"])], np.int64)})
+    return node
+
+
+def _cast(node: Node, constants: Constants) -> Node:
+    dtype = dtype_of(int(node.attributes["to"])) if "to" in node.attributes else None
+    if dtype is None:
+        raise ValueError("it does not say to which type")
+    return replace(node, attributes={"dtype": str(dtype)})
+
+
+def _batch_norm(node: Node, constants: Constants) -> Node:
+    if int(node.attributes.get("training_mode", 0)) or len([name for name in node.outputs if name]) > 1:
+        raise ValueError("it is in training mode; export the model in evaluation mode")
+    if not int(node.attributes.get("spatial", 1)):
+        raise ValueError("spatial = 0 is not supported")
+    if len(node.inputs) != 5:
+        raise ValueError(f"it has {len(node.inputs)} inputs, not 5")
+    epsilon = float(node.attributes.get("epsilon", 1e-5))
+    return replace(node, outputs=node.outputs[:1], attributes={"epsilon": epsilon})
+
+
+def _reshape(node: Node, constants: Constants) -> Node:
+    if int(node.attributes.get("allowzero", 0)):
+        raise ValueError("allowzero = 1 is not supported")
+    return _listed("shape")(node, constants)
+
+
+_FORMS: dict[str, Callable[[Node, Constants], Node | None]] = {
+    "BatchNormalization": _batch_norm,
+    "BatchNormalizationChannelsLast": _batch_norm,
+    "Cast": _cast,
+    "Clip": _clip,
+    "Constant": _constant,
+    "Reshape": _reshape,
+    "Slice": _listed("starts", "ends", "axes"),
+    "Squeeze": _listed("axes"),
+    "TopK": _top_k,
+    "Unsqueeze": _listed("axes"),
+}

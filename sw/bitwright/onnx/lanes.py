@@ -1,0 +1,67 @@
+"""What the bits between two layers stand for, and how weights meet them.
+
+A value of the graph is `middle + half * sum of its lanes`, each lane +-1; a plain activation has one lane, a
+thermometer-coded input several. A row of weights +-s then gives s * half * dot plus a constant.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+_SAME = 2.0**-20  # relative difference of magnitudes that float32 arithmetic alone explains
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Lanes:
+    """The inputs of a product: values in the graph's order, lanes in the hardware's."""
+
+    lane: NDArray[np.int64]  # (values, levels): the lanes of each value, all lanes once
+    middle: NDArray[np.float64]  # (values,)
+    half: NDArray[np.float64]  # (values,), not 0; negative where a bit of 1 is the smaller value
+
+    @property
+    def size(self) -> int:
+        return int(self.lane.size)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Rows:
+    """Weights as bits, and what the accumulator of row r is worth: offset_r + scale_r * (2p - lanes)."""
+
+    bits: NDArray[np.uint8]  # (outputs, lanes)
+    scale: NDArray[np.float64]  # (outputs,), positive
+    offset: NDArray[np.float64]  # (outputs,)
+
+    def accumulators(self, *, exact: bool = False) -> NDArray[Any]:
+        """The values at popcounts 0..lanes, (lanes + 1, outputs): float32, or float64 if `exact`."""
+        lanes = self.bits.shape[1]
+        dots = 2 * np.arange(lanes + 1) - lanes
+        values = self.offset + self.scale * dots[:, None].astype(np.float64)
+        return values if exact else values.astype(np.float32)
+
+    @property
+    def dyadic(self) -> bool:
+        """Whether every partial sum is exact in float32, in whatever order a runtime adds."""
+        mantissa, _ = np.frexp(self.scale)
+        whole = self.offset / self.scale
+        return bool((mantissa == 0.5).all() and (whole == np.rint(whole)).all())
+
+
+def product(weights: NDArray[Any], lanes: Lanes) -> Rows:
+    """Rows of weights (outputs, values), each +-1 times a scale, over `lanes`. Raises ValueError."""
+    if weights.shape[1] != len(lanes.lane):
+        raise ValueError(f"its weights take {weights.shape[1]} values of {len(lanes.lane)}")
+    size = np.abs(lanes.half)
+    if size.max() - size.min() > _SAME * size.max():
+        raise ValueError(
+            f"its inputs have steps of different sizes ({2 * size.min():.6g} and {2 * size.max():.6g}); one scale "
+            "for all channels is needed before a binary layer"
+        )
+    values = weights.astype(np.float64)
+    positive = (values > 0) == (lanes.half > 0)
+    bits = np.zeros((len(values), lanes.size), np.uint8)
+    for level in range(lanes.lane.shape[1]):
+        bits[:, lanes.lane[:, level]] = positive
+    return Rows(bits=bits, scale=np.abs(values[:, 0]) * size[0], offset=values @ lanes.middle)

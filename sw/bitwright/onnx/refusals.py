@@ -1,0 +1,49 @@
+"""What cannot be imported, told all at once: node, operator and reason of each."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from bitwright.errors import BitwrightError
+
+_LISTED = 50
+
+
+@dataclass(frozen=True, kw_only=True)
+class Refusal:
+    """One node that stands in the way; `node` and `operator` are empty where it is the file itself."""
+
+    node: str = ""
+    operator: str = ""
+    reason: str
+
+    def __str__(self) -> str:
+        return f"node {self.node} ({self.operator}): {self.reason}" if self.node else self.reason
+
+
+class OnnxError(BitwrightError):
+    """A file that is no ONNX model, or a model that cannot become a Network; `refusals` holds every reason."""
+
+    def __init__(self, refusals: Iterable[Refusal] | str) -> None:
+        if isinstance(refusals, str):
+            refusals = (Refusal(reason=refusals),)
+        self.refusals = tuple(refusals)
+        more = len(self.refusals) - _LISTED
+        text = "; ".join(map(str, self.refusals[:_LISTED]))
+        super().__init__(text + (f"; and {more} more" if more > 0 else ""))
+
+
+class Refusals:
+    """Collects refusals, so that a user learns of all of them in one run."""
+
+    def __init__(self) -> None:
+        self.found: list[Refusal] = []
+
+    def add(self, node: str, operator: str, reason: str) -> None:
+        refusal = Refusal(node=node, operator=operator, reason=reason)
+        if refusal not in self.found:
+            self.found.append(refusal)
+
+    def raise_any(self) -> None:
+        """Raises OnnxError if there is any."""
+        if self.found:
+            raise OnnxError(self.found)
