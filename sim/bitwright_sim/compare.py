@@ -43,10 +43,10 @@ class Comparison:
     cycles: int
 
 
-def expected_values(network: Network, frames: NDArray) -> tuple[Trace, dict[str, NDArray[np.int64]]]:
+def expected_values(network: Network, frames: NDArray) -> tuple[Trace, dict[str, NDArray[np.integer]]]:
     """What each probe must show for frames (n, ...), by its name, then "class" or "output"; in that order."""
     golden = trace(network, frames)
-    values: dict[str, NDArray[np.int64]] = {}
+    values: dict[str, NDArray[np.integer]] = {}
     for layer, integers in zip(network.layers, golden.layers, strict=True):
         if integers.accumulators is not None and not isinstance(layer, MaxPool2d):
             values[layer.name] = margins(layer, integers.accumulators).reshape(len(frames), -1)

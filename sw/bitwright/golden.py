@@ -74,11 +74,8 @@ def encode(network: Network, frames: NDArray) -> NDArray[np.integer]:
 def _signed(layer: Dense | Conv2d, values: NDArray[np.integer]) -> NDArray[np.floating]:
     """What the lanes stand for, -1 or +1 or an integer, in a floating type that holds every sum exactly."""
     dtype = np.float32 if layer.largest_dot < _FLOAT32_EXACT else np.float64
-    signed = values.astype(dtype)
-    if layer.takes.is_binary:
-        signed *= 2
-        signed -= 1
-    return signed
+    signed: NDArray[np.floating] = values.astype(dtype)
+    return 2 * signed - 1 if layer.takes.is_binary else signed
 
 
 def _pad(images: NDArray, windows: Windows, value: float) -> NDArray:
