@@ -56,8 +56,8 @@ def run(network: Network, folder: Path, interpreter: str) -> Da4ml:
     result = json.loads(done.stdout.splitlines()[-1])
     bits = np.array([result["frame"]], np.uint8)
     for layer in network.layers[:-1]:
-        bits = (golden.popcounts(layer, bits) >= layer.output.values[:, 0]).astype(np.uint8)
-    if golden.popcounts(network.layers[-1], bits)[0].tolist() != result["popcounts"]:
+        bits = (golden.accumulators(layer, bits) >= layer.output.values[:, 0]).astype(np.uint8)
+    if golden.accumulators(network.layers[-1], bits)[0].tolist() != result["popcounts"]:
         raise RuntimeError("da4ml: its logic does not compute the network's popcounts")
     return Da4ml(
         version=result["version"],

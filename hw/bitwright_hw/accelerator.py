@@ -5,6 +5,7 @@ from amaranth.lib import fifo, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from bitwright.framing import RESULT_BITS
+from bitwright.plan import bit_thresholds, dense_layers
 from bitwright_hw.control import AxiLiteSignature, Control, network_constants
 from bitwright_hw.encoder import Encoder
 from bitwright_hw.engine import MatrixEngine, RowPool
@@ -42,7 +43,9 @@ class Accelerator(wiring.Component):
                 layer=layer, fold=engine.fold, memory=choice.memory, target=params.plan.target, rows=self.rows,
                 stages=engine.pipeline.stages, read_latency=engine.pipeline.read_latency,
             )
-            for layer, engine, choice in zip(params.network.layers, params.engines, params.plan.layers, strict=True)
+            for layer, engine, choice in zip(
+                dense_layers(params.network), params.engines, params.plan.layers, strict=True
+            )
         )  # fmt: skip
         super().__init__(
             {
@@ -133,7 +136,7 @@ class Accelerator(wiring.Component):
         m.submodules.encoder = encoder = Encoder(
             beat_bits=values_in(params.input) * params.input.value_bits,
             value_bits=params.input.value_bits,
-            thresholds=params.network.encoding.thresholds.tolist(),
+            thresholds=bit_thresholds(params.network),
         )
         m.d.comb += [encoder.i.valid.eq(guard.o.valid), encoder.i.payload.eq(guard.o.payload)]
         wiring.connect(m, encoder.o, queue.i)

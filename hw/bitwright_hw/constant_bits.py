@@ -7,6 +7,7 @@ neuron whose threshold its popcount always or never reaches is one, and may make
 from collections.abc import Sequence
 
 from bitwright.network import Dense, Network, Thresholds
+from bitwright.plan import dense_layers
 
 Known = tuple[int | None, ...]  # of each bit the value that it always has, or None
 
@@ -31,6 +32,6 @@ def known_outputs(layer: Dense, known: Known) -> Known:
 def known_inputs(network: Network) -> list[Known]:
     """Of each layer's inputs the values that they always have."""
     known: list[Known] = [(None,) * network.encoded_size]
-    for layer in network.layers[:-1]:
+    for layer in dense_layers(network)[:-1]:
         known.append(known_outputs(layer, known[-1]))
     return known

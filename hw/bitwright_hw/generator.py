@@ -21,7 +21,7 @@ from bitwright.design import (
 )
 from bitwright.errors import DesignError
 from bitwright.network import Network, Scores
-from bitwright.plan import Plan
+from bitwright.plan import Plan, dense_layers
 from bitwright_hw.accelerator import AxiAccelerator
 from bitwright_hw.control import REGISTERS
 from bitwright_hw.emit import emit
@@ -172,7 +172,7 @@ def _probes(top: AxiAccelerator) -> list[LayerProbe]:
 
 
 def _score_probe(params: AcceleratorParams) -> ScoreProbe | None:
-    if not isinstance(params.network.layers[-1].output, Scores):
+    if not isinstance(dense_layers(params.network)[-1].output, Scores):
         return None
     scores = score_params(params.network, params.engines[-1].fold)
     return ScoreProbe(

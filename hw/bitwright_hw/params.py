@@ -13,7 +13,7 @@ from functools import cached_property
 
 from bitwright.framing import RESULT_BITS, InputFormat, OutputFormat, input_format, output_format
 from bitwright.network import Network, Scores
-from bitwright.plan import Fold, LayerPlan, Plan, ceil_div, folds
+from bitwright.plan import Fold, LayerPlan, Plan, ceil_div, dense_layers, folds
 from bitwright_hw.constant_bits import Known, known_inputs
 from bitwright_hw.encoder import Encoder
 from bitwright_hw.engine import MatrixEngine, accumulator_bits
@@ -137,7 +137,7 @@ def derive(network: Network, plan: Plan) -> AcceleratorParams:
         banks = bank_count(start, arrivals, queue, busy)
         return QueueParams(in_width=width, out_width=out_width, bits=bits, banks=banks, repeats=repeats)
 
-    layers = zip(network.layers, layer_folds, plan.layers, known_inputs(network), strict=True)
+    layers = zip(dense_layers(network), layer_folds, plan.layers, known_inputs(network), strict=True)
     for layer, fold, choice, known in layers:
         registers = engine_pipeline(fold, choice, plan)
         hardwired = choice.engine == "hardwired"
@@ -157,7 +157,7 @@ def derive(network: Network, plan: Plan) -> AcceleratorParams:
         arrivals = [word + latency for word in words[fold.synapse_folds - 1 :: fold.synapse_folds]]
         width = fold.pe
 
-    last = network.layers[-1]
+    last = dense_layers(network)[-1]
     result_queue = None
     if isinstance(last.output, Scores):
         scores = score_params(network, layer_folds[-1])
@@ -177,7 +177,7 @@ def derive(network: Network, plan: Plan) -> AcceleratorParams:
 
 def score_params(network: Network, fold: Fold) -> ScoreParams:
     """The scores of a classifier whose last layer is folded so. Raises TypeError for one that gives bits."""
-    last = network.layers[-1]
+    last = dense_layers(network)[-1]
     if not isinstance(last.output, Scores):
         raise TypeError(f"network {network.name} gives bits, not scores")
     return ScoreParams(

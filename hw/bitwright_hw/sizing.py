@@ -18,7 +18,7 @@ from functools import cached_property
 from bitwright.errors import PlanError
 from bitwright.framing import RESULT_BITS, input_format, output_format
 from bitwright.network import Network
-from bitwright.plan import Fold, LayerPlan, Memory, Plan, ceil_div, distinct_folds
+from bitwright.plan import Fold, LayerPlan, Memory, Plan, ceil_div, dense_layers, distinct_folds
 from bitwright_hw.cells import Counts
 from bitwright_hw.engine import MatrixEngine
 from bitwright_hw.estimate import Estimate, Part, engine_counts, estimate, queue_counts, score_counts, shell_counts
@@ -76,6 +76,7 @@ class Sizer:
 
     def __init__(self, network: Network, options: Plan, *, family: Part, progress: Progress | None = None):
         self.network = network
+        self.layers = dense_layers(network)
         self.options = options
         self.family = family
         self.progress = progress or (lambda what, done, total: None)
@@ -92,7 +93,7 @@ class Sizer:
     def intervals(self) -> list[int]:
         """Every interval that some plan has, from the least up."""
         found = {self.least_interval}
-        for layer in self.network.layers:
+        for layer in self.layers:
             for passes in distinct_folds(layer.outputs):
                 found |= {passes * words for words in distinct_folds(layer.inputs)}
         return sorted(cycles for cycles in found if cycles >= self.least_interval)
@@ -146,14 +147,14 @@ class Sizer:
     def _sized(self, path: _Path) -> Sized:
         layers = tuple(
             LayerPlan(name=layer.name, pe=choice.fold.pe, simd=choice.fold.simd, memory=choice.memory)
-            for layer, choice in zip(self.network.layers, path.choices(), strict=True)
+            for layer, choice in zip(self.layers, path.choices(), strict=True)
         )
         plan = replace(self.options, layers=layers)
         return Sized(plan=plan, estimate=estimate(self.network, plan, family=self.family))
 
     def _paths(self, interval: int, block_rams: float) -> list[_Path]:
         """The Pareto front of the plans of at most `interval` cycles and `block_rams` blocks."""
-        options = [self._choices(k, interval) for k in range(len(self.network.layers))]
+        options = [self._choices(k, interval) for k in range(len(self.layers))]
         # blocks that the layers from k on take at the least
         needed = [sum(min(choice.block_rams for choice in layer) for layer in options[k:]) for k in range(len(options))]
         needed.append(0)
@@ -205,7 +206,7 @@ class Sizer:
     def _choices(self, k: int, interval: int) -> list[_Choice]:
         """The choices of layer k that take at most `interval` cycles and that no other one beats, or by little."""
         every = self._every.setdefault(k, {})
-        layer = self.network.layers[k]
+        layer = self.layers[k]
         found: list[_Choice] = []
         for passes in distinct_folds(layer.outputs):
             for pe in _sizes(layer.outputs, passes):
@@ -230,9 +231,9 @@ class Sizer:
 
     def _memories(self, k: int, fold: Fold) -> list[_Choice]:
         """The choices with this fold: weights in blocks or in LUTs."""
-        layer, options = self.network.layers[k], self.options
+        layer, options = self.layers[k], self.options
         last = Counts()
-        if k == len(self.network.layers) - 1 and self.network.is_classifier:
+        if k == len(self.layers) - 1 and self.network.is_classifier:
             last = score_counts(self.network, fold, sent=options.scores, family=self.family)
         choices = []
         memories: tuple[Memory, ...] = ("block", "distributed") if fold.cycles > 1 else ("auto",)

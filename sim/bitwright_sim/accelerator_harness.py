@@ -53,7 +53,7 @@ def expected_results(network: Network, output: OutputFormat, frames: NDArray) ->
         words = np.zeros((len(frames), output.beats * 8), np.uint8)
         words[:, : packed.shape[1]] = packed
         return [row.tobytes() for row in words]
-    columns = [golden.classes[:, None]]
+    columns: list[NDArray[np.integer]] = [golden.classes[:, None]]
     if output.scores:
         columns.insert(0, values)
     return [row.astype("<i8").tobytes() for row in np.concatenate(columns, axis=1)]

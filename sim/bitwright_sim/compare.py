@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bitwright.design import Design
-from bitwright.golden import Trace, trace
-from bitwright.network import Network, Thresholds
+from bitwright.golden import Trace, margins, trace
+from bitwright.network import MaxPool2d, Network
 from bitwright_sim.native.build import Probe
 from bitwright_sim.native.model import MISSING, NativeResult
 from bitwright_sim.timing import settling_frames, steady_interval
@@ -43,15 +43,13 @@ class Comparison:
     cycles: int
 
 
-def expected_values(network: Network, frames: NDArray) -> tuple[Trace, dict[str, NDArray[np.int64]]]:
+def expected_values(network: Network, frames: NDArray) -> tuple[Trace, dict[str, NDArray[np.integer]]]:
     """What each probe must show for frames (n, ...), by its name, then "class" or "output"; in that order."""
     golden = trace(network, frames)
-    values: dict[str, NDArray[np.int64]] = {}
+    values: dict[str, NDArray[np.integer]] = {}
     for layer, integers in zip(network.layers, golden.layers, strict=True):
-        shown = integers.popcounts
-        if isinstance(layer.output, Thresholds):
-            shown = shown - layer.output.values[:, 0]
-        values[layer.name] = shown
+        if integers.accumulators is not None and not isinstance(layer, MaxPool2d):
+            values[layer.name] = margins(layer, integers.accumulators).reshape(len(frames), -1)
     if golden.classes is not None:
         values[SCORES] = golden.layers[-1].values
         values[CLASS] = golden.classes[:, None]

@@ -13,7 +13,7 @@ import msgspec
 
 from bitwright.atomic import write_text
 from bitwright.errors import PlanError
-from bitwright.network import Network
+from bitwright.network import Dense, Encoding, Network
 
 Memory = Literal["auto", "block", "distributed"]
 Target = Literal["generic", "xc7", "ecp5"]
@@ -24,6 +24,24 @@ HARDWIRED_WEIGHTS = 1 << 18  # the most of a hardwired layer: some 40,000 LUTs o
 
 def ceil_div(a: int, b: int) -> int:
     return -(-a // b)
+
+
+def dense_layers(network: Network) -> tuple[Dense, ...]:
+    """The layers of a network that hardware can be made for. Raises PlanError for one of another kind."""
+    if not network.is_dense:
+        raise PlanError(
+            f"network {network.name} has convolutions, pools, integer inputs or votes, which this version "
+            "computes in software alone; hardware is made for dense layers on bits"
+        )
+    return tuple(layer for layer in network.layers if isinstance(layer, Dense))
+
+
+def bit_thresholds(network: Network) -> list[int]:
+    """The thresholds that turn values into bits. Raises PlanError for a network on integers."""
+    if not isinstance(network.encoding, Encoding):
+        raise PlanError(f"network {network.name} takes integers, for which this version makes no hardware")
+    thresholds: list[int] = network.encoding.thresholds.tolist()
+    return thresholds
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,13 +84,14 @@ class Plan:
 
     def check(self, network: Network) -> None:
         """Raises PlanError unless the plan fits `network`: the same layers in order, possible folds."""
+        layers = dense_layers(network)
         mine = [layer.name for layer in self.layers]
-        theirs = [layer.name for layer in network.layers]
+        theirs = [layer.name for layer in layers]
         if mine != theirs:
             raise PlanError(
                 f"the plan is for layers {', '.join(mine)} but network {network.name} has {', '.join(theirs)}"
             )
-        for fold, layer in zip(self.layers, network.layers, strict=True):
+        for fold, layer in zip(self.layers, layers, strict=True):
             if fold.pe > layer.outputs:
                 raise PlanError(f"layer {layer.name}: pe {fold.pe} is more than its {layer.outputs} outputs")
             if fold.simd > layer.inputs:
@@ -157,7 +176,7 @@ def folds(network: Network, plan: Plan) -> tuple[Fold, ...]:
     plan.check(network)
     return tuple(
         Fold(inputs=layer.inputs, outputs=layer.outputs, pe=choice.pe, simd=choice.simd)
-        for layer, choice in zip(network.layers, plan.layers, strict=True)
+        for layer, choice in zip(dense_layers(network), plan.layers, strict=True)
     )
 
 
@@ -195,12 +214,13 @@ def default_plan(network: Network, *, cycles: int | None = None) -> Plan:
 
     Without `cycles`, the larger of 64 and what brings the largest layer to 1,024 lanes.
     """
+    dense = dense_layers(network)
     if cycles is None:
-        cycles = max(64, *(ceil_div(layer.inputs * layer.outputs, 1024) for layer in network.layers))
+        cycles = max(64, *(ceil_div(layer.inputs * layer.outputs, 1024) for layer in dense))
     if cycles < 1:
         raise PlanError(f"a frame takes at least 1 cycle, not {cycles}")
     layers = []
-    for layer in network.layers:
+    for layer in dense:
         fold = smallest_fold(layer.inputs, layer.outputs, cycles)
         layers.append(LayerPlan(name=layer.name, pe=fold.pe, simd=fold.simd))
     return Plan(layers=tuple(layers))

@@ -155,7 +155,7 @@ def engine_case(inputs, outputs, pe, simd, *, scores=False, stages=2, read_laten
         layer=layer, fold=fold, memory="auto", target=target, stages=stages, rows=RowPool(), read_latency=read_latency
     )
     bits = rng.integers(0, 2, (frames, inputs)).astype(np.uint8)
-    counts = golden.popcounts(layer, bits)
+    counts = golden.accumulators(layer, bits)
     values = counts if scores else counts - layer.output.values[:, 0]
     rows = fold.neuron_folds * pe
     # rows that only pad have weights 1 and threshold inputs + 1

@@ -118,7 +118,7 @@ def hardwired_case(inputs, outputs, *, scores=False, stages=2, target="generic",
     engine = HardwiredEngine(layer=layer, target=target, stages=stages)
     bits = rng.integers(0, 2, (frames, inputs)).astype(np.uint8)
     bits[1], bits[2] = 0, 1
-    counts = golden.popcounts(layer, bits)
+    counts = golden.accumulators(layer, bits)
     values = counts if scores else counts - layer.output.values[:, 0]
     words = [words_of(frame, inputs)[0] for frame in bits]
     return engine, words, [fields_of(row, engine.bits) for row in values]
@@ -184,7 +184,7 @@ def test_every_small_neuron_on_every_frame(target, stages, known, tmp_path):
     engine.simulation_models = simulation_models(target)
     frames = np.array([[code >> i & 1 for i in range(inputs)] for code in range(1 << inputs)], np.uint8)
     frames = frames[[all(v in (None, x) for v, x in zip(known, frame, strict=True)) for frame in frames]]
-    values = golden.popcounts(layer, frames) - layer.output.values[:, 0]
+    values = golden.accumulators(layer, frames) - layer.output.values[:, 0]
     bench(
         engine, tmp_path, "icarus",
         words=[words_of(frame, inputs)[0] for frame in frames],
@@ -210,7 +210,7 @@ def test_known_bits_are_those_that_never_change():
     for layer, inputs in zip(layers, known, strict=True):
         for i, value in enumerate(inputs):
             assert value is None or set(bits[:, i].tolist()) == {value}
-        bits = (golden.popcounts(layer, bits) >= layer.output.values[:, 0]).astype(np.uint8)
+        bits = (golden.accumulators(layer, bits) >= layer.output.values[:, 0]).astype(np.uint8)
     assert known[1].count(None) <= 4
     beyond = [t for t in layers[1].output.values[:, 0].tolist() if 0 < t < 8]
     assert known[2].count(None) < len(beyond)  # some threshold can occur, but not with what the layer before gives

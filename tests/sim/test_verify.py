@@ -67,7 +67,7 @@ def test_one_weight_bit_is_found(design, network, tmp_path, layer, word, bit, ne
     first = report.first_mismatch
     assert (first.frame, first.layer, first.neuron) == (0, network.layers[layer].name, neuron)
     assert abs(first.got - first.expected) == 1
-    counts = golden.trace(network, frames[:1]).layers[layer].popcounts[0, neuron]
+    counts = golden.trace(network, frames[:1]).layers[layer].accumulators[0, neuron]
     assert first.expected == counts - network.layers[layer].output.values[neuron, 0]
 
     assert report.reproducer == tmp_path / "repro"

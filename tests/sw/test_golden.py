@@ -55,9 +55,9 @@ def test_the_worked_example_of_the_spec():
     )
     trace = golden.trace(network, np.array([[150, 250]], np.uint8))
     assert trace.encoded.tolist() == [[1, 0, 1, 1]]
-    assert trace.layers[0].popcounts.tolist() == [[4, 2, 1]]
+    assert trace.layers[0].accumulators.tolist() == [[4, 2, 1]]
     assert trace.layers[0].values.tolist() == [[1, 1, 1]]
-    assert trace.layers[1].popcounts.tolist() == [[3, 2]]
+    assert trace.layers[1].accumulators.tolist() == [[3, 2]]
     assert trace.layers[1].values.tolist() == [[3, 0]]
     assert trace.classes.tolist() == [0]
 
@@ -98,7 +98,7 @@ def test_popcounts_are_exact_on_wide_rows():
     layer = Dense(name="wide", weights=weights, output=Thresholds(values=np.zeros((3, 1), int)))
     bits = rng.integers(0, 2, (4, inputs), dtype=np.uint8)
     bits[0] = weights[0]
-    counts = golden.popcounts(layer, bits)
+    counts = golden.accumulators(layer, bits)
     assert counts[0, 0] == inputs
     assert np.array_equal(counts, (bits[:, None] == weights[None]).sum(axis=2))
 

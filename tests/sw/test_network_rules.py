@@ -8,9 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bitwright.errors import BitwrightError, NetworkError
-from bitwright.network import Dense, Encoding, Input, Network, NumberType, Scores, Thresholds, signed_bits
+from bitwright.network import MAX_LANES, Dense, Encoding, Input, Network, NumberType, Scores, Thresholds, signed_bits
 from bitwright.network.bits import pack_bits, to_int, unpack_bits, unpack_fields
-from bitwright.network.model import MAX_LANES
 
 from .networks import random_network
 
@@ -194,7 +193,7 @@ def test_facts_of_a_network():
     assert net.weight_bits == 12 * 7 + 7 * 5 + 5 * 3
     assert net.operations == 2 * net.weight_bits
     assert [edge.size for edge in net.edges] == [6, 12, 7, 5, 3]
-    assert net.edges[1].shape == (3, 4)
+    assert net.edges[1].shape == (3, 2, 2)
     assert net.edges[0].number == NumberType(kind="unsigned", bits=4)
     assert str(net.edges[2].number) == "binary"
     assert repr(net).startswith("<Network random: 12-7-5-3, digest ")

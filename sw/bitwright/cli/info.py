@@ -16,18 +16,21 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
 def run(args: argparse.Namespace) -> int:
     from bitwright import api
     from bitwright.cli.output import print_facts, print_json, print_table, say
+    from bitwright.network import Encoding
 
     network = api.load(args.network)
     edges = network.edges
+    thresholds = network.encoding.thresholds.tolist() if isinstance(network.encoding, Encoding) else None
     layers = [
         {
             "name": layer.name,
             "kind": layer.kind,
             "inputs": layer.inputs,
             "outputs": layer.outputs,
+            "shape": list(edge.shape),
             "output": str(edge.number),
-            "weight_bits": layer.weights.size,
-            "operations": 2 * layer.weights.size,
+            "weight_bits": layer.weight_bits,
+            "operations": layer.operations,
         }
         for layer, edge in zip(network.layers, edges[2:], strict=True)
     ]
@@ -38,7 +41,8 @@ def run(args: argparse.Namespace) -> int:
                 "digest": network.digest,
                 "input_shape": list(network.input.shape),
                 "input_bits": network.input.bits,
-                "encoding_thresholds": network.encoding.thresholds.tolist(),
+                "encoding": "bits" if thresholds else "integers",
+                "encoding_thresholds": thresholds,
                 "encoded_size": network.encoded_size,
                 "classifier": network.is_classifier,
                 "outputs": network.outputs,
@@ -50,17 +54,19 @@ def run(args: argparse.Namespace) -> int:
         )
         return 0
     shape = " x ".join(map(str, network.input.shape))
-    levels = network.encoding.thresholds.tolist()
+    encoding = f"{network.encoding.number} integers, by a table"
+    if thresholds:
+        encoding = f"{len(thresholds)} bit a value, thresholds {', '.join(map(str, thresholds))}"
     result = f"{network.outputs} classes" if network.is_classifier else f"{network.outputs} bits"
     print_table(
-        ["layer", "kind", "inputs", "outputs", "output", "weight bits", "operations a frame"],
-        [list(layer.values()) for layer in layers],
+        ["layer", "kind", "inputs", "outputs", "gives", "output", "weight bits", "operations a frame"],
+        [[*map(_cell, layer.values())] for layer in layers],
         title=f"Network {network.name}",
     )
     print_facts(
         [
             ("input", f"{shape}, {network.input.bits}-bit values"),
-            ("encoding", f"{len(levels)} bit a value, thresholds {', '.join(map(str, levels))}"),
+            ("encoding", encoding),
             ("result", result),
             ("weights", f"{network.weight_bits:,} bits ({network.weight_bits / 8192:,.1f} KiB)"),
             ("operations", f"{network.operations:,} a frame"),
@@ -69,3 +75,7 @@ def run(args: argparse.Namespace) -> int:
     )
     say(f"\nNext: bitwright generate {args.network} --out design")
     return 0
+
+
+def _cell(value: object) -> object:
+    return " x ".join(map(str, value)) if isinstance(value, list) else value

@@ -14,18 +14,50 @@ from numpy.typing import NDArray
 from bitwright.atomic import write_bytes
 from bitwright.errors import NetworkError
 from bitwright.network.bits import pack_bits, unpack_bits
-from bitwright.network.model import Dense, Encoding, Input, Network, Scores, Thresholds
+from bitwright.network.conv import Conv2d, PaddingValue
+from bitwright.network.dense import Dense
+from bitwright.network.encoding import Encoding, Input, IntegerEncoding
+from bitwright.network.model import Layer, Network
+from bitwright.network.outputs import Scores, Thresholds, Votes
+from bitwright.network.pool import MaxPool2d
+from bitwright.network.values import BINARY, MAX_INPUT_BITS, NumberType
 
 FORMAT_VERSION = 1
 MAX_FILE_BYTES = 1 << 30
 _KEY = "bitwright"
 
 
-class _DenseHeader(msgspec.Struct, forbid_unknown_fields=True, tag="dense", tag_field="kind"):
+OutputKind = Literal["thresholds", "scores", "votes"]
+
+
+class _DenseHeader(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, tag="dense", tag_field="kind"):
     name: str
     inputs: int
     outputs: int
-    output: Literal["thresholds", "scores"]
+    output: OutputKind
+    integer_bits: int = 0  # of a layer that takes signed integers; 0: it takes bits
+
+
+class _ConvHeader(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, tag="conv2d", tag_field="kind"):
+    name: str
+    shape: tuple[int, int, int]
+    outputs: int
+    kernel: tuple[int, int]
+    stride: tuple[int, int]
+    padding: tuple[int, int, int, int]
+    padding_value: PaddingValue
+    integer_bits: int = 0
+
+
+class _PoolHeader(msgspec.Struct, forbid_unknown_fields=True, tag="max_pool2d", tag_field="kind"):
+    name: str
+    shape: tuple[int, int, int]
+    kernel: tuple[int, int]
+    stride: tuple[int, int]
+    padding: tuple[int, int, int, int]
+
+
+_LayerHeader = _DenseHeader | _ConvHeader | _PoolHeader
 
 
 class _Header(msgspec.Struct, forbid_unknown_fields=True):
@@ -33,27 +65,53 @@ class _Header(msgspec.Struct, forbid_unknown_fields=True):
     name: str
     input_shape: list[int]
     input_bits: int
-    layers: list[_DenseHeader]
+    layers: list[_LayerHeader]
     labels: list[str] = []
+
+
+def _parts(output: Thresholds | Scores | Votes) -> tuple[OutputKind, dict[str, NDArray[Any]]]:
+    """How the header names an output, and its tensors."""
+    match output:
+        case Thresholds(values=values):
+            return "thresholds", {"thresholds": values}
+        case Scores(scale=scale, offset=offset):
+            return "scores", {"scale": scale, "offset": offset}
+        case Votes(thresholds=thresholds, votes=votes):
+            return "votes", {"thresholds": thresholds, "votes": votes}
+
+
+def _layer_header(layer: Layer) -> _LayerHeader:
+    if isinstance(layer, MaxPool2d):
+        return _PoolHeader(
+            name=layer.name, shape=layer.shape, kernel=layer.kernel, stride=layer.stride, padding=layer.padding
+        )  # fmt: skip
+    bits = 0 if layer.takes.is_binary else layer.takes.bits
+    if isinstance(layer, Dense):
+        kind, _ = _parts(layer.output)
+        return _DenseHeader(
+            name=layer.name, inputs=layer.inputs, outputs=layer.outputs, output=kind, integer_bits=bits
+        )  # fmt: skip
+    return _ConvHeader(
+        name=layer.name, shape=layer.shape, outputs=layer.outputs, kernel=layer.kernel, stride=layer.stride,
+        padding=layer.padding, padding_value=layer.padding_value, integer_bits=bits,
+    )  # fmt: skip
 
 
 def save(network: Network, path: object) -> None:
     """Writes `network` to `path`, atomically. Raises OSError if the folder is missing or full."""
     from safetensors.numpy import save as to_bytes
 
-    tensors: dict[str, NDArray[Any]] = {"encoding.thresholds": network.encoding.thresholds}
-    headers = []
+    tensors: dict[str, NDArray[Any]] = {}
+    match network.encoding:
+        case Encoding(thresholds=thresholds):
+            tensors["encoding.thresholds"] = thresholds
+        case IntegerEncoding(table=table):
+            tensors["encoding.table"] = table
     for index, layer in enumerate(network.layers):
-        tensors[f"layers.{index}.weights"] = pack_bits(layer.weights)
-        match layer.output:
-            case Thresholds(values=values):
-                tensors[f"layers.{index}.thresholds"] = values
-                kind: Literal["thresholds", "scores"] = "thresholds"
-            case Scores(scale=scale, offset=offset):
-                tensors[f"layers.{index}.scale"] = scale
-                tensors[f"layers.{index}.offset"] = offset
-                kind = "scores"
-        headers.append(_DenseHeader(name=layer.name, inputs=layer.inputs, outputs=layer.outputs, output=kind))
+        if not isinstance(layer, MaxPool2d):
+            tensors[f"layers.{index}.weights"] = pack_bits(layer.rows)
+            tensors |= {f"layers.{index}.{key}": tensor for key, tensor in _parts(layer.output)[1].items()}
+    headers = [_layer_header(layer) for layer in network.layers]
     header = _Header(
         version=FORMAT_VERSION,
         name=network.name,
@@ -104,40 +162,94 @@ def _read(file: Path) -> tuple[_Header, dict[str, NDArray[Any]]]:
         raise NetworkError(f"{file}: damaged header ({error})") from None
 
 
-def _network(header: _Header, tensors: dict[str, NDArray[Any]]) -> Network:
-    used: set[str] = set()
+class _Tensors:
+    """The tensors of a file, each taken once and of the shape that it must have."""
 
-    def take(name: str, shape: tuple[int, ...]) -> NDArray[Any]:
-        if name not in tensors:
+    def __init__(self, tensors: dict[str, NDArray[Any]]):
+        self.tensors = tensors
+        self.left = set(tensors)
+
+    def take(self, name: str, shape: tuple[int, ...]) -> NDArray[Any]:
+        if name not in self.tensors:
             raise NetworkError(f"tensor {name} is missing")
-        used.add(name)
-        if tensors[name].shape != shape:
-            raise NetworkError(f"tensor {name} has shape {tensors[name].shape}, expected {shape}")
-        return tensors[name]
+        self.left.discard(name)
+        if self.tensors[name].shape != shape:
+            raise NetworkError(f"tensor {name} has shape {self.tensors[name].shape}, expected {shape}")
+        return self.tensors[name]
 
-    levels = tensors["encoding.thresholds"].shape if "encoding.thresholds" in tensors else (1,)
-    encoding = Encoding(thresholds=take("encoding.thresholds", levels))
-    layers = []
-    for index, layer in enumerate(header.layers):
-        prefix = f"layers.{index}"
-        if layer.inputs < 1 or layer.outputs < 1:
-            raise NetworkError(f"layer {layer.name}: sizes must be positive")
-        packed = take(f"{prefix}.weights", (layer.outputs, -(-layer.inputs // 8)))
+    def weights(self, name: str, outputs: int, inputs: int) -> NDArray[np.uint8]:
+        packed = self.take(name, (outputs, -(-inputs // 8)))
         if packed.dtype != np.uint8:
-            raise NetworkError(f"tensor {prefix}.weights must be bytes, not {packed.dtype}")
-        if layer.inputs % 8 and np.any(packed[:, -1] >> (layer.inputs % 8)):
-            raise NetworkError(f"tensor {prefix}.weights has bits set beyond its {layer.inputs} inputs")
-        output: Thresholds | Scores
-        if layer.output == "thresholds":
-            output = Thresholds(values=take(f"{prefix}.thresholds", (layer.outputs, 1)))
-        else:
-            output = Scores(
-                scale=take(f"{prefix}.scale", (layer.outputs,)),
-                offset=take(f"{prefix}.offset", (layer.outputs,)),
+            raise NetworkError(f"tensor {name} must be bytes, not {packed.dtype}")
+        if inputs % 8 and np.any(packed[:, -1] >> (inputs % 8)):
+            raise NetworkError(f"tensor {name} has bits set beyond its {inputs} inputs")
+        return unpack_bits(packed, inputs)
+
+    def output(self, prefix: str, kind: OutputKind, outputs: int) -> Thresholds | Scores | Votes:
+        match kind:
+            case "thresholds":
+                return Thresholds(values=self.take(f"{prefix}.thresholds", (outputs, 1)))
+            case "scores":
+                return Scores(
+                    scale=self.take(f"{prefix}.scale", (outputs,)), offset=self.take(f"{prefix}.offset", (outputs,))
+                )
+            case "votes":
+                return Votes(
+                    thresholds=self.take(f"{prefix}.thresholds", (outputs,)),
+                    votes=self.take(f"{prefix}.votes", (outputs,)),
+                )
+
+    def encoding(self) -> Encoding | IntegerEncoding:
+        table = self.tensors.get("encoding.table")
+        if table is not None:
+            return IntegerEncoding(table=self.take("encoding.table", table.shape))
+        present = self.tensors.get("encoding.thresholds")
+        levels = (1,) if present is None else present.shape
+        return Encoding(thresholds=self.take("encoding.thresholds", levels))
+
+
+def _takes(bits: int) -> NumberType:
+    if not 0 <= bits <= MAX_INPUT_BITS + 1:
+        raise NetworkError(f"integers of {bits} bits; at most {MAX_INPUT_BITS + 1} can be taken")
+    return NumberType(kind="signed", bits=bits) if bits else BINARY
+
+
+def _layer(header: _LayerHeader, prefix: str, tensors: _Tensors) -> Layer:
+    match header:
+        case _PoolHeader():
+            return MaxPool2d(
+                name=header.name, shape=header.shape, kernel=header.kernel, stride=header.stride,
+                padding=header.padding,
+            )  # fmt: skip
+        case _ConvHeader():
+            kernel, channels = header.kernel, header.shape[2]
+            if min(*kernel, *header.shape, header.outputs) < 1:
+                raise NetworkError(f"layer {header.name}: sizes must be positive")
+            rows = tensors.weights(f"{prefix}.weights", header.outputs, kernel[0] * kernel[1] * channels)
+            output = tensors.output(prefix, "thresholds", header.outputs)
+            assert isinstance(output, Thresholds)
+            return Conv2d(
+                name=header.name, shape=header.shape, weights=rows.reshape(header.outputs, *kernel, channels),
+                output=output, stride=header.stride, padding=header.padding, padding_value=header.padding_value,
+                takes=_takes(header.integer_bits),
+            )  # fmt: skip
+        case _DenseHeader():
+            if header.inputs < 1 or header.outputs < 1:
+                raise NetworkError(f"layer {header.name}: sizes must be positive")
+            return Dense(
+                name=header.name,
+                weights=tensors.weights(f"{prefix}.weights", header.outputs, header.inputs),
+                output=tensors.output(prefix, header.output, header.outputs),
+                takes=_takes(header.integer_bits),
             )
-        layers.append(Dense(name=layer.name, weights=unpack_bits(packed, layer.inputs), output=output))
-    if extra := sorted(set(tensors) - used):
-        raise NetworkError(f"unexpected tensor {extra[0]}")
+
+
+def _network(header: _Header, arrays: dict[str, NDArray[Any]]) -> Network:
+    tensors = _Tensors(arrays)
+    encoding = tensors.encoding()
+    layers = [_layer(layer, f"layers.{index}", tensors) for index, layer in enumerate(header.layers)]
+    if tensors.left:
+        raise NetworkError(f"unexpected tensor {min(tensors.left)}")
     return Network(
         name=header.name,
         input=Input(shape=tuple(header.input_shape), bits=header.input_bits),

@@ -170,7 +170,7 @@ def check_export(
         bits += _compare("encoded bit", "encoder", part.start, theirs.encoded, ours.encoded)
         for index, (dense, turn) in enumerate(zip(network.layers, turns, strict=True)):
             layer = ours.layers[index]
-            dots = turn * (2 * layer.popcounts - dense.inputs)
+            dots = turn * (2 * layer.accumulators - dense.inputs)
             accumulators += _compare("accumulator", dense.name, part.start, theirs.accumulators[index], dots)
             if index < len(theirs.bits):
                 bits += _compare("bit", dense.name, part.start, theirs.bits[index], layer.values)
