@@ -25,8 +25,8 @@ def canonical(graph: Graph) -> Graph:
     constants = dict(graph.constants)
     renamed: dict[str, str] = {}
     nodes = []
-    for node in graph.nodes:
-        node = replace(node, inputs=tuple(renamed.get(name, name) for name in node.inputs))
+    for original in graph.nodes:
+        node = replace(original, inputs=tuple(renamed.get(name, name) for name in original.inputs))
         if node.op in ("Identity", "Dropout") and node.inputs and node.inputs[0]:
             renamed[node.output] = node.inputs[0]
             continue
@@ -137,12 +137,21 @@ def _reshape(node: Node, constants: Constants) -> Node:
     return _listed("shape")(node, constants)
 
 
+def _gather(node: Node, constants: Constants) -> Node:
+    """A table of constants that values index; other Gathers (of a Shape) stay."""
+    table = constants.get(node.inputs[0])
+    if table is None or table.ndim != 1 or node.inputs[1] in constants or int(node.attributes.get("axis", 0)) != 0:
+        return node
+    return replace(node, op="Lookup", inputs=node.inputs[1:2], attributes={"table": table})
+
+
 _FORMS: dict[str, Callable[[Node, Constants], Node | None]] = {
     "BatchNormalization": _batch_norm,
     "BatchNormalizationChannelsLast": _batch_norm,
     "Cast": _cast,
     "Clip": _clip,
     "Constant": _constant,
+    "Gather": _gather,
     "Reshape": _reshape,
     "Slice": _listed("starts", "ends", "axes"),
     "Squeeze": _listed("axes"),

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bitwright.network import Encoding
+from bitwright.network import Encoding, IntegerEncoding
 from bitwright.onnx.expression import evaluate
 from bitwright.onnx.lanes import Lanes
 from bitwright.onnx.pointwise import View
@@ -99,6 +99,49 @@ def threshold_encoding(
             middle=np.array([found[kind][1] for kind in kinds.tolist()]),
             half=np.array([found[kind][2] for kind in kinds.tolist()]),
         ),
+    )
+
+
+def integer_encoding(
+    view: View, columns: NDArray[Any], kinds: NDArray[np.int64], position: NDArray[np.int64]
+) -> tuple[IntegerEncoding, Lanes]:
+    """The table of a first layer that takes integers. Raises ValueError where values are not on one grid.
+
+    Values that are integers already stay as they are; others are counted in steps of their smallest difference.
+    """
+    if columns.shape[1] != 1:
+        raise ValueError(
+            f"input values become {columns.shape[1]} different tables of integers, as a normalisation by channel makes "
+            "them; an integer encoding has one table for all values: use one mean and deviation for all channels"
+        )
+    values = columns[:, 0].astype(np.float64)
+    if not np.isfinite(values).all():
+        raise ValueError("the input becomes infinite or NaN before its first layer")
+    source = position[view.indices.reshape(-1)]
+    if len(np.unique(source)) != len(source) or len(source) != len(position):
+        raise ValueError(f"the first layer takes {len(source)} of the {len(position)} values of a frame")
+    middle, unit = _grid(values)
+    table = np.rint((values - middle) / unit).astype(np.int64)
+    everywhere = np.ones(len(source))
+    return (
+        IntegerEncoding(table=table),
+        Lanes(lane=source[:, None], middle=middle * everywhere, half=unit * everywhere, integers=True),
+    )
+
+
+def _grid(values: NDArray[np.float64]) -> tuple[float, float]:
+    """An offset and a step so that every value is the offset plus a whole number of steps. Raises ValueError."""
+    if (values == np.rint(values)).all():
+        return 0.0, 1.0
+    levels = np.unique(values)
+    largest = np.abs(levels).max()
+    unit = (levels[-1] - levels[0]) / max(1, round((levels[-1] - levels[0]) / np.diff(levels).min()))
+    for middle in (0.0, float(levels[0])):
+        steps = (levels - middle) / unit
+        if np.abs(steps - np.rint(steps)).max() * unit <= _EVEN * largest:
+            return middle, float(unit)
+    raise ValueError(
+        f"the first layer takes {len(levels)} levels that are on no grid of integers; quantize the input evenly"
     )
 
 

@@ -129,6 +129,17 @@ def _cast(x: Array, *, dtype: str) -> Array:
     return x.astype(np.bool_ if dtype == "bool" else np.dtype(dtype))
 
 
+def _lookup(x: Array, *, table: Array) -> Array:
+    if x.dtype.kind not in "iu" or (x.size and (x.min() < -len(table) or x.max() >= len(table))):
+        raise ValueError(f"its indices do not fit a table of {len(table)}")
+    return table[x]
+
+
+def _where(condition: Array, a: Array, b: Array) -> Array:
+    same_types("Where", a, b)
+    return np.where(condition, a, b)
+
+
 def _power(x: Array, exponent: Array) -> Array:
     return np.power(x, exponent.astype(x.dtype)) if x.dtype.kind == "f" else np.power(x, exponent)
 
@@ -150,6 +161,7 @@ OPERATIONS: dict[str, Callable[..., Array]] = {
     "LeakyRelu": lambda x, alpha: np.where(x < 0, x * x.dtype.type(alpha), x),
     "Less": np.less,
     "LessOrEqual": np.less_equal,
+    "Lookup": _lookup,
     "Max": _arithmetic(np.maximum),
     "Min": _arithmetic(np.minimum),
     "Mul": _arithmetic(np.multiply),
@@ -165,7 +177,7 @@ OPERATIONS: dict[str, Callable[..., Array]] = {
     "Sign": np.sign,
     "Sqrt": np.sqrt,
     "Sub": _arithmetic(np.subtract),
-    "Where": lambda condition, a, b: np.where(condition, a, b),
+    "Where": _where,
 }
 # whose result takes few values whatever the argument's scale: after one of these, values are activations
 DECIDING = frozenset(
@@ -226,21 +238,6 @@ def map_constants(expression: Expr, function: Callable[[Array], Array]) -> Expr:
             args = tuple(
                 visit(arg) if isinstance(arg, Expr) else None if arg is None else function(arg) for arg in node.args
             )
-            done[id(node)] = Expr(op=node.op, args=args, attributes=node.attributes)
-        return done[id(node)]
-
-    return visit(expression)
-
-
-def substitute(expression: Expr, source: Expr) -> Expr:
-    """The expression with SOURCE replaced by another expression."""
-    done: dict[int, Expr] = {}
-
-    def visit(node: Expr) -> Expr:
-        if node.op == "Source":
-            return source
-        if id(node) not in done:
-            args = tuple(visit(arg) if isinstance(arg, Expr) else arg for arg in node.args)
             done[id(node)] = Expr(op=node.op, args=args, attributes=node.attributes)
         return done[id(node)]
 

@@ -20,6 +20,7 @@ class Lanes:
     lane: NDArray[np.int64]  # (values, levels): the lanes of each value, all lanes once
     middle: NDArray[np.float64]  # (values,)
     half: NDArray[np.float64]  # (values,), not 0; negative where a bit of 1 is the smaller value
+    integers: bool = False  # lanes are signed integers, of an IntegerEncoding, instead of +-1
 
     @property
     def size(self) -> int:
@@ -28,16 +29,14 @@ class Lanes:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Rows:
-    """Weights as bits, and what the accumulator of row r is worth: offset_r + scale_r * (2p - lanes)."""
+    """Weights as bits, and what dot product d of row r is worth in the graph: offset_r + scale_r * d."""
 
     bits: NDArray[np.uint8]  # (outputs, lanes)
     scale: NDArray[np.float64]  # (outputs,), positive
     offset: NDArray[np.float64]  # (outputs,)
 
-    def accumulators(self, *, exact: bool = False) -> NDArray[Any]:
-        """The values at popcounts 0..lanes, (lanes + 1, outputs): float32, or float64 if `exact`."""
-        lanes = self.bits.shape[1]
-        dots = 2 * np.arange(lanes + 1) - lanes
+    def values(self, dots: NDArray[np.int64], *, exact: bool = False) -> NDArray[Any]:
+        """The values at dot products (n,), as (n, outputs): float32, or float64 if `exact`."""
         values = self.offset + self.scale * dots[:, None].astype(np.float64)
         return values if exact else values.astype(np.float32)
 

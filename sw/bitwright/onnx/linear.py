@@ -55,7 +55,9 @@ def _gemm(node: Node, constants: dict[str, NDArray[Any]], refusals: Refusals) ->
             return [node]
         bias = constants[node.inputs[2]]
         steps.append(("Add", bias if beta == 1 else bias * beta))
-    return _chain(node, Node(name=node.name, op="MatMul", inputs=(node.inputs[0], weights), outputs=()), steps, constants)
+    return _chain(
+        node, Node(name=node.name, op="MatMul", inputs=(node.inputs[0], weights), outputs=()), steps, constants
+    )
 
 
 def _biased(node: Node, constants: dict[str, NDArray[Any]], refusals: Refusals) -> list[Node]:
@@ -105,4 +107,6 @@ def not_binary(rows: NDArray[Any]) -> str | None:
     values = np.unique(rows[row])
     shown = ", ".join(f"{value:.6g}" for value in values[:3]) + (", ..." if len(values) > 3 else "")
     kind = "float weights" if len(values) > 4 else "weights that are not +-1 times one scale"
-    return f"{kind}: output {row} has {len(values)} values ({shown}); binarise them with BipolarQuant, or Sign without 0"
+    return (
+        f"{kind}: output {row} has {len(values)} values ({shown}); binarise them with BipolarQuant, or Sign without 0"
+    )

@@ -95,9 +95,7 @@ def _moved(graph: Graph, node: Node, view: View) -> View:
             return move(array)
         return move(np.broadcast_to(array, before))
 
-    return View(
-        source=view.source, shape=index.shape, index=index, expression=map_constants(view.expression, constant)
-    )
+    return View(source=view.source, shape=index.shape, index=index, expression=map_constants(view.expression, constant))
 
 
 def _combined(graph: Graph, node: Node, variable: list[View], shape: tuple[int, ...]) -> View:
@@ -147,9 +145,11 @@ def _expression(node: Node, args: list[Expr | Array | None], shape: tuple[int, .
         *args, bits = args
         if not isinstance(bits, np.ndarray):
             raise ValueError("its number of bits is not constant")
-        return Expr(op="Quant", args=tuple(_ranked(arg, shape) for arg in args), attributes=quant_attributes(node, bits))
+        return Expr(
+            op="Quant", args=tuple(_ranked(arg, shape) for arg in args), attributes=quant_attributes(node, bits)
+        )
     attributes = {"alpha": float(node.attributes.get("alpha", 0.01))} if node.op == "LeakyRelu" else node.attributes
-    if node.op not in ("LeakyRelu", "Cast"):
+    if node.op not in ("LeakyRelu", "Cast", "Lookup"):
         attributes = {}
     return Expr(op=node.op, args=tuple(_ranked(arg, shape) for arg in args), attributes=attributes)
 
@@ -164,5 +164,3 @@ def _ranked(arg: Expr | Array | None, shape: tuple[int, ...]) -> Expr | Array | 
     if ranked.shape[0] != 1:
         raise ValueError(f"a constant of shape {list(arg.shape)} differs from frame to frame")
     return ranked
-
-

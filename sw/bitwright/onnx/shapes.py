@@ -90,6 +90,7 @@ def _window(node: Node, given: list[Shape]) -> Shape:
         if len(given) < 2 or len(given[1]) != 4:
             raise ValueError("its weights have no four axes")
         weights = given[1]
+        kernel: Shape
         outputs, inside, kernel = (
             (weights[0], weights[3], weights[1:3]) if last else (weights[0], weights[1], weights[2:])
         )  # fmt: skip

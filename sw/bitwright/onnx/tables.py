@@ -27,7 +27,7 @@ class Activations:
 
 def activations(table: NDArray[Any]) -> Activations:
     """Thresholds for a table (N + 1, outputs). Raises ValueError for a column that no threshold gives."""
-    table = table.astype(np.float64) if table.dtype != np.bool_ else table.astype(np.float64)
+    table = table.astype(np.float64)
     if np.isnan(table).any():
         raise ValueError(f"the activation of output {_first(np.isnan(table).any(axis=0))} is NaN (float32 overflow?)")
     low, high = table.min(axis=0), table.max(axis=0)

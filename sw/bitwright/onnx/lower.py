@@ -1,0 +1,257 @@
+"""The chain of products, pools and expressions between them to the layers of a Network, front to back."""
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bitwright.errors import BitwrightError
+from bitwright.network import Encoding, Input, IntegerEncoding, Network, NumberType
+from bitwright.network.model import Layer
+from bitwright.network.values import BINARY
+from bitwright.onnx.decide import Decision, decide, emit, emit_scores
+from bitwright.onnx.encoder import MAX_THERMOMETER, input_table, integer_encoding, threshold_encoding
+from bitwright.onnx.expression import DECIDING, SOURCE, Expr, map_constants, operations
+from bitwright.onnx.form import Graph, Node
+from bitwright.onnx.lanes import Lanes, product
+from bitwright.onnx.linear import LINEAR, weight_rows
+from bitwright.onnx.names import Names
+from bitwright.onnx.pointwise import View
+from bitwright.onnx.refusals import Refusals
+from bitwright.onnx.signals import Accumulators, Bits, Plane, RawInput, channel_table, in_channels
+from bitwright.onnx.windows import padding_of, pool_layer, window_lanes
+
+InputEncoding = str  # "auto", "thermometer" or "integers"
+
+
+def chain_of(graph: Graph) -> list[Node]:
+    """The nodes from the input to the output. Raises OnnxError if the output does not depend on the input."""
+    producers = graph.producers
+    chain: list[Node] = []
+    value = graph.outputs[0]
+    while value != graph.input:
+        if value not in producers:
+            raise Node(name=value, op="output", inputs=(), outputs=()).refuse("it does not depend on the frame")
+        node = producers[value]
+        chain.append(node)
+        value = graph.variable_inputs(node)[0]
+    return chain[::-1]
+
+
+@dataclass(kw_only=True)
+class Lowering:
+    """The walk's state: what the value at hand is, and the layers so far."""
+
+    graph: Graph
+    plane: Plane  # of the raw input
+    input_bits: int
+    input_encoding: InputEncoding
+    names: Names
+    notes: list[str] = field(default_factory=list)
+    refusals: Refusals = field(default_factory=Refusals)
+    layers: list[Layer] = field(default_factory=list)
+    encoding: Encoding | IntegerEncoding | None = None
+    settled: set[str] = field(default_factory=set)  # values whose expression a layer before a pool has done already
+
+    def run(self, chain: list[Node]) -> tuple[Layer, ...]:
+        """All layers. Raises OnnxError with every reason that was found."""
+        signal: RawInput | Accumulators | Bits = RawInput(plane=self.plane)
+        view = self._identity(self.graph.input)
+        for place, node in enumerate(chain):
+            if node.op == "Pointwise":
+                view = node.attributes["view"]
+                if node.output in self.settled:
+                    view = replace(view, expression=SOURCE)
+                continue
+            try:
+                if node.op in LINEAR:
+                    signal = self._product(node, *self._inputs(signal, view, node))
+                else:
+                    after = chain[place + 1] if place + 1 < len(chain) else None
+                    signal = self._pool(node, signal, view, after)
+            except (BitwrightError, ValueError) as error:
+                self.refusals.add(node.name, node.op, str(error))
+                break
+            view = self._identity(node.output)
+        else:
+            self._end(signal, view)
+        self.refusals.raise_any()
+        return tuple(self.layers)
+
+    def _identity(self, name: str) -> View:
+        return View(source=name, shape=self.graph.shapes[name][1:], index=None, expression=SOURCE)
+
+    def _inputs(self, signal: RawInput | Accumulators | Bits, view: View, node: Node) -> tuple[Lanes, View]:
+        """The lanes that a product takes, in the order of `view`."""
+        if isinstance(signal, RawInput):
+            return self._encode(view), view
+        if isinstance(signal, Accumulators):
+            signal = self._decided(signal, in_channels(view, signal.plane))
+            values = np.stack([signal.zero, signal.one])
+        else:
+            expression = in_channels(view, signal.plane)
+            values = channel_table(expression, signal.plane, np.stack([signal.zero, signal.one]).astype(np.float32))
+            values = values.astype(np.float64)
+        plane = signal.plane
+        indices = view.indices.reshape(-1)
+        channel = np.indices(plane.shape)[plane.axis].reshape(-1)[indices]
+        zero, one = values[0][channel], values[1][channel]
+        if (zero == one).any():
+            raise ValueError("an activation before it is always the same")
+        lanes = Lanes(lane=plane.position[indices][:, None], middle=(zero + one) / 2, half=(one - zero) / 2)
+        return lanes, view
+
+    def _encode(self, view: View) -> Lanes:
+        columns, kinds = input_table(view, self.graph.input_dtype, self.input_bits)
+        position = self.plane.position
+        levels = max(len(np.flatnonzero(np.diff(column))) for column in columns.T)
+        integers = self.input_encoding == "integers" or (
+            self.input_encoding == "auto" and (levels > MAX_THERMOMETER or "Lookup" in operations(view.expression))
+        )
+        if integers:
+            self.encoding, lanes = integer_encoding(view, columns, kinds, position)
+        else:
+            self.encoding, lanes = threshold_encoding(view, columns, kinds, position)
+        return lanes
+
+    def _decided(self, signal: Accumulators, expression: Expr) -> Bits:
+        """Emits the layer with the thresholds that `expression` amounts to; what its bits stand for."""
+        try:
+            decision = decide(signal, expression)
+        except ValueError as error:
+            self.refusals.add(signal.node.name, signal.node.op, str(error))
+            ones = np.ones(signal.plane.channels)
+            return Bits(plane=signal.plane, zero=-ones, one=ones)
+        return self._emitted(signal, decision)
+
+    def _emitted(self, signal: Accumulators, decision: Decision) -> Bits:
+        if decision.rounding:
+            self.notes.append(
+                f"{signal.name}: {decision.rounding} of {signal.plane.channels} activations hang on float32 rounding; "
+                "they follow the graph's operations as onnxruntime orders them"
+            )
+        self.layers.append(emit(signal, decision))
+        return Bits(plane=signal.plane, zero=decision.zero, one=decision.one)
+
+    def _product(self, node: Node, lanes: Lanes, view: View) -> Accumulators:
+        weights = self.graph.constants[node.inputs[1]]
+        shape = self.graph.shapes[node.output][1:]
+        number = self.encoding.number if lanes.integers and self.encoding is not None else BINARY
+        if node.op == "MatMul":
+            if any(size != 1 for size in view.shape[:-1]):
+                raise ValueError(f"it takes {list(view.shape)}: several rows a frame; only one is supported")
+            rows = product(weight_rows(node, weights), lanes)
+            return self._accumulators(node, "dense", Plane(shape=shape, axis=len(shape) - 1), rows, number, None)
+        first = node.op == "Conv"
+        images = Plane(shape=view.shape, axis=0 if first else 2)
+        window = window_lanes(images, weights.shape[2:] if first else weights.shape[1:3], lanes)
+        padding = padding_of(node, weights, images, lanes)
+        rows = product(weight_rows(node, weights), window)
+        outside = (view.shape[1:] if first else view.shape[:2], padding["padding"])
+        whole = outside == (weights.shape[2:] if first else weights.shape[1:3], (0, 0, 0, 0))
+        levels = lanes.lane.shape[1]
+        height, width = outside[0]
+        convolution = {
+            "shape": (height, width, images.channels * levels),
+            "weights": (len(weights), *outside_kernel(node, weights), images.channels * levels),
+            "whole": whole,
+            **padding,
+        }
+        plane = Plane(shape=shape, axis=0 if first else 2)
+        if padding["padding_value"] == "zero" and any(padding["padding"]) and (rows.offset != 0).any():
+            raise ValueError("zeros pad values that are not symmetric about 0; pad with one of the two values instead")
+        return self._accumulators(node, "conv", plane, rows, number, convolution)
+
+    def _accumulators(
+        self, node: Node, kind: str, plane: Plane, rows: Any, number: NumberType, convolution: dict[str, Any] | None
+    ) -> Accumulators:
+        lanes = rows.bits.shape[1]
+        zeros = convolution is not None and any(convolution["padding"]) and convolution["padding_value"] == "zero"
+        return Accumulators(
+            plane=plane,
+            name=self.names.give(node.name, kind),
+            node=node,
+            rows=rows,
+            sums_dots=zeros or not number.is_binary,
+            largest=lanes << (0 if number.is_binary else number.bits - 1),
+            takes=number,
+            convolution=convolution,
+        )
+
+    def _pool(
+        self, node: Node, signal: RawInput | Accumulators | Bits, view: View, after: Node | None
+    ) -> Bits:  # fmt: skip
+        if isinstance(signal, RawInput):
+            raise ValueError("it pools the raw input; only bits can be pooled")
+        before = in_channels(view, signal.plane)
+        first = node.op == "MaxPool"
+        images = Plane(shape=view.shape, axis=0 if first else 2)
+        order = signal.plane.position[view.indices.reshape(-1)]
+        if len(view.shape) != 3 or not np.array_equal(order, images.position):
+            raise ValueError("it pools values in another order than the image's")
+        plane = Plane(shape=self.graph.shapes[node.output][1:], axis=images.axis)
+        if isinstance(signal, Accumulators):
+            then = SOURCE
+            if after is not None and after.op == "Pointwise":
+                then = _over(in_channels(after.attributes["view"], plane), plane, signal.plane)
+            decision = decide(signal, before, then=then)
+            # the pool carries what stood before it: the largest of the window decides what follows
+            bits = self._emitted(signal, decision)
+            if after is not None:
+                self.settled.add(after.output)
+        else:
+            values = channel_table(before, signal.plane, np.stack([signal.zero, signal.one]).astype(np.float32))
+            if (values[1] < values[0]).any():
+                raise ValueError("it pools bits that a negative scale has turned round; put the scale behind it")
+            bits = Bits(plane=signal.plane, zero=values[0].astype(np.float64), one=values[1].astype(np.float64))
+        self.layers.append(pool_layer(node, self.names.give(node.name, "pool"), images))
+        return Bits(plane=plane, zero=bits.zero, one=bits.one)
+
+    def _end(self, signal: RawInput | Accumulators | Bits, view: View) -> None:
+        if isinstance(signal, RawInput):
+            self.refusals.add("", "", "the graph has no layer: neither MatMul, Gemm nor Conv")
+        elif isinstance(signal, Accumulators):
+            try:
+                expression = in_channels(view, signal.plane)
+                if operations(expression) & DECIDING:
+                    self._decided(signal, expression)
+                else:
+                    self.layers.append(emit_scores(signal, expression))
+            except (BitwrightError, ValueError) as error:
+                self.refusals.add(signal.node.name, signal.node.op, str(error))
+
+
+def outside_kernel(node: Node, weights: NDArray[Any]) -> tuple[int, int]:
+    """Rows and columns of a convolution's kernel."""
+    kernel = weights.shape[2:] if node.op == "Conv" else weights.shape[1:3]
+    return int(kernel[0]), int(kernel[1])
+
+
+def _over(expression: Expr, plane: Plane, source: Plane) -> Expr:
+    """What stands behind a pool, with its constants in the axes of what stands before it."""
+    if plane.channels != source.channels:
+        raise ValueError("values change their channels around a pool")
+
+    def move(array: NDArray[Any]) -> NDArray[Any]:
+        return source.spread(array.reshape(1, -1)) if array.size > 1 else array.reshape((1,) * (len(source.shape) + 1))
+
+    return map_constants(expression, move)
+
+
+def network_of(
+    lowering: Lowering, layers: tuple[Layer, ...], name: str, labels: tuple[str, ...]
+) -> Network:  # fmt: skip
+    """The Network. Raises NetworkError for one that breaks a rule of size."""
+    shape = lowering.plane.shape
+    if len(shape) == 3:
+        moved = [size for axis, size in enumerate(shape) if axis != lowering.plane.axis]
+        shape = (*moved, lowering.plane.channels)
+    assert lowering.encoding is not None
+    return Network(
+        name=name,
+        input=Input(shape=shape, bits=lowering.input_bits),
+        encoding=lowering.encoding,
+        layers=layers,
+        labels=labels,
+    )
