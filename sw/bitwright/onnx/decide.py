@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bitwright.network import Conv2d, Dense, Scores, Thresholds
+from bitwright.network import Conv2d, Dense, Scores, Thresholds, Votes
 from bitwright.onnx.expression import SOURCE, Expr
 from bitwright.onnx.signals import Accumulators, Plane, channel_table, chunk_channels
 from bitwright.onnx.tables import Activations, activations, scores
@@ -88,7 +88,7 @@ def _table(
     return found, turned
 
 
-def _layer(signal: Accumulators, falling: NDArray[np.bool_], output: Thresholds | Scores) -> Dense | Conv2d:
+def _layer(signal: Accumulators, falling: NDArray[np.bool_], output: Thresholds | Scores | Votes) -> Dense | Conv2d:
     bits = np.where(falling[:, None], 1 - signal.rows.bits, signal.rows.bits)
     window = signal.convolution
     if window is None or (window["whole"] and not isinstance(output, Thresholds)):
@@ -121,3 +121,25 @@ def emit_scores(signal: Accumulators, expression: Expr) -> Dense | Conv2d:
     if signal.sums_dots:
         found = Scores(scale=found.scale, offset=found.offset + found.scale * signal.largest)
     return _layer(signal, falling, found)
+
+
+def votes_of(expression: Expr) -> NDArray[np.int64] | None:
+    """The votes (classes,), or one for all, of `Where(reached, votes, 0)` of integers; None for anything else."""
+    if expression.op != "Where" or not isinstance(expression.args[0], Expr):
+        return None
+    won, lost = expression.args[1:]
+    if not isinstance(won, np.ndarray) or not isinstance(lost, np.ndarray) or won.dtype.kind != "i":
+        return None
+    return won.reshape(-1).astype(np.int64) if (lost == 0).all() and (won >= 0).all() else None
+
+
+def emit_votes(signal: Accumulators, expression: Expr) -> Dense | Conv2d:
+    """The last layer with its votes. Raises ValueError."""
+    reached, votes = expression.args[0], votes_of(expression)
+    if not isinstance(reached, Expr) or votes is None:
+        raise ValueError("it gives no votes")
+    decision = decide(signal, reached)
+    # a condition that never or always holds has its other value from its neighbours: 0 and 1 all the same
+    thresholds = decision.thresholds - (signal.largest if signal.sums_dots else 0)
+    output = Votes(thresholds=thresholds, votes=np.broadcast_to(votes, thresholds.shape))
+    return _layer(signal, decision.falling, output)

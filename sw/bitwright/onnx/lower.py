@@ -10,7 +10,7 @@ from bitwright.errors import BitwrightError
 from bitwright.network import Encoding, Input, IntegerEncoding, Network, NumberType
 from bitwright.network.model import Layer
 from bitwright.network.values import BINARY
-from bitwright.onnx.decide import Decision, decide, emit, emit_scores
+from bitwright.onnx.decide import Decision, decide, emit, emit_scores, emit_votes, votes_of
 from bitwright.onnx.encoder import MAX_THERMOMETER, input_table, integer_encoding, threshold_encoding
 from bitwright.onnx.expression import DECIDING, SOURCE, Expr, map_constants, operations
 from bitwright.onnx.form import Graph, Node
@@ -214,7 +214,9 @@ class Lowering:
         elif isinstance(signal, Accumulators):
             try:
                 expression = in_channels(view, signal.plane)
-                if operations(expression) & DECIDING:
+                if votes_of(expression) is not None:
+                    self.layers.append(emit_votes(signal, expression))
+                elif operations(expression) & DECIDING:
                     self._decided(signal, expression)
                 else:
                     self.layers.append(emit_scores(signal, expression))
