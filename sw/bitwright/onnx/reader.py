@@ -62,7 +62,7 @@ def read_model(path: Path) -> ModelProto:
 
 def parse_model(content: bytes, where: str) -> ModelProto:
     """`read_model` for bytes; `where` begins the messages."""
-    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+    from google.protobuf.message import DecodeError
 
     model = ModelProto()
     try:
