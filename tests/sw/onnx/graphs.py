@@ -125,9 +125,11 @@ def activation(
         b.then("Quant", one(), zero(), one(), signed=1, narrow=1, rounding_mode="ROUND")
     elif way == "unsigned":
         b.then("Quant", b.constant(pick(rng, 1.0, 0.5)), zero(), one(), signed=0, narrow=0, rounding_mode="ROUND")
-    elif way == "multi":
+    elif way in ("multi", "finn"):
         thresholds = (rng.normal(size=(channels, 1)) * spread).astype(np.float32)
         scale, bias, kind = pick(rng, (2.0, -1.0, "BIPOLAR"), (1.0, 0.0, "BINARY"), (-2.0, 1.0, "BIPOLAR"))
+        if way == "finn":  # in order about 0, for pools and zeros around
+            scale, bias, kind = 2.0, -1.0, "BIPOLAR"
         layout = {} if rng.random() < 0.5 else {"data_layout": {2: "NC", 4: "NCHW"}[rank]}
         b.then("MultiThreshold", b.constant(thresholds), out_scale=scale, out_bias=bias, out_dtype=kind, **layout)
     elif way == "where" and b.opset >= 12:
@@ -299,3 +301,69 @@ def classes_of(result: np.ndarray) -> np.ndarray:
     """The class of each frame, from scores or from the classes themselves."""
     flat = result.reshape(len(result), -1)
     return flat[:, 0].astype(np.int64) if flat.dtype == np.int64 or flat.shape[1] == 1 else flat.argmax(axis=1)
+
+
+def conv_layer(
+    b: Builder, rng: np.random.Generator, shape: tuple[int, int, int], outputs: int, exact: bool, qonnx: bool
+) -> tuple[int, int, int]:
+    """A convolution of (channels, height, width), zeros around it or not; the shape that it gives."""
+    channels, height, width = shape
+    ky, kx = int(rng.integers(1, min(4, height + 1))), int(rng.integers(1, min(4, width + 1)))
+    strides = [int(rng.integers(1, 3)), int(rng.integers(1, 3))]
+    pads = [0, 0, 0, 0]
+    if rng.random() < 0.4:
+        pads = [int(rng.integers(0, size)) for size in (ky, kx, ky, kx)]
+    rows = weights(b, rng, (outputs, channels, ky, kx), 0, exact, qonnx)
+    bias = ()
+    if rng.random() < 0.3:
+        bias = (b.constant(rng.integers(-3, 4, outputs) if exact else rng.normal(size=outputs)),)
+    b.then("Conv", rows, *bias, kernel_shape=[ky, kx], strides=strides, pads=pads)
+    down = (height + pads[0] + pads[2] - ky) // strides[0] + 1
+    across = (width + pads[1] + pads[3] - kx) // strides[1] + 1
+    return outputs, down, across
+
+
+def random_conv(seed: int, dialect: str) -> tuple[onnx.ModelProto, tuple[float, float]]:
+    """A random convolutional network and the range of its input; channels first or last."""
+    rng = np.random.default_rng([seed, len(dialect), 7])
+    b = Builder(opset=int(rng.integers(9, NEWEST + 1)), domain=pick(rng, *QONNX_DOMAINS))
+    qonnx = dialect != "standard"
+    last = rng.random() < 0.4
+    channels = int(rng.integers(1, 4))
+    height, width = int(rng.integers(6, 10)), int(rng.integers(6, 10))
+    span = encode(b, rng, dialect)
+    shape = (height, width, channels) if last else (channels, height, width)
+    if last:
+        b.then("Transpose", perm=[0, 3, 1, 2])
+    image = (channels, height, width)
+    for index in range(int(rng.integers(1, 4))):
+        exact = index == 0 or rng.random() < 0.5
+        outputs = int(rng.integers(2, 8))
+        image = conv_layer(b, rng, image, outputs, exact, qonnx)
+        spread = float(np.prod(image)) ** 0.3
+        if rng.random() < 0.8 or not exact:
+            norm(b, rng, outputs, spread, 4)
+        pool = min(image[1:]) >= 2 and rng.random() < 0.4
+        early = rng.random() < 0.5
+        window = {"kernel_shape": [2, 2], "strides": [2, int(rng.integers(1, 3))]}
+        if pool and early:
+            b.then("MaxPool", **window)
+        if pool and early and rng.random() < 0.5:
+            norm(b, rng, outputs, spread, 4)
+        way = pick(rng, *ACTIVATIONS[dialect])
+        # zeros around a later convolution need values symmetric about 0, and Sign is 0 for sums of 0
+        way = {"larq": "less", "unsigned": "bipolar"}.get(way, way)
+        activation(b, rng, outputs, spread, 4, way if dialect != "finn" else "finn", True)
+        if pool and not early:
+            b.then("MaxPool", **window)
+        if pool:
+            image = (outputs, (image[1] - 2) // 2 + 1, (image[2] - 2) // window["strides"][1] + 1)
+    if last or rng.random() < 0.2:
+        b.then("Transpose", perm=[0, 2, 3, 1])
+    b.then("Flatten", axis=1)
+    exact = rng.random() < 0.5
+    dense_layer(b, rng, int(np.prod(image)), 5, exact, qonnx)
+    if not exact:
+        norm(b, rng, 5, 3.0, 2)
+    head(b, rng, 5)
+    return b.model(shape, FRAMES if qonnx else "N"), span
