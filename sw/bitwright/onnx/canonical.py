@@ -31,6 +31,7 @@ def canonical(graph: Graph) -> Graph:
             renamed[node.output] = node.inputs[0]
             continue
         try:
+            _count_inputs(node)
             changed = _FORMS[node.op](node, constants) if node.op in _FORMS else node
         except (ValueError, TypeError, KeyError, OverflowError, IndexError) as error:
             refusals.add(node.name, node.op, str(error) or "its attributes are damaged")
@@ -40,6 +41,37 @@ def canonical(graph: Graph) -> Graph:
     refusals.raise_any()
     outputs = tuple(renamed.get(name, name) for name in graph.outputs)
     return graph.with_(nodes=tuple(nodes), constants=constants, outputs=outputs)
+
+
+# operators of two inputs, and those of other numbers (least, most); all others of one, or not known
+_TWO = (
+    "Add And BipolarQuant Div Equal Expand Gather Greater GreaterOrEqual Less LessOrEqual MatMul Mul MultiThreshold "
+    "Or PRelu Pow Sub"
+).split()
+_ONE = (
+    "Abs ArgMax Cast Ceil ConstantOfShape Flatten Floor LeakyRelu LogSoftmax MaxPool MaxPoolChannelsLast Neg Not "
+    "Reciprocal Relu Round Shape Sigmoid Sign Softmax Sqrt Transpose"
+).split()
+_INPUTS = {
+    **dict.fromkeys(_ONE, (1, 1)),
+    **dict.fromkeys(_TWO, (2, 2)),
+    **dict.fromkeys(("Conv", "ConvChannelsLast", "Gemm"), (2, 3)),
+    **dict.fromkeys(("BatchNormalization", "BatchNormalizationChannelsLast"), (5, 5)),
+    **dict.fromkeys(("ReduceMax", "ReduceMean", "ReduceSum", "Reshape", "Squeeze", "TopK", "Unsqueeze"), (1, 2)),
+    **dict.fromkeys(("Concat", "Max", "Min"), (1, 64)),
+    "Clip": (1, 3),
+    "Pad": (1, 4),
+    "Quant": (4, 4),
+    "Slice": (1, 5),
+    "Where": (3, 3),
+}
+
+
+def _count_inputs(node: Node) -> None:
+    """Raises ValueError for a node with too few or too many inputs, or without one that it needs."""
+    least, most = _INPUTS.get(node.op, (0, 1 << 20))
+    if not least <= len(node.inputs) <= most or not all(node.inputs[:least]):
+        raise ValueError(f"it has {sum(map(bool, node.inputs))} inputs, not {least}")
 
 
 def integers(values: Any, what: str) -> tuple[int, ...]:
@@ -131,12 +163,6 @@ def _batch_norm(node: Node, constants: Constants) -> Node:
     return replace(node, outputs=node.outputs[:1], attributes={"epsilon": epsilon})
 
 
-def _reshape(node: Node, constants: Constants) -> Node:
-    if int(node.attributes.get("allowzero", 0)):
-        raise ValueError("allowzero = 1 is not supported")
-    return _listed("shape")(node, constants)
-
-
 def _gather(node: Node, constants: Constants) -> Node:
     """A table of constants that values index; other Gathers (of a Shape) stay."""
     table = constants.get(node.inputs[0])
@@ -152,7 +178,7 @@ _FORMS: dict[str, Callable[[Node, Constants], Node | None]] = {
     "Clip": _clip,
     "Constant": _constant,
     "Gather": _gather,
-    "Reshape": _reshape,
+    "Reshape": _listed("shape"),
     "Slice": _listed("starts", "ends", "axes"),
     "Squeeze": _listed("axes"),
     "TopK": _top_k,

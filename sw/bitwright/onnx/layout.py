@@ -42,6 +42,8 @@ def relayout(node: Node, array: NDArray[Any], parameter: NDArray[Any] | None, ba
         raise ValueError("its sizes are not constant")
     match node.op:
         case "Reshape":
+            if int(node.attributes.get("allowzero", 0)) and 0 in given:
+                raise ValueError("it makes values without elements")
             sizes = [shape[i] if size == 0 and i < array.ndim else size for i, size in enumerate(given)]
             if batch > 1 and sizes and sizes[0] == batch:
                 sizes[0] = 1
