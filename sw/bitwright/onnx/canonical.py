@@ -44,14 +44,8 @@ def canonical(graph: Graph) -> Graph:
 
 
 # operators of two inputs, and those of other numbers (least, most); all others of one, or not known
-_TWO = (
-    "Add And BipolarQuant Div Equal Expand Gather Greater GreaterOrEqual Less LessOrEqual MatMul Mul MultiThreshold "
-    "Or PRelu Pow Sub"
-).split()
-_ONE = (
-    "Abs ArgMax Cast Ceil ConstantOfShape Flatten Floor LeakyRelu LogSoftmax MaxPool MaxPoolChannelsLast Neg Not "
-    "Reciprocal Relu Round Shape Sigmoid Sign Softmax Sqrt Transpose"
-).split()
+_TWO = ["Add", "And", "BipolarQuant", "Div", "Equal", "Expand", "Gather", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "MatMul", "Mul", "MultiThreshold", "Or", "PRelu", "Pow", "Sub"]
+_ONE = ["Abs", "ArgMax", "Cast", "Ceil", "ConstantOfShape", "Flatten", "Floor", "LeakyRelu", "LogSoftmax", "MaxPool", "MaxPoolChannelsLast", "Neg", "Not", "Reciprocal", "Relu", "Round", "Shape", "Sigmoid", "Sign", "Softmax", "Sqrt", "Transpose"]
 _INPUTS = {
     **dict.fromkeys(_ONE, (1, 1)),
     **dict.fromkeys(_TWO, (2, 2)),

@@ -97,10 +97,12 @@ def import_onnx(
         facts = _metadata(model)
         if progress:
             progress("import", 1, 4)
-        graph = rewrite(to_graph(model, file.parent))
-        if progress:
-            progress("import", 2, 4)
-        found = _lowered(graph, chosen, facts, _name(chosen.name, facts, file), progress)
+        # infinities and NaN are looked for where they decide something
+        with np.errstate(all="ignore"):
+            graph = rewrite(to_graph(model, file.parent))
+            if progress:
+                progress("import", 2, 4)
+            found = _lowered(graph, chosen, facts, _name(chosen.name, facts, file), progress)
     except OnnxError as error:
         if str(error).startswith(str(file)):
             raise

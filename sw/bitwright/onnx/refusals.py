@@ -6,6 +6,13 @@ from dataclasses import dataclass
 from bitwright.errors import BitwrightError
 
 _LISTED = 50
+_NAME, _REASON = 120, 400  # characters shown; names in a file may be of any length
+
+
+def _plain(text: str, most: int = _NAME) -> str:
+    """Text from a file as a terminal may show it: on one line, not too long."""
+    shown = text if len(text) <= most else f"{text[:most]}..."
+    return shown if shown.isprintable() else ascii(shown)[1:-1]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,7 +24,8 @@ class Refusal:
     reason: str
 
     def __str__(self) -> str:
-        return f"node {self.node} ({self.operator}): {self.reason}" if self.node else self.reason
+        reason = _plain(self.reason, _REASON)
+        return f"node {_plain(self.node)} ({_plain(self.operator)}): {reason}" if self.node else reason
 
 
 class OnnxError(BitwrightError):

@@ -75,9 +75,7 @@ def build(case: Case, seed: int = 0) -> nn.Sequential:
     layers: list[nn.Module] = [qnn.QuantIdentity(act_quant=act)]
     channels = case.shape[0]
     for outputs in case.convolutions:
-        layers.append(
-            qnn.QuantConv2d(channels, outputs, 3, padding=case.padding, bias=case.bias, weight_quant=weight)
-        )
+        layers.append(qnn.QuantConv2d(channels, outputs, 3, padding=case.padding, bias=case.bias, weight_quant=weight))
         layers.append(nn.BatchNorm2d(outputs))
         layers += [nn.MaxPool2d(2)] if case.pool == "before" else []
         layers.append(qnn.QuantIdentity(act_quant=act))
@@ -101,7 +99,7 @@ def build(case: Case, seed: int = 0) -> nn.Sequential:
     for layer in net:
         if isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d):
             layer.weight.data = torch.randn(layer.num_features, generator=generator)
-            layer.bias.data = 0.5 * torch.randn(layer.num_features, generator=generator)
+            layer.bias.data = 0.2 * torch.randn(layer.num_features, generator=generator)
     return net.eval()
 
 

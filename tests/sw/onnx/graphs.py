@@ -24,6 +24,15 @@ class Builder:
     constants: list[Any] = field(default_factory=list)
     value: str = "x"
     count: int = 0
+    shape: tuple[int, ...] = ()
+    top: float = 255.0  # of the input's range
+
+    def statistics(self) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and deviation of the value at hand in each channel (axis 1), as training would find them."""
+        raw = np.random.default_rng(0).integers(0, 256, (FRAMES, *self.shape))
+        result = reference(self.model(self.shape, FRAMES), (raw / 255 * self.top).astype(np.float32))
+        rows = np.moveaxis(result, 1, 0).reshape(result.shape[1], -1).astype(np.float64)
+        return rows.mean(axis=1), rows.std(axis=1) + 1e-3
 
     def constant(self, values: Any, dtype: Any = np.float32) -> str:
         self.count += 1
@@ -88,23 +97,27 @@ def weights(b: Builder, rng: np.random.Generator, shape: tuple[int, ...], axis: 
     return b.node("Where", positive, b.constant(spread), b.constant(-spread))
 
 
-def norm(b: Builder, rng: np.random.Generator, channels: int, spread: float, rank: int, last: bool = False) -> None:
-    """Batch norm, whole or in parts, with some negative scales. `last`: channels are the last axis."""
+def norm(b: Builder, rng: np.random.Generator, channels: int, rank: int) -> None:
+    """Batch norm, whole or in parts, with some negative scales."""
     f = np.float32
     gamma = rng.normal(size=channels).astype(f)
     gamma[np.abs(gamma) < 0.05] = 0.5
-    beta, mean = rng.normal(size=channels).astype(f), (rng.normal(size=channels) * spread).astype(f)
-    variance = (rng.uniform(0.2, 2.0, channels) * spread**2 + 1e-3).astype(f)
-    shape = [-1] + [1] * (0 if last else rank - 2)
+    mean, deviation = b.statistics()
+    beta, mean = (
+        (0.3 * rng.normal(size=channels)).astype(f),
+        (mean + 0.2 * deviation * rng.normal(size=channels)).astype(f),
+    )
+    variance = (rng.uniform(0.5, 2.0, channels) * deviation**2).astype(f)
+    shape = [-1] + [1] * (rank - 2)
     arrays = [array.reshape(shape) for array in (gamma, beta, mean, variance)]
     way = pick(rng, "whole", "parts", "affine")
-    if way == "whole" and not last:
+    if way == "whole":
         names = [b.constant(array) for array in (gamma, beta, mean, variance)]
         b.then("BatchNormalization", *names, epsilon=1e-5)
     elif way == "parts":
         b.then("Sub", b.constant(arrays[2]))
-        deviation = b.node("Add", b.constant(arrays[3]), b.constant(1e-5))
-        root = b.node("Sqrt", deviation) if rng.random() < 0.5 else b.node("Pow", deviation, b.constant(0.5))
+        spread = b.node("Add", b.constant(arrays[3]), b.constant(1e-5))
+        root = b.node("Sqrt", spread) if rng.random() < 0.5 else b.node("Pow", spread, b.constant(0.5))
         b.then("Div", root)
         b.then("Mul", b.constant(arrays[0]))
         b.then("Add", b.constant(arrays[1]))
@@ -114,9 +127,7 @@ def norm(b: Builder, rng: np.random.Generator, channels: int, spread: float, ran
         b.then("Add", b.constant(arrays[1] - arrays[2] * factor))
 
 
-def activation(
-    b: Builder, rng: np.random.Generator, channels: int, spread: float, rank: int, way: str, exact: bool = True
-) -> None:
+def activation(b: Builder, rng: np.random.Generator, channels: int, rank: int, way: str, exact: bool = True) -> None:
     """One of the ways to make one bit of a value; `exact` if the next sums must be, in any order of adding."""
     zero, one = functools.partial(b.constant, 0.0), functools.partial(b.constant, 1.0)
     if way == "bipolar":
@@ -126,7 +137,8 @@ def activation(
     elif way == "unsigned":
         b.then("Quant", b.constant(pick(rng, 1.0, 0.5)), zero(), one(), signed=0, narrow=0, rounding_mode="ROUND")
     elif way in ("multi", "finn"):
-        thresholds = (rng.normal(size=(channels, 1)) * spread).astype(np.float32)
+        mean, deviation = b.statistics()
+        thresholds = (mean + 0.5 * deviation * rng.normal(size=channels)).astype(np.float32)[:, None]
         scale, bias, kind = pick(rng, (2.0, -1.0, "BIPOLAR"), (1.0, 0.0, "BINARY"), (-2.0, 1.0, "BIPOLAR"))
         if way == "finn":  # in order about 0, for pools and zeros around
             scale, bias, kind = 2.0, -1.0, "BIPOLAR"
@@ -158,7 +170,7 @@ ACTIVATIONS = {"standard": STANDARD, "qonnx": QONNX, "finn": FINN}
 
 def encode(b: Builder, rng: np.random.Generator, dialect: str) -> tuple[float, float]:
     """A quantized input; the range that pixels have."""
-    top = 255.0 if rng.random() < 0.5 else 1.0
+    top = b.top = 255.0 if rng.random() < 0.5 else 1.0
     way = pick(rng, "threshold", "normalised", "levels") if dialect == "qonnx" else pick(rng, "threshold", "normalised")
     middle = float(rng.integers(40, 200)) / 255 * top
     if way == "normalised":
@@ -176,7 +188,7 @@ def encode(b: Builder, rng: np.random.Generator, dialect: str) -> tuple[float, f
     if dialect == "finn":
         b.then("MultiThreshold", b.constant([[0.0]]), out_scale=2.0, out_bias=-1.0, out_dtype="BIPOLAR")
     else:
-        activation(b, rng, 1, 1.0, 2, "bipolar" if dialect == "qonnx" else pick(rng, "less", "not", "larq"))
+        activation(b, rng, 1, 2, "bipolar" if dialect == "qonnx" else pick(rng, "less", "not", "larq"))
     return 0.0, top
 
 
@@ -224,6 +236,7 @@ def random_dense(seed: int, dialect: str) -> tuple[onnx.ModelProto, tuple[float,
     qonnx = dialect != "standard"
     shape = pick(rng, (12,), (1, 4, 5), (3, 5), (4, 3, 2))
     size = int(np.prod(shape))
+    b.shape = shape
     early = len(shape) > 1 and rng.random() < 0.5
     if early:
         b.then("Flatten", axis=1)
@@ -234,14 +247,17 @@ def random_dense(seed: int, dialect: str) -> tuple[onnx.ModelProto, tuple[float,
     for outputs in rng.integers(3, 12, int(rng.integers(1, 3))):
         dense_layer(b, rng, size, int(outputs), exact, qonnx)
         if not exact or rng.random() < 0.7:
-            norm(b, rng, int(outputs), size**0.5, 2)
+            norm(b, rng, int(outputs), 2)
         exact = rng.random() < 0.5
-        activation(b, rng, int(outputs), size**0.5, 2, pick(rng, *ACTIVATIONS[dialect]), exact)
+        activation(b, rng, int(outputs), 2, pick(rng, *ACTIVATIONS[dialect]), exact)
         size = int(outputs)
     dense_layer(b, rng, size, 5, exact, qonnx)
     if not exact:
-        norm(b, rng, 5, size**0.5, 2)
-    head(b, rng, 5)
+        norm(b, rng, 5, 2)
+    if rng.random() < 0.3:  # a network that gives bits
+        activation(b, rng, 5, 2, {"standard": "less", "qonnx": "bipolar", "finn": "finn"}[dialect])
+    else:
+        head(b, rng, 5)
     return b.model(shape, FRAMES if qonnx else "N"), span
 
 
@@ -332,7 +348,7 @@ def random_conv(seed: int, dialect: str) -> tuple[onnx.ModelProto, tuple[float, 
     channels = int(rng.integers(1, 4))
     height, width = int(rng.integers(6, 10)), int(rng.integers(6, 10))
     span = encode(b, rng, dialect)
-    shape = (height, width, channels) if last else (channels, height, width)
+    shape = b.shape = (height, width, channels) if last else (channels, height, width)
     if last:
         b.then("Transpose", perm=[0, 3, 1, 2])
     image = (channels, height, width)
@@ -340,20 +356,19 @@ def random_conv(seed: int, dialect: str) -> tuple[onnx.ModelProto, tuple[float, 
         exact = index == 0 or rng.random() < 0.5
         outputs = int(rng.integers(2, 8))
         image = conv_layer(b, rng, image, outputs, exact, qonnx)
-        spread = float(np.prod(image)) ** 0.3
         if rng.random() < 0.8 or not exact:
-            norm(b, rng, outputs, spread, 4)
+            norm(b, rng, outputs, 4)
         pool = min(image[1:]) >= 2 and rng.random() < 0.4
         early = rng.random() < 0.5
         window = {"kernel_shape": [2, 2], "strides": [2, int(rng.integers(1, 3))]}
         if pool and early:
             b.then("MaxPool", **window)
         if pool and early and rng.random() < 0.5:
-            norm(b, rng, outputs, spread, 4)
+            norm(b, rng, outputs, 4)
         way = pick(rng, *ACTIVATIONS[dialect])
         # zeros around a later convolution need values symmetric about 0, and Sign is 0 for sums of 0
         way = {"larq": "less", "unsigned": "bipolar"}.get(way, way)
-        activation(b, rng, outputs, spread, 4, way if dialect != "finn" else "finn", True)
+        activation(b, rng, outputs, 4, way if dialect != "finn" else "finn", True)
         if pool and not early:
             b.then("MaxPool", **window)
         if pool:
@@ -364,6 +379,14 @@ def random_conv(seed: int, dialect: str) -> tuple[onnx.ModelProto, tuple[float, 
     exact = rng.random() < 0.5
     dense_layer(b, rng, int(np.prod(image)), 5, exact, qonnx)
     if not exact:
-        norm(b, rng, 5, 3.0, 2)
-    head(b, rng, 5)
+        norm(b, rng, 5, 2)
+    if rng.random() < 0.3:  # a network that gives bits
+        activation(b, rng, 5, 2, {"standard": "less", "qonnx": "bipolar", "finn": "finn"}[dialect])
+    else:
+        head(b, rng, 5)
     return b.model(shape, FRAMES if qonnx else "N"), span
+
+
+def bits_of(result: np.ndarray) -> np.ndarray:
+    """The bits of values that are -1 and +1."""
+    return (result.reshape(len(result), -1) > 0).astype(np.int64)

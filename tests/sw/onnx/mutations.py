@@ -6,7 +6,20 @@ from onnx import TensorProto
 
 from .graphs import random_conv, random_dense
 
-OPERATORS = ("Relu", "Sign", "MatMul", "Conv", "Reshape", "Transpose", "Shape", "Loop", "Gather", "Quant", "TopK", "Add")
+OPERATORS = (
+    "Relu",
+    "Sign",
+    "MatMul",
+    "Conv",
+    "Reshape",
+    "Transpose",
+    "Shape",
+    "Loop",
+    "Gather",
+    "Quant",
+    "TopK",
+    "Add",
+)
 NUMBERS = (0, 1, -1, 2, 3, 7, 255, 2**31 - 1, -(2**31), 2**62, -(2**62))
 
 

@@ -22,7 +22,7 @@ def attempt(path, content):
         import_onnx(path, Options(input_range=(0, 255)))
         worked = True
     except BitwrightError as error:
-        assert str(error).isprintable() or "\n" not in str(error)
+        assert str(error).isprintable()
         assert len(str(error)) > 10
         worked = False
     assert time.perf_counter() - started < 20
@@ -94,7 +94,7 @@ def test_external_data_never_leave_the_folder(tmp_path, model, location):
     (tmp_path / "secret").write_bytes(bytes(1 << 16))
     (folder / "link").symlink_to(tmp_path / "secret")
     external(model.graph.initializer[0], location)
-    with pytest.raises(OnnxError, match="its data lie in .*(outside the model's folder|no file of the model's folder)"):
+    with pytest.raises(OnnxError, match=r"its data lie in .*(outside the model's folder|no file of the model's folder)"):
         import_onnx(save(folder, model), Options(input_range=(0, 255)))
 
 
@@ -131,7 +131,7 @@ def test_a_constant_that_would_grow_huge(tmp_path):
     info = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N", 4])
     graph = helper.make_graph(nodes, "g", [info], [helper.make_empty_tensor_value_info("y")], [big])
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
-    with pytest.raises(OnnxError, match="node fill .ConstantOfShape.: .*no shape of a binary network"):
+    with pytest.raises(OnnxError, match=r"node fill .ConstantOfShape.: .*no shape of a binary network"):
         import_onnx(save(tmp_path, model))
 
 
@@ -156,7 +156,7 @@ def test_nothing_is_made_of_control_flow(tmp_path):
     info = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N", 4])
     graph = helper.make_graph(nodes, "g", [info], [helper.make_empty_tensor_value_info("y")])
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
-    with pytest.raises(OnnxError, match="node branch .If.: it holds a graph of its own"):
+    with pytest.raises(OnnxError, match=r"node branch .If.: it holds a graph of its own"):
         import_onnx(save(tmp_path, model))
 
 
