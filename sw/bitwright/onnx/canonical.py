@@ -32,6 +32,7 @@ def canonical(graph: Graph) -> Graph:
             continue
         try:
             _count_inputs(node)
+            _check_attributes(node)
             changed = _FORMS[node.op](node, constants) if node.op in _FORMS else node
         except (ValueError, TypeError, KeyError, OverflowError, IndexError) as error:
             refusals.add(node.name, node.op, str(error) or "its attributes are damaged")
@@ -44,8 +45,19 @@ def canonical(graph: Graph) -> Graph:
 
 
 # operators of two inputs, and those of other numbers (least, most); all others of one, or not known
-_TWO = ["Add", "And", "BipolarQuant", "Div", "Equal", "Expand", "Gather", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "MatMul", "Mul", "MultiThreshold", "Or", "PRelu", "Pow", "Sub"]
-_ONE = ["Abs", "ArgMax", "Cast", "Ceil", "ConstantOfShape", "Flatten", "Floor", "LeakyRelu", "LogSoftmax", "MaxPool", "MaxPoolChannelsLast", "Neg", "Not", "Reciprocal", "Relu", "Round", "Shape", "Sigmoid", "Sign", "Softmax", "Sqrt", "Transpose"]
+_TWO = frozenset(
+    (
+        *("Add", "And", "BipolarQuant", "Div", "Equal", "Expand", "Gather", "Greater", "GreaterOrEqual", "Less"),
+        *("LessOrEqual", "MatMul", "Mul", "MultiThreshold", "Or", "PRelu", "Pow", "Sub"),
+    )
+)
+_ONE = frozenset(
+    (
+        *("Abs", "ArgMax", "Cast", "Ceil", "ConstantOfShape", "Flatten", "Floor", "LeakyRelu", "LogSoftmax", "MaxPool"),
+        *("MaxPoolChannelsLast", "Neg", "Not", "Reciprocal", "Relu", "Round", "Shape", "Sigmoid", "Sign", "Softmax"),
+        *("Sqrt", "Transpose"),
+    )
+)
 _INPUTS = {
     **dict.fromkeys(_ONE, (1, 1)),
     **dict.fromkeys(_TWO, (2, 2)),
@@ -66,6 +78,28 @@ def _count_inputs(node: Node) -> None:
     least, most = _INPUTS.get(node.op, (0, 1 << 20))
     if not least <= len(node.inputs) <= most or not all(node.inputs[:least]):
         raise ValueError(f"it has {sum(map(bool, node.inputs))} inputs, not {least}")
+
+
+_KINDS: dict[type, tuple[str, ...]] = {
+    int: (
+        *("allowzero", "axis", "ceil_mode", "end", "group", "k", "keepdims", "largest", "narrow", "select_last_index"),
+        *("signed", "spatial", "start", "to", "training_mode", "transA", "transB", "value_int"),
+    ),
+    float: ("alpha", "beta", "epsilon", "max", "min", "out_bias", "out_scale", "value_float"),
+    str: ("auto_pad", "data_layout", "mode", "out_dtype", "rounding_mode"),
+    list: ("axes", "dilations", "ends", "kernel_shape", "pads", "perm", "shape", "starts", "strides", "value_ints"),
+}
+_KIND_OF = {name: kind for kind, names in _KINDS.items() for name in names}
+
+
+def _check_attributes(node: Node) -> None:
+    """Raises ValueError for an attribute of another type than ONNX gives it."""
+    for name, value in node.attributes.items():
+        kind = _KIND_OF.get(name)
+        if kind is not None and not isinstance(value, kind):
+            raise ValueError(f"its attribute {name} is no {kind.__name__}")
+        if kind is int and abs(value) > _MAX_INTEGER:
+            raise ValueError(f"its attribute {name} = {value} is out of range")
 
 
 def integers(values: Any, what: str) -> tuple[int, ...]:

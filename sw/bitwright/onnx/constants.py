@@ -37,9 +37,12 @@ def fold_constants(graph: Graph) -> Graph:
             if node.op == "Shape" and len(names) == 1 and names[0] in shapes:
                 constants[node.output] = np.array(_shape_of(node, shapes[names[0]]), np.int64)
                 continue
-            if names and all(name in constants for name in names) and _foldable(node):
-                arrays = [constants[name] if name else None for name in node.inputs]
+            arrays = [constants.get(name) for name in node.inputs]
+            if names and all(name in constants for name in names) and _foldable(node, arrays):
                 constants[node.output] = _limited(compute(node, arrays))
+                continue
+            if names and all(name in constants for name in names) and node.op in QUANTIZERS:
+                nodes.append(node)  # weights of several bits, for the survey to name
                 continue
             if all(name in constants or name in shapes for name in names):
                 shapes.update(infer(node, shapes, constants, graph.batch))
@@ -65,7 +68,10 @@ def _limited(array: Array) -> Array:
     return array
 
 
-def _foldable(node: Node) -> bool:
+def _foldable(node: Node, arrays: Sequence[Array | None]) -> bool:
+    """Whether it is computed here. Matrices of weights in several bits are not, so that their quantizer is named."""
+    if node.op == "Quant" and arrays[0] is not None and arrays[3] is not None and arrays[0].ndim > 1:
+        return bool(arrays[3].size == 1 and arrays[3].reshape(-1)[0] == 1)
     return node.op in OPERATIONS or node.op in LAYOUT or node.op in QUANTIZERS or node.op in _FOLDS
 
 

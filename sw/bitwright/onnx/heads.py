@@ -29,13 +29,14 @@ def strip_heads(graph: Graph) -> Graph:
             value = node.inputs[0]
         if value not in outputs:
             outputs.append(value)
-    for node in graph.nodes:
-        if node.op in HEADS and any(name in outputs for name in node.outputs):
+    kept = prune(graph.with_(outputs=tuple(outputs)))
+    for node in kept.nodes:
+        if node.op in HEADS:
             refusals.add(node.name, node.op, "it is followed by further layers")
     if len(outputs) > 1:
         refusals.add("", "", f"the graph has {len(outputs)} outputs ({', '.join(outputs)}); one is needed")
     refusals.raise_any()
-    return prune(graph.with_(outputs=tuple(outputs)))
+    return kept
 
 
 def _head_behind(graph: Graph, output: str) -> str | None:

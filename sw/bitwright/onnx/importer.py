@@ -215,7 +215,7 @@ def _varying(order: np.ndarray, channel: int, shape: tuple[int, ...]) -> int:
 def _metadata(model: Any) -> dict[str, Any]:
     """What an export of bitwright's own tells; anything else, or anything odd, tells nothing."""
     for entry in model.metadata_props:
-        if entry.key == METADATA_KEY and len(entry.value) < 1 << 20:
+        if entry.key == METADATA_KEY and isinstance(entry.value, str) and len(entry.value) < 1 << 20:
             try:
                 facts = json.loads(entry.value)
             except (ValueError, RecursionError):

@@ -69,7 +69,8 @@ def _value(node: Node, constants: dict[str, NDArray[Any]]) -> float | None:
     if len(node.inputs) > 2 and node.inputs[2]:
         given = constants.get(node.inputs[2])
         return None if given is None or given.size != 1 else float(np.asarray(given).reshape(-1)[0])
-    return float(node.attributes.get("value", 0.0))
+    value = node.attributes.get("value", 0.0)
+    return value if isinstance(value, float) else None
 
 
 def _only(users: dict[str, list[Node]], value: str, graph: Graph) -> Node | None:

@@ -114,7 +114,7 @@ class _Tensors:
 
     def _external(self, tensor: TensorProto, size: int) -> bytes:
         """Bytes that lie in a file of their own, which must be in the model's folder itself."""
-        entries = {entry.key: entry.value for entry in tensor.external_data}
+        entries = {_text(entry.key): _text(entry.value) for entry in tensor.external_data}
         location = entries.get("location", "")
         if self.folder is None:
             raise ValueError(f"its data lie in another file ({location!r})")
@@ -133,6 +133,11 @@ class _Tensors:
         with file.open("rb") as opened:
             opened.seek(offset)
             return opened.read(length)
+
+
+def _text(value: str | bytes) -> str:
+    """A string of the file; one that is no UTF-8 comes as bytes."""
+    return value if isinstance(value, str) else value.decode("utf-8", "replace")
 
 
 def _attribute(attribute: AttributeProto, tensors: _Tensors) -> Any:
@@ -175,7 +180,7 @@ def _shape(value: onnx.ValueInfoProto) -> tuple[list[int], np.dtype[Any]]:
     if any(size < 1 for size in sizes[1:]):
         axis = next(axis for axis, size in enumerate(sizes) if axis and size < 1)
         dim = tensor.shape.dim[axis]
-        name = f" ({dim.dim_param!r})" if dim.dim_param else ""
+        name = f" ({_text(dim.dim_param)!r})" if dim.dim_param else ""
         raise ValueError(f"axis {axis}{name} has no fixed size (a dynamic shape); export it with fixed sizes")
     if sizes[0] < 0:
         raise ValueError(f"axis 0 has size {sizes[0]}")
@@ -187,7 +192,7 @@ def _shape(value: onnx.ValueInfoProto) -> tuple[list[int], np.dtype[Any]]:
 def _named(nodes: Any) -> Iterator[tuple[str, NodeProto]]:
     """Each node with a name that a user can find: its own, or its output's."""
     for index, node in enumerate(nodes):
-        yield node.name or (node.output[0] if node.output else "") or f"number {index}", node
+        yield _text(node.name) or _text(node.output[0] if node.output else "") or f"number {index}", node
 
 
 def to_graph(model: ModelProto, folder: Path | None = None) -> Graph:
@@ -207,38 +212,40 @@ def to_graph(model: ModelProto, folder: Path | None = None) -> Graph:
     constants: dict[str, NDArray[Any]] = {}
     for tensor in graph.initializer:
         try:
-            constants[tensor.name] = tensors.read(tensor)
+            constants[_text(tensor.name)] = tensors.read(tensor)
         except (ValueError, TypeError, OverflowError) as error:
-            refusals.add(tensor.name, "initializer", str(error))
+            refusals.add(_text(tensor.name), "initializer", str(error))
     for sparse in graph.sparse_initializer:
-        refusals.add(sparse.values.name, "initializer", "sparse tensors are not supported")
-    names = {tensor.name for tensor in graph.initializer}
-    inputs = [value for value in graph.input if value.name not in names]
+        refusals.add(_text(sparse.values.name), "initializer", "sparse tensors are not supported")
+    names = {_text(tensor.name) for tensor in graph.initializer}
+    inputs = [value for value in graph.input if _text(value.name) not in names]
     sizes, dtype = [1, 1], np.dtype(np.float32)
     if len(inputs) != 1:
-        listed = ", ".join(value.name for value in inputs) or "none"
+        listed = ", ".join(_text(value.name) for value in inputs) or "none"
         refusals.add("", "", f"one input is needed, and the graph has {len(inputs)} ({listed})")
     else:
         try:
             sizes, dtype = _shape(inputs[0])
         except ValueError as error:
-            refusals.add(inputs[0].name, "input", str(error))
+            refusals.add(_text(inputs[0].name), "input", str(error))
     nodes = []
     for name, proto in _named(graph.node):
         if (proto.domain, proto.op_type) in functions:
-            refusals.add(name, proto.op_type, "it calls a function of the model's own; export with functions inlined")
+            refusals.add(
+                name, _text(proto.op_type), "it calls a function of the model's own; export with functions inlined"
+            )
             continue
         try:
-            attributes = {a.name: _attribute(a, tensors) for a in proto.attribute}
+            attributes = {_text(a.name): _attribute(a, tensors) for a in proto.attribute}
         except (ValueError, TypeError, OverflowError) as error:
-            refusals.add(name, proto.op_type, str(error))
+            refusals.add(name, _text(proto.op_type), str(error))
             continue
         nodes.append(
             Node(
                 name=name,
-                op=operator(proto.op_type, proto.domain),
-                inputs=tuple(proto.input),
-                outputs=tuple(proto.output) or ("",),
+                op=operator(_text(proto.op_type), _text(proto.domain)),
+                inputs=tuple(map(_text, proto.input)),
+                outputs=tuple(map(_text, proto.output)) or ("",),
                 attributes=attributes,
             )
         )
@@ -247,10 +254,10 @@ def to_graph(model: ModelProto, folder: Path | None = None) -> Graph:
         Graph(
             nodes=tuple(nodes),
             constants=constants,
-            shapes={inputs[0].name: (1, *sizes[1:])},
-            input=inputs[0].name,
+            shapes={_text(inputs[0].name): (1, *sizes[1:])},
+            input=_text(inputs[0].name),
             input_dtype=dtype,
-            outputs=tuple(value.name for value in graph.output),
+            outputs=tuple(_text(value.name) for value in graph.output),
             batch=max(1, sizes[0]),
         )
     )

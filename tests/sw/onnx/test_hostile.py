@@ -94,7 +94,7 @@ def test_external_data_never_leave_the_folder(tmp_path, model, location):
     (tmp_path / "secret").write_bytes(bytes(1 << 16))
     (folder / "link").symlink_to(tmp_path / "secret")
     external(model.graph.initializer[0], location)
-    with pytest.raises(OnnxError, match=r"its data lie in .*(outside the model's folder|no file of the model's folder)"):
+    with pytest.raises(OnnxError, match=r"its data lie in .*(outside|no file of) the model's folder"):
         import_onnx(save(folder, model), Options(input_range=(0, 255)))
 
 
@@ -118,7 +118,7 @@ def test_external_data_beside_the_model_are_read(tmp_path, model):
 def test_a_tensor_that_claims_to_be_huge(tmp_path, model):
     for dims in ((1 << 40, 4), (1 << 62, 1 << 62), (-1, 4)):
         model.graph.initializer[0].dims[:] = dims
-        with pytest.raises(OnnxError, match="larger than any binary network's|negative size"):
+        with pytest.raises(OnnxError, match=r"larger than any binary network's|negative size"):
             import_onnx(save(tmp_path, model))
 
 

@@ -1,0 +1,285 @@
+"""What cannot be imported is named: node, operator and reason, and all such nodes at once."""
+
+import numpy as np
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from bitwright.errors import BitwrightError
+from bitwright.onnx import OnnxError, Options, import_onnx
+
+RNG = np.random.default_rng(5)
+
+
+def signs(*shape):
+    return np.where(RNG.random(shape) < 0.5, -1, 1).astype(np.float32)
+
+
+def node(op, inputs, output, **attributes):
+    domain = "qonnx.custom_op.general" if op in ("BipolarQuant", "Quant", "MultiThreshold") else ""
+    return helper.make_node(op, inputs.split(), [output], name=f"the_{output}", domain=domain, **attributes)
+
+
+CONSTANTS = {
+    "half": 0.5,
+    "zero": 0.0,
+    "one": 1.0,
+    "minus": -1.0,
+    "four": 4.0,
+    "w8": signs(8, 6),
+    "w6": signs(6, 3),
+    "wf": RNG.normal(size=(8, 6)),
+    "zeros": np.zeros((8, 6)),
+    "wc": signs(4, 2, 3, 3),
+    "wg": signs(4, 1, 3, 3),
+    "bits9": np.sort(RNG.normal(size=(6, 15)), axis=1),
+    "per_channel": np.linspace(0.1, 0.8, 8),
+    "steps": np.linspace(0.5, 2, 6),
+    "nan": np.full(6, np.nan),
+    "nans": np.full((8, 6), np.nan),
+    "image_means": np.linspace(0.1, 0.9, 8 * 8).reshape(1, 8, 8),
+}
+
+
+def attempt(tmp_path, nodes, shape=(8,), batch="N", opset=13, output=None, **options):
+    """Imports a graph of `nodes`, whose first value is x and whose last output is the graph's."""
+    info = helper.make_tensor_value_info("x", options.pop("kind", TensorProto.FLOAT), [batch, *shape])
+    outputs = output or [nodes[-1].output[0]]
+    constants = [numpy_helper.from_array(np.asarray(v, np.float32), k) for k, v in CONSTANTS.items()]
+    constants.append(numpy_helper.from_array(np.array([0, -1], np.int64), "rows"))
+    constants.append(numpy_helper.from_array(np.array([1], np.int64), "k"))
+    constants.append(numpy_helper.from_array(np.array([0, 0, 1, 1, 0, 0, 1, 1], np.int64), "pads"))
+    used = {name for n in nodes for name in n.input}
+    graph = helper.make_graph(
+        nodes,
+        "g",
+        [info],
+        [helper.make_empty_tensor_value_info(name) for name in outputs],
+        [c for c in constants if c.name in used],
+    )
+    opsets = [helper.make_opsetid("", opset), helper.make_opsetid("qonnx.custom_op.general", 1)]
+    model = helper.make_model(graph, opset_imports=opsets, ir_version=8)
+    (tmp_path / "m.onnx").write_bytes(model.SerializeToString())
+    return import_onnx(tmp_path / "m.onnx", Options(**{"input_range": (0, 1), **options}))
+
+
+ENCODE = [node("Sub", "x half", "centred"), node("BipolarQuant", "centred one", "bits")]
+FIRST = [*ENCODE, node("MatMul", "bits w8", "sums")]
+SIGN = [node("BipolarQuant", "sums one", "hidden")]
+LAST = [node("MatMul", "hidden w6", "scores")]
+IMAGE = {"shape": (2, 8, 8)}
+
+REFUSED = {
+    "unsupported operator": ([*FIRST, node("LSTM", "sums", "y")], r"node the_y \(LSTM\): this operator is not supp"),
+    "custom domain": (
+        [*FIRST, helper.make_node("Sub", ["sums", "one"], ["y"], name="the_y", domain="my.ops")],
+        r"node the_y \(my.ops.Sub\): this operator is not supported",
+    ),
+    "float weights": (
+        [*ENCODE, node("MatMul", "bits wf", "y")],
+        r"node the_y \(MatMul\): float weights: output 0 has 8 values \(.*binarise them with BipolarQuant",
+    ),
+    "zero weights": ([*ENCODE, node("MatMul", "bits zeros", "y")], r"the_y \(MatMul\): weights that are not \+-1"),
+    "sign of zero weights": (
+        [*ENCODE, node("Sign", "zeros", "w"), node("MatMul", "bits w", "y")],
+        r"the_y \(MatMul\): weights that are not \+-1 times one scale",
+    ),
+    "residual sum": (
+        [*FIRST, *SIGN, node("MatMul", "bits w8", "other"), node("Add", "hidden other", "y"), node("Relu", "y", "z")],
+        r"node the_y \(Add\): it joins two branches",
+    ),
+    "concatenation": (
+        [*FIRST, node("MatMul", "bits w8", "other"), node("Concat", "sums other", "y", axis=1)],
+        r"node the_y \(Concat\): it joins two branches",
+    ),
+    "four-bit activations": (
+        [*FIRST, node("Quant", "sums one zero four", "y", signed=1, narrow=0), node("MatMul", "y w6", "z")],
+        r"node the_y \(Quant\): it quantizes activations to 4 bits; only one bit",
+    ),
+    "four-bit weights": (
+        [*ENCODE, node("Quant", "wf half zero four", "w"), node("MatMul", "bits w", "y")],
+        r"node the_w \(Quant\): it quantizes weights to 4 bits; only one bit",
+    ),
+    "multi-threshold of 15 levels": (
+        [*FIRST, node("MultiThreshold", "sums bits9", "y", out_dtype="UINT4"), node("MatMul", "y w6", "z")],
+        r"node the_y \(MultiThreshold\): it quantizes activations to 4 bits",
+    ),
+    "sign of zero": (
+        [*FIRST, node("Sign", "sums", "hidden"), *LAST],
+        r"node the_sums \(MatMul\): the activation of output 0 is 0, neither -1 nor \+1, at popcount 4 of 8",
+    ),
+    "activations of several values": (
+        [*FIRST, node("Relu", "sums", "hidden"), *LAST],
+        r"node the_sums \(MatMul\): the activation of output 0 takes 5 values \(0, 2, 4, ...\), not 2",
+    ),
+    "an activation that is not monotone": (
+        [*FIRST, node("Abs", "sums", "a"), node("Sub", "a four", "b"), node("BipolarQuant", "b one", "hidden"), *LAST],
+        r"node the_sums \(MatMul\): the activation of output 0 is not monotone",
+    ),
+    "steps of different sizes": (
+        [*FIRST, *SIGN, node("Mul", "hidden steps", "scaled"), node("MatMul", "scaled w6", "scores")],
+        r"node the_scores \(MatMul\): its inputs have steps of different sizes",
+    ),
+    "weights that are NaN": ([*ENCODE, node("MatMul", "bits nans", "y")], r"the_y \(MatMul\): its weights hold NaN"),
+    "activations that are NaN": (
+        [*FIRST, node("Add", "sums nan", "n"), node("Clip", "n minus one", "hidden"), *LAST],
+        r"node the_sums \(MatMul\): the activation of output 0 is NaN",
+    ),
+    "scores that are NaN": ([*FIRST, node("Add", "sums nan", "y")], r"the_sums \(MatMul\): .*class scores .*NaN"),
+    "scores that are not monotone": ([*FIRST, node("Abs", "sums", "y")], r"the_sums \(MatMul\): .*decrease"),
+    "thresholds by channel": (
+        [node("Sub", "x per_channel", "c"), node("BipolarQuant", "c one", "bits"), node("MatMul", "bits w8", "y")],
+        r"node the_y \(MatMul\): thresholds differ from value to value of a frame \(26 and 51\)",
+    ),
+    "an input without effect": (
+        [node("BipolarQuant", "x one", "bits"), node("MatMul", "bits w8", "y")],
+        r"node the_y \(MatMul\): no input value makes a difference .*--input-range",
+    ),
+    "training mode": (
+        [*FIRST, node("BatchNormalization", "sums steps steps steps steps", "y", training_mode=1)],
+        r"node the_y \(BatchNormalization\): it is in training mode",
+    ),
+    "too few inputs": ([*FIRST, node("Add", "sums", "y")], r"node the_y \(Add\): it has 1 inputs, not 2"),
+    "weights that are computed": ([*ENCODE, node("MatMul", "bits bits", "y")], r"the_y \(MatMul\): "),
+    "weights first": ([*ENCODE, node("MatMul", "w8 bits", "y")], r"node the_y \(MatMul\): "),
+    "the smallest": (
+        [*FIRST, helper.make_node("TopK", ["sums", "k"], ["v", "y"], name="the_y", largest=0)],
+        r"node the_y \(TopK\): it chooses the smallest",
+    ),
+    "the last": ([*FIRST, node("ArgMax", "sums", "y", axis=1, select_last_index=1)], r"it chooses the last of the"),
+    "argmax of frames": ([*FIRST, node("ArgMax", "sums", "y", axis=0)], r"node the_y \(ArgMax\): it chooses along"),
+    "layers behind softmax": (
+        [*FIRST, node("Softmax", "sums", "p"), node("MatMul", "p w6", "y")],
+        r"node the_p \(Softmax\): it is followed by further layers",
+    ),
+    "no layer": (ENCODE, "the graph has no layer"),
+    "frames are mixed": (
+        [node("Reshape", "x rows", "r"), node("Transpose", "r", "t", perm=[1, 0])],
+        r"node the_t \(Transpose\): its result of shape \[8, 1\] mixes frames",
+    ),
+    "transA": ([*ENCODE, node("Gemm", "bits w8", "y", transA=1)], r"node the_y \(Gemm\): "),
+    "unknown rounding": (
+        [*FIRST, node("Quant", "sums one zero one", "y", rounding_mode="COIN")],
+        r"node the_y \(Quant\): rounding mode 'COIN' is not known",
+    ),
+}
+IMAGES = {
+    "groups": (
+        [*ENCODE, node("Conv", "bits wg", "y", group=2)],
+        r"node the_y \(Conv\): group 2 is not supported",
+    ),
+    "dilations": (
+        [*ENCODE, node("Conv", "bits wc", "y", dilations=[2, 2])],
+        r"node the_y \(Conv\): dilations \[2, 2\] are not supported",
+    ),
+    "auto_pad": (
+        [*ENCODE, node("Conv", "bits wc", "y", auto_pad="SAME_UPPER")],
+        r"node the_y \(Conv\): auto_pad SAME_UPPER is not supported",
+    ),
+    "reflected pads": (
+        [*ENCODE, node("Pad", "bits pads", "p", mode="reflect"), node("Conv", "p wc", "y")],
+        r"node the_p \(Pad\): mode reflect",
+    ),
+    "pads of another value": (
+        [*ENCODE, node("Pad", "bits pads half", "p"), node("Conv", "p wc", "y")],
+        r"node the_y \(Conv\): it is padded with 0.5, which values between -1 and 1 have no bit for",
+    ),
+    "a pad without convolution": (
+        [*ENCODE, node("Pad", "bits pads", "p"), node("Relu", "p", "y")],
+        r"node the_p \(Pad\): only height and width can be padded",
+    ),
+    "average pool": (
+        [*ENCODE, node("Conv", "bits wc", "c"), node("AveragePool", "c", "y", kernel_shape=[2, 2])],
+        r"node the_y \(AveragePool\): this operator is not supported",
+    ),
+    "ceil_mode": (
+        [*ENCODE, node("Conv", "bits wc", "c"), node("MaxPool", "c", "y", kernel_shape=[2, 2], ceil_mode=1)],
+        r"node the_y \(MaxPool\): ceil_mode",
+    ),
+    "pool of the input": (
+        [*ENCODE, node("MaxPool", "bits", "p", kernel_shape=[2, 2]), node("Conv", "p wc", "y")],
+        r"node the_p \(MaxPool\): it pools the raw input",
+    ),
+    "scores of pixels": ([*ENCODE, node("Conv", "bits wc", "y")], r"node the_y \(Conv\): it gives scores for each pix"),
+    "thresholds by pixel": (
+        [node("Sub", "x image_means", "c"), node("BipolarQuant", "c one", "bits"), node("Conv", "bits wc", "y")],
+        r"node the_y \(Conv\): thresholds differ from value to value",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_each_refusal(tmp_path, case):
+    nodes, message = REFUSED[case]
+    with pytest.raises(BitwrightError, match=message):
+        attempt(tmp_path, nodes)
+
+
+@pytest.mark.parametrize("case", IMAGES)
+def test_each_refusal_of_images(tmp_path, case):
+    nodes, message = IMAGES[case]
+    with pytest.raises(BitwrightError, match=message):
+        attempt(tmp_path, nodes, **IMAGE)
+
+
+def test_the_sound_graph_is_not_refused(tmp_path):
+    assert len(attempt(tmp_path, [*FIRST, *SIGN, *LAST]).network.layers) == 2
+    mended = [*FIRST, node("Less", "sums zero", "f"), node("Where", "f minus one", "hidden"), *LAST]
+    assert len(attempt(tmp_path, mended).network.layers) == 2
+
+
+def test_all_nodes_are_named_at_once(tmp_path):
+    nodes = [
+        *ENCODE,
+        node("MatMul", "bits wf", "sums"),
+        node("Quant", "sums one zero four", "hidden"),
+        node("MatMul", "hidden w6", "more"),
+        node("Erf", "more", "y"),
+    ]
+    with pytest.raises(OnnxError) as caught:
+        attempt(tmp_path, nodes)
+    assert [(r.node, r.operator) for r in caught.value.refusals] == [
+        ("the_sums", "MatMul"),
+        ("the_hidden", "Quant"),
+        ("the_y", "Erf"),
+    ]
+    assert all(f"node {r.node} ({r.operator}): {r.reason}" in str(caught.value) for r in caught.value.refusals)
+    assert str(caught.value).count("cannot be imported") == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"shape": ("width",)}, "node x .input.: axis 1 .'width'. has no fixed size .a dynamic shape."),
+        ({"shape": ()}, "node x .input.: it has 1 axes"),
+        ({"kind": TensorProto.STRING}, "node x .input.: values of type STRING are not supported"),
+        ({"opset": 6}, "opset 6 is not supported"),
+        ({"opset": 900}, "opset 900 is not supported"),
+        ({"output": ["sums", "bits"]}, "the graph has 2 outputs"),
+        ({"output": ["nothing"]}, "output nothing is not made by any node"),
+        ({"input_range": (1, 1)}, r"an input range of 1..1 is empty"),
+        ({"mean": (0.1, 0.2)}, "2 values of mean for 8 channels"),
+        ({"std": (0.0,)}, "a standard deviation must be positive"),
+        ({"input_bits": 17}, "1 to 16 bits, not 17"),
+        ({"name": "Big Net"}, "network name 'Big Net'"),
+        ({"encoding": "integers", "shape": (8,), "name": "9"}, "network name '9'"),
+    ],
+)
+def test_refusals_of_the_file_and_of_options(tmp_path, options, message):
+    with pytest.raises(OnnxError, match=message):
+        attempt(tmp_path, FIRST, **options)
+
+
+def test_an_input_of_unknown_range(tmp_path):
+    with pytest.raises(OnnxError, match="does not tell what its input is of raw pixels"):
+        attempt(tmp_path, [node("MatMul", "x w8", "y")], input_range=None)
+
+
+def test_two_inputs(tmp_path):
+    info = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["N", 4]) for name in "ab"]
+    graph = helper.make_graph(
+        [helper.make_node("Add", ["a", "b"], ["y"])], "g", info, [helper.make_empty_tensor_value_info("y")]
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+    (tmp_path / "m.onnx").write_bytes(model.SerializeToString())
+    with pytest.raises(OnnxError, match=r"one input is needed, and the graph has 2 \(a, b\)"):
+        import_onnx(tmp_path / "m.onnx")
