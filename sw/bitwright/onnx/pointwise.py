@@ -50,6 +50,8 @@ def lift_pointwise(graph: Graph) -> Graph:
             needed.update(graph.variable_inputs(node))
             continue
         try:
+            if node.output not in graph.shapes:
+                raise ValueError("the shape of its result is not known")
             variable = [view(name) for name in graph.variable_inputs(node)]
             if node.op in LAYOUT:
                 views[node.output] = _moved(graph, node, variable[0])

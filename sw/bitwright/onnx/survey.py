@@ -81,7 +81,7 @@ def _width(graph: Graph, node: Node, roots: set[str], hidden: set[str]) -> str |
     else:
         levels = parameters[0].shape[-1] if parameters and parameters[0] is not None and parameters[0].ndim else 0
         bits = float(int(levels).bit_length())
-    if bits <= 1:
+    if bits == 1:
         return None
     if not roots:
         return f"it quantizes weights to {bits:g} bits; only one bit (+-1) is supported"
