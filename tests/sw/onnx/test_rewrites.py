@@ -265,7 +265,7 @@ def test_check_finds_what_is_not_well_formed():
 
     relu = Node(name="n", op="Relu", inputs=("x",), outputs=("y",))
     assert check(graph([relu]))
-    with pytest.raises(OnnxError, match="node n .Relu.: value y is made twice"):
+    with pytest.raises(OnnxError, match="value y is made twice"):
         check(graph([relu, relu]))
     with pytest.raises(OnnxError, match="its input z is not made by any node before it"):
         check(graph([Node(name="n", op="Relu", inputs=("z",), outputs=("y",))]))
