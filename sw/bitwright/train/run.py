@@ -152,7 +152,8 @@ def train(
     device (default: CUDA if there is one); `threads` is the number of torch's while this runs (default: one for
     small networks, which more would only slow down, else torch's own choice). `mixed` makes the matrix products of
     training bfloat16 (default: on a GPU that has it); what is exported and proved is always float32.
-    Raises DataError, TrainingError, or ExportError if the network is not what torch computes; then no network is written.
+    Raises DataError, TrainingError, or ExportError if the network is not what torch computes; then none is
+    written.
     """
     if threads is not None and threads < 1:
         raise TrainingError(f"threads must be at least 1, not {threads}")
