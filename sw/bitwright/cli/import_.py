@@ -3,7 +3,7 @@
 import argparse
 from importlib import import_module
 
-_FORMATS = ("onnx",)
+_FORMATS = ("bnn_pynq", "onnx")
 
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

@@ -13,7 +13,9 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         "curves. A run that was cut off goes on from its checkpoint.",
     )
     command.add_argument(
-        "config", metavar="CONFIG", help="a TOML file, or a configuration that ships: digits, tfc, sfc, lfc"
+        "config",
+        metavar="CONFIG",
+        help="a TOML file, or a configuration that ships: digits, tfc, sfc, lfc, cnn-small, cnv",
     )
     command.add_argument("--out", required=True, metavar="DIR", type=Path, help="the folder to write")
     command.add_argument(
@@ -22,7 +24,9 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         type=Path,
         help="folder of the data files (default: $BITWRIGHT_DATA, or data)",
     )
-    command.add_argument("--dataset", metavar="NAME", help="another data set: digits, mnist, fashion-mnist, or a .npz")
+    command.add_argument(
+        "--dataset", metavar="NAME", help="another data set: digits, mnist, fashion-mnist, cifar10, or a .npz"
+    )
     command.add_argument("--epochs", metavar="N", type=int, help="another number of epochs")
     command.add_argument("--seed", metavar="S", type=int, help="another seed")
     command.add_argument("--fresh", action="store_true", help="start over, whatever the folder holds")
