@@ -46,13 +46,14 @@ def decide(signal: Accumulators, expression: Expr, *, then: Expr = SOURCE) -> De
 def _decide(signal: Accumulators, part: slice, expression: Expr, then: Expr, first: int) -> Decision:
     cut, plane = chunk_channels(expression, signal.plane, part)
     behind, _ = chunk_channels(then, signal.plane, part)
-    found, turned = _table(signal, part, cut, behind, plane, exact=False)
-    differing = 0
-    try:
-        exact, _ = _table(signal, part, cut, behind, plane, exact=True)
-        differing = int(((exact.thresholds != found.thresholds) | (exact.falling != found.falling)).sum())
-    except ValueError:
-        differing = plane.channels
+    found, turned = _table(signal.rows.values(signal.dots)[:, part], cut, behind, plane, exact=False)
+    differs = np.zeros(plane.channels, bool)
+    for sums in signal.rows.nearby(signal.dots):
+        try:
+            near, _ = _table(sums[:, part], cut, behind, plane, exact=True)
+            differs |= (near.thresholds != found.thresholds) | (near.falling != found.falling)
+        except ValueError:
+            differs[:] = True
     zero, one = np.where(turned, found.high, found.low), np.where(turned, found.low, found.high)
     return Decision(
         # a turned bit is 1 for the low value: the row and the threshold change sides once more
@@ -60,15 +61,14 @@ def _decide(signal: Accumulators, part: slice, expression: Expr, then: Expr, fir
         thresholds=np.where(turned, len(signal.dots) - found.thresholds, found.thresholds),
         zero=zero,
         one=one,
-        rounding=differing,
+        rounding=int(differs.sum()),
     )
 
 
 def _table(
-    signal: Accumulators, part: slice, expression: Expr, then: Expr, plane: Plane, *, exact: bool
+    sums: NDArray[Any], expression: Expr, then: Expr, plane: Plane, *, exact: bool
 ) -> tuple[Activations, NDArray[np.bool_]]:
     """The activations of some channels, and which of their bits a pool needs turned round."""
-    sums = signal.rows.values(signal.dots, exact=exact)[:, part]
     before = channel_table(expression, plane, sums, exact=exact)
     if then is SOURCE:
         return activations(before), np.zeros(plane.channels, bool)

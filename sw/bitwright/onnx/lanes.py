@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+_NEAR = 2.0**-21  # of the largest sum: what rounding in float32 usually adds up to
 _SAME = 2.0**-20  # relative difference of magnitudes that float32 arithmetic alone explains
 
 
@@ -35,10 +36,21 @@ class Rows:
     scale: NDArray[np.float64]  # (outputs,), positive
     offset: NDArray[np.float64]  # (outputs,)
 
-    def values(self, dots: NDArray[np.int64], *, exact: bool = False) -> NDArray[Any]:
-        """The values at dot products (n,), as (n, outputs): float32, or float64 if `exact`."""
+    def values(self, dots: NDArray[np.int64]) -> NDArray[np.float32]:
+        """The values at dot products (n,), as float32 (n, outputs): the nearest to the exact sums."""
         values = self.offset + self.scale * dots[:, None].astype(np.float64)
-        return values if exact else values.astype(np.float32)
+        return values.astype(np.float32)
+
+    def nearby(self, dots: NDArray[np.int64]) -> list[NDArray[np.float64]]:
+        """The values in float64, and where float32 sums are not exact, a little less and a little more.
+
+        What all of these decide alike hangs neither on the order of additions nor on rounding.
+        """
+        values = self.offset + self.scale * dots[:, None].astype(np.float64)
+        if self.dyadic:
+            return [values]
+        margin = _NEAR * (np.abs(self.offset) + self.scale * np.abs(dots).max(initial=1))
+        return [values - margin, values, values + margin]
 
     @property
     def dyadic(self) -> bool:

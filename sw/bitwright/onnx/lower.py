@@ -128,8 +128,8 @@ class Lowering:
     def _emitted(self, signal: Accumulators, decision: Decision) -> Bits:
         if decision.rounding:
             self.notes.append(
-                f"{signal.name}: {decision.rounding} of {signal.plane.channels} activations hang on float32 rounding; "
-                "they follow the graph's operations as onnxruntime orders them"
+                f"{signal.name}: {decision.rounding} of {signal.plane.channels} activations have a sum so near their "
+                "threshold that rounding decides in float32; the exact sum decides here"
             )
         self.layers.append(emit(signal, decision))
         return Bits(plane=signal.plane, zero=decision.zero, one=decision.one)

@@ -83,8 +83,11 @@ def _matmul(a: Shape, b: Shape) -> Shape:
     return (*a[:-1], b[1])
 
 
-def window_sizes(node: Node, kernel: Shape) -> tuple[Shape, Shape]:
-    """Strides and pads (top, left, bottom, right) of a convolution or pool. Raises ValueError."""
+def window_sizes(node: Node, kernel: Shape, image: Shape) -> tuple[Shape, Shape]:
+    """Strides and pads (top, left, bottom, right) of a convolution or pool over `image` (height, width).
+
+    Raises ValueError for what does not fit, and for dilations.
+    """
     rank = len(kernel)
     strides = integers(node.attributes.get("strides", [1] * rank), "strides")
     pads = integers(node.attributes.get("pads", [0] * 2 * rank), "pads")
@@ -92,10 +95,14 @@ def window_sizes(node: Node, kernel: Shape) -> tuple[Shape, Shape]:
     if any(d != 1 for d in dilations):
         raise ValueError(f"dilations {list(dilations)} are not supported, only 1")
     automatic = str(node.attributes.get("auto_pad", "NOTSET"))
-    if automatic not in ("NOTSET", "VALID"):
-        raise ValueError(f"auto_pad {automatic} is not supported; export with explicit pads")
+    if automatic not in ("NOTSET", "VALID", "SAME_UPPER", "SAME_LOWER"):
+        raise ValueError(f"auto_pad {automatic} is not known")
     if len(strides) != rank or len(pads) != 2 * rank or min(strides) < 1 or min(pads) < 0:
         raise ValueError(f"strides {list(strides)} and pads {list(pads)} do not fit a window of {list(kernel)}")
+    if automatic.startswith("SAME"):
+        wide = [max(0, (-(-n // s) - 1) * s + k - n) for n, s, k in zip(image, strides, kernel, strict=True)]
+        small, large = [n // 2 for n in wide], [n - n // 2 for n in wide]
+        return strides, (*small, *large) if automatic == "SAME_UPPER" else (*large, *small)
     return strides, (0,) * 2 * rank if automatic == "VALID" else pads
 
 
@@ -124,7 +131,7 @@ def _window(node: Node, given: list[Shape]) -> Shape:
             raise ValueError(f"kernel_shape {list(kernel)} is no window of an image")
         if int(node.attributes.get("ceil_mode", 0)):
             raise ValueError("ceil_mode = 1 is not supported")
-    strides, pads = window_sizes(node, tuple(kernel))
+    strides, pads = window_sizes(node, tuple(kernel), spatial)
     sizes = tuple(
         (size + pads[i] + pads[i + 2] - kernel[i]) // strides[i] + 1 for i, size in enumerate(spatial)
     )  # fmt: skip

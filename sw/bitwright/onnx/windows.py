@@ -31,6 +31,11 @@ def window_lanes(images: Plane, kernel: tuple[int, ...], lanes: Lanes) -> Lanes:
     )
 
 
+def _image(images: Plane) -> tuple[int, ...]:
+    """Height and width."""
+    return tuple(size for axis, size in enumerate(images.shape) if axis != images.axis)
+
+
 def _raster(images: Plane, values: NDArray[Any]) -> NDArray[Any]:
     """Values in the graph's axes as (height, width, channels, ...)."""
     return np.moveaxis(values, images.axis, 2)
@@ -39,7 +44,7 @@ def _raster(images: Plane, values: NDArray[Any]) -> NDArray[Any]:
 def padding_of(node: Node, weights: NDArray[Any], images: Plane, lanes: Lanes) -> dict[str, Any]:
     """Stride, padding and padding value of a convolution, as Conv2d has them. Raises ValueError."""
     kernel = weights.shape[2:] if node.op == "Conv" else weights.shape[1:3]
-    strides, pads = window_sizes(node, tuple(kernel))
+    strides, pads = window_sizes(node, tuple(kernel), _image(images))
     around = tuple(node.attributes.get("around", (0, 0, 0, 0)))  # of a Pad before it
     total = [a + b for a, b in zip(pads, around, strict=True)]
     padding = (total[0], total[2], total[1], total[3])
@@ -65,8 +70,8 @@ def padding_of(node: Node, weights: NDArray[Any], images: Plane, lanes: Lanes) -
 def pool_layer(node: Node, name: str, images: Plane) -> MaxPool2d:
     """The layer of a MaxPool node. Raises ValueError or NetworkError."""
     kernel = integers(node.attributes.get("kernel_shape", ()), "kernel_shape")
-    strides, pads = window_sizes(node, tuple(kernel))
-    height, width = (size for axis, size in enumerate(images.shape) if axis != images.axis)
+    height, width = _image(images)
+    strides, pads = window_sizes(node, tuple(kernel), (height, width))
     return MaxPool2d(
         name=name,
         shape=(height, width, images.channels),

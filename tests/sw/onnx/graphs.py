@@ -326,14 +326,17 @@ def conv_layer(
     channels, height, width = shape
     ky, kx = int(rng.integers(1, min(4, height + 1))), int(rng.integers(1, min(4, width + 1)))
     strides = [int(rng.integers(1, 3)), int(rng.integers(1, 3))]
-    pads = [0, 0, 0, 0]
-    if rng.random() < 0.4:
+    pads, automatic = [0, 0, 0, 0], pick(rng, None, None, None, "SAME_UPPER", "SAME_LOWER", "VALID")
+    if automatic is None and rng.random() < 0.6:
         pads = [int(rng.integers(0, size)) for size in (ky, kx, ky, kx)]
     rows = weights(b, rng, (outputs, channels, ky, kx), 0, exact, qonnx)
     bias = ()
     if rng.random() < 0.3:
         bias = (b.constant(rng.integers(-3, 4, outputs) if exact else rng.normal(size=outputs)),)
-    b.then("Conv", rows, *bias, kernel_shape=[ky, kx], strides=strides, pads=pads)
+    around = {"pads": pads} if automatic is None else {"auto_pad": automatic}
+    b.then("Conv", rows, *bias, kernel_shape=[ky, kx], strides=strides, **around)
+    if automatic is not None and automatic != "VALID":
+        return outputs, -(-height // strides[0]), -(-width // strides[1])
     down = (height + pads[0] + pads[2] - ky) // strides[0] + 1
     across = (width + pads[1] + pads[3] - kx) // strides[1] + 1
     return outputs, down, across

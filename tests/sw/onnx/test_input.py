@@ -153,3 +153,25 @@ def test_axes_of_images(tmp_path, layout):
     x = raw.astype(np.float32) / np.float32(255)
     given = x.transpose(0, 3, 1, 2) if layout == "nchw" else x
     np.testing.assert_array_equal(golden.classify(found.network, raw), reference(model, given).argmax(axis=1))
+
+
+def tie(scale):
+    """A layer of six inputs and no bias: the sum 0 is a tie of sign, in float32 decided by rounding unless exact."""
+    nodes = [
+        ("Sub", "x middle", "c", {}),
+        sign(),
+        ("MatMul", "e hidden", "s", {}),
+        ("BipolarQuant", "s one", "b", {}),
+    ]
+    model = make(nodes, last="b", weights=np.ones((5, 3), np.float32))
+    rows = np.where(RNG.random((6, 5)) < 0.5, -1, 1).astype(np.float32) * np.float32(scale)
+    model.graph.initializer.append(numpy_helper.from_array(rows, "hidden"))
+    return model
+
+
+def test_notes_tell_where_rounding_decides(tmp_path):
+    exact, rounded = (load(tmp_path, tie(scale)) for scale in (0.25, 0.1))
+    assert exact.notes == ()
+    (note,) = rounded.notes
+    assert note.startswith("n_s: 5 of 5 activations have a sum so near their threshold")
+    assert [layer.output.values.tolist() for layer in rounded.network.layers[:1]] == [[[3]] * 5]

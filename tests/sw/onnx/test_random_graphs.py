@@ -6,7 +6,7 @@ import pytest
 from bitwright import golden
 from bitwright.onnx import Options, import_onnx
 
-from .graphs import FRAMES, bits_of, classes_of, random_conv, random_dense, reference
+from .graphs import FRAMES, Builder, bits_of, classes_of, random_conv, random_dense, reference
 
 QUICK = 12
 SLOW = pytest.param(150, marks=pytest.mark.slow)
@@ -58,3 +58,39 @@ def test_the_comparison_can_fail(tmp_path, monkeypatch):
     with pytest.raises(AssertionError):
         for seed in range(QUICK):
             compare(tmp_path, random_dense, "standard", seed)
+
+
+def test_channels_last_operators(tmp_path):
+    """QONNX's channels-last Conv, BatchNormalization and MaxPool are the standard ones between Transposes."""
+    rng = np.random.default_rng(4)
+    rows = np.where(rng.random((5, 3, 3, 2)) < 0.5, -1, 1).astype(np.float32)  # (outputs, ky, kx, channels)
+    last_rows = np.where(rng.random((5 * 3 * 2, 4)) < 0.5, -1, 1).astype(np.float32)
+    networks, span = [], (0.0, 1.0)
+    for last in (False, True):
+        statistics = np.random.default_rng(5).normal(size=(4, 5)).astype(np.float32)
+        b = Builder(opset=13)
+        b.then("Sub", b.constant(0.4))
+        b.then("BipolarQuant", b.constant(1.0))
+        image_ops = {"kernel_shape": [3, 3], "strides": [1, 1], "pads": [1, 1, 1, 1], "dilations": [1, 1], "group": 1}
+        pool = {"kernel_shape": [2, 2], "strides": [2, 2], "pads": [0, 0, 0, 0]}
+        gamma, beta, mean, deviation = statistics
+        norms = [b.constant(array) for array in (gamma, beta, mean, deviation**2 + 1)]
+        if not last:
+            b.then("Transpose", perm=[0, 3, 1, 2])
+        b.then("Conv", b.constant(rows if last else rows.transpose(0, 3, 1, 2)), **image_ops)
+        b.then("BatchNormalization", *norms)
+        b.then("BipolarQuant", b.constant(1.0))
+        b.then("MaxPool", **pool)
+        if last:
+            for node in b.nodes:
+                if node.op_type in ("Conv", "BatchNormalization", "MaxPool"):
+                    node.domain = "qonnx.custom_op.channels_last"
+        else:
+            b.then("Transpose", perm=[0, 2, 3, 1])
+        b.then("Flatten", axis=1)
+        b.then("MatMul", b.constant(last_rows))
+        (tmp_path / "m.onnx").write_bytes(b.model((6, 5, 2), "N").SerializeToString())
+        found = import_onnx(tmp_path / "m.onnx", Options(input_range=span))
+        assert found.layout == "nhwc"
+        networks.append(found.network)
+    assert networks[0].digest == networks[1].digest
