@@ -32,7 +32,7 @@ def add(formats: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
         "--encoding",
         choices=("auto", "thermometer", "integers"),
         default="auto",
-        help="how inputs of several levels reach the first layer (default: a thermometer code up to 16 levels)",
+        help="how inputs of several levels reach the first layer (default: a thermometer code of up to 16 thresholds)",
     )
     add_json(command)
     command.set_defaults(run=run)

@@ -11,7 +11,7 @@ from onnx import TensorProto, helper, numpy_helper
 QONNX_DOMAINS = ("qonnx.custom_op.general", "onnx.brevitas", "finn.custom_op.general")
 QONNX_OPERATORS = ("BipolarQuant", "Quant", "MultiThreshold")
 # newest opset that onnxruntime and the onnx package of these tests both take
-NEWEST = 22
+NEWEST = 24
 
 
 @dataclass
@@ -80,7 +80,7 @@ def weights(b: Builder, rng: np.random.Generator, shape: tuple[int, ...], axis: 
     ones = [1] * len(shape)
     ones[axis] = -1
     spread = scale.reshape(ones) if scale.size > 1 else scale.reshape(())
-    way = pick(rng, "bipolar", "quant", "bipolar") if qonnx else pick(rng, "plain", "sign", "where", "sub")
+    way = pick(rng, "bipolar", "quant", "bipolar") if qonnx else pick(rng, "plain", "sign", "where", "sub", "larq")
     if way == "plain":
         return b.constant(np.where(latent >= 0, 1, -1).astype(np.float32) * spread)
     if way == "bipolar":
@@ -90,6 +90,9 @@ def weights(b: Builder, rng: np.random.Generator, shape: tuple[int, ...], axis: 
         return b.node("Quant", b.constant(latent), *parameters, signed=1, narrow=1, rounding_mode="ROUND")
     if way == "sign":
         return b.node("Mul", b.node("Sign", b.constant(latent)), b.constant(spread))
+    if way == "larq":
+        mended = b.node("Add", b.node("Sign", b.constant(latent)), b.constant(0.1))
+        return b.node("Mul", b.node("Sign", mended), b.constant(spread))
     if way == "sub":  # 2 * (w > 0) - 1
         fires = b.node("Cast", b.node("Greater", b.constant(latent), b.constant(0.0)), to=TensorProto.FLOAT)
         return b.node("Sub", b.node("Mul", fires, b.constant(2.0)), b.constant(1.0))
@@ -369,8 +372,8 @@ def random_conv(seed: int, dialect: str) -> tuple[onnx.ModelProto, tuple[float, 
         if pool and early and rng.random() < 0.5:
             norm(b, rng, outputs, 4)
         way = pick(rng, *ACTIVATIONS[dialect])
-        # zeros around a later convolution need values symmetric about 0, and Sign is 0 for sums of 0
-        way = {"larq": "less", "unsigned": "bipolar"}.get(way, way)
+        # zeros around a later convolution need values symmetric about 0
+        way = "bipolar" if way == "unsigned" else way
         activation(b, rng, outputs, 4, way if dialect != "finn" else "finn", True)
         if pool and not early:
             b.then("MaxPool", **window)
