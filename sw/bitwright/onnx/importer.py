@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bitwright.network import Network
 from bitwright.onnx.canonical import canonical
@@ -192,24 +193,21 @@ def _channel_axis(graph: Graph, layout: Layout, facts: dict[str, Any]) -> int:
         view = _first_view(graph)
         order = np.arange(int(np.prod(shape))).reshape(shape) if view is None else view.indices
         if order.ndim == 3:
-            return _varying(order, 0 if first.op == "Conv" else 2, shape)
+            return _source_axis(order, 0 if first.op == "Conv" else 2, shape)
     return 0 if shape[0] in (1, 2, 3, 4) and shape[2] not in (1, 2, 3, 4) else 2
 
 
-def _varying(order: np.ndarray, channel: int, shape: tuple[int, ...]) -> int:
-    """The source axis that a convolution's channel axis runs along."""
-    free = {0, 1, 2}
+def _source_axis(order: NDArray[np.int64], channel: int, shape: tuple[int, ...]) -> int:
+    """The axis of the input, of `shape`, along which axis `channel` of `order` runs; the one left over if it is 1."""
+    left = {0, 1, 2}
     for axis in range(3):
-        ends = np.take(order, [0, -1], axis=axis).reshape(2, -1) if axis == 0 else None
-        line = np.moveaxis(order, axis, 0).reshape(order.shape[axis], -1)[:, 0] if ends is None else ends[:, 0]
-        places = np.array(np.unravel_index([line[0], line[-1]], shape))
-        moved = np.flatnonzero(places[:, 0] != places[:, 1])
-        if len(moved) != 1:
-            continue
-        if axis == channel:
+        ends = np.moveaxis(order, axis, 0)[[0, -1], 0, 0]
+        first, last = np.stack(np.unravel_index(ends, shape), axis=1)
+        moved = np.flatnonzero(first != last)
+        if len(moved) == 1 and axis == channel:
             return int(moved[0])
-        free.discard(int(moved[0]))
-    return max(free) if free else 2
+        left -= set(moved.tolist())
+    return max(left, default=2)
 
 
 def _metadata(model: Any) -> dict[str, Any]:
