@@ -1,5 +1,7 @@
 """Accumulators to thresholds or scores: the expression after a layer, at every value its accumulator can take."""
 
+import functools
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -7,11 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bitwright.network import Conv2d, Dense, Scores, Thresholds, Votes
+from bitwright.onnx.bisection import MANY, bisect, is_monotone, parts
 from bitwright.onnx.expression import SOURCE, Expr
+from bitwright.onnx.lanes import Rows
 from bitwright.onnx.signals import Accumulators, Plane, channel_table, chunk_channels
 from bitwright.onnx.tables import Activations, activations, scores
 
 _CHUNK = 1 << 23  # values of one table
+Values = Callable[[NDArray[np.int64]], NDArray[Any]]  # dot products (n, 1) or (n, outputs) to sums (n, outputs)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -31,26 +36,33 @@ def decide(signal: Accumulators, expression: Expr, *, then: Expr = SOURCE) -> De
     With `then`, a pool stands between the two: the bit says what `then` makes of the largest in a window, which
     is the OR of the bits only if `then` rises with what is pooled, or, turned round, falls. Raises ValueError.
     """
-    step = max(1, _CHUNK // len(signal.dots))
-    parts = []
+    short = then is SOURCE and len(signal.dots) > MANY and is_monotone(expression)
+    step = signal.plane.channels if short else max(1, _CHUNK // len(signal.dots))
+    found = []
     for start in range(0, signal.plane.channels, step):
-        part = slice(start, min(start + step, signal.plane.channels))
-        parts.append(_decide(signal, part, expression, then, start))
+        found.append(_decide(signal, slice(start, min(start + step, signal.plane.channels)), expression, then, short))
     joined = {
-        name: np.concatenate([getattr(part, name) for part in parts])
+        name: np.concatenate([getattr(part, name) for part in found])
         for name in ("falling", "thresholds", "zero", "one")
-    }  # fmt: skip
-    return Decision(**joined, rounding=sum(part.rounding for part in parts))
+    }
+    return Decision(**joined, rounding=sum(part.rounding for part in found))
 
 
-def _decide(signal: Accumulators, part: slice, expression: Expr, then: Expr, first: int) -> Decision:
+def _decide(signal: Accumulators, part: slice, expression: Expr, then: Expr, short: bool) -> Decision:
+    rows, dots = signal.rows.part(part), signal.dots
     cut, plane = chunk_channels(expression, signal.plane, part)
     behind, _ = chunk_channels(then, signal.plane, part)
-    found, turned = _table(signal.rows.values(signal.dots)[:, part], cut, behind, plane, exact=False)
+
+    def activate(values: Values, exact: bool) -> tuple[Activations, NDArray[np.bool_]]:
+        if short and _finite_ends(values, dots, cut, plane, exact):
+            return _bisected(values, dots, cut, plane, exact), np.zeros(plane.channels, bool)
+        return _table(values(dots[:, None]), cut, behind, plane, exact=exact)
+
+    found, turned = activate(rows.values, False)
     differs = np.zeros(plane.channels, bool)
-    for sums in signal.rows.nearby(signal.dots):
+    for margin in rows.margins(signal.largest):
         try:
-            near, _ = _table(sums[:, part], cut, behind, plane, exact=True)
+            near, _ = activate(functools.partial(_shifted, rows, margin), True)
             differs |= (near.thresholds != found.thresholds) | (near.falling != found.falling)
         except ValueError:
             differs[:] = True
@@ -58,11 +70,28 @@ def _decide(signal: Accumulators, part: slice, expression: Expr, then: Expr, fir
     return Decision(
         # a turned bit is 1 for the low value: the row and the threshold change sides once more
         falling=found.falling ^ turned,
-        thresholds=np.where(turned, len(signal.dots) - found.thresholds, found.thresholds),
+        thresholds=np.where(turned, len(dots) - found.thresholds, found.thresholds),
         zero=zero,
         one=one,
         rounding=int(differs.sum()),
     )
+
+
+def _shifted(rows: Rows, margin: NDArray[np.float64], dots: NDArray[np.int64]) -> NDArray[np.float64]:
+    return rows.exact(dots) + margin
+
+
+def _finite_ends(values: Values, dots: NDArray[np.int64], expression: Expr, plane: Plane, exact: bool) -> bool:
+    """Whether nothing within a monotone expression overflows: what is finite at both ends is so between them."""
+    ends = values(dots[[0, -1], None])
+    return all(np.isfinite(channel_table(part, plane, ends, exact=exact)).all() for part in parts(expression))
+
+
+def _bisected(values: Values, dots: NDArray[np.int64], expression: Expr, plane: Plane, exact: bool) -> Activations:
+    def at(index: NDArray[np.int64]) -> NDArray[Any]:
+        return channel_table(expression, plane, values(dots[index][None]), exact=exact)[0]
+
+    return bisect(at, len(dots), plane.channels)
 
 
 def _table(
@@ -116,7 +145,7 @@ def emit(signal: Accumulators, decision: Decision) -> Dense | Conv2d:
 def emit_scores(signal: Accumulators, expression: Expr) -> Dense | Conv2d:
     """The last layer with its scores. Raises ValueError or ExportError."""
     dots = signal.dots
-    table: NDArray[Any] = channel_table(expression, signal.plane, signal.rows.values(dots))
+    table: NDArray[Any] = channel_table(expression, signal.plane, signal.rows.values(dots[:, None]))
     falling, found = scores(table, f"layer {signal.name}")
     if signal.sums_dots:
         found = Scores(scale=found.scale, offset=found.offset + found.scale * signal.largest)

@@ -36,21 +36,28 @@ class Rows:
     scale: NDArray[np.float64]  # (outputs,), positive
     offset: NDArray[np.float64]  # (outputs,)
 
+    def part(self, outputs: slice) -> "Rows":
+        """Some of the rows."""
+        return Rows(bits=self.bits[outputs], scale=self.scale[outputs], offset=self.offset[outputs])
+
+    def exact(self, dots: NDArray[np.int64]) -> NDArray[np.float64]:
+        """The values (n, outputs) at dot products (n, 1), or (n, outputs) for each row its own."""
+        return self.offset + self.scale * dots.astype(np.float64)
+
     def values(self, dots: NDArray[np.int64]) -> NDArray[np.float32]:
-        """The values at dot products (n,), as float32 (n, outputs): the nearest to the exact sums."""
-        values = self.offset + self.scale * dots[:, None].astype(np.float64)
-        return values.astype(np.float32)
+        """`exact` as float32: the nearest to the exact sums."""
+        return self.exact(dots).astype(np.float32)
 
-    def nearby(self, dots: NDArray[np.int64]) -> list[NDArray[np.float64]]:
-        """The values in float64, and where float32 sums are not exact, a little less and a little more.
+    def margins(self, largest: int) -> list[NDArray[np.float64]]:
+        """What may be added to `exact` values without being seen in float32 sums: nothing where these are exact.
 
-        What all of these decide alike hangs neither on the order of additions nor on rounding.
+        What the values decide alike with each of these hangs neither on the order of additions nor on rounding.
         """
-        values = self.offset + self.scale * dots[:, None].astype(np.float64)
+        nothing = np.zeros_like(self.scale)
         if self.dyadic:
-            return [values]
-        margin = _NEAR * (np.abs(self.offset) + self.scale * np.abs(dots).max(initial=1))
-        return [values - margin, values, values + margin]
+            return [nothing]
+        margin = _NEAR * (np.abs(self.offset) + self.scale * largest)
+        return [-margin, nothing, margin]
 
     @property
     def dyadic(self) -> bool:

@@ -47,6 +47,18 @@ def activations(table: NDArray[Any]) -> Activations:
     return Activations(thresholds=thresholds, falling=falling, low=low, high=high)
 
 
+def from_change(
+    first: NDArray[np.float64], last: NDArray[np.float64], change: NDArray[np.int64], rows: int
+) -> Activations:
+    """The same for columns that are `first` up to row `change` - 1 and `last` from there (`rows` where constant)."""
+    falling = first > last
+    constant = first == last
+    total = np.where(constant, rows, np.where(falling, change, rows - change))
+    low, high = np.minimum(first, last), np.maximum(first, last)
+    low, high, thresholds = _constants(low, high, rows - total, constant, rows)
+    return Activations(thresholds=thresholds, falling=falling, low=low, high=high)
+
+
 def _constants(
     low: NDArray[np.float64],
     high: NDArray[np.float64],
