@@ -23,6 +23,7 @@ class Case:
     padding: int = 0
     pool: str = ""  # before or after the activation
     final_norm: bool = True
+    input_bits: int = 1  # 8: pixels in steps of 1/128, as in the CNV of Brevitas' examples
 
 
 CASES = (
@@ -34,6 +35,8 @@ CASES = (
     Case("conv", (3, 12, 12), (8, 16), (32,)),
     Case("conv_padded_pool_before", (1, 14, 14), (8, 8), (), padding=1, pool="before"),
     Case("conv_channel_pool_after", (2, 13, 11), (6, 10), (20,), scale="channel", bias=True, pool="after"),
+    Case("cnv_of_eight_bit_pixels", (3, 16, 16), (8, 12), (24,), pool="after", input_bits=8),
+    Case("dense_of_eight_bit_pixels", (40,), (), (24,), scale="channel", bias=True, input_bits=8),
     Case("conv_tensor_padded", (3, 8, 8), (8,), (24,), scale="tensor", padding=1, bias=True),
 )
 
@@ -66,13 +69,30 @@ def quantizers(scale: str) -> tuple[Any, Any]:
     return Stats, Act
 
 
+def eight_bits() -> Any:
+    """The input quantizer of Brevitas' CNV: -1..1 - 2^-7 in 256 steps."""
+    from brevitas.core.scaling import ScalingImplType
+    from brevitas.inject.enum import RestrictValueType
+    from brevitas.quant import Int8ActPerTensorFloat
+
+    class Pixels(Int8ActPerTensorFloat):
+        scaling_impl_type = ScalingImplType.CONST
+        restrict_scaling_type = RestrictValueType.POWER_OF_TWO
+        narrow_range = False
+        min_val = -1.0
+        max_val = 1.0 - 2.0**-7
+        scaling_const = 1.0
+
+    return Pixels
+
+
 def build(case: Case, seed: int = 0) -> nn.Sequential:
     """The network, its batch norms set to what training leaves: some scales negative, means off zero."""
     import brevitas.nn as qnn
 
     torch.manual_seed(seed)
     weight, act = quantizers(case.scale)
-    layers: list[nn.Module] = [qnn.QuantIdentity(act_quant=act)]
+    layers: list[nn.Module] = [qnn.QuantIdentity(act_quant=act if case.input_bits == 1 else eight_bits())]
     channels = case.shape[0]
     for outputs in case.convolutions:
         layers.append(qnn.QuantConv2d(channels, outputs, 3, padding=case.padding, bias=case.bias, weight_quant=weight))
