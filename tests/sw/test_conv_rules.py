@@ -1,13 +1,13 @@
-"""The rules of convolutions, pools, integers and votes: each message, shapes, digest; and what refuses them so far."""
+"""The rules of convolutions, pools, integers and votes: each message, shapes, digest."""
 
 import dataclasses
+import json
 
 import numpy as np
 import pytest
 
-import bitwright as bw
 from bitwright.cli import main
-from bitwright.errors import NetworkError, PlanError
+from bitwright.errors import NetworkError
 from bitwright.network import (
     Conv2d,
     Dense,
@@ -22,7 +22,6 @@ from bitwright.network import (
     Votes,
 )
 
-from .conv_networks import random_conv_network
 from .networks import random_network
 
 SIGNED = NumberType(kind="signed", bits=8)
@@ -77,7 +76,7 @@ MISTAKES = {
     ),
     "channels": (lambda: conv(shape=(6, 5, 3)), "layer conv: weights for 2 channels, an image of 3"),
     "flat shape": (lambda: conv(shape=(6, 5)), "the shape (height, width, channels) must be 3 whole numbers"),
-    "huge image": (lambda: conv(shape=(1 << 10, 1 << 10, 2)), "an image may have at most 1048576 values"),
+    "huge image": (lambda: conv(shape=(1 << 13, 1 << 13, 2)), "an image may have at most 67108864 values"),
     "no stride": (lambda: conv(stride=(0, 1)), "layer conv: stride must be 2 whole numbers of at least 1"),
     "three paddings": (lambda: conv(padding=(1, 1, 1)), "padding (top, bottom, left, right) must be 4 whole numbers"),
     "negative padding": (lambda: conv(padding=(-1, 0)), "must be 4 whole numbers of at least 0"),
@@ -112,6 +111,10 @@ MISTAKES = {
         "layer conv: a layer takes binary values or signed integers, not unsigned 8-bit",
     ),
     "pool kernel": (lambda: pool(kernel=(0, 2)), "layer pool: kernel must be 2 whole numbers of at least 1"),
+    "pool of padding": (
+        lambda: pool(kernel=(1 << 30, 1), padding=((1 << 30) - 1, 0)),
+        "layer pool: an image may have at most 67108864 values, not [536870914, 2, 3]",
+    ),
     "pool name": (lambda: pool(name="Pool"), "layer name 'Pool' must be a lower-case identifier"),
     "vote lengths": (lambda: votes((1, 2, 3)), "thresholds and votes must be two lists of one length"),
     "negative votes": (lambda: votes(ballots=(1, -1)), "votes must lie in 0..2^61 - 1, not [1, -1]"),
@@ -209,19 +212,16 @@ def test_the_digest_covers_what_is_computed():
     assert network(name="other").digest == base.digest
 
 
-def test_hardware_is_refused_in_one_sentence(tmp_path, capsys):
-    net = random_conv_network(1)
-    net.save(tmp_path / "n.safetensors")
-    for make in (
-        lambda: bw.size(net),
-        lambda: bw.generate(net, out=tmp_path / "design"),
-        lambda: bw.size(net, board="pynq-z2"),
-        lambda: bw.size(net, hardwired=True),
-    ):
-        with pytest.raises(PlanError, match="network random_conv has convolutions, pools, integer inputs or votes"):
-            make()
-    assert main(["generate", str(tmp_path / "n.safetensors"), "--out", str(tmp_path / "design")]) == 2
-    assert capsys.readouterr().err.count("\n") == 1
-    assert main(["info", str(tmp_path / "n.safetensors"), "--json"]) == 0
-    assert main(["info", str(tmp_path / "n.safetensors")]) == 0
-    assert "conv0" in capsys.readouterr().out
+def test_info_shows_every_kind_of_layer(tmp_path, capsys):
+    file = tmp_path / "n.safetensors"
+    network().save(file)
+    assert main(["info", str(file), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert [layer["kind"] for layer in told["layers"]] == ["conv2d", "max_pool2d", "dense"]
+    assert [layer["shape"] for layer in told["layers"]] == [[4, 4, 3], [2, 2, 3], [2]]
+    assert told["encoding"] == "bits" and told["operations"] == network().operations
+    assert main(["info", str(file)]) == 0
+    assert "2 x 2 x 3" in capsys.readouterr().out
+    network(encoding=IntegerEncoding(table=np.arange(256) - 128), layers=(conv(takes=SIGNED),)).save(file)
+    assert main(["info", str(file)]) == 0
+    assert "signed 8-bit integers, by a table" in capsys.readouterr().out
