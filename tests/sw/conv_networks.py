@@ -1,0 +1,183 @@
+"""Random convolutional networks, and their values written out in plain Python."""
+
+import numpy as np
+
+from bitwright.network import (
+    BINARY,
+    Conv2d,
+    Dense,
+    Edge,
+    Encoding,
+    Input,
+    IntegerEncoding,
+    Layer,
+    MaxPool2d,
+    Network,
+    Scores,
+    Thresholds,
+    Votes,
+)
+
+
+def random_thresholds(rng, layer_inputs, outputs, *, dots=False, largest=None):
+    """Thresholds near the middle for the most part, and now and then at the very ends."""
+    if dots:
+        largest = layer_inputs if largest is None else largest
+        values = rng.integers(-largest // 4 - 1, largest // 4 + 2, (outputs, 1))
+        ends = np.array([-largest, largest + 1])
+    else:
+        values = np.clip(rng.binomial(layer_inputs, 0.5, (outputs, 1)), 0, layer_inputs + 1)
+        ends = np.array([0, layer_inputs + 1])
+    return np.where(rng.random((outputs, 1)) < 0.05, rng.choice(ends, (outputs, 1)), values)
+
+
+def random_conv(rng, name, edge, outputs):
+    """A convolution of random kernel (1 to 5), stride (1 to 3), padding and what pads, that fits `edge`."""
+    height, width, channels = edge.shape
+    kernel = [int(rng.integers(1, 6)) for _ in range(2)]
+    padding = [int(rng.integers(0, kernel[axis])) for axis in (0, 0, 1, 1)] if rng.random() < 0.7 else [0] * 4
+    for axis, size in enumerate((height, width)):
+        room = size + padding[2 * axis] + padding[2 * axis + 1]
+        if kernel[axis] > room:
+            kernel[axis] = min(kernel[axis], size)
+            padding[2 * axis : 2 * axis + 2] = [0, 0]
+    binary = edge.number.is_binary
+    value = rng.choice(["minus_one", "plus_one", "zero"]) if binary else "zero"
+    inputs = kernel[0] * kernel[1] * channels
+    dots = not binary or (value == "zero" and any(padding))
+    largest = inputs << (0 if binary else edge.number.bits - 1)
+    return Conv2d(
+        name=name,
+        shape=edge.shape,
+        weights=rng.integers(0, 2, (outputs, *kernel, channels), dtype=np.uint8),
+        output=Thresholds(values=random_thresholds(rng, inputs, outputs, dots=dots, largest=largest)),
+        stride=tuple(int(rng.integers(1, 4)) for _ in range(2)),
+        padding=tuple(padding),
+        padding_value=str(value),
+        takes=edge.number,
+    )
+
+
+def random_pool(rng, name, edge):
+    height, width, _ = edge.shape
+    kernel = [int(rng.integers(1, min(3, size) + 1)) for size in (height, width)]
+    padding = [int(rng.integers(0, kernel[axis])) for axis in (0, 0, 1, 1)]
+    return MaxPool2d(
+        name=name,
+        shape=edge.shape,
+        kernel=tuple(kernel),
+        stride=tuple(int(rng.integers(1, 4)) for _ in range(2)),
+        padding=tuple(padding) if rng.random() < 0.3 else (0, 0, 0, 0),
+    )
+
+
+def random_conv_network(
+    seed,
+    *,
+    shape=(9, 8, 2),
+    bits=4,
+    integers=False,
+    convs=2,
+    channels=(5, 7),
+    pools=True,
+    dense=(6,),
+    classes=3,
+    votes=False,
+):
+    """Convolutions of random shape, pools behind some of them, dense layers, then scores, votes or bits (classes 0)."""
+    rng = np.random.default_rng(seed)
+    encoding = Encoding(thresholds=np.sort(rng.choice(np.arange(1, 1 << bits), min(2, (1 << bits) - 1), replace=False)))
+    if integers:
+        encoding = IntegerEncoding(table=rng.integers(-(1 << bits) // 2, (1 << bits) // 2, 1 << bits))
+    network_input = Input(shape=shape, bits=bits)
+    image = shape if len(shape) == 3 else (*shape, 1)
+    edge = Edge(shape=(*image[:2], image[2] * encoding.levels), number=encoding.number)
+    layers: list[Layer] = []
+    for index in range(convs):
+        layers.append(random_conv(rng, f"conv{index}", edge, int(rng.choice(channels))))
+        edge = layers[-1].edge
+        if pools and rng.random() < 0.6:
+            layers.append(random_pool(rng, f"pool{index}", edge))
+            edge = layers[-1].edge
+    for index, outputs in enumerate((*dense, *([classes] if classes else []))):
+        takes = edge.number
+        inputs = edge.size
+        largest = inputs << (0 if takes.is_binary else takes.bits - 1)
+        thresholds = random_thresholds(rng, inputs, outputs, dots=not takes.is_binary, largest=largest)
+        output = Thresholds(values=thresholds)
+        if index == len(dense) and votes:
+            output = Votes(thresholds=thresholds[:, 0], votes=rng.integers(0, 5, outputs))
+        elif index == len(dense):
+            output = Scores(scale=rng.integers(0, 9, outputs), offset=rng.integers(-40, 40, outputs))
+        weights = rng.integers(0, 2, (outputs, inputs), dtype=np.uint8)
+        layers.append(Dense(name=f"dense{index}", weights=weights, output=output, takes=takes))
+        edge = layers[-1].edge
+    return Network(name="random_conv", input=network_input, encoding=encoding, layers=tuple(layers))
+
+
+def plain_conv_outputs(network, frame):
+    """Every layer's (accumulators or None, values) for one frame, flat lists, by the rules of docs/network.md alone."""
+    flat = [int(value) for value in frame.reshape(-1)]
+    if isinstance(network.encoding, Encoding):
+        lanes = [1 if value >= int(t) else -1 for value in flat for t in network.encoding.thresholds]
+    else:
+        lanes = [int(network.encoding.table[value]) for value in flat]
+    result = []
+    for layer in network.layers:
+        match layer:
+            case Dense():
+                sums, values = _plain_rows(layer, [lanes], [len(lanes)])
+            case Conv2d():
+                windows, present = [], []
+                for window in _plain_windows(layer):
+                    pad = {"minus_one": -1, "plus_one": 1, "zero": 0}[layer.padding_value]
+                    windows.append([pad if at is None else lanes[at] for at in window])
+                    present.append(len(window))
+                sums, values = _plain_rows(layer, windows, present)
+            case MaxPool2d():
+                count = layer.channels
+                sums, values = None, []
+                for window in _plain_windows(layer):
+                    for channel in range(count):
+                        taps = [lanes[at] for at in window[channel::count] if at is not None]
+                        values.append(int(max(taps, default=-1) == 1))
+        result.append((sums, values))
+        lanes = [2 * value - 1 for value in values]
+    return result
+
+
+def _plain_windows(layer):
+    """For each window, in raster order, the index of each lane in the image, or None where it is padding."""
+    height, width, channels = layer.shape
+    top, bottom, left, right = layer.padding
+    y = -top
+    while y + layer.kernel[0] <= height + bottom:
+        x = -left
+        while x + layer.kernel[1] <= width + right:
+            yield [
+                (row * width + column) * channels + channel if 0 <= row < height and 0 <= column < width else None
+                for row in range(y, y + layer.kernel[0])
+                for column in range(x, x + layer.kernel[1])
+                for channel in range(channels)
+            ]
+            x += layer.stride[1]
+        y += layer.stride[0]
+
+
+def _plain_rows(layer, windows, counts):
+    sums, values = [], []
+    rows = [[2 * int(w) - 1 for w in row] for row in layer.rows]
+    zeros = layer.takes != BINARY or (isinstance(layer, Conv2d) and layer.padding_value == "zero")
+    for window, count in zip(windows, counts, strict=True):
+        for index, row in enumerate(rows):
+            dot = sum(w * x for w, x in zip(row, window, strict=True))
+            a = dot if zeros else (dot + count) // 2
+            sums.append(a)
+            match layer.output:
+                case Thresholds(values=thresholds):
+                    values.append(int(a >= int(thresholds[index, 0])))
+                case Scores(scale=scale, offset=offset):
+                    values.append(int(scale[index]) * a + int(offset[index]))
+                case Votes(thresholds=thresholds, votes=votes):
+                    values.append(int(votes[index]) if a >= int(thresholds[index]) else 0)
+    return sums, values
