@@ -13,7 +13,7 @@ import numpy as np
 from bitwright.errors import PlanError
 from bitwright.framing import InputFormat
 from bitwright.network import Dense, Network, Scores
-from bitwright.plan import Fold, LayerPlan, Plan, bit_thresholds, ceil_div, dense_layers
+from bitwright.plan import Fold, LayerPlan, Plan, bit_thresholds, ceil_div
 from bitwright_hw.cells import Counts, Family
 from bitwright_hw.engine import MatrixEngine, accumulator_bits, preload_values
 from bitwright_hw.gearbox import shift_params
@@ -106,7 +106,7 @@ def estimate(network: Network, plan: Plan, *, family: Part) -> Estimate:
                 f"layer {choice.name} is hardwired, and its LUTs depend on its weights; count them with synth"
             )
     layers = []
-    for layer, engine, choice in zip(dense_layers(network), params.engines, plan.layers, strict=True):
+    for layer, engine, choice in zip(network.matrix_layers, params.engines, plan.layers, strict=True):
         if engine.queue is None or engine.hardwired:
             raise PlanError(f"layer {layer.name} is hardwired: its LUTs depend on its weights; count them with synth")
         counts = engine_counts(layer, engine.fold, choice, plan, family=family)

@@ -18,7 +18,7 @@ from functools import cached_property
 from bitwright.errors import PlanError
 from bitwright.framing import RESULT_BITS, input_format, output_format
 from bitwright.network import Network
-from bitwright.plan import Fold, LayerPlan, Memory, Plan, ceil_div, dense_layers, distinct_folds
+from bitwright.plan import Fold, LayerPlan, Memory, Plan, ceil_div, distinct_folds
 from bitwright_hw.cells import Counts
 from bitwright_hw.engine import MatrixEngine
 from bitwright_hw.estimate import Estimate, Part, engine_counts, estimate, queue_counts, score_counts, shell_counts
@@ -76,7 +76,7 @@ class Sizer:
 
     def __init__(self, network: Network, options: Plan, *, family: Part, progress: Progress | None = None):
         self.network = network
-        self.layers = dense_layers(network)
+        self.layers = network.matrix_layers
         self.options = options
         self.family = family
         self.progress = progress or (lambda what, done, total: None)
