@@ -34,6 +34,7 @@ from bitwright.plan import Plan, Target, default_plan, with_folds
 from bitwright.plan import hardwired as hardwired_plan
 
 if TYPE_CHECKING:
+    from bitwright.bnn_pynq import ParameterSet
     from bitwright.frontier import Exploration
     from bitwright.train import TrainConfig, TrainReport
     from bitwright_boards import Board
@@ -54,6 +55,7 @@ __all__ = [
     "estimate",
     "explore",
     "generate",
+    "import_bnn_pynq",
     "load",
     "load_frames",
     "simulate",
@@ -73,6 +75,23 @@ def load(path: PathLike) -> Network:
     if (folder / MANIFEST).is_file():
         return Design.load(folder).network
     return _load(folder)
+
+
+def import_bnn_pynq(
+    folder: PathLike, *, topology: PathLike, name: str | None = None, progress: Progress | None = None
+) -> "ParameterSet":
+    """The network of a folder of BNN-PYNQ's parameters, and its original folding as a plan.
+
+    `topology` is lfc, cnv, or the path of a TOML file (docs/import.md); `name` replaces the network's.
+
+        found = bw.import_bnn_pynq("cifar10-cnvW1A1", topology="cnv")
+        found.network, found.plan
+
+    Raises ParameterSetError or NetworkError for parameters or a topology that do not fit.
+    """
+    from bitwright.bnn_pynq import load_topology, read_parameters
+
+    return read_parameters(Path(folder), load_topology(str(topology)), name=name, progress=progress)
 
 
 def size(
@@ -287,7 +306,7 @@ class Frames:
 def load_frames(network: Network, data: str, *, frames: int | None = None, data_dir: PathLike | None = None) -> Frames:
     """The held-out frames of data set `data` that `network` takes, the first `frames` of them or all.
 
-    `data` is the name of a data set (digits, mnist, fashion-mnist), the path of a .npz file, or
+    `data` is the name of a data set (digits, mnist, fashion-mnist, cifar10), the path of a .npz file, or
     "random" or "random:SEED" for uniform random frames (1,000 unless `frames` says otherwise; no labels).
     `data_dir` holds the files of data sets that are not embedded; without it, the folder that the
     environment variable BITWRIGHT_DATA names, or ./data.

@@ -37,5 +37,9 @@ class ExportError(BitwrightError):
     """A trained network that has no exact integer form (NaN weights, scores that need too many bits)."""
 
 
+class ParameterSetError(BitwrightError):
+    """A set of trained parameters to import, or the topology given with it, that is missing, damaged or odd."""
+
+
 class ToolError(BitwrightError):
     """An external program that is missing, too old, or failed; says which version and how to get it."""

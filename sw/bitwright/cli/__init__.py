@@ -12,11 +12,12 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-_COMMANDS = ("train", "info", "size", "explore", "generate", "simulate", "verify", "synth", "boards", "demo")
+_COMMANDS = ("train", "import_", "info", "size", "explore", "generate", "simulate", "verify", "synth", "boards", "demo")
 _DESCRIPTION = """\
 Turns a trained binary neural network into an FPGA accelerator and proves it bit-exact.
 
   train     trains a network, writes network.safetensors
+  import    makes a network file of parameters from elsewhere
   info      shows a network: layers, shapes, weights, operations
   size      finds folds for a rate or a budget, writes plan.toml
   explore   draws rate against LUTs and block RAM

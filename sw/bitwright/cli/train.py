@@ -22,7 +22,9 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         type=Path,
         help="folder of the data files (default: $BITWRIGHT_DATA, or data)",
     )
-    command.add_argument("--dataset", metavar="NAME", help="another data set: digits, mnist, fashion-mnist, or a .npz")
+    command.add_argument(
+        "--dataset", metavar="NAME", help="another data set: digits, mnist, fashion-mnist, cifar10, or a .npz"
+    )
     command.add_argument("--epochs", metavar="N", type=int, help="another number of epochs")
     command.add_argument("--seed", metavar="S", type=int, help="another seed")
     command.add_argument("--fresh", action="store_true", help="start over, whatever the folder holds")

@@ -23,7 +23,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         "--data",
         metavar="NAME",
         required=True,
-        help="digits, mnist, fashion-mnist, a .npz file, or random[:SEED] for random frames",
+        help="digits, mnist, fashion-mnist, cifar10, a .npz file, or random[:SEED] for random frames",
     )
     command.add_argument(
         "--data-dir",

@@ -1,4 +1,4 @@
-"""Data sets: `digits` (embedded), `mnist` and `fashion-mnist` (IDX files), and any user's .npz.
+"""Data sets: `digits` (embedded), `mnist` and `fashion-mnist` (IDX files), `cifar10` (binary), any user's .npz.
 
 Importing this loads neither torch nor scikit-learn; the latter is loaded by `digits` alone.
 """
@@ -9,7 +9,7 @@ from bitwright.data.dataset import Dataset
 from bitwright.data.idx import LABELS as _IDX_SETS
 from bitwright.errors import DataError
 
-NAMES = ("digits", *_IDX_SETS)
+NAMES = ("digits", *_IDX_SETS, "cifar10")
 
 __all__ = ["NAMES", "Dataset", "load_dataset"]
 
@@ -17,7 +17,7 @@ __all__ = ["NAMES", "Dataset", "load_dataset"]
 def load_dataset(name_or_path: str | Path, data_dir: Path | None = None) -> Dataset:
     """A data set by its name, or from a path that ends in .npz.
 
-    `data_dir` is the folder with the IDX files of `mnist` and `fashion-mnist` (in it or in a folder of that
+    `data_dir` is the folder with the files of `mnist`, `fashion-mnist` and `cifar10` (in it or in a folder of that
     name); a relative .npz path that does not exist is looked for there too. Raises DataError, in one
     sentence that names the file and what to do.
     """
@@ -31,6 +31,10 @@ def load_dataset(name_or_path: str | Path, data_dir: Path | None = None) -> Data
         from bitwright.data.idx import load_idx_dataset
 
         return load_idx_dataset(name, folder)
+    if name == "cifar10":
+        from bitwright.data.cifar import load_cifar10
+
+        return load_cifar10(folder)
     if name.endswith(".npz"):
         from bitwright.data.npz import load_npz_dataset
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bitwright.errors import NetworkError
-from bitwright.network.values import BINARY, MAX_INPUT_BITS, MAX_LANES, NumberType, frozen, signed_bits
+from bitwright.network.values import BINARY, MAX_INPUT_BITS, MAX_LANES, Edge, NumberType, frozen, signed_bits
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +29,12 @@ class Input:
     @property
     def size(self) -> int:
         return math.prod(self.shape)
+
+
+def _edge(source: Input, levels: int, number: NumberType) -> Edge:
+    """HW is HWC of one channel; levels count as channels."""
+    shape = source.shape if len(source.shape) != 2 else (*source.shape, 1)
+    return Edge(shape=(*shape[:-1], shape[-1] * levels), number=number)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -58,6 +64,10 @@ class Encoding:
     def number(self) -> NumberType:
         """What a lane is."""
         return BINARY
+
+    def edge(self, source: Input) -> Edge:
+        """What the first layer takes of the frames of `source`."""
+        return _edge(source, self.levels, self.number)
 
     def check_input(self, source: Input) -> None:
         """Raises NetworkError unless the encoding is one for the values of `source`."""
@@ -92,6 +102,10 @@ class IntegerEncoding:
         """What a lane is: a signed integer, as wide as the table needs."""
         bits = max(signed_bits(int(self.table.min())), signed_bits(int(self.table.max())))
         return NumberType(kind="signed", bits=bits)
+
+    def edge(self, source: Input) -> Edge:
+        """What the first layer takes of the frames of `source`."""
+        return _edge(source, self.levels, self.number)
 
     def check_input(self, source: Input) -> None:
         """Raises NetworkError unless the encoding is one for the values of `source`."""

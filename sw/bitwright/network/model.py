@@ -86,8 +86,7 @@ class Network:
     @property
     def encoded_edge(self) -> Edge:
         """What the first layer takes. HW is HWC of one channel; levels count as channels."""
-        shape = self.input.shape if len(self.input.shape) != 2 else (*self.input.shape, 1)
-        return Edge(shape=(*shape[:-1], shape[-1] * self.encoding.levels), number=self.encoding.number)
+        return self.encoding.edge(self.input)
 
     @property
     def is_classifier(self) -> bool:

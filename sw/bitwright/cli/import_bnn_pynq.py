@@ -1,0 +1,60 @@
+"""`bitwright import bnn-pynq DIR --topology T --out NETWORK`: BNN-PYNQ's trained parameters, bit for bit."""
+
+import argparse
+from pathlib import Path
+
+
+def add(formats: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    from bitwright.cli.output import add_json
+
+    command = formats.add_parser(
+        "bnn-pynq",
+        help="parameters of BNN-PYNQ (FINN's first networks)",
+        description="Reads a folder of BNN-PYNQ's parameters (N-PE-weights.bin, N-PE-thres.bin, classes.txt) and writes "
+        "the network and, beside it, the original folding as a plan.",
+    )
+    command.add_argument("folder", metavar="DIR", type=Path, help="the folder of parameters")
+    command.add_argument(
+        "--topology", required=True, metavar="T", help="lfc, cnv, or a TOML file that tells shapes and folding"
+    )
+    command.add_argument("--out", required=True, metavar="NETWORK", type=Path, help="the network file to write")
+    command.add_argument(
+        "--plan", metavar="PLAN.toml", type=Path, help="the plan to write (default: NETWORK-plan.toml)"
+    )
+    command.add_argument("--name", metavar="N", help="another name for the network")
+    add_json(command)
+    command.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    from bitwright import api
+    from bitwright.cli.output import print_facts, print_json, progress, say
+
+    with progress() as bars:
+        found = api.import_bnn_pynq(args.folder, topology=args.topology, name=args.name, progress=bars)
+    plan = args.plan or args.out.with_name(f"{args.out.stem}-plan.toml")
+    found.network.save(args.out)
+    found.plan.save(plan)
+    network = found.network
+    if args.json:
+        print_json(
+            {
+                "network": str(args.out),
+                "plan": str(plan),
+                "name": network.name,
+                "digest": network.digest,
+                "layers": len(network.layers),
+                "weight_bits": network.weight_bits,
+            }
+        )
+        return 0
+    print_facts(
+        [
+            ("network", repr(network)),
+            ("weights", f"{network.weight_bits:,} bits"),
+            ("written to", args.out),
+            ("original folding", plan),
+        ]
+    )
+    say(f"\nNext: bitwright info {args.out}")
+    return 0
