@@ -43,33 +43,20 @@ def image_front(
 
     `interval` is that of the slowest other stage. Raises PlanError for a pool that hardware cannot be made for.
     """
-    height, width, channels = _image(network)
-    table: tuple[int, ...] = ()
-    out_bits = 1
-    if isinstance(network.encoding, IntegerEncoding):
-        table, out_bits = tuple(network.encoding.table.tolist()), network.encoding.number.bits
-    lane_bits = value_bits if table else 1
-    lanes = beat_lanes if table or encoded else beat_lanes * network.encoding.levels
-    source_lanes = _source_lanes(network, folds, interval)
-    source = SourceParams(
-        beat_lanes=lanes, lane_bits=lane_bits, pixels=height * width, channels=channels, width=source_lanes,
-        table=table, out_bits=out_bits,
+    source = image_source(
+        network, folds[0], beat_lanes=beat_lanes, encoded=encoded, value_bits=value_bits, interval=interval
     )  # fmt: skip
     interval = max(interval, source.words)
 
     stages: list[ConvStage] = []
     pools: list[PoolParams] = []
-    words = source_lanes  # lanes of a word
+    words = source.width  # lanes of a word
     for layer in network.layers:
         if isinstance(layer, MaxPool2d):
-            pools.append(_pool(layer, words))
+            pools.append(pool_params(layer, words))
         elif isinstance(layer, Conv2d):
             fold = folds[len(stages)]
-            window = WindowParams(
-                windows=layer.windows, channels=layer.channels, in_width=words, simd=fold.simd,
-                passes=fold.neuron_folds, capacity=1, lane_bits=layer.takes.bits,
-                padding_lane=int(layer.padding_value == "plus_one"),
-            )  # fmt: skip
+            window = window_params(layer, fold, words)
             stages.append(ConvStage(pools=tuple(pools), window=window, engine_latency=latencies[len(stages)]))
             words, pools = fold.pe, []
         else:
@@ -109,16 +96,40 @@ def _image(network: Network) -> tuple[int, int, int]:
     return shape
 
 
-def _source_lanes(network: Network, folds: Sequence[Fold], interval: int) -> int:
-    """Lanes of the source's words: what the first window reads at a time, or more if that takes too long."""
-    height, width, channels = network.encoded_edge.shape
-    if isinstance(network.layers[0], MaxPool2d):
-        return int(channels)
-    least = min(channels, folds[0].simd)
-    return storage_lanes(channels, max(least, ceil_div(height * width * channels, interval)))
+def image_source(
+    network: Network, fold: Fold | None, *, beat_lanes: int, encoded: bool, value_bits: int, interval: int
+) -> SourceParams:
+    """The source for a first convolution folded so; `beat_lanes` and so on as for `image_front`.
+
+    Its words have as many lanes as the first window reads at a time, or more if that takes longer than `interval`.
+    """
+    height, width, channels = _image(network)
+    table: tuple[int, ...] = ()
+    out_bits = 1
+    if isinstance(network.encoding, IntegerEncoding):
+        table, out_bits = tuple(network.encoding.table.tolist()), network.encoding.number.bits
+    lanes = channels
+    if fold is not None and not isinstance(network.layers[0], MaxPool2d):
+        lanes = storage_lanes(
+            channels, max(min(channels, fold.simd), ceil_div(height * width * channels, interval))
+        )  # fmt: skip
+    return SourceParams(
+        beat_lanes=beat_lanes * (1 if table or encoded else network.encoding.levels),
+        lane_bits=value_bits if table else 1, pixels=height * width, channels=channels, width=lanes,
+        table=table, out_bits=out_bits,
+    )  # fmt: skip
 
 
-def _pool(layer: MaxPool2d, words: int) -> PoolParams:
+def window_params(layer: Conv2d, fold: Fold, in_width: int) -> WindowParams:
+    """The window unit of `layer`, folded so, for words of `in_width` lanes; its capacity is still to be found."""
+    return WindowParams(
+        windows=layer.windows, channels=layer.channels, in_width=in_width, simd=fold.simd, passes=fold.neuron_folds,
+        capacity=1, lane_bits=layer.takes.bits, padding_lane=int(layer.padding_value == "plus_one"),
+    )  # fmt: skip
+
+
+def pool_params(layer: MaxPool2d, words: int) -> PoolParams:
+    """The pool, for words of so many lanes. Raises PlanError for one that hardware cannot be made for."""
     windows = layer.windows
     for k, side in enumerate(("below", "to the right")):
         axis = Axis(

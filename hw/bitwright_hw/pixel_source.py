@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from amaranth.hdl import Cat, Module, Signal, Value, signed, unsigned
 from amaranth.lib import memory, stream, wiring
@@ -124,6 +125,12 @@ class PixelSource(wiring.Component):
         return m
 
 
+def table_steps(table: Sequence[int]) -> int:
+    """How often a table less the value itself changes from one value to the next."""
+    offsets = [entry - index for index, entry in enumerate(table)]
+    return sum(a != b for a, b in pairwise(offsets))
+
+
 def looked_up(m: Module, value: Value, table: Sequence[int], bits: int) -> Value:
     """`table[value]` in `bits` bits, in the same cycle.
 
@@ -133,7 +140,7 @@ def looked_up(m: Module, value: Value, table: Sequence[int], bits: int) -> Value
     offsets = [entry - index for index, entry in enumerate(table)]
     starts = [k for k in range(1, len(table)) if offsets[k] != offsets[k - 1]]
     result = Signal(bits)
-    if len(starts) <= MOST_STEPS:
+    if table_steps(table) <= MOST_STEPS:
         offset = Signal(signed(max(bits, len(value)) + 2))
         m.d.comb += offset.eq(offsets[0])
         for start in starts:
