@@ -17,7 +17,7 @@ from bitwright_hw.frame_queue import FrameQueue
 from bitwright_hw.gearbox import Gearbox
 from bitwright_hw.hardwired import HardwiredEngine
 from bitwright_hw.max_pool import MaxPool, PoolParams
-from bitwright_hw.params import AcceleratorParams, QueueParams, score_params, values_in
+from bitwright_hw.params import AcceleratorParams, Path, QueueParams, score_params, values_in
 from bitwright_hw.pixel_source import PixelSource
 from bitwright_hw.results import RESULT_LAYOUT, ResultQueue
 from bitwright_hw.scores import ArgMax, Scores
@@ -95,7 +95,7 @@ class Accelerator(wiring.Component):
         queues: list[FrameQueue] = []
         for k, (choice, engine) in enumerate(zip(params.engines, self.engines, strict=True)):
             m.submodules[f"engine_{k}"] = engine
-            giver = self._pooled(m, giver, choice.pools, f"pool_{k}")
+            giver = self._way(m, giver, choice.path, f"path_{k}")
             grant = giver.grant
             if choice.window is not None:
                 m.submodules[f"queue_{k}"] = window = Window(params=choice.window)
@@ -119,7 +119,7 @@ class Accelerator(wiring.Component):
             giver = _Giver(engine.o.valid, engine.activations if engine.biased else engine.o.payload.as_value(), grant)
         if params.result_queue is not None:
             if params.front and not queues:
-                giver = self._frames(m, self._pooled(m, giver, params.front.pools, "pool_last"))
+                giver = self._frames(m, self._way(m, giver, params.result_path, "path_last"))
             m.submodules.results = results = self._queue(params.result_queue)
             self._give(m, giver, results.i, results.space)
             queues.append(results)
@@ -160,12 +160,13 @@ class Accelerator(wiring.Component):
         if giver.grant is not None:
             wiring.connect(m, giver.grant, space)
 
-    def _pooled(self, m: Module, giver: _Giver, pools: tuple[PoolParams, ...], name: str) -> _Giver:
-        """Behind `pools`, in order."""
-        for number, params in enumerate(pools):
-            m.submodules[f"{name}_{number}"] = pool = MaxPool(params=params)
-            self._give(m, giver, pool.i, pool.space)
-            giver = _Giver(pool.o.valid, pool.o.payload, pool.grant)
+    def _way(self, m: Module, giver: _Giver, path: Path, name: str) -> _Giver:
+        """Behind the units of `path`."""
+        for number, params in enumerate(path):
+            unit = MaxPool(params=params) if isinstance(params, PoolParams) else Window(params=params)
+            m.submodules[f"{name}_{number}"] = unit
+            self._give(m, giver, unit.i, unit.space)
+            giver = _Giver(unit.o.valid, unit.o.payload, unit.grant)
         return giver
 
     def _frames(self, m: Module, giver: _Giver) -> _Giver:

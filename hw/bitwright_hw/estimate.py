@@ -356,8 +356,9 @@ def _other(params: AcceleratorParams, family: Part) -> Counts:
     total = shell_counts(params.network, params.input, family)
     if params.front is not None:
         total += source_counts(params.front.source, family)
-        for pool in [*params.front.pools, *(pool for stage in params.front.stages for pool in stage.pools)]:
-            total += pool_counts(pool, family)
+        for path in (params.result_path, *(engine.path for engine in params.engines)):
+            for unit in path:
+                total += pool_counts(unit, family) if isinstance(unit, PoolParams) else window_counts(unit, family)
     if params.result_queue is not None:
         beats = params.output.beats
         return total + queue_counts(params.result_queue, family) + Counts(luts=_either(family, 4, 8), ffs=_bits(beats))

@@ -89,7 +89,7 @@ def generate(
             score_probe=_score_probe(params),
             input=params.input,
             output=params.output,
-            source_cycles=params.front.source.words if params.front else 0,
+            stream_cycles=params.front.stream_cycles if params.front else 0,
             registers=dict(REGISTERS),
             simulation_models=[model.name for model in models],
         )

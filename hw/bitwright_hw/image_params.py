@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bitwright.errors import PlanError
-from bitwright.network import Conv2d, IntegerEncoding, MaxPool2d, Network
+from bitwright.network import Conv2d, IntegerEncoding, MaxPool2d, Network, Windows
 from bitwright.plan import Fold, ceil_div
 from bitwright_hw.max_pool import Axis, MaxPool, PoolParams
 from bitwright_hw.pixel_source import DEPTH, SourceParams
@@ -17,7 +17,7 @@ class ImageFront:
     """The source, the convolutions, and the pools behind the last of them."""
 
     source: SourceParams
-    stages: tuple[ConvStage, ...]
+    stages: tuple[ConvStage, ...]  # those without an engine pad images for a pool
     pools: tuple[PoolParams, ...]
     repacked: tuple[int, int] | None  # words of (from, to) bits: pixels whose last word is not full are put together
     token_pixels: int  # pixels behind `pools` of which the first takes the token of the queue's frame
@@ -27,6 +27,12 @@ class ImageFront:
     filling: int  # cycles from the token to the last word in the steady state
     interval: int
     frames: int  # the most that are inside
+
+    @property
+    def stream_cycles(self) -> int:
+        """Cycles a frame of the slowest stage that is no layer: the source's words, or the padding for a pool."""
+        paddings = [stage.window for stage in self.stages if not stage.has_engine]
+        return max(self.source.words, *(window.cycles * window.windows.pixels for window in paddings), 0)
 
 
 def image_front(
@@ -41,7 +47,7 @@ def image_front(
 ) -> ImageFront:
     """The front of `network`, for values of `value_bits` bits, `beat_lanes` of them a beat (bits if `encoded`).
 
-    `interval` is that of the slowest other stage. Raises PlanError for a pool that hardware cannot be made for.
+    `interval` is that of the slowest other stage. Raises PlanError for pools without a convolution.
     """
     source = image_source(
         network, folds[0], beat_lanes=beat_lanes, encoded=encoded, value_bits=value_bits, interval=interval
@@ -51,22 +57,28 @@ def image_front(
     stages: list[ConvStage] = []
     pools: list[PoolParams] = []
     words = source.width  # lanes of a word
+    convolutions = 0
     for layer in network.layers:
         if isinstance(layer, MaxPool2d):
-            pools.append(pool_params(layer, words))
+            pool, padding = pool_params(layer, words)
+            if padding is not None:
+                stages.append(ConvStage(pools=tuple(pools), window=padding, has_engine=False))
+                interval, pools = max(interval, padding.cycles * padding.windows.pixels), []
+            pools.append(pool)
         elif isinstance(layer, Conv2d):
-            fold = folds[len(stages)]
+            fold = folds[convolutions]
             window = window_params(layer, fold, words)
-            stages.append(ConvStage(pools=tuple(pools), window=window, engine_latency=latencies[len(stages)]))
+            stages.append(ConvStage(pools=tuple(pools), window=window, engine_latency=latencies[convolutions]))
             words, pools = fold.pe, []
+            convolutions += 1
         else:
             break
-    if not stages:
+    if not convolutions:
         raise PlanError(f"network {network.name} has pools but no convolution, for which no hardware is made")
     done = with_capacities(source, stages, interval)
     times = frame_times(source, done)[-1]
     last = done[-1]
-    outputs = network.matrix_layers[len(stages) - 1].outputs
+    outputs = network.matrix_layers[convolutions - 1].outputs
     pixels = last.window.windows.pixels
     behind = completing(pools, pixels)
     delay = MaxPool.LATENCY * len(pools)
@@ -128,20 +140,32 @@ def window_params(layer: Conv2d, fold: Fold, in_width: int) -> WindowParams:
     )  # fmt: skip
 
 
-def pool_params(layer: MaxPool2d, words: int) -> PoolParams:
-    """The pool, for words of so many lanes. Raises PlanError for one that hardware cannot be made for."""
+def pool_params(layer: MaxPool2d, words: int) -> tuple[PoolParams, WindowParams | None]:
+    """The pool, for words of so many lanes, and the unit that it needs before it where windows overlap in the padding
+    below or to the right: with what pads there as pixels of the image, no two windows end at once."""
     windows = layer.windows
-    for k, side in enumerate(("below", "to the right")):
-        axis = Axis(
+    count = ceil_div(layer.channels, words)
+    ends = [
+        Axis(
             size=windows.image[k], count=windows.shape[k], kernel=windows.kernel[k], stride=windows.stride[k],
             before=windows.padding[2 * k],
-        )  # fmt: skip
-        if not axis.ends_differ:
-            raise PlanError(
-                f"layer {layer.name}: two windows of the pool reach the padding {side}, for which no hardware is "
-                "made; use less padding there, or a larger stride"
-            )
-    return PoolParams(windows=windows, width=words, words=ceil_div(layer.channels, words))
+        )
+        for k in range(2)
+    ]  # fmt: skip
+    if all(axis.ends_differ for axis in ends):
+        return PoolParams(windows=windows, width=words, words=count), None
+    beyond = [max(0, axis.furthest - axis.size) for axis in ends]
+    top, _, left, _ = windows.padding
+    padded = Windows(
+        image=windows.image, kernel=(1, 1), stride=(1, 1), padding=(0, beyond[0], 0, beyond[1])
+    )  # fmt: skip
+    pool = Windows(
+        image=padded.shape, kernel=windows.kernel, stride=windows.stride, padding=(top, 0, left, 0)
+    )  # fmt: skip
+    padding = WindowParams(
+        windows=padded, channels=layer.channels, in_width=words, simd=words, passes=1, capacity=1
+    )  # fmt: skip
+    return PoolParams(windows=pool, width=words, words=count), padding
 
 
 def _frames(source: SourceParams, stages: Sequence[ConvStage]) -> int:

@@ -36,6 +36,11 @@ class Axis:
         return min(self.size, window * self.stride - self.before + self.kernel) - 1
 
     @property
+    def furthest(self) -> int:
+        """Steps that the last window would reach to, those beyond `size` included."""
+        return (self.count - 1) * self.stride - self.before + self.kernel
+
+    @property
     def ends_differ(self) -> bool:
         """Whether no two windows end at one step, so that results never come faster than steps."""
         return self.count < 2 or self.last(self.count - 2) < self.last(self.count - 1)
@@ -58,8 +63,8 @@ class Axis:
 class PoolParams:
     """The arguments of MaxPool: `windows` over an image whose pixels come as `words` words of `width` bits.
 
-    No two windows may end in one row or one column of the image, as they do where padding below or to the right is
-    more than the stride leaves over.
+    No two windows may end in one row or one column of the image, as they do where they overlap in the padding below or
+    to the right; such padding has to be made pixels of the image.
     """
 
     windows: Windows

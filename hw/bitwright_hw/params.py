@@ -30,6 +30,8 @@ from bitwright_hw.scores import Scores as ScoreUnit
 from bitwright_hw.timing import Pipeline, pipeline
 from bitwright_hw.window_params import WindowParams
 
+Path = tuple[PoolParams | WindowParams, ...]  # units on the way of pixels, in order
+
 MIN_BANKS = 2
 DIRECT_FRAMES = 4  # that can lie between the guard and the first buffer's last word, without convolutions
 HANDOVER = 4  # cycles of a bank's round trip outside filling and reading: commit, start, release, token
@@ -60,7 +62,7 @@ class EngineParams:
     """An engine, what is in front of it, and what it costs in cycles.
 
     In front of a convolution is a window unit, in front of a dense layer a queue; a hardwired engine behind another takes
-    that one's words as they come, and has none. `pools` lie before window or queue.
+    that one's words as they come, and has none. `path` lies before window or queue: pools, and what pads for them.
     """
 
     fold: Fold
@@ -70,7 +72,7 @@ class EngineParams:
     hardwired: bool
     known: Known  # of each input the value that it always has, or None
     window: WindowParams | None = None
-    pools: tuple[PoolParams, ...] = ()
+    path: Path = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,6 +89,7 @@ class AcceleratorParams:
     interval_cycles: int
     latency_cycles: int
     front: ImageFront | None = None  # of a network that begins with images
+    result_path: Path = ()  # what lies before the result queue of a network that ends in images
 
     @cached_property
     def frames_in_flight(self) -> int:
@@ -142,6 +145,7 @@ def derive(network: Network, plan: Plan) -> AcceleratorParams:
     filling: int | None = None  # cycles from there to a frame's last word, where the stage before is not at full speed
 
     front = None
+    last_path: Path = ()
     if any(isinstance(layer, Conv2d | MaxPool2d) for layer in network.layers):
         latencies = [MatrixEngine.latency_of(registers) for registers in pipelines]
         front = image_front(
@@ -149,13 +153,20 @@ def derive(network: Network, plan: Plan) -> AcceleratorParams:
             value_bits=in_format.value_bits, interval=interval,
         )  # fmt: skip
         interval = front.interval
-        for k, stage in enumerate(front.stages):
+        path: Path = ()
+        for stage in front.stages:
+            if not stage.has_engine:
+                path = (*path, *stage.pools, stage.window)
+                continue
+            k = len(engines)
             engines.append(
                 EngineParams(
                     fold=layer_folds[k], pipeline=pipelines[k], queue=None, latency=latencies[k], hardwired=False,
-                    known=(), window=stage.window, pools=stage.pools,
+                    known=(), window=stage.window, path=(*path, *stage.pools),
                 )
             )  # fmt: skip
+            path = ()
+        last_path = (*path, *front.pools)
         width, arrivals, start, filling = front.word_bits, front.arrivals, front.started, front.filling
 
     def bank_count(start: int, arrivals: list[int], queue: QueueParams, busy: int) -> int:
@@ -187,9 +198,10 @@ def derive(network: Network, plan: Plan) -> AcceleratorParams:
         engines.append(
             EngineParams(
                 fold=fold, pipeline=registers, queue=queue, latency=latency, hardwired=hardwired, known=known,
-                pools=front.pools if front and len(engines) == len(front.stages) else (),
+                path=last_path,
             )
         )  # fmt: skip
+        last_path = ()
         arrivals = [word + latency for word in words[fold.synapse_folds - 1 :: fold.synapse_folds]]
         width = fold.pe
 
@@ -207,6 +219,7 @@ def derive(network: Network, plan: Plan) -> AcceleratorParams:
     return AcceleratorParams(
         network=network, plan=plan, input=in_format, output=out_format, engines=tuple(engines),
         result_slots=slots, result_queue=result_queue, interval_cycles=interval, latency_cycles=latency, front=front,
+        result_path=last_path,
     )  # fmt: skip
 
 

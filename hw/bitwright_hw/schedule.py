@@ -41,11 +41,15 @@ def gearbox_times(arrivals: Sequence[int], in_width: int, out_width: int, bits: 
 
 @dataclass(frozen=True, kw_only=True)
 class ConvStage:
-    """A convolution in the chain: the pools before it, its window unit, and its engine of `engine_latency` cycles."""
+    """A convolution in the chain: the pools before it, its window unit, and its engine of `engine_latency` cycles.
+
+    Without `has_engine` the windows are passed on as they are: pixels of one tap, with padding around the image.
+    """
 
     pools: tuple[PoolParams, ...]
     window: WindowParams
-    engine_latency: int
+    engine_latency: int = 0
+    has_engine: bool = True
 
     @property
     def word_times(self) -> list[int]:

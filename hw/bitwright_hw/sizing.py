@@ -221,7 +221,10 @@ class Sizer:
             )  # fmt: skip
             total, lanes = source_counts(source, self.family), source.width
         for pool in self._pools[k]:
-            total += pool_counts(pool_params(pool, lanes), self.family)
+            params, padding = pool_params(pool, lanes)
+            total += pool_counts(params, self.family)
+            if padding is not None:
+                total += window_counts(replace(padding, capacity=2 * padding.least_capacity + 2), self.family)
         layer = self.layers[k] if k < len(self.layers) else None
         if isinstance(layer, Conv2d) and after is not None:
             window = window_params(layer, after, lanes)

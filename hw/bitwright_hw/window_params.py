@@ -113,6 +113,7 @@ class WindowParams:
         width = self.windows.image[1]
         rows, columns = np.array(self._tops).clip(0), np.array(self._lefts).clip(0)
         first = (rows[:, None] * width + columns).reshape(-1)
+        first = np.minimum(first, self.image_pixels)  # windows that lie below the image need nothing
         return np.append(np.minimum.accumulate(first[::-1])[::-1], self.image_pixels)
 
     @property

@@ -82,7 +82,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     input: InputFormat
     output: OutputFormat
     registers: dict[str, int]  # AXI4-Lite register name to byte offset
-    source_cycles: int = 0  # words of a frame behind the input stream, one a cycle, where there are convolutions
+    stream_cycles: int = 0  # cycles a frame that pixels take on their way, beside the layers, where there are images
     simulation_models: list[str] = []  # Verilog models of vendor cells, for simulators alone
 
 
@@ -148,7 +148,7 @@ class Design:
     def ideal_interval_cycles(self) -> int:
         """Cycles a frame of the slowest stage, the input and output streams included."""
         stages = [layer.ideal_cycles for layer in self.manifest.layers]
-        return max(*stages, self.manifest.input.beats, self.manifest.source_cycles, self.manifest.output.beats)
+        return max(*stages, self.manifest.input.beats, self.manifest.stream_cycles, self.manifest.output.beats)
 
     def __repr__(self) -> str:
         m = self.manifest
