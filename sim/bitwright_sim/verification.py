@@ -27,7 +27,8 @@ from bitwright_sim.timing import settling_frames, steady_interval
 from bitwright_sim.tools import Verilator
 
 Progress = Callable[[str, int, int], None]
-_CHUNK_BYTES = 64 << 20  # of arrays that a chunk of frames needs, in each job
+_CHUNK_BYTES = 256 << 20  # of arrays that a chunk of frames needs, in each job
+_ALL_BYTES = 1 << 30  # of those of all jobs
 _CHUNK_FRAMES = (64, 512)
 
 
@@ -181,7 +182,8 @@ def _chunks(design: Design, count: int, jobs: int) -> Iterator[slice]:
     manifest = design.manifest
     values = sum(layer.inputs + 6 * layer.outputs * layer.pixels for layer in manifest.layers)
     low, high = _CHUNK_FRAMES
-    step = max(1, min(high, max(low, -(-count // (4 * jobs))), _CHUNK_BYTES // (8 * values)))
+    room = min(_CHUNK_BYTES, _ALL_BYTES // jobs)
+    step = max(1, min(high, max(low, -(-count // (4 * jobs))), room // (8 * values)))
     for start in range(0, count, step):
         yield slice(start, min(start + step, count))
 
