@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from bitwright import golden
 from bitwright.errors import ExportError
 from bitwright.network import Dense, Scores, Thresholds
-from bitwright.train.export import check_export, export_model, fold_thresholds, norm_table
-from bitwright.train.model import BinaryMlp, ExactBatchNorm, sign, trace_model
+from bitwright.train.export import check_export, export_model, fold_thresholds, norm_table, popcount_dots
+from bitwright.train.layers import ExactBatchNorm, sign
+from bitwright.train.model import BinaryNetwork, trace_model
 
 EXTREMES = [0.0, -0.0, 1e-45, -1e-45, 1e-38, -1e-30, 1e-8, 1.0, -1.0, 1e8, -1e30, 3e33]
 
@@ -29,7 +30,7 @@ def norm_of(weight, bias, mean, variance):
 
 def model_of(hidden=(9, 6), classes=4, *, shape=(3, 4), thresholds=(3, 9), seed=0, final_norm=True):
     """A model with random latent weights and random batch norms, a third of them with negative scales."""
-    model = BinaryMlp(
+    model = BinaryNetwork(
         shape=shape, input_bits=4, thresholds=thresholds, hidden=hidden, classes=classes, final_norm=final_norm
     )
     generator = torch.Generator().manual_seed(seed)
@@ -80,7 +81,7 @@ def test_folded_bits_equal_torchs_at_every_popcount(data, inputs, outputs):
     weight = draw(st.sampled_from(EXTREMES) | st.floats(-4, 4, width=32))
     norm = norm_of(weight, draw(moderate | st.sampled_from(EXTREMES)), draw(moderate), draw(st.floats(0, 50, width=32)))
     latent = np.random.default_rng(data.draw(st.integers(0, 999))).integers(0, 2, (outputs, inputs)).astype(np.uint8)
-    weights, values = fold_thresholds(latent, norm_table(norm, inputs, "layer x"), "layer x")
+    weights, values = fold_thresholds(latent, norm_table(norm, popcount_dots(inputs), "layer x"), "layer x")
     assert values.min() >= 0
     assert values.max() <= inputs + 1
     # a bit vector for every popcount of every row: agree with the first p lanes of the model's row
@@ -108,7 +109,7 @@ def test_folded_bits_equal_torchs_at_every_popcount(data, inputs, outputs):
 )
 def test_known_thresholds(weight, bias, threshold, turned):
     latent = np.array([[1, 0, 0, 1]], np.uint8)
-    table = norm_table(norm_of([weight], [bias], [0.0], [1.0]), 4, "layer x")
+    table = norm_table(norm_of([weight], [bias], [0.0], [1.0]), popcount_dots(4), "layer x")
     weights, values = fold_thresholds(latent, table, "layer x")
     assert values.tolist() == [threshold]
     assert np.array_equal(weights, 1 - latent if turned else latent)
@@ -152,7 +153,7 @@ def test_more_than_256_classes():
 
 
 def test_wide_inputs_of_sixteen_bits():
-    model = BinaryMlp(shape=(7,), input_bits=16, thresholds=(300, 40000), hidden=(4,), classes=2)
+    model = BinaryNetwork(shape=(7,), input_bits=16, thresholds=(300, 40000), hidden=(4,), classes=2)
     model.initialise(torch.Generator().manual_seed(1))
     frames = np.random.default_rng(0).integers(0, 1 << 16, (100, 7)).astype(np.uint16)
     check_export(model, export_model(model, name="wide"), frames)

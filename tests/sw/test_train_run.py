@@ -17,7 +17,7 @@ from bitwright.data import load_dataset
 from bitwright.errors import DataError, ExportError, TrainingError
 from bitwright.train import TrainConfig, load_config, load_model, trace_model, train
 from bitwright.train import run as run_module
-from bitwright.train.loop import Shifter, learning_rate, loss_of
+from bitwright.train.loop import Augmenter, learning_rate, loss_of
 
 SMALL = TrainConfig(
     name="small",
@@ -299,7 +299,7 @@ def test_losses():
 def test_shifted_frames_are_windows_with_zeros_moving_in(channels):
     frames = torch.from_numpy(np.random.default_rng(0).integers(1, 200, (5, 6, 4, *channels)).astype(np.uint8))
     index = torch.tensor([4, 0, 2] * 40)
-    batch = Shifter(frames, 2).batch(index, torch.Generator().manual_seed(9))
+    batch = Augmenter(frames, 2).batch(index, torch.Generator().manual_seed(9))
     assert batch.shape == (120, 6, 4, *channels)
     seen = set()
     for shifted, original in zip(batch.numpy(), frames.numpy()[index], strict=True):

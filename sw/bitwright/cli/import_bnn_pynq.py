@@ -10,8 +10,8 @@ def add(formats: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     command = formats.add_parser(
         "bnn-pynq",
         help="parameters of BNN-PYNQ (FINN's first networks)",
-        description="Reads a folder of BNN-PYNQ's parameters (N-PE-weights.bin, N-PE-thres.bin, classes.txt) and writes "
-        "the network and, beside it, the original folding as a plan.",
+        description="Reads a folder of BNN-PYNQ's parameters (N-PE-weights.bin, N-PE-thres.bin, classes.txt) and "
+        "writes the network and, beside it, the original folding as a plan.",
     )
     command.add_argument("folder", metavar="DIR", type=Path, help="the folder of parameters")
     command.add_argument(

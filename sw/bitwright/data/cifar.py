@@ -22,7 +22,7 @@ _TEST = ("test_batch.bin",)
 
 
 def read_records(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """Frames (n, 32, 32, 3) and labels (n,) of one file. Raises DataError for a file missing, cut or of another kind."""
+    """Frames (n, 32, 32, 3) and labels (n,) of one file. Raises DataError for a file that is not one."""
     try:
         raw = np.frombuffer(path.read_bytes(), np.uint8)
     except FileNotFoundError:

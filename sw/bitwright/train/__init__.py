@@ -5,15 +5,15 @@ Configurations (`load_config`, `with_overrides`) load without torch; every other
 
 from typing import TYPE_CHECKING, Any
 
-from bitwright.train.config import TrainConfig, config_names, load_config, with_overrides
+from bitwright.train.config import ConvConfig, TrainConfig, config_names, load_config, with_overrides
 
 if TYPE_CHECKING:
     from bitwright.train.export import ExportCheck, check_export, export_model
-    from bitwright.train.model import BinaryMlp, ModelTrace, trace_model
+    from bitwright.train.model import BinaryNetwork, ModelTrace, trace_model
     from bitwright.train.run import TrainFiles, TrainReport, load_model, save_model, train
 
 _LATE = {
-    "BinaryMlp": "model",
+    "BinaryNetwork": "model",
     "ExportCheck": "export",
     "ModelTrace": "model",
     "TrainFiles": "run",
@@ -27,7 +27,8 @@ _LATE = {
 }
 
 __all__ = [
-    "BinaryMlp",
+    "BinaryNetwork",
+    "ConvConfig",
     "ExportCheck",
     "ModelTrace",
     "TrainConfig",

@@ -1,6 +1,6 @@
 """What a training run needs to go on after a kill: tensors and JSON in one safetensors file, no pickle."""
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from torch import Tensor
 
 from bitwright.atomic import write_bytes
 from bitwright.errors import TrainingError
+from bitwright.train.config import parse_config
 
 _KEY = "bitwright"
 _VERSION = 1
@@ -53,6 +54,16 @@ def _optimizer_tensors(optimizer: torch.optim.Optimizer, names: list[str]) -> di
     return {f"adam.{names[index]}.{key}": value for index, entry in state.items() for key, value in entry.items()}
 
 
+def _with_defaults(config: dict[str, Any]) -> dict[str, Any]:
+    """A stored configuration with the keys that have come since, at their defaults; as it is if it makes no sense."""
+    try:
+        known = asdict(parse_config(config, "checkpoint"))
+    except TrainingError:
+        return config
+    plain: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(known))
+    return plain
+
+
 def save_checkpoint(
     path: Path,
     state: State,
@@ -89,10 +100,11 @@ def load_checkpoint(
         raise TrainingError(f"{path}: not a readable checkpoint ({error}); {remedy}") from None
     if progress.version != _VERSION:
         raise TrainingError(f"{path}: checkpoint version {progress.version}, not {_VERSION}; {remedy}")
+    theirs = _with_defaults(progress.config)
     differing = [
-        f"{key} {progress.config.get(key)!r} there, {expected.config.get(key)!r} here"
-        for key in sorted({*progress.config, *expected.config})
-        if progress.config.get(key) != expected.config.get(key)
+        f"{key} {theirs.get(key)!r} there, {expected.config.get(key)!r} here"
+        for key in sorted({*theirs, *expected.config})
+        if theirs.get(key) != expected.config.get(key)
     ]
     if differing:
         raise TrainingError(

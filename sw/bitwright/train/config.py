@@ -18,18 +18,60 @@ Positive = Annotated[int, msgspec.Meta(ge=1, le=1 << 20)]
 
 
 @dataclass(frozen=True, kw_only=True)
+class ConvConfig:
+    """One convolution, square in everything, and the max-pool behind it.
+
+    Its batch norm comes before the pool, or with `pool_first` behind it; the sign last. Padding goes on all four sides.
+    """
+
+    outputs: Positive
+    kernel: Annotated[int, msgspec.Meta(ge=1, le=64)] = 3
+    stride: Annotated[int, msgspec.Meta(ge=1, le=64)] = 1
+    padding: Annotated[int, msgspec.Meta(ge=0, le=63)] = 0
+    padding_value: Literal["minus_one", "plus_one", "zero"] = "zero"
+    pool: Annotated[int, msgspec.Meta(ge=1, le=64)] = 1  # size and stride; 1 is none
+    pool_first: bool = False
+
+    def __post_init__(self) -> None:
+        if self.padding >= self.kernel:
+            raise TrainingError(f"a convolution's padding {self.padding} must be less than its kernel {self.kernel}")
+
+    def image(self, shape: tuple[int, ...]) -> tuple[int, int, int]:
+        """`shape` as (height, width, channels). Raises TrainingError for frames that are no images."""
+        if len(shape) != 3:
+            raise TrainingError("convolutions are for images; these frames are flat, so set convs = []")
+        return shape[0], shape[1], shape[2]
+
+    def gives(self, shape: tuple[int, int, int]) -> tuple[int, int, int]:
+        """The image behind convolution and pool. Raises TrainingError where the image before is too small."""
+        sizes = []
+        for size in shape[:2]:
+            windows = (size + 2 * self.padding - self.kernel) // self.stride + 1
+            if size + 2 * self.padding < self.kernel or windows < self.pool:
+                raise TrainingError(
+                    f"an image of {shape[0]} x {shape[1]} is too small for a convolution of kernel {self.kernel}, "
+                    f"stride {self.stride} and pool {self.pool}"
+                )
+            sizes.append(windows // self.pool)
+        return sizes[0], sizes[1], self.outputs
+
+
+@dataclass(frozen=True, kw_only=True)
 class TrainConfig:
     """One training run. Raises TrainingError, naming the field, for a value that makes no sense.
 
-    The encoding is `thresholds` if given, else `levels` thresholds spread evenly over the input's range.
+    The encoding to bits is `thresholds` if given, else `levels` thresholds spread evenly over the input's range. With
+    `encoding` "integers" the first layer takes the input values less half their range, as signed integers.
     """
 
     name: str
     dataset: str
-    hidden: tuple[Positive, ...]
+    hidden: tuple[Positive, ...]  # dense layers before the last
+    convs: tuple[ConvConfig, ...] = ()  # before the dense layers
     input_bits: Annotated[int, msgspec.Meta(ge=1, le=16)] = 8
     thresholds: tuple[int, ...] = ()
     levels: Positive = 1
+    encoding: Literal["bits", "integers"] = "bits"
     final_norm: bool = True  # the last layer ends in a batch norm
     epochs: Positive = 100
     batch_size: Annotated[int, msgspec.Meta(ge=2, le=1 << 20)] = 100
@@ -43,6 +85,7 @@ class TrainConfig:
     input_dropout: Fraction = 0.0
     dropout: Fraction = 0.0
     shift: Annotated[int, msgspec.Meta(ge=0, le=64)] = 0  # pixels, each way and axis; images only
+    flip: bool = False  # half of the frames, left to right; images only
     validation_fraction: Annotated[float, msgspec.Meta(ge=0, le=0.5)] = 0.1
     seed: Annotated[int, msgspec.Meta(ge=0, lt=1 << 62)] = 1
 
@@ -65,16 +108,37 @@ class TrainConfig:
                 )
         elif self.levels >= 1 << self.input_bits:
             raise TrainingError(f"levels must be below {1 << self.input_bits} for {self.input_bits}-bit inputs")
+        if self.encoding == "integers":
+            if self.thresholds or self.levels != 1:
+                raise TrainingError("thresholds and levels are for an encoding to bits; remove them with integers")
+            if self.convs and self.convs[0].padding and self.convs[0].padding_value != "zero":
+                raise TrainingError("a first convolution on integers is padded with zero alone")
+        for before, conv in zip(self.convs, self.convs[1:], strict=False):
+            if before.pool > 1 and before.pool_first and conv.padding and conv.padding_value != "zero":
+                raise TrainingError(
+                    f"a convolution padded with {conv.padding_value} cannot follow a pool before its batch norm, whose "
+                    "channels the export may turn; pad with zero, or unset pool_first"
+                )
         if self.label_smoothing and self.loss != "cross_entropy":
             raise TrainingError(f"label_smoothing belongs to cross_entropy; remove it with {self.loss}")
 
     @property
     def encoding_thresholds(self) -> tuple[int, ...]:
-        """The thresholds of the input encoding, as they are used."""
+        """The thresholds of the input encoding, as they are used; none for integers."""
+        if self.encoding == "integers":
+            return ()
         if self.thresholds:
             return self.thresholds
         span = 1 << self.input_bits
         return tuple(span * (level + 1) // (self.levels + 1) for level in range(self.levels))
+
+    @property
+    def integer_table(self) -> tuple[int, ...]:
+        """The integer of each input value; none for an encoding to bits."""
+        if self.encoding == "bits":
+            return ()
+        span = 1 << self.input_bits
+        return tuple(range(-span // 2, span // 2))
 
 
 def config_names() -> tuple[str, ...]:

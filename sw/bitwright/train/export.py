@@ -2,6 +2,10 @@
 
 Each batch norm is evaluated, with the model's own torch operations, at every value that its accumulator can
 take; thresholds are read off that table, so that no formula has to agree with float32 rounding.
+
+A bit that falls as its accumulator grows has its weights complemented, and rises. Where a pool comes before the batch
+norm that would make the pool a minimum; there the pooled bit is given out inverted, and what takes it has the
+weights of that channel complemented.
 """
 
 from collections.abc import Callable
@@ -13,24 +17,29 @@ from numpy.typing import NDArray
 
 from bitwright import golden
 from bitwright.errors import ExportError
-from bitwright.network import Dense, Encoding, Input, Network, Scores, Thresholds
-from bitwright.train.model import BinaryMlp, ExactBatchNorm, Layer, trace_model
+from bitwright.network import BINARY, Conv2d, Dense, Input, Layer, MaxPool2d, Network, Scores, Thresholds
+from bitwright.network.values import NumberType
+from bitwright.train.layers import BinaryConv, ExactBatchNorm
+from bitwright.train.layers import Layer as Stage
+from bitwright.train.model import BinaryNetwork, trace_model
 from bitwright.train.scores import order_keeping_scores
 
 ProgressCallback = Callable[[str, int, int], None]
 _CHUNK_VALUES = 1 << 24
+_PADDING = {-1.0: "minus_one", 1.0: "plus_one", 0.0: "zero"}
 
 
 def binary_weights(latent: torch.Tensor, where: str) -> NDArray[np.uint8]:
-    """The signs of latent weights (outputs, inputs): 1 where >= 0. ExportError for NaN, infinities."""
+    """The signs of latent weights, 1 where >= 0, channels last. ExportError for NaN, infinities."""
     values = latent.detach().cpu()
     if not torch.isfinite(values).all():
         raise ExportError(f"{where}: weights hold NaN or infinities; the training diverged, retrain")
-    return (values >= 0).numpy().astype(np.uint8)
+    bits = (values >= 0).numpy().astype(np.uint8)
+    return bits.transpose(0, 2, 3, 1) if bits.ndim == 4 else bits
 
 
-def norm_table(norm: ExactBatchNorm, inputs: int, where: str) -> NDArray[np.float32]:
-    """What `norm` gives at popcounts 0..inputs: (inputs + 1, outputs). Raises ExportError for NaN."""
+def norm_table(norm: ExactBatchNorm, accumulators: NDArray[np.int64], where: str) -> NDArray[np.float32]:
+    """What `norm` gives at `accumulators` (n,): (n, outputs). Raises ExportError for NaN."""
     tensors = dict(norm.named_parameters()) | dict(norm.named_buffers())
     for name, tensor in tensors.items():
         if not torch.isfinite(tensor).all():
@@ -39,10 +48,9 @@ def norm_table(norm: ExactBatchNorm, inputs: int, where: str) -> NDArray[np.floa
     parts = []
     device = norm.weight.device
     with torch.no_grad():
-        for counts in torch.arange(inputs + 1, device=device).split(step):
-            accumulators = (2 * counts - inputs).to(torch.float32)
+        for values in torch.from_numpy(accumulators).to(device).split(step):
             # expanded to full rows: the very shape, and so the very kernels, of a batch of frames
-            batch = accumulators[:, None].expand(-1, norm.num_features).contiguous()
+            batch = values.to(torch.float32)[:, None].expand(-1, norm.num_features).contiguous()
             parts.append(norm.evaluate(batch).cpu().numpy())
     table = np.concatenate(parts)
     bad = np.flatnonzero(np.isnan(table).any(axis=0))
@@ -54,66 +62,163 @@ def norm_table(norm: ExactBatchNorm, inputs: int, where: str) -> NDArray[np.floa
     return table
 
 
-def fold_thresholds(
-    weights: NDArray[np.uint8], table: NDArray[np.float32], where: str
-) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """Weights (outputs, inputs) and thresholds (outputs,) for sign(table) (inputs + 1, outputs).
+def popcount_dots(inputs: int) -> NDArray[np.int64]:
+    """The dot products of popcounts 0..inputs."""
+    return 2 * np.arange(inputs + 1) - inputs
 
-    A row whose bit falls as the popcount grows is complemented: its popcount becomes inputs - p. Raises
-    ExportError if a bit changes more than once.
+
+def first_firing(table: NDArray[np.float32], where: str) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+    """Of each column of `table` (n, outputs), whether its sign falls, and how many of its entries are >= 0.
+
+    Raises ExportError if a sign changes more than once.
     """
-    inputs = weights.shape[1]
     fires = table >= 0
     total = fires.sum(axis=0, dtype=np.int64)
-    counts = np.arange(inputs + 1)[:, None]
-    rising = (fires == (counts >= inputs + 1 - total)).all(axis=0)
-    falling = (fires == (counts < total)).all(axis=0)
+    index = np.arange(len(table))[:, None]
+    rising = (fires == (index >= len(table) - total)).all(axis=0)
+    falling = (fires == (index < total)).all(axis=0)
     if not np.all(rising | falling):
         bad = int(np.flatnonzero(~(rising | falling))[0])
         raise ExportError(f"{where}: the activation of output {bad} is not monotonic in its accumulator")
-    weights = np.where(rising[:, None], weights, 1 - weights)
-    return weights, inputs + 1 - total
+    return ~rising, total
+
+
+def fold_thresholds(
+    weights: NDArray[np.uint8], table: NDArray[np.float32], where: str
+) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """Weights (outputs, ...) and, for sign(table) (n, outputs), the first of its rising n entries that is >= 0.
+
+    A row whose bit falls as the accumulator grows is complemented, which turns its accumulators around. Raises
+    ExportError if a bit changes more than once.
+    """
+    falling, total = first_firing(table, where)
+    return complemented(weights, falling), len(table) - total
+
+
+def complemented(weights: NDArray[np.uint8], rows: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """`weights` (outputs, ...) with those `rows` (outputs,) complemented."""
+    return weights ^ rows.astype(np.uint8).reshape(-1, *[1] * (weights.ndim - 1))
 
 
 def fold_scores(weights: NDArray[np.uint8], table: NDArray[np.float32], where: str) -> tuple[NDArray[np.uint8], Scores]:
     """Weights and integer scores that keep the order of the logits `table` (inputs + 1, classes)."""
     falling = table[-1] < table[0]
     turned = np.where(falling, table[::-1], table)
-    weights = np.where(falling[:, None], 1 - weights, weights)
-    return weights, order_keeping_scores(np.ascontiguousarray(turned), where)
+    return complemented(weights, falling), order_keeping_scores(np.ascontiguousarray(turned), where)
 
 
-def _dense(layer: Layer, index: int, last: bool) -> Dense:
-    name = f"dense{index}"
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Folded:
+    """A stage of the model as layers of the Network."""
+
+    layers: tuple[Layer, ...]
+    inverted: NDArray[np.bool_]  # (outputs,): what is given out complemented
+
+
+def _matching(weights: NDArray[np.uint8], inverted: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """`weights` (outputs, ..., lanes) for lanes some of whose channels, the fastest axis, come inverted."""
+    channels = len(inverted)
+    flat = weights.reshape(-1, weights.shape[-1] // channels, channels)
+    return (flat ^ inverted.astype(np.uint8)).reshape(weights.shape)
+
+
+def _fold(
+    stage: Stage, index: int, last: bool, shape: tuple[int, ...], takes: NumberType, inverted: NDArray[np.bool_]
+) -> _Folded:
+    """Stage `index` of what has `shape`; `inverted` tells of each channel whether it comes complemented."""
+    conv = isinstance(stage.linear, BinaryConv)
+    name = f"{'conv' if conv else 'dense'}{index}"
     where = f"layer {name}"
-    weights = binary_weights(layer.linear.weight, where)
-    outputs, inputs = weights.shape
+    weights = _matching(binary_weights(stage.linear.weight, where), inverted)
+    inputs, outputs = weights[0].size, len(weights)
+    padding_value = "minus_one"
+    if isinstance(stage.linear, BinaryConv) and any(stage.linear.padding):
+        padding_value = _PADDING[stage.linear.padding_value]
+        if padding_value != "zero" and inverted.any():
+            raise ExportError(
+                f"{where}: padded with {padding_value}, it cannot follow a pool before its batch norm, "
+                f"some of whose channels come inverted; pad with zero"
+            )
+    largest = inputs << (0 if takes.is_binary else takes.bits - 1)
+    sums_dots = not takes.is_binary or padding_value == "zero"
+    dots = np.arange(-largest, largest + 1) if sums_dots else popcount_dots(inputs)
+    base = -largest if sums_dots else 0
+    gives = np.zeros(outputs, np.bool_)
     output: Thresholds | Scores
-    if layer.norm is None:
-        # the accumulator 2p - N orders as p does, for all classes alike
+    if stage.norm is None:
+        # the accumulator orders as its popcount does, for all classes alike
         output = Scores(scale=np.ones(outputs, np.int64), offset=np.zeros(outputs, np.int64))
     elif last:
-        weights, output = fold_scores(weights, norm_table(layer.norm, inputs, where), where)
+        weights, output = fold_scores(weights, norm_table(stage.norm, dots, where), where)
+        if sums_dots:
+            # order_keeping_scores counts from 0, this accumulator from its least
+            output = Scores(scale=output.scale, offset=output.offset - base * output.scale)
     else:
-        weights, values = fold_thresholds(weights, norm_table(layer.norm, inputs, where), where)
-        output = Thresholds(values=values[:, None])
-    return Dense(name=name, weights=weights, output=output)
+        table = norm_table(stage.norm, dots, where)
+        if stage.pool is not None and stage.pool_first:
+            # the bit of the largest accumulator; where it falls, it is 0 as soon as one of them no longer fires
+            gives, total = first_firing(table, where)
+            values = np.where(gives, total, len(table) - total)
+        else:
+            weights, values = fold_thresholds(weights, table, where)
+        output = Thresholds(values=(values + base)[:, None])
+    if not conv:
+        return _Folded(layers=(Dense(name=name, weights=weights, output=output, takes=takes),), inverted=gives)
+    return _Folded(
+        layers=_conv_layers(stage, index, shape, weights, output, takes, padding_value), inverted=gives
+    )  # fmt: skip
+
+
+def _conv_layers(
+    stage: Stage,
+    index: int,
+    shape: tuple[int, ...],
+    weights: NDArray[np.uint8],
+    output: Thresholds | Scores,
+    takes: NumberType,
+    padding_value: str,
+) -> tuple[Layer, ...]:
+    assert isinstance(stage.linear, BinaryConv)
+    conv = Conv2d(
+        name=f"conv{index}",
+        shape=shape,  # type: ignore[arg-type]
+        weights=weights,
+        output=output,  # type: ignore[arg-type]
+        stride=stage.linear.stride,
+        padding=stage.linear.padding,
+        padding_value=padding_value,  # type: ignore[arg-type]
+        takes=takes,
+    )
+    if stage.pool is None:
+        return (conv,)
+    kernel, stride = stage.pool
+    pool = MaxPool2d(name=f"pool{index}", shape=conv.edge.shape, kernel=(kernel, kernel), stride=(stride, stride))  # type: ignore[arg-type]
+    return conv, pool
+
+
+def _folded(model: BinaryNetwork, progress: ProgressCallback | None = None) -> list[_Folded]:
+    result: list[_Folded] = []
+    shape: tuple[int, ...] = model.encoded_shape
+    takes = model.encoding.number
+    inverted = np.zeros(shape[-1], np.bool_)
+    for index, stage in enumerate(model.stages):
+        folded = _fold(stage, index, index == len(model.layers) - 1, shape, takes, inverted)
+        result.append(folded)
+        shape, takes, inverted = folded.layers[-1].edge.shape, BINARY, folded.inverted
+        if progress:
+            progress("export", index + 1, len(model.layers))
+    return result
 
 
 def export_model(
-    model: BinaryMlp, *, name: str, labels: tuple[str, ...] = (), progress: ProgressCallback | None = None
+    model: BinaryNetwork, *, name: str, labels: tuple[str, ...] = (), progress: ProgressCallback | None = None
 ) -> Network:
     """The Network that computes what `model` computes in evaluation mode. Raises ExportError."""
-    layers = []
-    for index, layer in enumerate(model.stages):
-        layers.append(_dense(layer, index, index == len(model.hidden)))
-        if progress:
-            progress("export", index + 1, len(model.layers))
     return Network(
         name=name,
         input=Input(shape=model.shape, bits=model.input_bits),
-        encoding=Encoding(thresholds=model.thresholds.cpu().numpy()),
-        layers=tuple(layers),
+        encoding=model.encoding,
+        layers=tuple(layer for folded in _folded(model, progress) for layer in folded.layers),
         labels=labels,
     )
 
@@ -128,54 +233,75 @@ class ExportCheck:
     classes: int
 
 
-def _orientation(dense: Dense, layer: Layer) -> NDArray[np.int64]:
+def _orientation(layer: Dense | Conv2d, stage: Stage, inverted: NDArray[np.bool_]) -> NDArray[np.int64]:
     """+1 for each row that the export kept, -1 for each that it complemented."""
-    own = binary_weights(layer.linear.weight, f"layer {dense.name}")
-    if own.shape != dense.weights.shape:
-        raise ExportError(f"layer {dense.name} has weights {dense.weights.shape}, the model {own.shape}")
-    kept = (dense.weights == own).all(axis=1)
-    turned = (dense.weights != own).all(axis=1)
+    own = _matching(binary_weights(stage.linear.weight, f"layer {layer.name}"), inverted)
+    if own.shape != layer.weights.shape:
+        raise ExportError(f"layer {layer.name} has weights {layer.weights.shape}, the model {own.shape}")
+    same = (layer.weights == own).reshape(len(own), -1)
+    kept, turned = same.all(axis=1), ~same.any(axis=1)
     if not np.all(kept | turned):
         row = int(np.flatnonzero(~(kept | turned))[0])
-        raise ExportError(f"layer {dense.name}: weight row {row} is neither the model's nor its complement")
+        raise ExportError(f"layer {layer.name}: weight row {row} is neither the model's nor its complement")
     return np.where(kept, 1, -1)
 
 
-def _compare(what: str, dense: str, first_frame: int, model: NDArray, network: NDArray) -> int:
-    if not np.array_equal(model, network):
-        frame, neuron = (int(i) for i in np.argwhere(model != network)[0])
+def _compare(what: str, layer: str, first_frame: int, model: NDArray, network: NDArray) -> int:
+    ours, theirs = network.reshape(len(network), -1), model.reshape(len(model), -1)
+    if not np.array_equal(theirs, ours):
+        frame, neuron = (int(i) for i in np.argwhere(theirs != ours)[0])
         raise ExportError(
             f"the exported network differs from the model: {what} of frame {first_frame + frame}, layer "
-            f"{dense}, neuron {neuron} is {network[frame, neuron]}, the model has {model[frame, neuron]}"
+            f"{layer}, neuron {neuron} is {ours[frame, neuron]}, the model has {theirs[frame, neuron]}"
         )
     return model.size
 
 
 def check_export(
-    model: BinaryMlp, network: Network, frames: NDArray, *, progress: ProgressCallback | None = None
+    model: BinaryNetwork, network: Network, frames: NDArray, *, progress: ProgressCallback | None = None
 ) -> ExportCheck:
     """Proves on integer frames (n, ...) that torch and the golden model agree in every layer's integers.
 
-    Compared: encoded bits, accumulators (with the sign of rows that were complemented), activation bits, and
-    the first largest logit with the class. Raises ExportError at the first difference, naming frame, layer
-    and neuron.
+    Compared: encoded bits, accumulators (with the sign of rows that were complemented), activation bits (behind
+    a pool, where there is one), and the first largest logit with the class. Raises ExportError at the first
+    difference, naming frame, layer and neuron.
     """
-    if len(network.layers) != len(model.layers):
-        raise ExportError(f"the network has {len(network.layers)} layers, the model {len(model.layers)}")
-    turns = [_orientation(dense, layer) for dense, layer in zip(network.layers, model.stages, strict=True)]
+    if len(network.matrix_layers) != len(model.layers):
+        raise ExportError(f"the network has {len(network.matrix_layers)} layers, the model {len(model.layers)}")
+    gives = [folded.inverted for folded in _folded(model)]
+    takes = [np.zeros(model.encoded_shape[-1], np.bool_), *gives]
+    turns = [
+        _orientation(layer, stage, inverted)
+        for layer, stage, inverted in zip(network.matrix_layers, model.stages, takes, strict=False)
+    ]
+    last_of = _last_of_each_stage(network)
     accumulators = bits = 0
     for part in golden.chunks(network, len(frames)):
-        ours = golden.trace(network, frames[part])
+        trace = golden.trace(network, frames[part])
+        ours = {layer.name: layer for layer in trace.layers}
         theirs = trace_model(model, frames[part])
-        bits += _compare("encoded bit", "encoder", part.start, theirs.encoded, ours.encoded)
-        for index, (dense, turn) in enumerate(zip(network.layers, turns, strict=True)):
-            layer = ours.layers[index]
-            dots = turn * (2 * layer.accumulators - dense.inputs)
-            accumulators += _compare("accumulator", dense.name, part.start, theirs.accumulators[index], dots)
+        bits += _compare("encoded bit", "encoder", part.start, theirs.encoded, trace.encoded)
+        for index, (layer, turn) in enumerate(zip(network.matrix_layers, turns, strict=True)):
+            sums = ours[layer.name].accumulators
+            assert sums is not None
+            dots = turn * (sums if layer.sums_dots else 2 * sums - layer.inputs)
+            accumulators += _compare("accumulator", layer.name, part.start, theirs.accumulators[index], dots)
             if index < len(theirs.bits):
-                bits += _compare("bit", dense.name, part.start, theirs.bits[index], layer.values)
-        classes = ours.layers[-1].values.argmax(axis=1)
+                given = ours[last_of[index]].values ^ gives[index].astype(np.uint8)
+                bits += _compare("bit", last_of[index], part.start, theirs.bits[index], given)
+        classes = trace.layers[-1].values.argmax(axis=1)
         _compare("class", network.layers[-1].name, part.start, theirs.classes[:, None], classes[:, None])
         if progress:
             progress("check export", part.stop, len(frames))
     return ExportCheck(frames=len(frames), accumulators=accumulators, bits=bits, classes=len(frames))
+
+
+def _last_of_each_stage(network: Network) -> list[str]:
+    """The name of each matrix layer, or of the pool behind it."""
+    names: list[str] = []
+    for layer in network.layers:
+        if isinstance(layer, MaxPool2d):
+            names[-1] = layer.name
+        else:
+            names.append(layer.name)
+    return names

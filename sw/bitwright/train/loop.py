@@ -16,7 +16,8 @@ from bitwright.data import Dataset
 from bitwright.errors import TrainingError
 from bitwright.train.checkpoint import Epoch, Progress, State, load_checkpoint, save_checkpoint
 from bitwright.train.config import TrainConfig
-from bitwright.train.model import BinaryLinear, BinaryMlp, as_tensor
+from bitwright.train.layers import BinaryConv, BinaryLinear
+from bitwright.train.model import BinaryNetwork, as_tensor
 
 ProgressCallback = Callable[[str, int, int], None]
 CHECKPOINT_SECONDS = 10.0
@@ -24,12 +25,14 @@ _EVALUATION_CHUNK = 2000
 _STEPS_A_REPORT = 20
 
 
-def build_model(config: TrainConfig, shape: tuple[int, ...], classes: int) -> BinaryMlp:
+def build_model(config: TrainConfig, shape: tuple[int, ...], classes: int) -> BinaryNetwork:
     """The model that a configuration describes, all latent weights 0."""
-    return BinaryMlp(
+    return BinaryNetwork(
         shape=shape,
         input_bits=config.input_bits,
         thresholds=config.encoding_thresholds,
+        table=config.integer_table,
+        convs=config.convs,
         hidden=config.hidden,
         classes=classes,
         final_norm=config.final_norm,
@@ -59,13 +62,17 @@ def loss_of(config: TrainConfig, logits: Tensor, labels: Tensor) -> Tensor:
     return torch.clamp(1 - wanted * logits, min=0).square().mean()
 
 
-class Shifter:
-    """Batches of frames (n, H, W[, C]), each shifted by up to `shift` pixels each way, zeros moving in."""
+class Augmenter:
+    """Batches of frames (n, H, W[, C]), each shifted by up to `shift` pixels each way, zeros moving in.
 
-    def __init__(self, frames: Tensor, shift: int) -> None:
-        if shift and frames.ndim < 3:
-            raise TrainingError("shift is for images; these frames are flat, so set shift = 0")
+    With `flip`, half of them, by chance, are turned left to right.
+    """
+
+    def __init__(self, frames: Tensor, shift: int, flip: bool = False) -> None:
+        if (shift or flip) and frames.ndim < 3:
+            raise TrainingError("shift and flip are for images; these frames are flat, so set shift = 0, flip = false")
         self.shift = shift
+        self.flip = flip
         self.frames = frames
         if shift:
             height, width = frames.shape[1:3]
@@ -75,6 +82,13 @@ class Shifter:
 
     def batch(self, index: Tensor, generator: torch.Generator) -> Tensor:
         """The frames of `index`, (n,) + frame shape."""
+        batch = self._shifted(index, generator)
+        if self.flip:
+            turned = (torch.rand(len(index), generator=generator) < 0.5).to(index.device)
+            batch = torch.where(turned.reshape(-1, *[1] * (batch.ndim - 1)), batch.flip(2), batch)
+        return batch
+
+    def _shifted(self, index: Tensor, generator: torch.Generator) -> Tensor:
         if not self.shift:
             return self.frames[index]
         moves = torch.randint(0, 2 * self.shift + 1, (2, len(index)), generator=generator).to(index.device)
@@ -82,7 +96,7 @@ class Shifter:
         return batch.movedim(1, -1) if self.frames.ndim == 4 else batch
 
 
-def evaluate(model: BinaryMlp, config: TrainConfig, frames: Tensor, labels: Tensor) -> tuple[float, float]:
+def evaluate(model: BinaryNetwork, config: TrainConfig, frames: Tensor, labels: Tensor) -> tuple[float, float]:
     """Mean loss and accuracy (0..1) in evaluation mode."""
     model.eval()
     loss = 0.0
@@ -131,12 +145,14 @@ def run(
     *,
     resume: bool,
     device: torch.device,
+    mixed: bool = False,
     progress: ProgressCallback | None = None,
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
-) -> tuple[BinaryMlp, Progress]:
+) -> tuple[BinaryNetwork, Progress]:
     """Trains to the end, from `checkpoint` if it is there and `resume`; returns the best model, the history.
 
-    The same configuration, data, machine and number of threads give the same bits, interrupted or not.
+    The same configuration, data, machine and number of threads give the same bits, interrupted or not, on a CPU.
+    With `mixed`, matrix products are of bfloat16; validation is not.
     Raises TrainingError for data that does not suit, or for another run's checkpoint.
     """
     started = time.monotonic()
@@ -156,12 +172,12 @@ def run(
 
     frames = as_tensor(dataset.train_frames).to(device)
     labels = torch.from_numpy(dataset.train_labels.copy()).to(device)
-    shifter = Shifter(frames[torch.from_numpy(kept).to(device)], config.shift)
+    augmenter = Augmenter(frames[torch.from_numpy(kept).to(device)], config.shift, config.flip)
     train_labels = labels[torch.from_numpy(kept).to(device)]
     held_index = torch.from_numpy(held).to(device)
     held_frames, held_labels = frames[held_index], labels[held_index]
 
-    clipped = [module.weight for module in model.modules() if isinstance(module, BinaryLinear)]
+    clipped = [module.weight for module in model.modules() if isinstance(module, BinaryLinear | BinaryConv)]
     batch = min(config.batch_size, len(kept))
     steps = len(kept) // batch
     written = time.monotonic()
@@ -176,8 +192,10 @@ def run(
                 group["lr"] = rate
             index = order[step * batch : (step + 1) * batch]
             wanted = train_labels[index]
-            logits = model(model.encode(shifter.batch(index, generator)), generator)
-            loss = loss_of(config, logits, wanted)
+            encoded = model.encode(augmenter.batch(index, generator))
+            with torch.autocast(device.type, torch.bfloat16, enabled=mixed):
+                logits = model(encoded, generator)
+            loss = loss_of(config, logits.float(), wanted)
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
             optimizer.step()
@@ -219,7 +237,7 @@ def _close_epoch(
     *,
     state: State,
     config: TrainConfig,
-    model: BinaryMlp,
+    model: BinaryNetwork,
     epoch: int,
     train_loss: float,
     train_accuracy: float,

@@ -1,117 +1,39 @@
-"""The network as torch trains it: binary linear layers, batch norms, sign with a straight-through estimator.
+"""The network as torch trains it: binary convolutions, then binary linear layers, and what it computes as integers."""
 
-M. Courbariaux, I. Hubara, D. Soudry, R. El-Yaniv, Y. Bengio, "Binarized Neural Networks: Training Deep Neural
-Networks with Weights and Activations Constrained to +1 or -1", arXiv:1602.02830, 2016 (BinaryNet).
-"""
-
-import itertools
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn import functional
+
+from bitwright.network import Encoding, Input, IntegerEncoding
+from bitwright.train.config import ConvConfig
+from bitwright.train.layers import BinaryConv, BinaryLinear, Layer, sign
 
 _TRACE_CHUNK = 2048
+_PADDING = {"minus_one": -1.0, "plus_one": 1.0, "zero": 0.0}
 
 
-class _Sign(torch.autograd.Function):
-    """+1 where x >= 0 (so sign(0) = +1), else -1; the gradient passes where |x| <= 1."""
+class BinaryNetwork(nn.Module):
+    """Encoded frames (n, values * levels), as +-1 or integers, to logits (n, classes).
 
-    @staticmethod
-    def forward(ctx: Any, x: Tensor) -> Tensor:
-        ctx.save_for_backward(x)
-        return (x >= 0).to(x.dtype).mul_(2).sub_(1)
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
-        (x,) = ctx.saved_tensors
-        return gradients[0] * (x.abs() <= 1)
-
-
-class _ClippedSign(torch.autograd.Function):
-    """`_Sign` for values known to lie in -1..1, where the gradient always passes: two passes less."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor) -> Tensor:
-        return (x >= 0).to(x.dtype).mul_(2).sub_(1)
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
-        return gradients[0]
-
-
-def sign(x: Tensor) -> Tensor:
-    """The sign that the hardware computes, with BinaryNet's straight-through estimator as its gradient."""
-    return _Sign.apply(x)
-
-
-class BinaryLinear(nn.Module):
-    """x (n, inputs) of +-1 times the signs of the latent weights: the accumulators (n, outputs), exact.
-
-    The latent weights must stay within -1..1: training clips them.
-    """
-
-    def __init__(self, inputs: int, outputs: int) -> None:
-        super().__init__()
-        self.inputs = inputs
-        self.outputs = outputs
-        self.weight = nn.Parameter(torch.zeros(outputs, inputs))
-
-    def forward(self, x: Tensor) -> Tensor:
-        return functional.linear(x, _ClippedSign.apply(self.weight))
-
-
-class ExactBatchNorm(nn.BatchNorm1d):
-    """Batch norm whose evaluation is four separate float32 operations, each correctly rounded.
-
-    torch's fused kernel may contract a multiplication and an addition, depending on shape and machine; then
-    no table of it could be trusted. Written apart, every operation is monotonic, and so is the whole.
-    """
-
-    def forward(self, x: Tensor) -> Tensor:
-        if self.training:
-            return super().forward(x)
-        return self.evaluate(x)
-
-    def evaluate(self, x: Tensor) -> Tensor:
-        """(x - mean) * (weight / sqrt(variance + eps)) + bias, whatever the mode."""
-        assert self.running_mean is not None and self.running_var is not None
-        scale = self.weight / torch.sqrt(self.running_var + self.eps)
-        centred = x - self.running_mean
-        scaled = centred * scale
-        return scaled + self.bias
-
-
-class Layer(nn.Module):
-    """A binary linear layer and its batch norm, which the last layer may lack."""
-
-    def __init__(self, inputs: int, outputs: int, norm: bool) -> None:
-        super().__init__()
-        self.linear = BinaryLinear(inputs, outputs)
-        self.norm = ExactBatchNorm(outputs) if norm else None
-
-    def forward(self, x: Tensor) -> Tensor:
-        accumulators = self.linear(x)
-        return accumulators if self.norm is None else self.norm(accumulators)
-
-
-class BinaryMlp(nn.Module):
-    """Encoded bits (n, values * levels) as +-1 to logits (n, classes).
-
-    `encode` gives those bits for integer frames; `forward` takes them, so that training encodes a batch once.
+    `encode` gives them for frames of unsigned integers; `forward` takes them, so that training encodes a batch
+    once. Inside, images are (n, channels, H, W); a first linear layer takes them flattened as HWC.
     """
 
     thresholds: Tensor
+    table: Tensor
 
     def __init__(
         self,
         *,
         shape: tuple[int, ...],
         input_bits: int,
-        thresholds: tuple[int, ...],
+        thresholds: tuple[int, ...] = (),
+        table: tuple[int, ...] = (),
+        convs: tuple[ConvConfig, ...] = (),
         hidden: tuple[int, ...],
         classes: int,
         final_norm: bool = True,
@@ -121,17 +43,29 @@ class BinaryMlp(nn.Module):
         super().__init__()
         self.shape = tuple(shape)
         self.input_bits = input_bits
+        self.convs = tuple(convs)
         self.hidden = tuple(hidden)
         self.classes = classes
         self.final_norm = final_norm
         self.input_dropout = input_dropout
         self.dropout = dropout
         self.register_buffer("thresholds", torch.tensor(thresholds, dtype=torch.int32), persistent=False)
-        sizes = [int(np.prod(shape)) * len(thresholds), *hidden, classes]
-        self.layers = nn.ModuleList(
-            Layer(inputs, outputs, final_norm or index < len(hidden))
-            for index, (inputs, outputs) in enumerate(itertools.pairwise(sizes))
+        self.register_buffer("table", torch.tensor(table, dtype=torch.int32), persistent=False)
+        self.encoding = (
+            Encoding(thresholds=np.array(thresholds)) if thresholds else IntegerEncoding(table=np.array(table))
         )
+        edge = self.encoding.edge(Input(shape=self.shape, bits=input_bits))
+        self.encoded_shape = edge.shape
+        stages: list[Layer] = []
+        size = edge.shape
+        for conv in self.convs:
+            stage, size = _conv_stage(conv, size)
+            stages.append(stage)
+        inputs = int(np.prod(size))
+        for index, outputs in enumerate((*self.hidden, classes)):
+            stages.append(Layer(BinaryLinear(inputs, outputs), norm=final_norm or index < len(self.hidden)))
+            inputs = outputs
+        self.layers = nn.ModuleList(stages)
 
     @property
     def stages(self) -> tuple[Layer, ...]:
@@ -143,34 +77,65 @@ class BinaryMlp(nn.Module):
         with torch.no_grad():
             for layer in self.stages:
                 weight = layer.linear.weight
-                bound = min(1.0, (6.0 / sum(weight.shape)) ** 0.5)
+                fans = (weight.shape[0] + weight.shape[1]) * weight[0, 0].numel()
+                bound = min(1.0, (6.0 / fans) ** 0.5)
                 weight.copy_((torch.rand(weight.shape, generator=generator) * 2 - 1) * bound)
 
     def encode(self, frames: Tensor) -> Tensor:
-        """Integer frames (n, ...) to +-1 (n, values * levels), lane value * levels + level."""
+        """Integer frames (n, ...) to (n, values * levels): +-1, lane value * levels + level, or integers."""
+        if len(self.table):
+            return self.table[frames.reshape(len(frames), -1).long()].to(torch.float32)
         flat = frames.reshape(len(frames), -1, 1)
         bits = flat >= self.thresholds.to(flat.dtype)
         return bits.reshape(len(frames), -1).to(torch.float32).mul_(2).sub_(1)
 
+    def arranged(self, index: int, x: Tensor) -> Tensor:
+        """What stage `index` takes, of what came before it: the first convolution images, the first linear lanes."""
+        if index == 0 and self.convs:
+            return x.reshape(len(x), *self.encoded_shape).permute(0, 3, 1, 2)
+        if index == len(self.convs) and index > 0:
+            return x.permute(0, 2, 3, 1).reshape(len(x), -1)
+        return x
+
     def forward(self, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        last = len(self.layers) - 1
         for index, layer in enumerate(self.stages):
+            x = self.arranged(index, x)
             rate = self.input_dropout if index == 0 else self.dropout
             if self.training and rate:
                 keep = torch.rand(x.shape, generator=generator).to(x.device) >= rate
                 x = x * keep / (1 - rate)
             x = layer(x)
-            if index < len(self.hidden):
+            if index < last:
                 x = sign(x)
         return x
 
 
+def _conv_stage(conv: ConvConfig, shape: tuple[int, ...]) -> tuple[Layer, tuple[int, ...]]:
+    """The stage that `conv` tells, on images of `shape` (height, width, channels), and the shape that it gives."""
+    height, width, channels = conv.image(shape)
+    linear = BinaryConv(
+        channels,
+        conv.outputs,
+        (conv.kernel, conv.kernel),
+        stride=(conv.stride, conv.stride),
+        padding=(conv.padding,) * 4,
+        padding_value=_PADDING[conv.padding_value],
+    )
+    pool = (conv.pool, conv.pool) if conv.pool > 1 else None
+    return Layer(linear, norm=True, pool=pool, pool_first=conv.pool_first), conv.gives((height, width, channels))
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ModelTrace:
-    """What the torch model computes for n frames, in evaluation mode, as integers where they are integers."""
+    """What the torch model computes for n frames, in evaluation mode, as integers where they are integers.
 
-    encoded: NDArray[np.uint8]  # (n, encoded_size)
-    accumulators: tuple[NDArray[np.int64], ...]  # each layer, (n, outputs): dot products of +-1
-    bits: tuple[NDArray[np.uint8], ...]  # each hidden layer, (n, outputs)
+    Images are (n, H, W, channels), as the golden model has them.
+    """
+
+    encoded: NDArray[np.integer]  # (n, encoded_size): bits, or integers
+    accumulators: tuple[NDArray[np.int64], ...]  # each layer, dot products, before any pool
+    bits: tuple[NDArray[np.uint8], ...]  # each layer but the last, behind its pool
     logits: NDArray[np.float32]  # (n, classes)
 
     @property
@@ -185,7 +150,11 @@ def as_tensor(frames: NDArray) -> Tensor:
     return torch.from_numpy(array.copy() if not array.flags.writeable else array)
 
 
-def trace_model(model: BinaryMlp, frames: NDArray) -> ModelTrace:
+def _hwc(x: Tensor) -> Tensor:
+    return x.permute(0, 2, 3, 1) if x.ndim == 4 else x
+
+
+def trace_model(model: BinaryNetwork, frames: NDArray) -> ModelTrace:
     """Runs `model` on integer frames (n, ...), layer by layer, and keeps every layer's integers."""
     was_training = model.training
     model.eval()
@@ -195,14 +164,14 @@ def trace_model(model: BinaryMlp, frames: NDArray) -> ModelTrace:
         with torch.no_grad():
             for chunk in as_tensor(frames).split(_TRACE_CHUNK):
                 x = model.encode(chunk.to(device))
-                arrays = [(x > 0).to(torch.uint8)]
+                arrays = [x.to(torch.int32) if len(model.table) else (x > 0).to(torch.uint8)]
                 for index, layer in enumerate(model.stages):
-                    accumulators = layer.linear(x)
-                    value = accumulators if layer.norm is None else layer.norm(accumulators)
-                    arrays.append(accumulators.to(torch.int64))
-                    if index < len(model.hidden):
+                    accumulators = layer.linear(model.arranged(index, x))
+                    value = layer.finish(accumulators)
+                    arrays.append(_hwc(accumulators).to(torch.int64))
+                    if index < len(model.layers) - 1:
                         x = sign(value)
-                        arrays.append((x > 0).to(torch.uint8))
+                        arrays.append((_hwc(x) > 0).to(torch.uint8))
                     else:
                         arrays.append(value)
                 parts.append([array.cpu().numpy() for array in arrays])

@@ -25,7 +25,7 @@ from bitwright.train.curves import write_curves
 from bitwright.train.export import ExportCheck, check_export, export_model
 from bitwright.train.loop import CHECKPOINT_SECONDS, build_model
 from bitwright.train.loop import run as run_loop
-from bitwright.train.model import BinaryMlp
+from bitwright.train.model import BinaryNetwork
 
 ProgressCallback = Callable[[str, int, int], None]
 NETWORK_FILE = "network.safetensors"
@@ -80,14 +80,14 @@ class _ModelHeader(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     labels: list[str]
 
 
-def save_model(path: Path, model: BinaryMlp, config: TrainConfig, labels: tuple[str, ...]) -> None:
+def save_model(path: Path, model: BinaryNetwork, config: TrainConfig, labels: tuple[str, ...]) -> None:
     """Writes the float model, its configuration and its labels, atomically. Raises OSError."""
     tensors = {name: tensor.detach().cpu().clone() for name, tensor in model.state_dict().items()}
     header = _ModelHeader(config=asdict(config), shape=list(model.shape), labels=list(labels))
     write_bytes(path, to_bytes(tensors, metadata={_KEY: msgspec.json.encode(header).decode()}))
 
 
-def load_model(out: Path) -> BinaryMlp:
+def load_model(out: Path) -> BinaryNetwork:
     """The trained float model of a run's folder (or its model.safetensors), in evaluation mode, on the CPU.
 
     Raises TrainingError for a file that is missing, damaged, or of another version.
@@ -119,7 +119,14 @@ def _device(device: str | None) -> torch.device:
     return torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
 
 
+def _mixed(device: torch.device) -> bool:
+    """Whether matrix products are of bfloat16: on a GPU that has it."""
+    return device.type == "cuda" and torch.cuda.is_bf16_supported()
+
+
 def _default_threads(config: TrainConfig, available: int) -> int:
+    if config.convs:
+        return available
     hidden = sum(a * b for a, b in itertools.pairwise(config.hidden))
     return 1 if config.batch_size * hidden < _SMALL_WORK else available
 
@@ -134,6 +141,7 @@ def train(
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
     device: str | None = None,
     threads: int | None = None,
+    mixed: bool | None = None,
 ) -> TrainReport:
     """Trains, exports and proves the export on the whole test set, which is looked at once, at the end.
 
@@ -142,8 +150,10 @@ def train(
     checkpoint of the same configuration and data there is taken up, and the result is the same to the bit,
     on the same machine and number of threads, as that of a run that was never stopped. `device` is a torch
     device (default: CUDA if there is one); `threads` is the number of torch's while this runs (default: one for
-    small networks, which more would only slow down, else torch's own choice). Raises DataError, TrainingError,
-    or ExportError if the network is not what torch computes; then no network is written.
+    small networks, which more would only slow down, else torch's own choice). `mixed` makes the matrix products of
+    training bfloat16 (default: on a GPU that has it); what is exported and proved is always float32.
+    Raises DataError, TrainingError, or ExportError if the network is not what torch computes; then none is
+    written.
     """
     if threads is not None and threads < 1:
         raise TrainingError(f"threads must be at least 1, not {threads}")
@@ -158,6 +168,7 @@ def train(
             progress=progress,
             checkpoint_seconds=checkpoint_seconds,
             device=_device(device),
+            mixed=mixed,
         )
     finally:
         torch.set_num_threads(before)
@@ -172,6 +183,7 @@ def _train(
     progress: ProgressCallback | None,
     checkpoint_seconds: float,
     device: torch.device,
+    mixed: bool | None,
 ) -> TrainReport:
     started = time.monotonic()
     files = TrainFiles.under(out)
@@ -183,6 +195,7 @@ def _train(
         files.checkpoint,
         resume=resume,
         device=device,
+        mixed=_mixed(device) if mixed is None else mixed,
         progress=progress,
         checkpoint_seconds=checkpoint_seconds,
     )

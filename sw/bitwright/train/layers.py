@@ -1,0 +1,151 @@
+"""Binary linear and convolutional layers, batch norms, sign with a straight-through estimator.
+
+M. Courbariaux, I. Hubara, D. Soudry, R. El-Yaniv, Y. Bengio, "Binarized Neural Networks: Training Deep Neural
+Networks with Weights and Activations Constrained to +1 or -1", arXiv:1602.02830, 2016 (BinaryNet).
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+
+class _Sign(torch.autograd.Function):
+    """+1 where x >= 0 (so sign(0) = +1), else -1; the gradient passes where |x| <= 1."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.save_for_backward(x)
+        return (x >= 0).to(x.dtype).mul_(2).sub_(1)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        (x,) = ctx.saved_tensors
+        return gradients[0] * (x.abs() <= 1)
+
+
+class _ClippedSign(torch.autograd.Function):
+    """`_Sign` for values known to lie in -1..1, where the gradient always passes: two passes less."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        return (x >= 0).to(x.dtype).mul_(2).sub_(1)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        return gradients[0]
+
+
+def sign(x: Tensor) -> Tensor:
+    """The sign that the hardware computes, with BinaryNet's straight-through estimator as its gradient."""
+    return _Sign.apply(x)
+
+
+class BinaryLinear(nn.Module):
+    """x (n, inputs) of +-1 times the signs of the latent weights: the accumulators (n, outputs), exact.
+
+    The latent weights must stay within -1..1: training clips them.
+    """
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.inputs = inputs
+        self.outputs = outputs
+        self.weight = nn.Parameter(torch.zeros(outputs, inputs))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return functional.linear(x, _ClippedSign.apply(self.weight))
+
+
+class BinaryConv(nn.Module):
+    """x (n, channels, H, W) of +-1 or integers convolved with the signs of latent weights: accumulators, exact.
+
+    `padding` is (top, bottom, left, right), filled with `padding_value`: -1, +1 or 0. The latent weights,
+    (outputs, channels, ky, kx), must stay within -1..1: training clips them.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        outputs: int,
+        kernel: tuple[int, int],
+        *,
+        stride: tuple[int, int] = (1, 1),
+        padding: tuple[int, int, int, int] = (0, 0, 0, 0),
+        padding_value: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.inputs = channels * kernel[0] * kernel[1]
+        self.outputs = outputs
+        self.stride = stride
+        self.padding = padding
+        self.padding_value = padding_value
+        self.weight = nn.Parameter(torch.zeros(outputs, channels, *kernel))
+
+    def forward(self, x: Tensor) -> Tensor:
+        if any(self.padding):
+            top, bottom, left, right = self.padding
+            x = functional.pad(x, (left, right, top, bottom), value=self.padding_value)
+        return functional.conv2d(x, _ClippedSign.apply(self.weight), stride=self.stride)
+
+
+class ExactBatchNorm(nn.modules.batchnorm._BatchNorm):
+    """Batch norm of (n, features[, H, W]) whose evaluation is four separate float32 operations, correctly rounded.
+
+    torch's fused kernel may contract a multiplication and an addition, depending on shape and machine; then
+    no table of it could be trusted. Written apart, every operation is monotonic, and so is the whole.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.training:
+            return super().forward(x)
+        return self.evaluate(x)
+
+    def evaluate(self, x: Tensor) -> Tensor:
+        """(x - mean) * (weight / sqrt(variance + eps)) + bias, whatever the mode."""
+        assert self.running_mean is not None and self.running_var is not None
+        shape = (-1, *[1] * (x.ndim - 2))
+        scale = self.weight / torch.sqrt(self.running_var + self.eps)
+        centred = x - self.running_mean.reshape(shape)
+        scaled = centred * scale.reshape(shape)
+        return scaled + self.bias.reshape(shape)
+
+    def _check_input_dim(self, input: Tensor) -> None:
+        if input.ndim not in (2, 4):
+            raise ValueError(f"batch norm of 2 or 4 axes, not {input.ndim}")
+
+
+class Layer(nn.Module):
+    """A binary linear layer or convolution, its batch norm, which the last layer may lack, and its pool, if any.
+
+    The pool comes before the batch norm where `pool_first`, else behind it; either way before the sign.
+    """
+
+    def __init__(
+        self,
+        linear: BinaryLinear | BinaryConv,
+        *,
+        norm: bool,
+        pool: tuple[int, int] | None = None,
+        pool_first: bool = False,
+    ) -> None:
+        super().__init__()
+        self.linear = linear
+        self.norm = ExactBatchNorm(linear.outputs) if norm else None
+        self.pool = pool  # (kernel, stride)
+        self.pool_first = pool_first
+
+    def pooled(self, x: Tensor) -> Tensor:
+        """The largest of each window; `x` itself without a pool."""
+        return x if self.pool is None else functional.max_pool2d(x, *self.pool)
+
+    def finish(self, accumulators: Tensor) -> Tensor:
+        """Batch norm and pool, in their order."""
+        if self.pool_first:
+            accumulators = self.pooled(accumulators)
+        value = accumulators if self.norm is None else self.norm(accumulators)
+        return value if self.pool_first else self.pooled(value)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.finish(self.linear(x))
