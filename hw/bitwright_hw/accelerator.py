@@ -7,7 +7,7 @@ from amaranth.lib import fifo, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from bitwright.framing import RESULT_BITS
-from bitwright.network import IntegerEncoding, Votes
+from bitwright.network import Dense, IntegerEncoding, Votes
 from bitwright.plan import bit_thresholds
 from bitwright_hw.control import AxiLiteSignature, Control, network_constants
 from bitwright_hw.encoder import Encoder, TableEncoder
@@ -56,7 +56,7 @@ class Accelerator(wiring.Component):
             HardwiredEngine(
                 layer=layer, target=params.plan.target, stages=engine.pipeline.stages, known=engine.known
             )
-            if engine.hardwired
+            if engine.hardwired and isinstance(layer, Dense)
             else MatrixEngine(
                 layer=layer, fold=engine.fold, memory=choice.memory, target=params.plan.target, rows=self.rows,
                 stages=engine.pipeline.stages, read_latency=engine.pipeline.read_latency,

@@ -15,6 +15,7 @@ from amaranth.hdl import (
 )
 from amaranth.lib import data, memory, stream, wiring
 from amaranth.lib.wiring import In, Out
+from numpy.typing import NDArray
 
 from bitwright.network import Conv2d, Dense, Scores, signed_bits
 from bitwright.plan import Fold, Memory
@@ -25,7 +26,6 @@ from bitwright_hw.popcount import AccumulateRow, Target
 from bitwright_hw.preloads import Borders, Preloads
 from bitwright_hw.rom import rom_attributes, rom_place
 from bitwright_hw.timing import Pipeline
-
 
 Matrix = Dense | Conv2d
 
@@ -71,14 +71,14 @@ def preload_values(layer: Matrix, fold: Fold, bits: int) -> tuple[tuple[int, ...
     scores starts from 0. On integers all start higher by the terms that IntegerRow leaves out.
     """
     rows = fold.neuron_folds * fold.pe
-    start = np.zeros((1, rows), np.int64)
+    start: NDArray[np.int64] = np.zeros((1, rows), np.int64)
     if not isinstance(layer.output, Scores):
         thresholds = layer.engine_thresholds
         start = np.full((len(thresholds), rows), count_range(layer)[1] + 1, np.int64)
         start[:, : layer.outputs] = thresholds
         start = (1 << (bits - 1)) - start
     if not layer.takes.is_binary:
-        start = start + [negated_terms(row, fold.simd) for row in _folded(layer, fold).tolist()]
+        start = start + np.array([negated_terms(row, fold.simd) for row in _folded(layer, fold).tolist()])
     values = [tuple(row) for row in start.reshape(-1, fold.pe).tolist()]
     return tuple(values[:1] if len(set(values)) == 1 else values)
 

@@ -21,8 +21,8 @@ class FrameGuard(wiring.Component):
     cycle of a frame's last beat on `o`, and says whether to drop it and whether it ended a packet. `short`,
     `long` and `keep` are high for one cycle when such an error is seen.
 
-    A token of `space` is taken for each `token_beats` beats, by default a frame's, before the first of them; while there
-    is none, TREADY is low.
+    A token of `space` is taken for each `token_beats` beats, by default a frame's, before the first of them; while
+    there is none, TREADY is low.
     Latency: 0. Throughput: a beat a cycle, across frames too. Reset: waits for a frame's first beat.
     """
 

@@ -63,9 +63,9 @@ class IntegerRow(AccumulateRow):
 
     The contract is AccumulateRow's, except for x and w. For lanes a, b of weights u, v the row adds one of a + b and
     a - b, or the bitwise complement, which is its negative less one: two lanes for one LUT a bit. Sums and
-    differences are made once for all rows (`word_terms`); the ones that are missing, `negated_terms` in a pass, belong into
-    the preload. x and w come skewed, term k (and its two weights) k cycles later (`skewed`), since each term has an
-    adder of its own with a register behind it.
+    differences are made once for all rows (`word_terms`); the ones that are missing, `negated_terms` in a pass,
+    belong into the preload. x and w come skewed, term k (and its two weights) k cycles later (`skewed`), since each
+    term has an adder of its own with a register behind it.
 
     Latency: row_stages(simd) + 1 cycles from a pass's last first term to `o`. Cost: about lane_bits + 4 LUTs for two
     lanes; eight binary planes through popcounts take 5 LUTs a lane and more for each.

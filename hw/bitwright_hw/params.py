@@ -1,11 +1,11 @@
 """Derived parameters of an accelerator: all that follows from a network and a plan, and nothing a user sets.
 
-The timing argument is in docs/hardware.md; that of the convolutions at the front in `schedule`. In short: an accelerator is a chain of stages (the input stream,
-each engine, the output stream), stage k busy T_k cycles a frame, with a buffer of B_k frames between k and
-k + 1. It is a marked graph, whose steady interval is the largest ratio of delay to tokens over its
-cycles (Commoner, Holt, Even, Pnueli 1971; Reiter 1968): T_k over 1 for each stage, and for each buffer the loop
-"take a bank, fill it, read it, give it back" over B_k. So B_k = ceil(loop / T*) banks make the interval T*,
-that of the slowest stage, and nothing more.
+The timing argument is in docs/hardware.md; that of the convolutions at the front in `schedule`. In short: an
+accelerator is a chain of stages (the input stream, each engine, the output stream), stage k busy T_k cycles a frame,
+with a buffer of B_k frames between k and k + 1. It is a marked graph, whose steady interval is the largest ratio of
+delay to tokens over its cycles (Commoner, Holt, Even, Pnueli 1971; Reiter 1968): T_k over 1 for each stage, and for
+each buffer the loop "take a bank, fill it, read it, give it back" over B_k. So B_k = ceil(loop / T*) banks make the
+interval T*, that of the slowest stage, and nothing more.
 """
 
 from dataclasses import dataclass
@@ -61,8 +61,9 @@ def queue_times(arrivals: list[int], queue: "QueueParams") -> list[int]:
 class EngineParams:
     """An engine, what is in front of it, and what it costs in cycles.
 
-    In front of a convolution is a window unit, in front of a dense layer a queue; a hardwired engine behind another takes
-    that one's words as they come, and has none. `path` lies before window or queue: pools, and what pads for them.
+    In front of a convolution is a window unit, in front of a dense layer a queue; a hardwired engine behind another
+    takes that one's words as they come, and has none. `path` lies before window or queue: pools, and what pads for
+    them.
     """
 
     fold: Fold

@@ -85,7 +85,8 @@ class Preloads(wiring.Component):
         words = self._words()
         width = self.rows_a_step * self.bits
         chain = Signal(
-            self.steps * width, init=sum(word << k * width for k, word in enumerate([words[k] for k in self._sequence(self.steps)][::-1]))
+            self.steps * width,
+            init=sum(word << k * width for k, word in enumerate([words[k] for k in self._sequence(self.steps)][::-1])),
         )
         m.d.comb += self.o.eq(chain)
         if len(self.values) == 1:

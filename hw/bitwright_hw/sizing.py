@@ -2,10 +2,11 @@
 
 A plan's interval T is that of its slowest stage, so for a given T each layer takes any fold of at most T cycles, and
 its weights lie in block RAM or in LUTs. LUTs and blocks add up over the layers, but for the queue between two layers,
-which depends on the fold of one and of the next; so do a convolution's line buffers, and pools. The least LUTs for T, and for each number of blocks, are therefore a
-shortest path through the layers' choices with two weights: layer by layer, each choice keeps the pairs (LUTs, blocks)
-that no other pair beats, a Pareto front. The result is exact for the model of `estimate` over the choices that
-`_choices` keeps: a layer's own front and the NEAR next to it, which a cheaper queue may make up for.
+which depends on the fold of one and of the next; so do a convolution's line buffers, and pools. The least LUTs for T,
+and for each number of blocks, are therefore a shortest path through the layers' choices with two weights: layer by
+layer, each choice keeps the pairs (LUTs, blocks) that no other pair beats, a Pareto front. The result is exact for
+the model of `estimate` over the choices that `_choices` keeps: a layer's own front and the NEAR next to it, which a
+cheaper queue may make up for.
 
 A plan for T is one for T + 1, too, so the highest rate in a budget is found by bisection over the intervals that occur.
 """

@@ -1,9 +1,9 @@
 """Credits: how a component asks for room before it starts on a frame.
 
-A token stands for room for one whole frame, or, in front of line buffers, for one pixel. A buffer offers a token while `valid` is high; whoever feeds it
-takes the token in a cycle in which `ready` is high too, and may from then on send that frame's words in any
-cycle, at any pace, without asking again. Flow control by the frame keeps every word-level stream in the
-accelerator free of back pressure, so that no pipeline needs an enable.
+A token stands for room for one whole frame, or, in front of line buffers, for one pixel. A buffer offers a token
+while `valid` is high; whoever feeds it takes the token in a cycle in which `ready` is high too, and may from then on
+send that frame's words in any cycle, at any pace, without asking again. Flow control by the frame keeps every
+word-level stream in the accelerator free of back pressure, so that no pipeline needs an enable.
 """
 
 from amaranth.hdl import Module, Signal
@@ -14,7 +14,8 @@ Tokens = wiring.Signature({"valid": Out(1), "ready": In(1)})
 
 
 class FrameTokens(wiring.Component):
-    """Tokens for pixels from tokens for frames: the first of each `pixels` pixels takes one of `grant`, the others come free.
+    """Tokens for pixels from tokens for frames: the first of each `pixels` pixels takes one of `grant`, the others
+    come free.
 
     Combinational, but for the count of pixels.
     """

@@ -25,10 +25,10 @@ class Window(wiring.Component):
     needs give their room back: a stretch of the raster is kept, kernel rows less one and a kernel's width, and what the
     capacity has beyond that lets writing and reading overlap, from frame to frame, too.
 
-    Several pixels of the kernel are read at once if `simd` asks for it: each has a memory of its own, and in
-    the memory for offset d pixel i lies where pixel i - d lies in the first one, so that one address reads them all. What
-    lies outside the image is replaced as it is read. (FINN's generator moves whole windows through shift registers, or
-    reads `simd` channels of one pixel, which must divide them.)
+    Several pixels of the kernel are read at once if `simd` asks for it: each has a memory of its own, and in the
+    memory for offset d pixel i lies where pixel i - d lies in the first one, so that one address reads them all. What
+    lies outside the image is replaced as it is read. (FINN's generator moves whole windows through shift registers,
+    or reads `simd` channels of one pixel, which must divide them.)
 
     Latency: `params.latency` cycles from a start to the first word; an output pixel may start in the cycle after its
     last pixel was written. Interval: `params.cycles` for each output pixel, without a gap. Reset: forgets all pixels.
@@ -142,7 +142,14 @@ class Window(wiring.Component):
         return Mux(wrapped[-1], total, wrapped)[: len(address)]
 
     def _words(
-        self, m: Module, copies: list[memory.Memory], start: Value, base: Value, corner: Value, row: Value, column: Value
+        self,
+        m: Module,
+        copies: list[memory.Memory],
+        start: Value,
+        base: Value,
+        corner: Value,
+        row: Value,
+        column: Value,
     ) -> None:
         """Reads the words of every pass, and sends them."""
         p = self.params

@@ -56,7 +56,7 @@ class WindowParams:
     @cached_property
     def tile(self) -> tuple[int, int]:
         """Rows and columns of the kernel that are read in a cycle: the fewest pixels with `simd` lanes or more."""
-        down, across = self.windows.kernel
+        _down, across = self.windows.kernel
         for columns in range(1, across + 1):
             if across % columns == 0 and columns * self.channels >= self.simd:
                 return 1, columns

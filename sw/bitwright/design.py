@@ -38,8 +38,8 @@ class LayerEntry(msgspec.Struct, frozen=True, kw_only=True):
 class LayerProbe(msgspec.Struct, frozen=True, kw_only=True):
     """Where a simulator sees a layer's integers: Verilog paths below the top, `pe` fields at a time.
 
-    While `valid` is high, `data` holds `pe` signed fields of `bits` bits, field 0 lowest, for rows
-    fold * pe + field, folds in order, pad rows included; of a convolution pixel by pixel. A field is count - threshold for a layer with
+    While `valid` is high, `data` holds `pe` signed fields of `bits` bits, field 0 lowest, for rows fold * pe + field,
+    folds in order, pad rows included; of a convolution pixel by pixel. A field is count - threshold for a layer with
     thresholds (so the activation is 1 when it is not negative), and the count itself for a layer with scores.
     """
 

@@ -106,7 +106,9 @@ class Plan:
                     f"({HARDWIRED_WEIGHTS:,} at the most); give it a pe and simd and leave out its engine"
                 )
         if self.encoding == "host" and isinstance(network.encoding, IntegerEncoding):
-            raise PlanError(f"network {network.name} takes integers, which the hardware makes: encoding must be hardware")
+            raise PlanError(
+                f"network {network.name} takes integers, which the hardware makes: encoding must be hardware"
+            )
         if self.scores and not network.is_classifier:
             raise PlanError(f"network {network.name} gives bits, so a plan for it cannot ask for scores")
 
@@ -244,7 +246,9 @@ def with_folds(
     beyond the layer's size.
     """
     rows = _chosen("pe", pe, [layer.outputs for layer in network.matrix_layers], [layer.pe for layer in plan.layers])
-    lanes = _chosen("simd", simd, [layer.inputs for layer in network.matrix_layers], [layer.simd for layer in plan.layers])
+    lanes = _chosen(
+        "simd", simd, [layer.inputs for layer in network.matrix_layers], [layer.simd for layer in plan.layers]
+    )
     layers = (replace(layer, pe=pe_, simd=simd_) for layer, pe_, simd_ in zip(plan.layers, rows, lanes, strict=True))
     result = replace(plan, layers=tuple(layers))
     result.check(network)

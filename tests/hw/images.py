@@ -43,7 +43,9 @@ def windows_of(frames, windows, padding_lane=0):
     return np.concatenate(found, axis=1)
 
 
-def window_case(rng, windows, *, channels, in_width, simd, passes, capacity=None, lane_bits=1, padding_lane=0, frames=3):
+def window_case(
+    rng, windows, *, channels, in_width, simd, passes, capacity=None, lane_bits=1, padding_lane=0, frames=3
+):
     """A window unit's arguments, the words to send, and those that must come."""
     params = WindowParams(
         windows=windows, channels=channels, in_width=in_width, simd=simd, passes=passes,

@@ -1,5 +1,6 @@
 """Whole accelerators with convolutions, pools, integers and votes against the golden model, to the cycle."""
 
+import itertools
 import random
 from dataclasses import replace
 
@@ -99,12 +100,11 @@ def test_schedule_of_an_idle_chain_moves_on_with_the_least_buffers():
         network, plan = random_case(seed)
         front = derive(network, plan).front
         least = [
-            replace(stage, window=replace(stage.window, capacity=stage.window.least_capacity))
-            for stage in front.stages
+            replace(stage, window=replace(stage.window, capacity=stage.window.least_capacity)) for stage in front.stages
         ]
         times = frame_times(front.source, least)
         assert [len(starts) for starts in times] == [stage.window.windows.pixels for stage in least]
-        assert all(later > sooner for starts in times for sooner, later in zip(starts, starts[1:], strict=False))
+        assert all(later > sooner for starts in times for sooner, later in itertools.pairwise(starts))
 
 
 def test_single_convolutions(tmp_path):
@@ -112,7 +112,12 @@ def test_single_convolutions(tmp_path):
     plan = Plan(layers=(LayerPlan(name="conv", pe=4, simd=7),), data_bits=16)
     design = check(network, plan, tmp_path / "design")
     layer = design.manifest.layers[0]
-    assert (layer.kind, layer.inputs, layer.outputs, layer.pixels) == ("conv2d", 45, 9, np.prod(network.edges[-1].shape[:2]))
+    assert (layer.kind, layer.inputs, layer.outputs, layer.pixels) == (
+        "conv2d",
+        45,
+        9,
+        np.prod(network.edges[-1].shape[:2]),
+    )
     assert layer.ideal_cycles == ceil_div(9, 4) * ceil_div(45, 7) * layer.pixels
 
 

@@ -90,7 +90,11 @@ def test_random_pools(seed, tmp_path):
 )  # fmt: skip
 def test_pixel_source(beat_lanes, lane_bits, pixels, channels, width, table, simulator, tmp_path):
     rng = np.random.default_rng(SEED)
-    tables = {"": (), "steps": tuple(range(-128, 0)) + tuple(range(1, 128)) + (127,), "random": rng.integers(-9, 9, 256)}
+    tables = {
+        "": (),
+        "steps": tuple(range(-128, 0)) + tuple(range(1, 128)) + (127,),
+        "random": rng.integers(-9, 9, 256),
+    }
     values = tuple(int(value) for value in tables[table])
     out_bits = {"": lane_bits, "steps": 8, "random": 5}[table]
     source = SourceParams(

@@ -125,7 +125,10 @@ def _network(args: argparse.Namespace) -> "Network":
     if args.weights is not None:
         if args.seed is not None:
             raise DataError("give --weights and --thresholds, or --seed, not both")
-        given = {"weights": read_npy(args.weights, "weights"), "thresholds": read_npy(args.thresholds, "thresholds")}
+        given: dict[str, Any] = {
+            "weights": read_npy(args.weights, "weights"),
+            "thresholds": read_npy(args.thresholds, "thresholds"),
+        }
         return _conv(args, **given) if conv else api.dense_layer(args.inputs, args.outputs, **given)
     if args.seed is not None and args.seed < 0:
         raise DataError(f"--seed must not be negative, not {args.seed}")
