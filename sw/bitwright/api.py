@@ -379,7 +379,7 @@ def train_network(
 ) -> "TrainReport":
     """Trains a network (with torch) and writes network.safetensors, metrics.json and a plot to `out`.
 
-    `config` is a TOML file, the name of a configuration that ships (digits, tfc, sfc, lfc), or a
+    `config` is a TOML file, the name of a configuration that ships (docs/training.md), or a
     TrainConfig; `dataset`, `epochs` and `seed` replace its own. A run that was cut off goes on from its
     checkpoint unless `resume` is False.
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from bitwright.errors import DataError
 from bitwright.network import Conv2d, Dense, Encoding, Layer, MaxPool2d, Network, Scores, Thresholds, Votes, Windows
 
-_CHUNK_VALUES = 1 << 24  # values in a chunk's largest temporary arrays, so that memory stays bounded
+_CHUNK_VALUES = 1 << 24  # values of a chunk's trace, so that memory stays bounded
 _WINDOW_VALUES = 1 << 21  # values in the matrix of windows: what a processor's cache can hold
 _FLOAT32_EXACT = 1 << 24
 
@@ -173,9 +173,8 @@ def _traced(layer: Layer, values: NDArray[np.integer]) -> LayerTrace:
 
 def chunks(network: Network, count: int) -> Iterator[slice]:
     """Slices of `count` frames, each small enough that a trace of it stays in bounded memory."""
-    widest = max(network.encoded_size, *(layer.edge.size for layer in network.layers))
-    total = network.encoded_size + sum(layer.edge.size for layer in network.layers)
-    step = max(1, _CHUNK_VALUES // max(widest, total // 2))
+    values = network.encoded_size + sum(layer.edge.size for layer in network.layers)
+    step = max(1, _CHUNK_VALUES // values)
     for start in range(0, count, step):
         yield slice(start, min(start + step, count))
 

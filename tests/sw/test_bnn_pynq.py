@@ -34,7 +34,7 @@ pe = 4
 kind = "dense"
 outputs = 3
 padded_outputs = 8
-simd = 3
+simd = 4
 pe = 2
 """
 
@@ -46,15 +46,15 @@ def write_mlp(folder, seed, *, rule, keep=None):
     w0, t0 = rng.integers(0, 2, (6, 9)), rng.integers(2, 8, 6)
     w1, t1 = rng.integers(0, 2, (3, 6)), rng.integers(1, 5, 3)
     full0, limits0 = padded(w0, t0, 8, 12, rng)
-    full1, limits1 = padded(w1, t1, 8, 6, rng)
+    full1, limits1 = padded(w1, t1, 8, 8, rng)
     write_layer(folder, 0, full0, limits0, pe=4, simd=4)
-    write_layer(folder, 1, full1, limits1 if rule == "highest_bit" else None, pe=2, simd=3, keep=keep)
+    write_layer(folder, 1, full1, limits1 if rule == "highest_bit" else None, pe=2, simd=4, keep=keep)
     if keep is not None:
         full1 = full1.copy()
         for row in range(8):
             for sf in range(2):
                 if row // 2 * 2 + sf >= keep:
-                    full1[row, sf * 3 : (sf + 1) * 3] = 0
+                    full1[row, sf * 4 : (sf + 1) * 4] = 0
 
     def classes(frames):
         result = []
@@ -62,7 +62,8 @@ def write_mlp(folder, seed, *, rule, keep=None):
             lanes = [int(v >= 7) for v in frame] + [0] * 3
             hidden = [int(sum(int(w == x) for w, x in zip(row, lanes, strict=True)) > t)
                       for row, t in zip(full0[:6], limits0[:6], strict=True)]  # fmt: skip
-            counts = [sum(int(w == x) for w, x in zip(row, hidden, strict=True)) for row in full1[:3]]
+            seen = [*hidden, 0, 0]
+            counts = [sum(int(w == x) for w, x in zip(row, seen, strict=True)) for row in full1[:3]]
             if rule == "largest_count":
                 result.append(counts.index(max(counts)))
             else:
@@ -86,7 +87,7 @@ def test_dense_sets_compute_what_their_files_say(tmp_path_factory, *, seed, rule
     assert golden.classify(found.network, frames).tolist() == classes(frames)
     assert isinstance(found.network.layers[-1].output, Votes if rule == "highest_bit" else Scores)
     assert [layer.inputs for layer in found.network.layers] == [9, 6]
-    assert [(layer.name, layer.pe, layer.simd) for layer in found.plan.layers] == [("dense0", 4, 4), ("dense1", 2, 3)]
+    assert [(layer.name, layer.pe, layer.simd) for layer in found.plan.layers] == [("dense0", 4, 4), ("dense1", 2, 4)]
 
 
 CONV = """

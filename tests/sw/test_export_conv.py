@@ -44,10 +44,10 @@ def frames_of(count, shape, seed=1):
 
 @st.composite
 def conv_lists(draw, shape, integers):
-    """One to three convolutions, of kernel 1 to 5, stride 1 to 3, any padding and pool, 1 to 40 channels."""
+    """Up to three convolutions, of kernel 1 to 5, stride 1 to 3, any padding and pool, 1 to 40 channels."""
     convs = []
     image = (*shape, 1)[:3]
-    for index in range(draw(st.integers(1, 3))):
+    for index in range(draw(st.integers(0, 3))):
         kernel = draw(st.integers(1, 5))
         padding = draw(st.integers(0, kernel - 1))
         turned = bool(convs) and convs[-1].pool > 1 and convs[-1].pool_first

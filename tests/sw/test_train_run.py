@@ -232,7 +232,7 @@ def test_settings_that_do_not_suit_the_data(tmp_path, changes, message):
 def test_shift_needs_images(tmp_path):
     npz_of(tmp_path / "mine.npz", 1)
     config = TrainConfig(name="mine", dataset=str(tmp_path / "mine.npz"), hidden=(4,), epochs=1, shift=1)
-    with pytest.raises(TrainingError, match="shift is for images; these frames are flat"):
+    with pytest.raises(TrainingError, match="shift and flip are for images; these frames are flat"):
         train(config, tmp_path)
 
 

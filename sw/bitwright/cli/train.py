@@ -13,7 +13,9 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         "curves. A run that was cut off goes on from its checkpoint.",
     )
     command.add_argument(
-        "config", metavar="CONFIG", help="a TOML file, or a configuration that ships: digits, tfc, sfc, lfc"
+        "config",
+        metavar="CONFIG",
+        help="a TOML file, or a configuration that ships: digits, tfc, sfc, lfc, cnn-small, cnv",
     )
     command.add_argument("--out", required=True, metavar="DIR", type=Path, help="the folder to write")
     command.add_argument(

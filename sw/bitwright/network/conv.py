@@ -1,5 +1,6 @@
 """Convolutional layers."""
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from bitwright.errors import NetworkError
 from bitwright.network.matrix import MatrixLayer, sizes
 from bitwright.network.outputs import Thresholds
-from bitwright.network.values import BINARY, MAX_LANES, Edge, NumberType
+from bitwright.network.values import BINARY, MAX_VALUES, Edge, NumberType
 from bitwright.network.windows import Windows, windows
 
 PaddingValue = Literal["minus_one", "plus_one", "zero"]
@@ -40,14 +41,15 @@ class Conv2d(MatrixLayer):
         self._check_matrix("outputs, kernel rows, kernel columns, channels")
         where = f"layer {self.name}"
         shape = sizes(self.shape, 3, f"{where}: the shape (height, width, channels)", 1)
-        if np.prod(shape, dtype=object) > MAX_LANES:
-            raise NetworkError(f"{where}: an image may have at most {MAX_LANES} values, not {list(shape)}")
         object.__setattr__(self, "shape", shape)
         if shape[2] != self.weights.shape[3]:
             raise NetworkError(f"{where}: weights for {self.weights.shape[3]} channels, an image of {shape[2]}")
         checked = windows(where, shape=shape, kernel=self.kernel, stride=self.stride, padding=self.padding)
         object.__setattr__(self, "stride", checked.stride)
         object.__setattr__(self, "padding", checked.padding)
+        for image in (self.shape, self.edge.shape):
+            if math.prod(image) > MAX_VALUES:
+                raise NetworkError(f"{where}: an image may have at most {MAX_VALUES} values, not {list(image)}")
         if self.padding_value not in PADDING_VALUES:
             raise NetworkError(
                 f"{where}: padding_value must be one of {', '.join(PADDING_VALUES)}, not {self.padding_value!r}"

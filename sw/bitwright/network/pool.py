@@ -1,13 +1,12 @@
 """Max-pooling of bits."""
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 
-import numpy as np
-
 from bitwright.errors import NetworkError
 from bitwright.network.matrix import sizes
-from bitwright.network.values import BINARY, MAX_LANES, Edge, check_name
+from bitwright.network.values import BINARY, MAX_VALUES, Edge, check_name
 from bitwright.network.windows import Windows, windows
 
 
@@ -25,8 +24,6 @@ class MaxPool2d:
         check_name(self.name, "layer name")
         where = f"layer {self.name}"
         shape = sizes(self.shape, 3, f"{where}: the shape (height, width, channels)", 1)
-        if np.prod(shape, dtype=object) > MAX_LANES:
-            raise NetworkError(f"{where}: an image may have at most {MAX_LANES} values, not {list(shape)}")
         kernel = (self.kernel, self.kernel) if isinstance(self.kernel, int) else self.kernel
         down, across = sizes(kernel, 2, f"{where}: kernel", 1)
         checked = windows(where, shape=shape, kernel=(down, across), stride=self.stride, padding=self.padding)
@@ -34,6 +31,9 @@ class MaxPool2d:
         object.__setattr__(self, "kernel", (down, across))
         object.__setattr__(self, "stride", checked.stride)
         object.__setattr__(self, "padding", checked.padding)
+        for image in (self.shape, self.edge.shape):
+            if math.prod(image) > MAX_VALUES:
+                raise NetworkError(f"{where}: an image may have at most {MAX_VALUES} values, not {list(image)}")
 
     @property
     def kind(self) -> str:
