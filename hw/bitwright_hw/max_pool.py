@@ -16,7 +16,11 @@ from bitwright_hw.tokens import Tokens
 @dataclass(frozen=True, kw_only=True)
 class Axis:
     """Windows along one axis: `count` of them, `kernel` long and `stride` apart, over `size` steps, the first one
-    beginning `before` steps ahead of step 0. One that reaches beyond the last step ends there."""
+    beginning `before` steps ahead of step 0. One that reaches beyond the last step ends there.
+
+    The last window ends with the axis, too, though it takes nothing from steps beyond its own: so the last result of an
+    image comes with its last pixel, and never before its frame.
+    """
 
     size: int
     count: int
@@ -32,7 +36,14 @@ class Axis:
     def first(self, window: int) -> int:
         return max(0, window * self.stride - self.before)
 
+    @property
+    def taken(self) -> int:
+        """Steps that some window may take: those before the last one's end."""
+        return min(self.size, self.furthest)
+
     def last(self, window: int) -> int:
+        if window == self.count - 1:
+            return self.size - 1
         return min(self.size, window * self.stride - self.before + self.kernel) - 1
 
     @property
@@ -43,7 +54,7 @@ class Axis:
     @property
     def ends_differ(self) -> bool:
         """Whether no two windows end at one step, so that results never come faster than steps."""
-        return self.count < 2 or self.last(self.count - 2) < self.last(self.count - 1)
+        return self.count < 2 or self.last(self.count - 2) < self.taken - 1
 
     def begins(self, slot: int) -> int:
         """Bit t is 1 if a window of `slot` begins at step t; window k has slot k mod slots."""
@@ -128,11 +139,14 @@ class PoolAxis(wiring.Component):
             m.d.sync += word.eq(count_up(word, self.inner))
             with m.If(word == self.inner - 1):
                 m.d.sync += step.eq(count_up(step, axis.size))
-        result: Value = self.i.payload
+        payload: Value = self.i.payload
+        if axis.taken < axis.size:
+            payload = Mux(step < axis.taken, payload, 0)
+        result = payload
         for slot in range(min(axis.slots, axis.count)):
             old = self._old(m, slot, word)
             new = Signal(self.width, name=f"new_{slot}")
-            m.d.comb += new.eq(self.i.payload | Mux(_bit(axis.begins(slot), step, axis.size), 0, old))
+            m.d.comb += new.eq(payload | Mux(_bit(axis.begins(slot), step, axis.size), 0, old))
             self._store(m, slot, new)
             result = new if slot == 0 else Mux(_bit(axis.ends(slot), step, axis.size), new, result)
         m.d.sync += [

@@ -101,11 +101,16 @@ class WindowParams:
 
     @cached_property
     def need(self) -> NDArray[np.int64]:
-        """(pixels,): the last pixel of the image that each output pixel or an earlier one needs."""
+        """(pixels,): the last pixel of the image that each output pixel or an earlier one needs.
+
+        A frame's last output pixel waits for all of the image, so that no result is there before its frame.
+        """
         (height, width), (down, across) = self.windows.image, self.windows.kernel
         rows = np.array([down - 1 + y for y in self._tops]).clip(0, height - 1)
         columns = np.array([across - 1 + x for x in self._lefts]).clip(0, width - 1)
-        return np.maximum.accumulate((rows[:, None] * width + columns).reshape(-1))
+        found = np.maximum.accumulate((rows[:, None] * width + columns).reshape(-1))
+        found[-1] = self.image_pixels - 1
+        return found
 
     @cached_property
     def oldest(self) -> NDArray[np.int64]:

@@ -54,7 +54,7 @@ def expected_values(network: Network, frames: NDArray) -> tuple[Trace, dict[str,
         values[SCORES] = golden.layers[-1].values
         values[CLASS] = golden.classes[:, None]
     else:
-        values[OUTPUT] = golden.layers[-1].values
+        values[OUTPUT] = golden.layers[-1].values.reshape(len(frames), -1)
     return golden, values
 
 
