@@ -1,22 +1,37 @@
 """The accelerator: input, encoder, an engine for each layer, results; and its AXI wrapper."""
 
-from amaranth.hdl import Cat, ClockDomain, ClockSignal, Module, ResetSignal, Signal
+from dataclasses import dataclass
+
+from amaranth.hdl import Cat, ClockDomain, ClockSignal, Module, ResetSignal, Signal, Value
 from amaranth.lib import fifo, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from bitwright.framing import RESULT_BITS
-from bitwright.plan import bit_thresholds, dense_layers
+from bitwright.network import Dense, IntegerEncoding, Votes
+from bitwright.plan import bit_thresholds
 from bitwright_hw.control import AxiLiteSignature, Control, network_constants
-from bitwright_hw.encoder import Encoder
+from bitwright_hw.encoder import Encoder, TableEncoder
 from bitwright_hw.engine import MatrixEngine, RowPool
 from bitwright_hw.frame_guard import FrameGuard
 from bitwright_hw.frame_queue import FrameQueue
+from bitwright_hw.gearbox import Gearbox
 from bitwright_hw.hardwired import HardwiredEngine
-from bitwright_hw.params import AcceleratorParams, QueueParams, score_params, values_in
+from bitwright_hw.max_pool import MaxPool, PoolParams
+from bitwright_hw.params import AcceleratorParams, Path, QueueParams, score_params, values_in
+from bitwright_hw.pixel_source import PixelSource
 from bitwright_hw.results import RESULT_LAYOUT, ResultQueue
 from bitwright_hw.scores import ArgMax, Scores
+from bitwright_hw.tokens import FrameTokens
+from bitwright_hw.window import Window
 
-VERDICTS = 4  # frames that can lie between the guard and the first buffer's last word
+
+@dataclass(frozen=True)
+class _Giver:
+    """Who gives words to the next stage: the words, and the tokens that it takes for them."""
+
+    valid: Value
+    payload: Value
+    grant: wiring.PureInterface | None  # none for an engine behind another, whose queue has taken the token
 
 
 class Accelerator(wiring.Component):
@@ -26,25 +41,28 @@ class Accelerator(wiring.Component):
     FrameQueue and an engine; a queue's room is the token that the stage before it needs to start. A hardwired engine
     behind another has no queue: the token is taken by the queue in front of the first.
 
+    Convolutions at the front have a Window in place of a queue, pools between are streams, and tokens there stand for
+    pixels; a PixelSource takes the beats. A broken frame passes them and is dropped by the first queue behind.
+
     Latency: params.latency_cycles from a frame's first beat to its result's last one, when idle.
     Throughput: a frame every params.interval_cycles. Reset: drops every frame in flight.
     """
 
     def __init__(self, *, params: AcceleratorParams):
         self.params = params
-        self.guard = FrameGuard(format=params.input)
+        self.guard = FrameGuard(format=params.input, token_beats=1 if params.front else None)
         self.rows = RowPool()
         self.engines: tuple[MatrixEngine | HardwiredEngine, ...] = tuple(
             HardwiredEngine(
                 layer=layer, target=params.plan.target, stages=engine.pipeline.stages, known=engine.known
             )
-            if engine.hardwired
+            if engine.hardwired and isinstance(layer, Dense)
             else MatrixEngine(
                 layer=layer, fold=engine.fold, memory=choice.memory, target=params.plan.target, rows=self.rows,
                 stages=engine.pipeline.stages, read_latency=engine.pipeline.read_latency,
             )
             for layer, engine, choice in zip(
-                dense_layers(params.network), params.engines, params.plan.layers, strict=True
+                params.network.matrix_layers, params.engines, params.plan.layers, strict=True
             )
         )  # fmt: skip
         super().__init__(
@@ -72,28 +90,42 @@ class Accelerator(wiring.Component):
         wiring.connect(m, wiring.flipped(self.i), guard.i)
         m.d.comb += [guard.batch.eq(self.batch), self.errors.eq(Cat(guard.short, guard.long, guard.keep))]
 
-        # Queues and engines; the words of each stage feed the queue behind it.
+        # Windows, queues and engines; the words of each stage feed the one behind it.
+        giver = self._input(m, guard)
         queues: list[FrameQueue] = []
         for k, (choice, engine) in enumerate(zip(params.engines, self.engines, strict=True)):
             m.submodules[f"engine_{k}"] = engine
-            if choice.queue is None:
-                self._activations(m, self.engines[k - 1], engine.i)
-                continue
-            m.submodules[f"queue_{k}"] = queue = self._queue(choice.queue)
-            m.d.comb += [
-                engine.i.valid.eq(queue.o.valid),
-                engine.i.payload.eq(queue.o.payload),
-                queue.o.ready.eq(1),
-            ]
-            if queues:
-                self._activations(m, self.engines[k - 1], queue.i)
-                wiring.connect(m, queues[-1].grant, queue.space)
-            queues.append(queue)
-        self._input(m, guard, queues[0])
-        wiring.connect(m, guard.space, queues[0].space)
+            giver = self._way(m, giver, choice.path, f"path_{k}")
+            grant = giver.grant
+            if choice.window is not None:
+                m.submodules[f"queue_{k}"] = window = Window(params=choice.window)
+                self._give(m, giver, window.i, window.space)
+                m.d.comb += [engine.i.valid.eq(window.o.valid), engine.i.payload.eq(window.o.payload)]
+                grant = window.grant
+            elif choice.queue is not None:
+                if params.front and not queues:
+                    giver = self._frames(m, giver)
+                m.submodules[f"queue_{k}"] = queue = self._queue(choice.queue)
+                self._give(m, giver, queue.i, queue.space)
+                m.d.comb += [
+                    engine.i.valid.eq(queue.o.valid),
+                    engine.i.payload.eq(queue.o.payload),
+                    queue.o.ready.eq(1),
+                ]
+                queues.append(queue)
+                grant = queue.grant
+            else:
+                m.d.comb += [engine.i.valid.eq(giver.valid), engine.i.payload.eq(giver.payload)]
+            giver = _Giver(engine.o.valid, engine.activations if engine.biased else engine.o.payload.as_value(), grant)
+        if params.result_queue is not None:
+            if params.front and not queues:
+                giver = self._frames(m, self._way(m, giver, params.result_path, "path_last"))
+            m.submodules.results = results = self._queue(params.result_queue)
+            self._give(m, giver, results.i, results.space)
+            queues.append(results)
 
         # Verdicts wait for their frame's last word; tags (does the frame end a packet?) for its result.
-        m.submodules.verdicts = verdicts = fifo.SyncFIFO(width=2, depth=VERDICTS)
+        m.submodules.verdicts = verdicts = fifo.SyncFIFO(width=2, depth=params.frames_before_queues)
         m.submodules.tags = tags = fifo.SyncFIFOBuffered(width=1, depth=params.frames_in_flight)
         first = queues[0]
         drop, last = verdicts.r_data[0], verdicts.r_data[1]
@@ -109,13 +141,48 @@ class Accelerator(wiring.Component):
         ]
 
         if params.result_queue is None:
-            self._classifier(m, queues[-1], tags)
+            assert giver.grant is not None
+            self._classifier(m, giver.grant, tags)
         else:
             self._bits(m, queues[-1], tags)
-        in_flight = Signal(range(params.frames_in_flight + 1))
-        m.d.sync += in_flight.eq(in_flight + self.accepted - self.finished)
+        in_flight = Signal(range(params.frames_before_queues + params.frames_in_flight + 1))
+        entered, left = self.accepted, self.finished
+        if params.front:  # which holds frames long before they are accepted
+            entered, left = guard.verdict.valid, self.finished + self.dropped
+        m.d.sync += in_flight.eq(in_flight + entered - left)
         m.d.comb += self.busy.eq((in_flight != 0) | guard.busy)
         return m
+
+    @staticmethod
+    def _give(m: Module, giver: _Giver, sink: wiring.PureInterface, space: wiring.PureInterface) -> None:
+        """Words and tokens between a stage and the one behind it."""
+        m.d.comb += [sink.valid.eq(giver.valid), sink.payload.eq(giver.payload)]
+        if giver.grant is not None:
+            wiring.connect(m, giver.grant, space)
+
+    def _way(self, m: Module, giver: _Giver, path: Path, name: str) -> _Giver:
+        """Behind the units of `path`."""
+        for number, params in enumerate(path):
+            unit = MaxPool(params=params) if isinstance(params, PoolParams) else Window(params=params)
+            m.submodules[f"{name}_{number}"] = unit
+            self._give(m, giver, unit.i, unit.space)
+            giver = _Giver(unit.o.valid, unit.o.payload, unit.grant)
+        return giver
+
+    def _frames(self, m: Module, giver: _Giver) -> _Giver:
+        """Pixels to words of frames: without gaps between pixels, and with a token for each frame."""
+        front = self.params.front
+        assert front is not None
+        m.submodules.frames = frames = FrameTokens(pixels=front.token_pixels)
+        if giver.grant is not None:
+            wiring.connect(m, giver.grant, frames.space)
+        valid, payload = giver.valid, giver.payload
+        if front.repacked is not None:
+            narrow, wide = front.repacked
+            m.submodules.repack = repack = Gearbox(in_width=narrow, out_width=wide, bits=wide, reader_waits=False)
+            m.d.comb += [repack.i.valid.eq(valid), repack.i.payload.eq(payload), repack.o.ready.eq(1)]
+            valid, payload = repack.o.valid, repack.o.payload
+        return _Giver(valid, payload, frames.grant)
 
     @staticmethod
     def _queue(queue: QueueParams) -> FrameQueue:
@@ -124,28 +191,36 @@ class Accelerator(wiring.Component):
             banks=queue.banks, repeats=queue.repeats,
         )  # fmt: skip
 
-    def _input(self, m: Module, guard: FrameGuard, queue: FrameQueue) -> None:
+    def _input(self, m: Module, guard: FrameGuard) -> _Giver:
         """Beats to lanes, through the encoder unless the host has encoded them.
 
         Either way takes a cycle, in which the frame's verdict reaches the queue's side.
         """
-        params = self.params
-        if params.input.encoded:
-            m.d.sync += [queue.i.valid.eq(guard.o.valid), queue.i.payload.eq(guard.o.payload)]
-            return
-        m.submodules.encoder = encoder = Encoder(
-            beat_bits=values_in(params.input) * params.input.value_bits,
-            value_bits=params.input.value_bits,
-            thresholds=bit_thresholds(params.network),
-        )
-        m.d.comb += [encoder.i.valid.eq(guard.o.valid), encoder.i.payload.eq(guard.o.payload)]
-        wiring.connect(m, encoder.o, queue.i)
+        params, encoding = self.params, self.params.network.encoding
+        beat_bits, value_bits = values_in(params.input) * params.input.value_bits, params.input.value_bits
+        encoder: Encoder | TableEncoder | None = None
+        if isinstance(encoding, IntegerEncoding):
+            if params.front is None:
+                encoder = TableEncoder(
+                    beat_bits=beat_bits, value_bits=value_bits, table=encoding.table.tolist(),
+                    out_bits=encoding.number.bits,
+                )  # fmt: skip
+        elif not params.input.encoded:
+            encoder = Encoder(beat_bits=beat_bits, value_bits=value_bits, thresholds=bit_thresholds(params.network))
+        if encoder is not None:
+            m.submodules.encoder = encoder
+            m.d.comb += [encoder.i.valid.eq(guard.o.valid), encoder.i.payload.eq(guard.o.payload)]
+            valid, payload = encoder.o.valid, encoder.o.payload
+        else:
+            valid, payload = Signal(name="beat_valid"), Signal(len(guard.o.payload), name="beat")
+            m.d.sync += [valid.eq(guard.o.valid), payload.eq(guard.o.payload)]
+        if params.front is None:
+            return _Giver(valid, payload, guard.space)
+        m.submodules.source = source = PixelSource(params=params.front.source)
+        self._give(m, _Giver(valid, payload, guard.space), source.i, source.space)
+        return _Giver(source.o.valid, source.o.payload, source.grant)
 
-    @staticmethod
-    def _activations(m: Module, engine: MatrixEngine | HardwiredEngine, sink: wiring.PureInterface) -> None:
-        m.d.comb += [sink.valid.eq(engine.o.valid), sink.payload.eq(engine.activations)]
-
-    def _classifier(self, m: Module, queue: FrameQueue, tags: fifo.SyncFIFOBuffered) -> None:
+    def _classifier(self, m: Module, grant: wiring.PureInterface, tags: fifo.SyncFIFOBuffered) -> None:
         params, engine = self.params, self.engines[-1]
         scores = score_params(params.network, engine.fold)
         m.submodules.scores = unit = Scores(params=scores)
@@ -153,11 +228,15 @@ class Accelerator(wiring.Component):
         m.submodules.results = results = ResultQueue(
             params=scores, slots=params.result_slots, scores=params.plan.scores
         )
-        wiring.connect(m, engine.o, unit.i)
+        votes = isinstance(engine.layer.output, Votes)
+        m.d.comb += [
+            unit.i.valid.eq(engine.o.valid),
+            unit.i.payload.as_value().eq(engine.activations if votes else engine.o.payload.as_value()),
+        ]
         wiring.connect(m, argmax.o, results.klass)
         for sink in (argmax.i, results.score):
             m.d.comb += [sink.valid.eq(unit.o.valid), sink.payload.eq(unit.o.payload.as_value())]
-        wiring.connect(m, queue.grant, results.space)
+        wiring.connect(m, grant, results.space)
         m.d.comb += [
             results.tag.valid.eq(tags.r_rdy),
             results.tag.payload.eq(tags.r_data),
@@ -166,12 +245,8 @@ class Accelerator(wiring.Component):
         ]
         wiring.connect(m, results.o, wiring.flipped(self.o))
 
-    def _bits(self, m: Module, queue: FrameQueue, tags: fifo.SyncFIFOBuffered) -> None:
+    def _bits(self, m: Module, results: FrameQueue, tags: fifo.SyncFIFOBuffered) -> None:
         params = self.params
-        assert params.result_queue is not None
-        m.submodules.results = results = self._queue(params.result_queue)
-        self._activations(m, self.engines[-1], results.i)
-        wiring.connect(m, queue.grant, results.space)
         beat = Signal(range(max(2, params.output.beats)))
         last = Signal()
         m.d.comb += [

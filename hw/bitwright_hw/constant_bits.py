@@ -7,7 +7,6 @@ neuron whose threshold its popcount always or never reaches is one, and may make
 from collections.abc import Sequence
 
 from bitwright.network import Dense, Network, Thresholds
-from bitwright.plan import dense_layers
 
 Known = tuple[int | None, ...]  # of each bit the value that it always has, or None
 
@@ -30,8 +29,12 @@ def known_outputs(layer: Dense, known: Known) -> Known:
 
 
 def known_inputs(network: Network) -> list[Known]:
-    """Of each layer's inputs the values that they always have."""
-    known: list[Known] = [(None,) * network.encoded_size]
-    for layer in dense_layers(network)[:-1]:
-        known.append(known_outputs(layer, known[-1]))
-    return known
+    """Of each matrix layer's inputs the values that they always have. None is known of a convolution's results."""
+    found: list[Known] = []
+    known: Known = ()
+    for layer in network.matrix_layers:
+        if len(known) != layer.inputs:
+            known = (None,) * layer.inputs
+        found.append(known)
+        known = known_outputs(layer, known) if isinstance(layer, Dense) and layer.takes.is_binary else ()
+    return found

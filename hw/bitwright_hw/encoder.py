@@ -6,6 +6,8 @@ from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from bitwright_hw.pixel_source import looked_up
+
 
 class Encoder(wiring.Component):
     """Compares the values of a beat with the thresholds of a threshold or thermometer code.
@@ -47,4 +49,38 @@ class Encoder(wiring.Component):
         encoded = Signal(self.out_width)
         m.d.comb += encoded.eq(Cat(bits))
         m.d.sync += [self.o.valid.eq(self.i.valid), self.o.payload.eq(encoded)]
+        return m
+
+
+class TableEncoder(wiring.Component):
+    """Replaces each value of a beat by a signed integer, that of its index in `table`.
+
+    `i` holds beat_bits / value_bits values, value 0 lowest, `o` as many integers of `out_bits` bits.
+    Latency: 1 cycle. Throughput: a beat a cycle.
+    """
+
+    LATENCY = Encoder.LATENCY
+
+    def __init__(self, *, beat_bits: int, value_bits: int, table: Sequence[int], out_bits: int):
+        if beat_bits % value_bits:
+            raise ValueError(f"value_bits must divide beat_bits, not {value_bits} and {beat_bits}")
+        if not table or len(table) > 1 << value_bits:
+            raise ValueError(f"a table for {value_bits}-bit values has 1..{1 << value_bits} entries, not {len(table)}")
+        self.beat_bits = beat_bits
+        self.value_bits = value_bits
+        self.table = tuple(table)
+        self.out_bits = out_bits
+        super().__init__(
+            {
+                "i": In(stream.Signature(beat_bits, always_ready=True)),
+                "o": Out(stream.Signature(beat_bits // value_bits * out_bits, always_ready=True)),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        index_bits = max(1, (len(self.table) - 1).bit_length())
+        values = [self.i.payload[low : low + index_bits] for low in range(0, self.beat_bits, self.value_bits)]
+        integers = [looked_up(m, value, self.table, self.out_bits) for value in values]
+        m.d.sync += [self.o.valid.eq(self.i.valid), self.o.payload.eq(Cat(*integers))]
         return m

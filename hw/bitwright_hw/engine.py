@@ -15,50 +15,83 @@ from amaranth.hdl import (
 )
 from amaranth.lib import data, memory, stream, wiring
 from amaranth.lib.wiring import In, Out
+from numpy.typing import NDArray
 
-from bitwright.network import Dense, Thresholds, signed_bits
+from bitwright.network import Conv2d, Dense, Scores, signed_bits
 from bitwright.plan import Fold, Memory
 from bitwright_hw.frame_buffer import count_up
+from bitwright_hw.integer_row import IntegerRow, chain_length, negated_terms, skewed, word_terms, x_bits
 from bitwright_hw.lut_rom import LutRom
 from bitwright_hw.popcount import AccumulateRow, Target
-from bitwright_hw.preloads import Preloads
+from bitwright_hw.preloads import Borders, Preloads
 from bitwright_hw.rom import rom_attributes, rom_place
 from bitwright_hw.timing import Pipeline
 
+Matrix = Dense | Conv2d
 
-def weight_rows(layer: Dense, fold: Fold) -> list[int]:
+
+def _folded(layer: Matrix, fold: Fold) -> np.ndarray:
+    """The weights as (NF * PE, SF * SIMD). Rows and columns that only pad are 1."""
+    padded = np.ones((fold.neuron_folds * fold.pe, fold.synapse_folds * fold.simd), np.uint8)
+    padded[: layer.outputs, : layer.inputs] = layer.rows
+    return padded
+
+
+def weight_rows(layer: Matrix, fold: Fold) -> list[int]:
     """The weight memory's words: word nf * SF + sf holds row nf * PE + pe, columns sf * SIMD + s, in bit
     pe * SIMD + s. Rows and columns that only pad are 1."""
-    padded = np.ones((fold.neuron_folds * fold.pe, fold.synapse_folds * fold.simd), np.uint8)
-    padded[: layer.outputs, : layer.inputs] = layer.weights
+    padded = _folded(layer, fold)
     folded = padded.reshape(fold.neuron_folds, fold.pe, fold.synapse_folds, fold.simd).transpose(0, 2, 1, 3)
     packed = np.packbits(folded.reshape(fold.cycles, fold.lanes), axis=1, bitorder="little")
     return [int.from_bytes(row.tobytes(), "little") for row in packed]
 
 
-def accumulator_bits(layer: Dense, fold: Fold) -> int:
-    """Width of popcount - T over every popcount and threshold that can occur (of the popcount alone for scores)."""
-    if not isinstance(layer.output, Thresholds):
-        return signed_bits(layer.inputs)
-    low, high = int(layer.output.values.min()), int(layer.output.values.max())
+def count_range(layer: Matrix) -> tuple[int, int]:
+    """The least and the largest count of a row: popcounts of bits, dot products of integers."""
+    return (0, layer.inputs) if layer.takes.is_binary else (-layer.largest_dot, layer.largest_dot)
+
+
+def accumulator_bits(layer: Matrix, fold: Fold) -> int:
+    """Width of count - T over every count and threshold that can occur (of the count alone for scores)."""
+    least, largest = count_range(layer)
+    if isinstance(layer.output, Scores):
+        return max(signed_bits(least), signed_bits(largest))
+    thresholds = layer.engine_thresholds
+    low, high = int(thresholds.min()), int(thresholds.max())
     if layer.outputs % fold.pe:
-        high = layer.inputs + 1  # the rows that only pad
-    return max(signed_bits(-high), signed_bits(layer.inputs - low), layer.inputs.bit_length())
+        high = largest + 1  # the rows that only pad
+    return max(signed_bits(least - high), signed_bits(largest - low), layer.inputs.bit_length())
 
 
-def preload_values(layer: Dense, fold: Fold, bits: int) -> tuple[tuple[int, ...], ...]:
-    """For each pass nf, 2^(bits - 1) - T of rows nf * PE + pe; rows that only pad have T = inputs + 1.
+def preload_values(layer: Matrix, fold: Fold, bits: int) -> tuple[tuple[int, ...], ...]:
+    """For each border class of output pixels and each pass nf, 2^(bits - 1) - T of rows nf * PE + pe; rows that only
+    pad have a T beyond the largest count.
 
     The bias makes the top bit of a row's total the activation itself, so that no row needs an inverter. A layer of
-    scores starts from 0.
+    scores starts from 0. On integers all start higher by the terms that IntegerRow leaves out.
     """
-    if not isinstance(layer.output, Thresholds):
-        return ((0,) * fold.pe,)
-    thresholds = np.full(fold.neuron_folds * fold.pe, layer.inputs + 1, np.int64)
-    thresholds[: layer.outputs] = layer.output.values[:, 0]
-    biased = ((1 << (bits - 1)) - thresholds).reshape(fold.neuron_folds, fold.pe)
-    rows = [tuple(row) for row in biased.tolist()]
-    return tuple(rows[:1] if len(set(rows)) == 1 else rows)
+    rows = fold.neuron_folds * fold.pe
+    start: NDArray[np.int64] = np.zeros((1, rows), np.int64)
+    if not isinstance(layer.output, Scores):
+        thresholds = layer.engine_thresholds
+        start = np.full((len(thresholds), rows), count_range(layer)[1] + 1, np.int64)
+        start[:, : layer.outputs] = thresholds
+        start = (1 << (bits - 1)) - start
+    if not layer.takes.is_binary:
+        start = start + np.array([negated_terms(row, fold.simd) for row in _folded(layer, fold).tolist()])
+    values = [tuple(row) for row in start.reshape(-1, fold.pe).tolist()]
+    return tuple(values[:1] if len(set(values)) == 1 else values)
+
+
+def preload_borders(layer: Matrix) -> Borders | None:
+    """Which thresholds hold where, if they depend on the pixel."""
+    if not isinstance(layer, Conv2d) or len(layer.engine_thresholds) == 1:
+        return None
+    windows = layer.windows
+    across = len(windows.column_classes)
+    return Borders(
+        rows=tuple(across * int(row) for row in windows.row_class), columns=tuple(windows.column_class.tolist())
+    )
 
 
 class RowPool:
@@ -67,10 +100,16 @@ class RowPool:
     def __init__(self) -> None:
         self.modules: dict[str, AccumulateRow] = {}
 
-    def get(self, layer: Dense, fold: Fold, target: Target, stages: int) -> tuple[str, AccumulateRow]:
+    def get(self, layer: Matrix, fold: Fold, target: Target, stages: int) -> tuple[str, AccumulateRow]:
         """The module name and the component of the rows of `layer`, folded so."""
         bits = accumulator_bits(layer, fold)
         single = fold.synapse_folds == 1
+        if not layer.takes.is_binary:
+            lane_bits = layer.takes.bits
+            name = f"row_{fold.simd}x{lane_bits}x{bits}{'_single' if single else ''}"
+            if name not in self.modules:
+                self.modules[name] = IntegerRow(simd=fold.simd, lane_bits=lane_bits, bits=bits, single=single)
+            return name, self.modules[name]
         name = f"row_{fold.simd}x{bits}_{stages}{'_single' if single else ''}"
         if name not in self.modules:
             self.modules[name] = AccumulateRow(simd=fold.simd, bits=bits, target=target, stages=stages, single=single)
@@ -78,19 +117,20 @@ class RowPool:
 
 
 class MatrixEngine(wiring.Component):
-    """Popcounts of agreeing lanes, less a threshold, for every row of a dense layer.
+    """Popcounts of agreeing lanes, less a threshold, for every row of a dense or convolutional layer.
 
-    `i` brings a frame's SF = ceil(inputs / SIMD) words of SIMD lanes, NF = ceil(outputs / PE) times over, at
-    any pace; lanes that only pad are 0. After each pass `o` gives PE signed fields: popcount - T, whose sign
-    bit is the complement of the activation, or the popcount itself in a layer of scores. Row nf * PE + pe is
-    field pe of pass nf.
+    `i` brings a window's SF = ceil(inputs / SIMD) words of SIMD lanes, NF = ceil(outputs / PE) times over, at
+    any pace; lanes that only pad are 0. A frame of a dense layer is one window. After each pass `o` gives PE signed
+    fields: popcount - T, whose sign bit is the complement of the activation, or the popcount itself in a layer of
+    scores. Row nf * PE + pe is field pe of pass nf. T may depend on the window's place in the image. A layer on
+    integers has lanes of `layer.takes.bits` bits, and dot products in place of popcounts.
 
     With `o`, `activations` gives the rows' activations (of a layer with thresholds): the row totals' top bits, free
     of the inverter that `o` has for its sign bit.
 
     A pass starts from -T, so that no comparator is needed (the FINN papers compare afterwards).
     Latency: `latency` = read_latency + stages + 1 cycles from a pass's last word to `o`. Throughput: a word a cycle,
-    NF * SF cycles a frame. With a `read_latency` of 2 the weights pass a register behind their memory.
+    NF * SF cycles a window. With a `read_latency` of 2 the weights pass a register behind their memory.
     The engine never waits: whoever feeds it has made sure of room behind it. Reset: at a frame's first word.
 
     The rows are instances of one module, which the emitter adds to the design: `rows` keeps it.
@@ -99,7 +139,7 @@ class MatrixEngine(wiring.Component):
     def __init__(
         self,
         *,
-        layer: Dense,
+        layer: Matrix,
         fold: Fold,
         memory: Memory,
         target: Target,
@@ -119,7 +159,7 @@ class MatrixEngine(wiring.Component):
         fields = data.ArrayLayout(signed(self.bits), fold.pe)
         super().__init__(
             {
-                "i": In(stream.Signature(fold.simd, always_ready=True)),
+                "i": In(stream.Signature(fold.simd * layer.takes.bits, always_ready=True)),
                 "o": Out(stream.Signature(fields, always_ready=True)),
                 **({"activations": Out(fold.pe)} if self.biased else {}),
             }
@@ -128,7 +168,7 @@ class MatrixEngine(wiring.Component):
     @property
     def biased(self) -> bool:
         """Whether the rows' totals carry their bias: in a layer with thresholds."""
-        return isinstance(self.layer.output, Thresholds)
+        return not isinstance(self.layer.output, Scores)
 
     @property
     def shared(self) -> dict[str, AccumulateRow]:
@@ -156,12 +196,18 @@ class MatrixEngine(wiring.Component):
                 address.eq(count_up(address, fold.cycles)),
                 word.eq(count_up(word, fold.synapse_folds)),
             ]
-        weights, lanes = self._weights(m, address), Signal(fold.simd)
-        m.d.sync += lanes.eq(self.i.payload)
+        weights, lanes = self._weights(m, address), Signal(self.row.x_bits)
+        binary, lane_bits = self.layer.takes.is_binary, self.layer.takes.bits
+        m.d.sync += lanes.eq(self.i.payload if binary else word_terms(m, self.i.payload, fold.simd, lane_bits))
         for _ in range(self.read_latency - 1):
             word_lanes, word_weights = lanes, weights
-            lanes, weights = Signal(fold.simd, reset_less=True), Signal(fold.lanes, reset_less=True)
+            lanes, weights = Signal(len(lanes), reset_less=True), Signal(fold.lanes, reset_less=True)
             m.d.sync += [lanes.eq(word_lanes), weights.eq(word_weights)]
+        of_row: list[Value] = [weights[pe * fold.simd : (pe + 1) * fold.simd] for pe in range(fold.pe)]
+        if not binary:
+            parts = [min(2, fold.simd - 2 * k) for k in range(chain_length(fold.simd))]
+            of_row = [skewed(m, row, parts) for row in of_row]
+            lanes = skewed(m, lanes, [x_bits(part, lane_bits) for part in parts])
 
         # valid, first and last of the word, delayed to the cycle in which the rows take them.
         starts = Signal()
@@ -178,9 +224,11 @@ class MatrixEngine(wiring.Component):
         taken = self.read_latency + self.row.preload_delay
         m.d.comb += self.o.valid.eq(history[-1][2])
 
+        values = preload_values(self.layer, fold, bits)
         m.submodules.preloads = preloads = Preloads(
-            values=preload_values(self.layer, fold, bits), bits=bits, passes_apart=fold.synapse_folds
-        )
+            values=values, bits=bits, passes_apart=fold.synapse_folds,
+            borders=preload_borders(self.layer) if len(values) > 1 else None,
+        )  # fmt: skip
         m.d.comb += preloads.take.eq(history[taken][1])
         for pe in range(fold.pe):
             total = Signal(bits, name=f"total_{pe}")
@@ -189,7 +237,7 @@ class MatrixEngine(wiring.Component):
                 i_clk=ClockSignal(),
                 i_rst=ResetSignal(),
                 i_x=lanes,
-                i_w=weights[pe * fold.simd : (pe + 1) * fold.simd],
+                i_w=of_row[pe],
                 i_valid=history[taken][0],
                 i_last=history[taken][2],
                 i_preload=preloads.o[pe * bits : (pe + 1) * bits],

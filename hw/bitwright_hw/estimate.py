@@ -12,12 +12,14 @@ import numpy as np
 
 from bitwright.errors import PlanError
 from bitwright.framing import InputFormat
-from bitwright.network import Dense, Network, Scores
-from bitwright.plan import Fold, LayerPlan, Plan, bit_thresholds, ceil_div, dense_layers
+from bitwright.network import Network, Scores
+from bitwright.plan import Fold, LayerPlan, Plan, bit_thresholds, ceil_div
 from bitwright_hw.cells import Counts, Family
-from bitwright_hw.engine import MatrixEngine, accumulator_bits, preload_values
+from bitwright_hw.engine import Matrix, MatrixEngine, accumulator_bits, preload_borders, preload_values
 from bitwright_hw.gearbox import shift_params
+from bitwright_hw.integer_row import chain_length
 from bitwright_hw.lut_rom import lut_rom_luts
+from bitwright_hw.max_pool import PoolParams
 from bitwright_hw.params import (
     AcceleratorParams,
     QueueParams,
@@ -27,8 +29,10 @@ from bitwright_hw.params import (
     score_params,
     values_in,
 )
+from bitwright_hw.pixel_source import DEPTH, MOST_STEPS, SourceParams, table_steps
 from bitwright_hw.popcount import row_luts
-from bitwright_hw.rom import NARROW_WORDS, rom_place
+from bitwright_hw.rom import NARROW_WORDS, ram_place, rom_place
+from bitwright_hw.window_params import WindowParams
 
 Part = Literal["xc7", "ecp5", "ice40"]  # what a model is for: the families that Yosys counts, and one that is rough
 
@@ -106,12 +110,15 @@ def estimate(network: Network, plan: Plan, *, family: Part) -> Estimate:
                 f"layer {choice.name} is hardwired, and its LUTs depend on its weights; count them with synth"
             )
     layers = []
-    for layer, engine, choice in zip(dense_layers(network), params.engines, plan.layers, strict=True):
-        if engine.queue is None or engine.hardwired:
-            raise PlanError(f"layer {layer.name} is hardwired: its LUTs depend on its weights; count them with synth")
+    for layer, engine, choice in zip(network.matrix_layers, params.engines, plan.layers, strict=True):
         counts = engine_counts(layer, engine.fold, choice, plan, family=family)
-        queue = queue_counts(engine.queue, family)
-        layers.append(LayerEstimate(name=layer.name, engine=counts, queue=queue, cycles=engine.fold.cycles))
+        if engine.window is not None:
+            queue = window_counts(engine.window, family)
+        elif engine.queue is not None:
+            queue = queue_counts(engine.queue, family)
+        else:
+            raise PlanError(f"layer {layer.name} is hardwired: its LUTs depend on its weights; count them with synth")
+        layers.append(LayerEstimate(name=layer.name, engine=counts, queue=queue, cycles=engine.fold.frame_cycles))
     return Estimate(family=family, layers=tuple(layers), other=_other(params, family), cycles=params.interval_cycles)
 
 
@@ -138,15 +145,19 @@ def _rom(width: int, depth: int, family: Part) -> int:
 
 
 def engine_counts(
-    layer: Dense, fold: Fold, choice: LayerPlan, plan: Plan, *, family: Part, exact: bool = True
+    layer: Matrix, fold: Fold, choice: LayerPlan, plan: Plan, *, family: Part, exact: bool = True
 ) -> Counts:
     """An engine. Unless `exact`, weights in LUTs count for every lane, equal ones and constant ones too."""
-    registers, target, memory = engine_pipeline(fold, choice, plan), plan.target, choice.memory
+    binary = layer.takes.is_binary
+    registers, target, memory = engine_pipeline(fold, choice, plan, binary=binary), plan.target, choice.memory
     stages = registers.stages
     bits = accumulator_bits(layer, fold)
     single = fold.synapse_folds == 1
     values = preload_values(layer, fold, bits)
-    row = row_luts(simd=fold.simd, bits=bits, target=target, stages=stages, single=single, family=_counted(family))
+    if binary:
+        row = row_luts(simd=fold.simd, bits=bits, target=target, stages=stages, single=single, family=_counted(family))
+    else:
+        row = integer_row_luts(fold.simd, layer.takes.bits, bits)
     if len(values) == 1 and not stages:
         row -= bits  # a constant preload is blanked for nothing
     scores = isinstance(layer.output, Scores)
@@ -159,14 +170,19 @@ def engine_counts(
         luts=fold.pe * row + max(1, _either(family, 0.93 * counter - 4, 2.5 * counter - 9)),
         ffs=fold.pe * row_ffs + tree_ffs + counter + again + fold.simd + 3 * MatrixEngine.latency_of(registers),
     )
+    if not binary:
+        total += _integer_terms(fold, layer.takes.bits)
     if fold.cycles > 1 and rom_place(memory, fold.cycles) == "block":
         total += Counts(block_rams=block_rams(fold.lanes, fold.cycles, family))
     elif fold.cycles > 1:
-        columns = _distinct_columns(layer.weights, fold) if exact else min(fold.lanes, 1 << min(32, fold.cycles))
+        columns = _distinct_columns(layer.rows, fold) if exact else min(fold.lanes, 1 << min(32, fold.cycles))
         luts = lut_rom_luts(fold.cycles, columns) if target == "xc7" else _rom(columns, fold.cycles, family)
         total += Counts(luts=luts, ffs=columns)
     if len(values) == 1:
         return total
+    borders = preload_borders(layer)
+    if borders is not None:
+        total += Counts(luts=_either(family, 30, 60), ffs=_bits(len(borders.rows)) + _bits(len(borders.columns)) + 8)
     step = ceil_div(fold.pe, fold.synapse_folds)
     steps = ceil_div(fold.pe, step)
     words = steps * len(values)
@@ -189,6 +205,80 @@ def _distinct_columns(weights: np.ndarray, fold: Fold) -> int:
     return int((columns.min(axis=0) != columns.max(axis=0)).sum())
 
 
+def integer_row_luts(simd: int, lane_bits: int, bits: int) -> int:
+    """LUTs of an IntegerRow: an adder a term, whose operand takes a LUT a bit where it is the first."""
+    terms = chain_length(simd)
+    if terms == 1:
+        return lane_bits + 1 + 2 * bits
+    chain = sum(lane_bits + 1 + term.bit_length() for term in range(1, terms))
+    return lane_bits + 1 + chain + bits
+
+
+def _integer_terms(fold: Fold, lane_bits: int) -> Counts:
+    """What the rows on integers share: sums and differences, and registers that skew words and weights."""
+    pairs, terms = fold.simd // 2, chain_length(fold.simd)
+    skew = terms * (terms - 1) // 2
+    return Counts(
+        luts=2 * pairs * (lane_bits + 1),
+        ffs=2 * pairs * (lane_bits + 1) + skew * 2 * (lane_bits + 1 + fold.pe) + fold.pe * terms * (lane_bits + 2),
+    )
+
+
+def window_counts(window: WindowParams, family: Part) -> Counts:
+    """A sliding window: its line buffers, addresses and counters, and the gearboxes around it."""
+    width = window.storage_lanes * window.lane_bits
+    address, cycles = _bits(window.depth), window.cycles.bit_length()
+    counters = _bits(window.image_pixels) + _bits(window.capacity) + cycles + _bits(window.windows.pixels)
+    odd = window.depth & (window.depth - 1) != 0
+    total = Counts(
+        luts=_either(family, 22 + 1.2 * counters + (6 if odd else 3) * address, 40 + 3 * counters + 9 * address),
+        ffs=2 * counters + 3 * address + window.read_lanes * window.lane_bits,
+    )
+    writers = (window.tile[0] - 1) * (address + 2)
+    total += Counts(luts=writers + address, ffs=window.copies * address)
+    if any(window.windows.padding):
+        total += Counts(luts=window.read_lanes * window.lane_bits // 2 + 16, ffs=sum(window.windows.kernel) + 1)
+    for _ in range(window.copies):
+        total += _buffer(width, window.depth, family)
+    total += _gearbox(window.in_width * window.lane_bits, width, window.channels * window.lane_bits, family)
+    return total + _gearbox(
+        window.read_lanes * window.lane_bits, window.simd * window.lane_bits, window.inputs * window.lane_bits, family
+    )
+
+
+def _buffer(width: int, depth: int, family: Part) -> Counts:
+    """A memory with a write and a read port, in LUTs or in block RAM."""
+    if ram_place(width, depth) == "block":
+        return Counts(block_rams=block_rams(width, depth, family))
+    return _lut_memory(width, depth, family)
+
+
+def pool_counts(pool: PoolParams, family: Part) -> Counts:
+    """A max-pool: partial results, and the tables of where windows begin and end."""
+    rows, columns = pool.axes
+    total = Counts(luts=_either(family, 30, 60), ffs=4 * _bits(rows.size) + 4 * _bits(columns.size) + 2)
+    for axis, inner in ((columns, pool.words), (rows, columns.count * pool.words)):
+        total += Counts(ffs=pool.width + 1)
+        for slot in range(min(axis.slots, axis.count)):
+            total += Counts(luts=pool.width if slot else pool.width // 2)
+            total += _lut_memory(pool.width, inner, family) if inner > 1 else Counts(ffs=pool.width)
+    return total
+
+
+def source_counts(source: SourceParams, family: Part) -> Counts:
+    """What brings the beats to the first window."""
+    beat = source.beat_lanes * source.lane_bits
+    width = source.width * source.lane_bits
+    total = Counts(luts=_either(family, 20, 50), ffs=20) + _lut_memory(beat, DEPTH, family)
+    total += _gearbox(beat, width, source.pixels * source.channels * source.lane_bits, family)
+    if source.table:
+        steps = table_steps(source.table)
+        bits = (len(source.table) - 1).bit_length()
+        each = 2 * bits if steps <= MOST_STEPS else source.out_bits * max(1, len(source.table) >> 6)
+        total += Counts(luts=source.width * each)
+    return total
+
+
 def queue_counts(queue: QueueParams, family: Part) -> Counts:
     """The buffer and the gearboxes around it."""
     width = max(queue.in_width, queue.out_width)
@@ -196,7 +286,7 @@ def queue_counts(queue: QueueParams, family: Part) -> Counts:
     depth = queue.banks * words
     counters = 4 * _bits(depth) + 2 * _bits(words) + _bits(queue.repeats) + 2 * (queue.banks).bit_length()
     total = Counts(luts=_either(family, 18 + 0.45 * counters, 15 + 2 * counters), ffs=counters + width + 2)
-    total += _lut_memory(width, depth, family)
+    total += _buffer(width, depth, family)
     total += _gearbox(queue.in_width, width, queue.bits, family)
     return total + _gearbox(width, queue.out_width, queue.bits, family)
 
@@ -262,8 +352,13 @@ def shell_counts(network: Network, stream: InputFormat, family: Part) -> Counts:
 
 
 def _other(params: AcceleratorParams, family: Part) -> Counts:
-    """The shell, and what follows the last engine."""
+    """The shell, sources and pools, and what follows the last engine."""
     total = shell_counts(params.network, params.input, family)
+    if params.front is not None:
+        total += source_counts(params.front.source, family)
+        for path in (params.result_path, *(engine.path for engine in params.engines)):
+            for unit in path:
+                total += pool_counts(unit, family) if isinstance(unit, PoolParams) else window_counts(unit, family)
     if params.result_queue is not None:
         beats = params.output.beats
         return total + queue_counts(params.result_queue, family) + Counts(luts=_either(family, 4, 8), ffs=_bits(beats))

@@ -4,6 +4,7 @@ from amaranth.hdl import Module, Mux, Signal, Value, unsigned
 from amaranth.lib import memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from bitwright_hw.rom import ram_attributes
 from bitwright_hw.tokens import Tokens
 
 
@@ -25,7 +26,8 @@ class FrameBuffer(wiring.Component):
 
     Latency: the first word shows on `o` three cycles after the last one was written, if the reader is idle and
     has a grant. Throughput: one word a cycle, without a gap between repeats and between frames that wait.
-    Reset: forgets every frame. Storage: one write port, one read port, banks * words rows (LUT memory).
+    Reset: forgets every frame. Storage: one write port, one read port, banks * words rows (LUT memory,
+    or block RAM where that takes hundreds of LUTs).
     """
 
     LATENCY = 3
@@ -52,7 +54,7 @@ class FrameBuffer(wiring.Component):
         m = Module()
         depth = self.banks * self.words
         m.submodules.storage = storage = memory.Memory(
-            shape=unsigned(self.width), depth=depth, init=[], attrs={"ram_style": "distributed"}
+            shape=unsigned(self.width), depth=depth, init=[], attrs=ram_attributes(self.width, depth)
         )
         writer = storage.write_port()
         reader = storage.read_port()

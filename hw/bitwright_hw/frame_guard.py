@@ -21,12 +21,16 @@ class FrameGuard(wiring.Component):
     cycle of a frame's last beat on `o`, and says whether to drop it and whether it ended a packet. `short`,
     `long` and `keep` are high for one cycle when such an error is seen.
 
-    A token of `space` is taken for each frame before its first beat; while there is none, TREADY is low.
+    A token of `space` is taken for each `token_beats` beats, by default a frame's, before the first of them; while
+    there is none, TREADY is low.
     Latency: 0. Throughput: a beat a cycle, across frames too. Reset: waits for a frame's first beat.
     """
 
-    def __init__(self, *, format: InputFormat):
+    def __init__(self, *, format: InputFormat, token_beats: int | None = None):
         self.format = format
+        self.token_beats = format.beats if token_beats is None else token_beats
+        if self.token_beats not in (1, format.beats):
+            raise ValueError(f"a token is for one beat or for a frame's {format.beats}, not for {self.token_beats}")
         width = format.data_bits
         self.axis_layout = data.StructLayout({"data": width, "keep": width // 8, "last": 1})
         super().__init__(
@@ -99,9 +103,10 @@ class FrameGuard(wiring.Component):
         with m.Elif(swallowing & self.i.valid & beat.last):
             m.d.sync += swallowing.eq(0)
 
-        # The next frame's token is taken no later than with this frame's last beat.
+        # The next token is taken no later than with the last beat that the one in hand is for.
         wants = Signal(unsigned(1))
-        m.d.comb += [wants.eq(~reserved | (advance & last_beat)), self.space.ready.eq(wants)]
+        used = last_beat if self.token_beats > 1 else 1
+        m.d.comb += [wants.eq(~reserved | (advance & used)), self.space.ready.eq(wants)]
         with m.If(wants):
             m.d.sync += reserved.eq(self.space.valid)
         return m

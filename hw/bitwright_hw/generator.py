@@ -20,8 +20,8 @@ from bitwright.design import (
     verilog_digest,
 )
 from bitwright.errors import DesignError
-from bitwright.network import Network, Scores
-from bitwright.plan import Plan, dense_layers
+from bitwright.network import Network
+from bitwright.plan import Plan
 from bitwright_hw.accelerator import AxiAccelerator
 from bitwright_hw.control import REGISTERS
 from bitwright_hw.emit import emit
@@ -89,6 +89,7 @@ def generate(
             score_probe=_score_probe(params),
             input=params.input,
             output=params.output,
+            stream_cycles=params.front.stream_cycles if params.front else 0,
             registers=dict(REGISTERS),
             simulation_models=[model.name for model in models],
         )
@@ -153,11 +154,11 @@ def _layers(params: AcceleratorParams) -> list[LayerEntry]:
     return [
         LayerEntry(
             name=layer.name, kind=layer.kind, inputs=layer.inputs, outputs=layer.outputs,
-            pe=engine.fold.pe, simd=engine.fold.simd, lanes=engine.fold.lanes, ideal_cycles=engine.fold.cycles,
+            pe=engine.fold.pe, simd=engine.fold.simd, lanes=engine.fold.lanes, ideal_cycles=engine.fold.frame_cycles,
             memory="logic" if engine.hardwired else rom_place(choice.memory, engine.fold.cycles),
-            latency_cycles=engine.latency, engine=choice.engine,
+            latency_cycles=engine.latency, engine=choice.engine, pixels=engine.fold.pixels,
         )
-        for layer, engine, choice in zip(params.network.layers, params.engines, params.plan.layers, strict=True)
+        for layer, engine, choice in zip(params.network.matrix_layers, params.engines, params.plan.layers, strict=True)
     ]  # fmt: skip
 
 
@@ -172,7 +173,7 @@ def _probes(top: AxiAccelerator) -> list[LayerProbe]:
 
 
 def _score_probe(params: AcceleratorParams) -> ScoreProbe | None:
-    if not isinstance(dense_layers(params.network)[-1].output, Scores):
+    if not params.network.is_classifier:
         return None
     scores = score_params(params.network, params.engines[-1].fold)
     return ScoreProbe(

@@ -1,12 +1,26 @@
 """The thresholds of an engine's rows, fetched one pass ahead."""
 
-from amaranth.hdl import Cat, Module, Mux, Signal, unsigned
+from dataclasses import dataclass
+
+from amaranth.hdl import Cat, Module, Mux, Signal, Value, unsigned
 from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
 
 from bitwright.plan import ceil_div
 from bitwright_hw.frame_buffer import count_up
+from bitwright_hw.piecewise import piecewise
 from bitwright_hw.rom import NARROW_WORDS, rom_attributes
+
+
+@dataclass(frozen=True, kw_only=True)
+class Borders:
+    """Which rows of `values` hold at which output pixel of an image, in raster order.
+
+    Pixel (y, x) takes the passes of block rows[y] + columns[x].
+    """
+
+    rows: tuple[int, ...]
+    columns: tuple[int, ...]
 
 
 class Preloads(wiring.Component):
@@ -17,10 +31,13 @@ class Preloads(wiring.Component):
     a memory that is read a few rows at a time: so narrow a memory takes no LUTs where `pe` values side by side
     would take a quarter of a LUT for each lane of a 32 x 32 engine. Reset: pass 0, at once.
 
-    `values` has a row for each pass, of `pe` values each.
+    `values` has a row for each pass, of `pe` values each. With `borders` it has that for each block, one block's passes
+    after the other's, and the passes of an output pixel are those of its block.
     """
 
-    def __init__(self, *, values: tuple[tuple[int, ...], ...], bits: int, passes_apart: int):
+    def __init__(
+        self, *, values: tuple[tuple[int, ...], ...], bits: int, passes_apart: int, borders: Borders | None = None
+    ):
         if not values or len({len(row) for row in values}) != 1 or not values[0]:
             raise ValueError("values must have rows of one length, at least 1")
         if passes_apart < 1 or bits < 1:
@@ -28,11 +45,18 @@ class Preloads(wiring.Component):
         self.values = values
         self.bits = bits
         self.passes_apart = passes_apart
+        self.borders = borders
+        if len(values) % self.blocks:
+            raise ValueError(f"values must have as many rows for each of {self.blocks} blocks, not {len(values)}")
         super().__init__({"take": In(1), "o": Out(self.pe * bits)})
 
     @property
     def pe(self) -> int:
         return len(self.values[0])
+
+    @property
+    def blocks(self) -> int:
+        return 1 if self.borders is None else max(self.borders.rows) + max(self.borders.columns) + 1
 
     @property
     def rows_a_step(self) -> int:
@@ -61,7 +85,8 @@ class Preloads(wiring.Component):
         words = self._words()
         width = self.rows_a_step * self.bits
         chain = Signal(
-            self.steps * width, init=sum(word << k * width for k, word in enumerate(words[: self.steps][::-1]))
+            self.steps * width,
+            init=sum(word << k * width for k, word in enumerate([words[k] for k in self._sequence(self.steps)][::-1])),
         )
         m.d.comb += self.o.eq(chain)
         if len(self.values) == 1:
@@ -72,17 +97,61 @@ class Preloads(wiring.Component):
         left = Signal(range(self.steps))
         shift = Signal()
         # `following` is the word to shift in next; the memory shows it, since its address runs one ahead
-        following = Signal(range(len(words)), init=self.steps)
-        after = Signal(range(len(words)), init=(self.steps + 1) % len(words))
+        first = self._sequence(self.steps + 2)
+        following = Signal(range(len(words)), init=first[self.steps])
+        after = Signal(range(len(words)), init=first[self.steps + 1])
         m.d.comb += [shift.eq(self.take | (left != 0)), read.addr.eq(Mux(shift, after, following)), read.en.eq(1)]
         with m.If(shift):
-            m.d.sync += [
-                following.eq(after),
-                after.eq(count_up(after, len(words))),
-                chain.eq(Cat(read.data, chain)),
-            ]
+            m.d.sync += [following.eq(after), chain.eq(Cat(read.data, chain))]
+            m.d.sync += after.eq(count_up(after, len(words)) if self.borders is None else self._next(m, shift, after))
         with m.If(self.take):
             m.d.sync += left.eq(self.steps - 1)
         with m.Elif(left != 0):
             m.d.sync += left.eq(left - 1)
         return m
+
+    def _place(self, index: int) -> tuple[int, int, int, int]:
+        """(y, x, pass, step) of word `index` in the order in which they are used."""
+        pixel, word = divmod(index, len(self.values) // self.blocks * self.steps)
+        if self.borders is None:
+            return 0, 0, *divmod(word, self.steps)
+        height, width = len(self.borders.rows), len(self.borders.columns)
+        return pixel // width % height, pixel % width, *divmod(word, self.steps)
+
+    def _sequence(self, count: int) -> list[int]:
+        """The memory's addresses in the order in which they are used, the first `count`."""
+        size = len(self.values) // self.blocks * self.steps
+        found = []
+        for index in range(count):
+            y, x, number, step = self._place(index)
+            block = 0 if self.borders is None else self.borders.rows[y] + self.borders.columns[x]
+            found.append(block * size + number * self.steps + step)
+        return found
+
+    def _next(self, m: Module, shift: Value, after: Value) -> Value:
+        """The address behind `after`: counters hold the place of `after`, and move on with `shift`."""
+        assert self.borders is not None
+        rows, columns = self.borders.rows, self.borders.columns
+        size = len(self.values) // self.blocks * self.steps
+        places = self._place(self.steps + 1)
+        limits = (len(rows), len(columns), size)
+        y, x, word = (
+            Signal(range(max(2, limit)), name=name, init=init)
+            for name, limit, init in zip(
+                ("y", "x", "word"), limits, (*places[:2], places[2] * self.steps + places[3]), strict=True
+            )
+        )
+        to_x, to_y = count_up(x, len(columns)), count_up(y, len(rows))
+        last, last_x = Signal(), Signal()
+        m.d.comb += [last.eq(word == size - 1), last_x.eq(x == len(columns) - 1)]
+        new_x, new_y = Signal.like(x), Signal.like(y)
+        m.d.comb += [new_x.eq(Mux(last, to_x, x)), new_y.eq(Mux(last & last_x, to_y, y))]
+        with m.If(shift):
+            m.d.sync += [word.eq(count_up(word, size)), x.eq(new_x), y.eq(new_y)]
+        width = len(after)
+        begin = Signal(width)
+        m.d.comb += begin.eq(
+            piecewise(new_y, [block * size for block in rows], width)
+            + piecewise(new_x, [block * size for block in columns], width)
+        )
+        return Mux(last, begin, after + 1)

@@ -1,8 +1,8 @@
-"""Where constants lie: in block RAM or in LUTs."""
+"""Where memories lie: in block RAM or in LUTs."""
 
 from typing import Literal
 
-from bitwright.plan import Memory
+from bitwright.plan import Memory, ceil_div
 
 WIDE_WORDS = 16  # words of a weight memory up to which a bit takes no more than one LUT4
 NARROW_WORDS = 64  # of a narrow one, whose block RAM would lie empty: one LUT6 a bit
@@ -24,3 +24,17 @@ def rom_attributes(memory: Memory, depth: int, *, limit: int = WIDE_WORDS) -> di
     if rom_place(memory, depth, limit=limit) == "block":
         return {"ram_style": "block"}
     return {"ram_style": "logic", "rom_style": "distributed"}
+
+
+BLOCK_LUTS = 256  # LUTs of a buffer that half a block RAM (18 kbit) is worth
+
+
+def ram_place(width: int, depth: int) -> Literal["block", "distributed"]:
+    """Where a buffer of `depth` words with a write and a read port goes: to LUTs while that is a few."""
+    luts = 4 * (ceil_div(width, 6) if depth <= 32 else ceil_div(width, 3) * ceil_div(depth, 64))
+    return "block" if luts >= BLOCK_LUTS * ceil_div(width, 36) * ceil_div(depth, 512) else "distributed"
+
+
+def ram_attributes(width: int, depth: int) -> dict[str, str]:
+    """The Verilog attribute that puts a buffer there."""
+    return {"ram_style": ram_place(width, depth)}

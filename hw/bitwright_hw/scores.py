@@ -16,7 +16,8 @@ from bitwright_hw.rom import NARROW_WORDS, rom_attributes
 class ScoreParams:
     """The constants of a frame's scores, and how they are worked off: the arguments of Scores and ArgMax.
 
-    `pe` popcounts of `bits` bits (signed, of at most `inputs`) come at least `spacing` cycles apart.
+    `pe` counts of `bits` bits, from `least` (below 0 for dot products of integers) to `inputs`, come at least `spacing`
+    cycles apart.
     """
 
     pe: int
@@ -25,6 +26,7 @@ class ScoreParams:
     inputs: int
     scale: tuple[int, ...]
     offset: tuple[int, ...]
+    least: int = 0
 
     def __post_init__(self) -> None:
         if min(self.pe, self.bits, self.spacing, self.inputs) < 1:
@@ -54,7 +56,7 @@ class ScoreParams:
     @property
     def lowest(self) -> int:
         """The least score that can occur."""
-        return min(self.offset)
+        return min(s * self.least + o for s, o in zip(self.scale, self.offset, strict=True))
 
     @property
     def score_bits(self) -> int:
@@ -124,9 +126,10 @@ class Scores(wiring.Component):
             read = rom.read_port()
             m.d.comb += [read.addr.eq(word), read.en.eq(active)]
         for lane in range(lanes):
-            count = Signal(params.bits, name=f"count_{lane}")
+            shape = signed if params.least < 0 else unsigned
+            count = Signal(shape(params.bits), name=f"count_{lane}")
             m.d.comb += count.eq(counts.word_select(lane, params.bits))
-            product = Signal(scale_bits + params.bits, name=f"product_{lane}")
+            product = Signal(shape(scale_bits + params.bits), name=f"product_{lane}")
             offset = Signal(signed(params.score_bits), name=f"offset_{lane}")
             if identity:
                 m.d.sync += product.eq(count)

@@ -2,10 +2,11 @@
 
 A plan's interval T is that of its slowest stage, so for a given T each layer takes any fold of at most T cycles, and
 its weights lie in block RAM or in LUTs. LUTs and blocks add up over the layers, but for the queue between two layers,
-which depends on the fold of one and of the next. The least LUTs for T, and for each number of blocks, are therefore a
-shortest path through the layers' choices with two weights: layer by layer, each choice keeps the pairs (LUTs, blocks)
-that no other pair beats, a Pareto front. The result is exact for the model of `estimate` over the choices that
-`_choices` keeps: a layer's own front and the NEAR next to it, which a cheaper queue may make up for.
+which depends on the fold of one and of the next; so do a convolution's line buffers, and pools. The least LUTs for T,
+and for each number of blocks, are therefore a shortest path through the layers' choices with two weights: layer by
+layer, each choice keeps the pairs (LUTs, blocks) that no other pair beats, a Pareto front. The result is exact for
+the model of `estimate` over the choices that `_choices` keeps: a layer's own front and the NEAR next to it, which a
+cheaper queue may make up for.
 
 A plan for T is one for T + 1, too, so the highest rate in a budget is found by bisection over the intervals that occur.
 """
@@ -17,15 +18,28 @@ from functools import cached_property
 
 from bitwright.errors import PlanError
 from bitwright.framing import RESULT_BITS, input_format, output_format
-from bitwright.network import Network
-from bitwright.plan import Fold, LayerPlan, Memory, Plan, ceil_div, dense_layers, distinct_folds
+from bitwright.network import Conv2d, MaxPool2d, Network
+from bitwright.plan import Fold, LayerPlan, Memory, Plan, ceil_div, distinct_folds
 from bitwright_hw.cells import Counts
 from bitwright_hw.engine import MatrixEngine
-from bitwright_hw.estimate import Estimate, Part, engine_counts, estimate, queue_counts, score_counts, shell_counts
-from bitwright_hw.params import HANDOVER, MIN_BANKS, QueueParams, engine_pipeline, lanes_in
+from bitwright_hw.estimate import (
+    Estimate,
+    Part,
+    engine_counts,
+    estimate,
+    pool_counts,
+    queue_counts,
+    score_counts,
+    shell_counts,
+    source_counts,
+    window_counts,
+)
+from bitwright_hw.image_params import image_source, pool_params, window_params
+from bitwright_hw.params import HANDOVER, MIN_BANKS, QueueParams, engine_pipeline, lanes_in, values_in
 
 Progress = Callable[[str, int, int], None]
 NEAR = 40  # choices of a layer that are kept beside its front
+MOST_LANES = 3  # of a convolution's fold, times what the interval asks for
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +90,7 @@ class Sizer:
 
     def __init__(self, network: Network, options: Plan, *, family: Part, progress: Progress | None = None):
         self.network = network
-        self.layers = dense_layers(network)
+        self.layers = network.matrix_layers
         self.options = options
         self.family = family
         self.progress = progress or (lambda what, done, total: None)
@@ -95,7 +109,7 @@ class Sizer:
         found = {self.least_interval}
         for layer in self.layers:
             for passes in distinct_folds(layer.outputs):
-                found |= {passes * words for words in distinct_folds(layer.inputs)}
+                found |= {passes * words * layer.pixels for words in distinct_folds(layer.inputs)}
         return sorted(cycles for cycles in found if cycles >= self.least_interval)
 
     def smallest(self, interval: int, *, luts: float = float("inf"), block_rams: float = float("inf")) -> Sized | None:
@@ -167,7 +181,7 @@ class Sizer:
                 for before, paths in front.items():
                     queue = queues.get((before, choice.fold))
                     if queue is None:
-                        queue = queues[before, choice.fold] = self._queue(before, choice.fold, interval)
+                        queue = queues[before, choice.fold] = self._queue(k, before, choice.fold, interval)
                     luts, blocks = queue.luts + choice.luts, queue.block_rams + choice.block_rams
                     limit = block_rams - blocks - needed[k + 1]
                     ways.setdefault(choice.fold, []).extend(
@@ -178,43 +192,78 @@ class Sizer:
             front = {fold: _pareto(paths) for fold, paths in ways.items()}
         done: list[_Path] = []
         for fold, paths in front.items():
-            last = Counts() if self.network.is_classifier else self._queue(fold, None, interval)
+            last = Counts() if self.network.is_classifier else self._queue(len(options), fold, None, interval)
             done += [_Path(p.luts + last.luts, p.block_rams + last.block_rams, p.choice, p.before) for p in paths]
         return _pareto(path for path in done if path.block_rams <= block_rams)
 
-    def _queue(self, before: Fold | None, after: Fold | None, interval: int) -> Counts:
-        """The queue between two layers, of the input if there is none before, of the results if none after.
+    @cached_property
+    def _pools(self) -> list[tuple[MaxPool2d, ...]]:
+        """The pools in front of each layer with weights, and behind the last one."""
+        found: list[tuple[MaxPool2d, ...]] = [()]
+        for layer in self.network.layers:
+            if isinstance(layer, MaxPool2d):
+                found[-1] = (*found[-1], layer)
+            else:
+                found.append(())
+        return found
+
+    def _queue(self, k: int, before: Fold | None, after: Fold | None, interval: int) -> Counts:
+        """The queue or the line buffers in front of layer k, and pools before them: of the input if there is no layer
+        before, of the results if none after.
 
         Banks as in params.derive, for a frame that comes from an idle stage before.
         """
+        total = Counts()
+        lanes = before.pe if before else 0
+        if before is None and not self.network.is_dense and isinstance(self.network.layers[0], Conv2d | MaxPool2d):
+            source = image_source(
+                self.network, after, beat_lanes=values_in(self.input), encoded=self.input.encoded,
+                value_bits=self.input.value_bits, interval=interval,
+            )  # fmt: skip
+            total, lanes = source_counts(source, self.family), source.width
+        for pool in self._pools[k]:
+            params, padding = pool_params(pool, lanes)
+            total += pool_counts(params, self.family)
+            if padding is not None:
+                total += window_counts(replace(padding, capacity=2 * padding.least_capacity + 2), self.family)
+        layer = self.layers[k] if k < len(self.layers) else None
+        if isinstance(layer, Conv2d) and after is not None:
+            window = window_params(layer, after, lanes)
+            # two frames lie in it for a moment, each with the rows that its windows need
+            return total + window_counts(replace(window, capacity=2 * window.least_capacity + 2), self.family)
         if before is None:
             in_width, filled = lanes_in(self.network, self.input), self.input.beats + 1
         else:
             # weights in block RAM may take a cycle more than those in LUTs
             choice = LayerPlan(name="", pe=before.pe, simd=before.simd, memory="block")
             latency = MatrixEngine.latency_of(engine_pipeline(before, choice, self.options))
-            in_width, filled = before.pe, before.cycles + latency + 1
+            in_width, filled = before.pe, min(interval, before.frame_cycles) + latency + 1
         if after is None:
             out_width, bits, repeats = RESULT_BITS, self.network.outputs, 1
         else:
-            out_width, bits, repeats = after.simd, after.inputs, after.neuron_folds
+            scale = 1 if layer is None else layer.takes.bits
+            out_width, bits, repeats = after.simd * scale, after.inputs * scale, after.neuron_folds
         loop = filled + (in_width < out_width) + ceil_div(bits, out_width) * repeats + HANDOVER
         banks = max(MIN_BANKS, ceil_div(loop, interval))
         queue = QueueParams(in_width=in_width, out_width=out_width, bits=bits, banks=banks, repeats=repeats)
-        return queue_counts(queue, self.family)
+        return total + queue_counts(queue, self.family)
 
     def _choices(self, k: int, interval: int) -> list[_Choice]:
         """The choices of layer k that take at most `interval` cycles and that no other one beats, or by little."""
         every = self._every.setdefault(k, {})
         layer = self.layers[k]
         found: list[_Choice] = []
+        # the most cycles that a fold may have, or more where not even one cycle a pixel is that short
+        least = max(layer.pixels, min(interval, layer.weight_bits * layer.pixels))
         for passes in distinct_folds(layer.outputs):
             for pe in _sizes(layer.outputs, passes):
                 for words in distinct_folds(layer.inputs):
-                    if passes * words > interval:
+                    if passes * words * layer.pixels > interval:
                         break
+                    if layer.pixels > 1 and MOST_LANES * passes * words * layer.pixels < least:
+                        continue
                     for simd in _sizes(layer.inputs, words):
-                        fold = Fold(inputs=layer.inputs, outputs=layer.outputs, pe=pe, simd=simd)
+                        fold = Fold(inputs=layer.inputs, outputs=layer.outputs, pe=pe, simd=simd, pixels=layer.pixels)
                         if fold not in every:
                             every[fold] = self._memories(k, fold)
                         found += every[fold]

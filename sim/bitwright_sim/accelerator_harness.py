@@ -47,7 +47,7 @@ def register_test(function: Callable[[Any], Awaitable[None]]) -> Any:
 def expected_results(network: Network, output: OutputFormat, frames: NDArray) -> list[bytes]:
     """The bytes of each frame's result, by the golden model."""
     golden = trace(network, frames)
-    values = golden.layers[-1].values
+    values = golden.layers[-1].values.reshape(len(frames), -1)
     if golden.classes is None:
         packed = pack_bits(values.astype(np.uint8))
         words = np.zeros((len(frames), output.beats * 8), np.uint8)

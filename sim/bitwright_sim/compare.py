@@ -54,7 +54,7 @@ def expected_values(network: Network, frames: NDArray) -> tuple[Trace, dict[str,
         values[SCORES] = golden.layers[-1].values
         values[CLASS] = golden.classes[:, None]
     else:
-        values[OUTPUT] = golden.layers[-1].values
+        values[OUTPUT] = golden.layers[-1].values.reshape(len(frames), -1)
     return golden, values
 
 
@@ -62,7 +62,7 @@ def got_values(
     design: Design, network: Network, result: NativeResult, probes: tuple[Probe, ...]
 ) -> dict[str, NDArray[np.int64]]:
     """What came, by the names of `expected_values` (layers by position); MISSING where nothing did."""
-    names = {entry.name: layer.name for entry, layer in zip(design.manifest.layers, network.layers, strict=True)}
+    names = {entry.name: layer.name for entry, layer in zip(design.manifest.layers, network.matrix_layers, strict=True)}
     values = {names.get(probe.layer, probe.layer): array for probe, array in zip(probes, result.probes, strict=True)}
     classes, rest = design.manifest.output.unpack(result.beats)
     arrived = (result.last_out != MISSING)[:, None]

@@ -8,9 +8,15 @@ from bitwright_sim.native.model import MISSING, NativeResult
 
 
 def settling_frames(design: Design) -> int:
-    """Frames after which a stream is in its steady state: all buffers have been filled once or more."""
+    """Frames after which a stream is in its steady state: all buffers have been filled once or more.
+
+    Queues hold frames; the line buffers of all convolutions together hold a few.
+    """
     manifest = design.manifest
-    return 4 * (len(manifest.layers) + 2) + 2 * ceil_div(manifest.latency_cycles, manifest.interval_cycles)
+    buffers = sum(layer.kind != "conv2d" for layer in manifest.layers) + 2
+    if any(layer.kind == "conv2d" for layer in manifest.layers):
+        buffers += 1
+    return 4 * buffers + 2 * ceil_div(manifest.latency_cycles, manifest.interval_cycles)
 
 
 def steady_interval(result: NativeResult, frames: int) -> float | None:

@@ -27,7 +27,8 @@ from bitwright_sim.timing import settling_frames, steady_interval
 from bitwright_sim.tools import Verilator
 
 Progress = Callable[[str, int, int], None]
-_CHUNK_BYTES = 64 << 20  # of arrays that a chunk of frames needs, in each job
+_CHUNK_BYTES = 256 << 20  # of arrays that a chunk of frames needs, in each job
+_ALL_BYTES = 1 << 30  # of those of all jobs
 _CHUNK_FRAMES = (64, 512)
 
 
@@ -135,7 +136,7 @@ def verify(
 def check_shape(design: Design, network: Network) -> None:
     """Raises DesignError unless `network` has the shapes that `design` was generated for."""
     manifest = design.manifest
-    mine = [(layer.inputs, layer.outputs) for layer in network.layers]
+    mine = [(layer.inputs, layer.outputs) for layer in network.matrix_layers]
     theirs = [(layer.inputs, layer.outputs) for layer in manifest.layers]
     if mine != theirs:
         raise DesignError(
@@ -147,10 +148,16 @@ def check_shape(design: Design, network: Network) -> None:
         ("input shape", list(network.input.shape), list(known.input.shape)),
         ("input bits", network.input.bits, known.input.bits),
         ("encoding levels", network.encoding.levels, known.encoding.levels),
+        ("what the first layer takes", str(network.encoding.number), str(known.encoding.number)),
+        ("shapes of layers", _edges(network), _edges(known)),
         ("kind of output (scores or bits)", network.is_classifier, known.is_classifier),
     ):
         if a != b:
             raise DesignError(f"network {network.name} differs from that of {design.folder} in {what}: {a}, not {b}")
+
+
+def _edges(network: Network) -> list[tuple[int, ...]]:
+    return [layer.edge.shape for layer in network.layers]
 
 
 def _shapes(layers: list[tuple[int, int]]) -> str:
@@ -173,9 +180,10 @@ def _cores() -> int:
 def _chunks(design: Design, count: int, jobs: int) -> Iterator[slice]:
     """Slices of frames: bounded memory each, all jobs busy, long enough that filling and draining cost little."""
     manifest = design.manifest
-    values = sum(layer.inputs + 6 * layer.outputs for layer in manifest.layers)
+    values = sum(layer.inputs + 6 * layer.outputs * layer.pixels for layer in manifest.layers)
     low, high = _CHUNK_FRAMES
-    step = max(1, min(high, max(low, -(-count // (4 * jobs))), _CHUNK_BYTES // (8 * values)))
+    room = min(_CHUNK_BYTES, _ALL_BYTES // jobs)
+    step = max(1, min(high, max(low, -(-count // (4 * jobs))), room // (8 * values)))
     for start in range(0, count, step):
         yield slice(start, min(start + step, count))
 

@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from bitwright.design import MANIFEST, Design
 from bitwright.errors import DataError, PlanError, ToolError
 from bitwright.framing import frame_wide
-from bitwright.layer import dense_layer
+from bitwright.layer import conv_layer, dense_layer
 from bitwright.network import Network
 from bitwright.network import load as _load
 from bitwright.plan import Plan, Target, default_plan, with_folds
@@ -52,6 +52,7 @@ RANDOM_FRAMES = 1000
 
 __all__ = [
     "Frames",
+    "conv_layer",
     "dense_layer",
     "estimate",
     "explore",

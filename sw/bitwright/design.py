@@ -32,14 +32,15 @@ class LayerEntry(msgspec.Struct, frozen=True, kw_only=True):
     memory: str
     latency_cycles: int
     engine: str = "folded"
+    pixels: int = 1  # windows of a frame, in raster order; `inputs` are a window's lanes, `outputs` a pixel's channels
 
 
 class LayerProbe(msgspec.Struct, frozen=True, kw_only=True):
     """Where a simulator sees a layer's integers: Verilog paths below the top, `pe` fields at a time.
 
-    While `valid` is high, `data` holds `pe` signed fields of `bits` bits, field 0 lowest, for rows
-    fold * pe + field, folds in order, pad rows included. A field is popcount - threshold for a layer with
-    thresholds (so the activation is 1 when it is not negative), and the popcount itself for a layer with scores.
+    While `valid` is high, `data` holds `pe` signed fields of `bits` bits, field 0 lowest, for rows fold * pe + field,
+    folds in order, pad rows included; of a convolution pixel by pixel. A field is count - threshold for a layer with
+    thresholds (so the activation is 1 when it is not negative), and the count itself for a layer with scores.
     """
 
     layer: str
@@ -81,6 +82,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     input: InputFormat
     output: OutputFormat
     registers: dict[str, int]  # AXI4-Lite register name to byte offset
+    stream_cycles: int = 0  # cycles a frame that pixels take on their way, beside the layers, where there are images
     simulation_models: list[str] = []  # Verilog models of vendor cells, for simulators alone
 
 
@@ -146,7 +148,7 @@ class Design:
     def ideal_interval_cycles(self) -> int:
         """Cycles a frame of the slowest stage, the input and output streams included."""
         stages = [layer.ideal_cycles for layer in self.manifest.layers]
-        return max(*stages, self.manifest.input.beats, self.manifest.output.beats)
+        return max(*stages, self.manifest.input.beats, self.manifest.stream_cycles, self.manifest.output.beats)
 
     def __repr__(self) -> str:
         m = self.manifest

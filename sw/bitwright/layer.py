@@ -1,4 +1,4 @@
-"""A single dense layer as a Network of its own: bits in, bits out, weights given or random."""
+"""A single layer as a Network of its own: bits in, bits out, weights given or random."""
 
 from pathlib import Path
 from typing import Any
@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bitwright.errors import DataError
-from bitwright.network import Dense, Encoding, Input, Network, Thresholds
+from bitwright.network import Conv2d, Dense, Encoding, Input, Network, Thresholds
+from bitwright.network.conv import PaddingValue
 
 
 def dense_layer(
@@ -45,6 +46,63 @@ def dense_layer(
         encoding=Encoding(thresholds=np.array([1])),
         layers=(Dense(name="dense", weights=rows, output=Thresholds(values=levels)),),
     )
+
+
+def conv_layer(
+    shape: tuple[int, int, int],
+    outputs: int,
+    *,
+    kernel: tuple[int, int] = (3, 3),
+    stride: tuple[int, int] = (1, 1),
+    padding: tuple[int, int, int, int] = (0, 0, 0, 0),
+    padding_value: PaddingValue = "minus_one",
+    weights: NDArray[Any] | None = None,
+    thresholds: NDArray[Any] | None = None,
+    seed: int = 0,
+) -> Network:
+    """A Network of one Conv2d layer that takes images of bits, `shape` (height, width, channels), and gives `outputs`
+    channels of bits.
+
+    `weights` (outputs, ky, kx, channels) may be 0/1, bool or -1/+1; `thresholds` (outputs,) or (outputs, 1), integers:
+    popcounts, or dot products where zeros pad. Without both, they are random from `seed`, about half of the outputs
+    being 1 for random frames. `stride` is (down, across), `padding` (top, bottom, left, right).
+
+    Raises DataError for arrays of the wrong shape or type, NetworkError for a window that does not fit.
+
+        network = conv_layer((32, 32, 64), 128, kernel=(3, 3), padding=(1, 1, 1, 1), padding_value="zero")
+    """
+    full = (outputs, *kernel, shape[2])
+    if min(full) < 1:
+        raise DataError(f"a convolution needs positive outputs, kernel and channels, not {full}")
+    if (weights is None) != (thresholds is None):
+        raise DataError("weights and thresholds go together: give both, or neither for random ones")
+    lanes = kernel[0] * kernel[1] * shape[2]
+    if weights is None or thresholds is None:
+        rng = np.random.default_rng(seed)
+        rows = rng.integers(0, 2, full, dtype=np.uint8)
+        levels = rng.binomial(lanes, 0.5, (outputs, 1)).astype(np.int64)
+        if padding_value == "zero" and any(padding):
+            levels = 2 * levels - lanes
+    else:
+        given = np.asarray(weights)
+        if given.shape != full:
+            raise DataError(
+                f"weights have shape {given.shape}; this convolution takes (outputs, kernel rows, kernel columns, "
+                f"channels), so {full}"
+            )
+        rows = _weights(given.reshape(outputs, lanes), lanes, outputs).reshape(full)
+        levels = _thresholds(np.asarray(thresholds), outputs)
+    return Network(
+        name=f"conv_{kernel[0]}x{kernel[1]}_{shape[2]}to{outputs}",
+        input=Input(shape=shape, bits=1),
+        encoding=Encoding(thresholds=np.array([1])),
+        layers=(
+            Conv2d(
+                name="conv", shape=shape, weights=rows, output=Thresholds(values=levels), stride=stride,
+                padding=padding, padding_value=padding_value,
+            ),
+        ),
+    )  # fmt: skip
 
 
 def _weights(array: NDArray[Any], inputs: int, outputs: int) -> NDArray[np.uint8]:

@@ -13,7 +13,7 @@ import msgspec
 
 from bitwright.atomic import write_text
 from bitwright.errors import PlanError
-from bitwright.network import Dense, Encoding, Network
+from bitwright.network import Dense, Encoding, IntegerEncoding, Network, Votes
 
 Memory = Literal["auto", "block", "distributed"]
 Target = Literal["generic", "xc7", "ecp5"]
@@ -26,20 +26,10 @@ def ceil_div(a: int, b: int) -> int:
     return -(-a // b)
 
 
-def dense_layers(network: Network) -> tuple[Dense, ...]:
-    """The layers of a network that hardware can be made for. Raises PlanError for one of another kind."""
-    if not network.is_dense:
-        raise PlanError(
-            f"network {network.name} has convolutions, pools, integer inputs or votes, which this version "
-            "computes in software alone; hardware is made for dense layers on bits"
-        )
-    return tuple(layer for layer in network.layers if isinstance(layer, Dense))
-
-
 def bit_thresholds(network: Network) -> list[int]:
-    """The thresholds that turn values into bits. Raises PlanError for a network on integers."""
+    """The thresholds that turn values into bits; none for a network on integers."""
     if not isinstance(network.encoding, Encoding):
-        raise PlanError(f"network {network.name} takes integers, for which this version makes no hardware")
+        return []
     thresholds: list[int] = network.encoding.thresholds.tolist()
     return thresholds
 
@@ -84,7 +74,9 @@ class Plan:
 
     def check(self, network: Network) -> None:
         """Raises PlanError unless the plan fits `network`: the same layers in order, possible folds."""
-        layers = dense_layers(network)
+        layers = network.matrix_layers
+        if not layers:
+            raise PlanError(f"network {network.name} has pools alone, and hardware needs a layer with weights")
         mine = [layer.name for layer in self.layers]
         theirs = [layer.name for layer in layers]
         if mine != theirs:
@@ -101,11 +93,22 @@ class Plan:
                     f"layer {layer.name}: a hardwired layer has all rows and lanes at a time, so pe {layer.outputs} "
                     f"and simd {layer.inputs}, not {fold.pe} and {fold.simd}"
                 )
+            if fold.engine == "hardwired" and not (
+                isinstance(layer, Dense) and layer.takes.is_binary and not isinstance(layer.output, Votes)
+            ):
+                raise PlanError(
+                    f"layer {layer.name}: only dense layers on bits, with thresholds or scores, can be hardwired; "
+                    "leave out its engine"
+                )
             if fold.engine == "hardwired" and layer.weights.size > HARDWIRED_WEIGHTS:
                 raise PlanError(
                     f"layer {layer.name}: {layer.weights.size:,} weights are too many to hardwire "
                     f"({HARDWIRED_WEIGHTS:,} at the most); give it a pe and simd and leave out its engine"
                 )
+        if self.encoding == "host" and isinstance(network.encoding, IntegerEncoding):
+            raise PlanError(
+                f"network {network.name} takes integers, which the hardware makes: encoding must be hardware"
+            )
         if self.scores and not network.is_classifier:
             raise PlanError(f"network {network.name} gives bits, so a plan for it cannot ask for scores")
 
@@ -143,12 +146,16 @@ def _no_unknown_keys(raw: dict[str, Any], file: Path) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class Fold:
-    """What follows from a layer's size and its fold. Pad rows and lanes fill the last fold."""
+    """What follows from a layer's size and its fold. Pad rows and lanes fill the last fold.
+
+    A convolution is a matrix of its weights times a window for each of its `pixels`.
+    """
 
     inputs: int
     outputs: int
     pe: int
     simd: int
+    pixels: int = 1
 
     @property
     def neuron_folds(self) -> int:
@@ -162,8 +169,13 @@ class Fold:
 
     @property
     def cycles(self) -> int:
-        """Cycles a frame: the engine takes one word each cycle and none else."""
+        """Cycles a window: the engine takes one word each cycle and none else."""
         return self.neuron_folds * self.synapse_folds
+
+    @property
+    def frame_cycles(self) -> int:
+        """Cycles a frame."""
+        return self.cycles * self.pixels
 
     @property
     def lanes(self) -> int:
@@ -175,8 +187,8 @@ def folds(network: Network, plan: Plan) -> tuple[Fold, ...]:
     """The fold of each layer. Raises PlanError if the plan does not fit the network."""
     plan.check(network)
     return tuple(
-        Fold(inputs=layer.inputs, outputs=layer.outputs, pe=choice.pe, simd=choice.simd)
-        for layer, choice in zip(dense_layers(network), plan.layers, strict=True)
+        Fold(inputs=layer.inputs, outputs=layer.outputs, pe=choice.pe, simd=choice.simd, pixels=layer.pixels)
+        for layer, choice in zip(network.matrix_layers, plan.layers, strict=True)
     )
 
 
@@ -214,14 +226,13 @@ def default_plan(network: Network, *, cycles: int | None = None) -> Plan:
 
     Without `cycles`, the larger of 64 and what brings the largest layer to 1,024 lanes.
     """
-    dense = dense_layers(network)
     if cycles is None:
-        cycles = max(64, *(ceil_div(layer.inputs * layer.outputs, 1024) for layer in dense))
+        cycles = max(64, *(ceil_div(layer.weight_bits * layer.pixels, 1024) for layer in network.matrix_layers))
     if cycles < 1:
         raise PlanError(f"a frame takes at least 1 cycle, not {cycles}")
     layers = []
-    for layer in dense:
-        fold = smallest_fold(layer.inputs, layer.outputs, cycles)
+    for layer in network.matrix_layers:
+        fold = smallest_fold(layer.inputs, layer.outputs, max(1, cycles // layer.pixels))
         layers.append(LayerPlan(name=layer.name, pe=fold.pe, simd=fold.simd))
     return Plan(layers=tuple(layers))
 
@@ -234,8 +245,10 @@ def with_folds(
     Raises PlanError for a value below 1, a wrong count, or, where one is given for each layer, a value
     beyond the layer's size.
     """
-    rows = _chosen("pe", pe, [layer.outputs for layer in network.layers], [layer.pe for layer in plan.layers])
-    lanes = _chosen("simd", simd, [layer.inputs for layer in network.layers], [layer.simd for layer in plan.layers])
+    rows = _chosen("pe", pe, [layer.outputs for layer in network.matrix_layers], [layer.pe for layer in plan.layers])
+    lanes = _chosen(
+        "simd", simd, [layer.inputs for layer in network.matrix_layers], [layer.simd for layer in plan.layers]
+    )
     layers = (replace(layer, pe=pe_, simd=simd_) for layer, pe_, simd_ in zip(plan.layers, rows, lanes, strict=True))
     result = replace(plan, layers=tuple(layers))
     result.check(network)
@@ -245,7 +258,8 @@ def with_folds(
 def hardwired(plan: Plan, network: Network) -> Plan:
     """`plan` with every layer hardwired. Raises PlanError for a layer that is too large for it."""
     layers = tuple(
-        LayerPlan(name=layer.name, pe=layer.outputs, simd=layer.inputs, engine="hardwired") for layer in network.layers
+        LayerPlan(name=layer.name, pe=layer.outputs, simd=layer.inputs, engine="hardwired")
+        for layer in network.matrix_layers
     )
     result = replace(plan, layers=layers)
     result.check(network)

@@ -42,7 +42,7 @@ class AccumulateRow(wiring.Component):
         self.single = single
         super().__init__(
             {
-                "x": In(simd),
+                "x": In(self.x_bits),
                 "w": In(simd),
                 "valid": In(1),
                 "last": In(1),
@@ -50,6 +50,11 @@ class AccumulateRow(wiring.Component):
                 "o": Out(signed(bits)),
             }
         )
+
+    @property
+    def x_bits(self) -> int:
+        """Width of x."""
+        return self.simd
 
     @property
     def latency(self) -> int:
@@ -69,19 +74,22 @@ class AccumulateRow(wiring.Component):
         valid, last, preload = self._flags(m)
         accumulator = Signal(0 if self.single else self.bits, reset_less=self.stages > 0)
         plus = Signal(self.bits)
-        if self.target == "xc7":
-            m.d.comb += plus.eq(xc7.accumulated(m, self.x, self.w, accumulator, preload, self.stages))
-        elif self.target == "ecp5":
-            m.d.comb += plus.eq(ecp5.accumulated(m, self.x, self.w, accumulator, preload, self.stages))
-        else:
-            started = Signal(self.bits)
-            m.d.comb += started.eq(accumulator | preload)
-            m.d.comb += plus.eq(started + adder_tree(m, agreeing(m, self.x, self.w), self.stages))
+        m.d.comb += plus.eq(self._plus(m, accumulator, preload))
         with m.If(last):
             m.d.sync += [self.o.eq(plus), accumulator.eq(0)]
         with m.Elif(valid):
             m.d.sync += accumulator.eq(plus)
         return m
+
+    def _plus(self, m: Module, accumulator: Value, preload: Value) -> Value:
+        """Accumulator or preload, and what the word of `stages` cycles ago adds."""
+        if self.target == "xc7":
+            return xc7.accumulated(m, self.x, self.w, accumulator, preload, self.stages)
+        if self.target == "ecp5":
+            return ecp5.accumulated(m, self.x, self.w, accumulator, preload, self.stages)
+        started = Signal(self.bits)
+        m.d.comb += started.eq(accumulator | preload)
+        return started + adder_tree(m, agreeing(m, self.x, self.w), self.stages)
 
     def _flags(self, m: Module) -> tuple[Value, Value, Value]:
         """valid, last and preload in the cycle in which the word's lanes arrive at the accumulator.

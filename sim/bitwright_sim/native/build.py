@@ -36,7 +36,8 @@ class Probe:
     words: int
     fields: int
     bits: int
-    values: int  # fields of a frame that count; the rest pads
+    values: int  # fields of each pixel that count; the rest pads
+    pixels: int = 1
 
     @property
     def width(self) -> int:
@@ -50,10 +51,10 @@ def probes(manifest: Manifest) -> tuple[Probe, ...]:
     for probe in manifest.probes:
         if probe.layer not in layers:
             raise DesignError(f"design {manifest.name}: a probe names layer {probe.layer!r}, which it lacks")
-        outputs = layers[probe.layer].outputs
+        outputs, pixels = layers[probe.layer].outputs, layers[probe.layer].pixels
         result.append(
-            Probe(layer=probe.layer, valid=probe.valid, data=probe.data, words=ceil_div(outputs, probe.pe),
-                  fields=probe.pe, bits=probe.bits, values=outputs)
+            Probe(layer=probe.layer, valid=probe.valid, data=probe.data, words=pixels * ceil_div(outputs, probe.pe),
+                  fields=probe.pe, bits=probe.bits, values=outputs, pixels=pixels)
         )  # fmt: skip
     if (score := manifest.score_probe) is not None:
         last = manifest.layers[-1]

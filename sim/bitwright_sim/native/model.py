@@ -146,7 +146,10 @@ class NativeModel:
             beats=beats,
             results=call.out_beats // manifest.output.beats,
             out_beats=call.out_beats,
-            probes=tuple(array[:, : p.values] for array, p in zip(arrays, self.probes, strict=True)),
+            probes=tuple(
+                array.reshape(count, p.pixels, -1)[:, :, : p.values].reshape(count, -1)
+                for array, p in zip(arrays, self.probes, strict=True)
+            ),
             probe_words=tuple(int(n) for n in words[: len(arrays)]),
             first_in=first_in,
             last_out=last_out,

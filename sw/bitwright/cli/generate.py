@@ -9,7 +9,8 @@ if TYPE_CHECKING:
     from bitwright.design import Design
     from bitwright.network import Network
 
-_LAYER_OPTIONS = ("inputs", "outputs", "weights", "thresholds", "seed")
+_CONV_OPTIONS = ("shape", "kernel", "stride", "padding", "padding_value")
+_LAYER_OPTIONS = ("inputs", "outputs", "weights", "thresholds", "seed", *_CONV_OPTIONS)
 
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -35,11 +36,23 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     command.add_argument("--clock-mhz", metavar="M", type=float, help="the clock to aim for")
     command.add_argument("--data-bits", metavar="B", type=int, help="width of the input stream")
     layer = command.add_argument_group("one layer by itself")
-    layer.add_argument("--layer", choices=("dense",), help="the kind of layer, in place of NETWORK")
-    layer.add_argument("--inputs", metavar="N", type=int)
-    layer.add_argument("--outputs", metavar="M", type=int)
-    layer.add_argument("--weights", metavar="W.npy", type=Path, help="(outputs, inputs) of 0/1, bool or -1/+1")
+    layer.add_argument("--layer", choices=("dense", "conv2d"), help="the kind of layer, in place of NETWORK")
+    layer.add_argument("--inputs", metavar="N", type=int, help="of a dense layer")
+    layer.add_argument("--outputs", metavar="M", type=int, help="neurons, or channels that a convolution gives")
+    layer.add_argument(
+        "--weights", metavar="W.npy", type=Path,
+        help="(outputs, inputs), or (outputs, kernel rows, kernel columns, channels), of 0/1, bool or -1/+1",
+    )  # fmt: skip
     layer.add_argument("--thresholds", metavar="T.npy", type=Path, help="(outputs,) integers in 0 .. inputs + 1")
+    layer.add_argument("--shape", metavar="H,W,C", type=_numbers, help="of the images that a convolution takes")
+    layer.add_argument("--kernel", metavar="K|KY,KX", type=_numbers, help="rows and columns (default: 3,3)")
+    layer.add_argument("--stride", metavar="S|SY,SX", type=_numbers, help="down and across (default: 1,1)")
+    layer.add_argument(
+        "--padding", metavar="P|PY,PX|T,B,L,R", type=_numbers, help="top, bottom, left, right (default: none)"
+    )
+    layer.add_argument(
+        "--padding-value", choices=("minus_one", "plus_one", "zero"), help="what pads (default: minus_one)"
+    )
     layer.add_argument("--seed", metavar="S", type=int, help="random weights and thresholds from this seed")
     add_json(command)
     command.set_defaults(run=run)
@@ -93,29 +106,59 @@ def _network(args: argparse.Namespace) -> "Network":
 
     if args.layer is None:
         if args.network is None:
-            raise DataError("give a network file, or --layer dense with --inputs and --outputs")
+            raise DataError("give a network file, or --layer dense with --inputs and --outputs, or --layer conv2d")
         for name in _LAYER_OPTIONS:
             if getattr(args, name) is not None:
-                raise DataError(f"--{name} describes a layer by itself; it needs --layer dense and no network file")
+                option = name.replace("_", "-")
+                raise DataError(f"--{option} describes a layer by itself; it needs --layer and no network file")
         return api.load(args.network)
     if args.network is not None:
         raise DataError("give a network file or --layer, not both")
-    if args.inputs is None or args.outputs is None:
-        raise DataError(f"--layer {args.layer} needs --inputs and --outputs")
+    conv = args.layer == "conv2d"
+    if args.outputs is None or (args.shape if conv else args.inputs) is None:
+        raise DataError(f"--layer {args.layer} needs {'--shape' if conv else '--inputs'} and --outputs")
+    for name in ("inputs",) if conv else _CONV_OPTIONS:
+        if getattr(args, name) is not None:
+            raise DataError(f"--{name.replace('_', '-')} does not describe a {args.layer} layer")
     if (args.weights is None) != (args.thresholds is None):
         raise DataError("--weights and --thresholds go together: give both, or --seed for random ones")
     if args.weights is not None:
         if args.seed is not None:
             raise DataError("give --weights and --thresholds, or --seed, not both")
-        return api.dense_layer(
-            args.inputs,
-            args.outputs,
-            weights=read_npy(args.weights, "weights"),
-            thresholds=read_npy(args.thresholds, "thresholds"),
-        )
+        given: dict[str, Any] = {
+            "weights": read_npy(args.weights, "weights"),
+            "thresholds": read_npy(args.thresholds, "thresholds"),
+        }
+        return _conv(args, **given) if conv else api.dense_layer(args.inputs, args.outputs, **given)
     if args.seed is not None and args.seed < 0:
         raise DataError(f"--seed must not be negative, not {args.seed}")
-    return api.dense_layer(args.inputs, args.outputs, seed=args.seed or 0)
+    seed = args.seed or 0
+    return _conv(args, seed=seed) if conv else api.dense_layer(args.inputs, args.outputs, seed=seed)
+
+
+def _conv(args: argparse.Namespace, **given: Any) -> "Network":
+    from bitwright import api
+    from bitwright.errors import DataError
+
+    def sizes(option: str, counts: tuple[int, ...], default: int) -> tuple[int, ...]:
+        values = getattr(args, option)
+        if values is None:
+            return (default,) * counts[-1]
+        if len(values) not in counts:
+            raise DataError(f"--{option} takes {' or '.join(map(str, counts))} numbers, not {len(values)}")
+        # one for all, or one each for down and across, each for both sides
+        repeats = counts[-1] // len(values)
+        return tuple(value for value in values for _ in range(repeats))
+
+    height, width, channels = sizes("shape", (3,), 1)
+    down, across = sizes("kernel", (1, 2), 3)
+    stride = sizes("stride", (1, 2), 1)
+    padding = sizes("padding", (1, 2, 4), 0)
+    return api.conv_layer(
+        (height, width, channels), args.outputs, kernel=(down, across), stride=(stride[0], stride[1]),
+        padding=(padding[0], padding[1], padding[2], padding[3]), padding_value=args.padding_value or "minus_one",
+        **given,
+    )  # fmt: skip
 
 
 def as_json(design: "Design") -> dict[str, Any]:

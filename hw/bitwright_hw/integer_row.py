@@ -1,0 +1,108 @@
+"""One row of a matrix engine on signed integers: sums of +x and -x, accumulated with a threshold."""
+
+from amaranth.hdl import Cat, Module, Mux, Signal, Value, signed
+
+from bitwright_hw.popcount import AccumulateRow
+
+
+def chain_length(simd: int) -> int:
+    """Terms that a row adds for each word: a pair of lanes each, the last one a lane by itself if simd is odd."""
+    return -(-simd // 2)
+
+
+def row_stages(simd: int) -> int:
+    """Registers inside a row's sum."""
+    terms = chain_length(simd)
+    return terms if terms > 1 else 0
+
+
+def x_bits(simd: int, lane_bits: int) -> int:
+    """Width of the terms of a word: sum and difference of each pair, or the lane."""
+    return simd // 2 * 2 * (lane_bits + 1) + simd % 2 * lane_bits
+
+
+def negated_terms(weights: list[int], simd: int) -> int:
+    """Terms of a row's words that are taken negated, for which the row counts one too few: see IntegerRow.
+
+    `weights` holds SF * simd lanes.
+    """
+    return sum(1 - weights[word + lane] for word in range(0, len(weights), simd) for lane in range(0, simd, 2))
+
+
+def word_terms(m: Module, lanes: Value, simd: int, lane_bits: int) -> Value:
+    """The x of a row for a word of `simd` signed lanes."""
+    terms: list[Value] = []
+    values = [lanes[k * lane_bits : (k + 1) * lane_bits].as_signed() for k in range(simd)]
+    for k in range(0, simd - 1, 2):
+        for name, value in (("sum", values[k] + values[k + 1]), ("difference", values[k] - values[k + 1])):
+            term = Signal(lane_bits + 1, name=f"{name}_{k}")
+            m.d.comb += term.eq(value)
+            terms.append(term)
+    if simd % 2:
+        terms.append(values[-1].as_unsigned())
+    return Cat(terms)
+
+
+def skewed(m: Module, words: Value, widths: list[int]) -> Value:
+    """`words` cut into parts of `widths`, part k delayed by k cycles."""
+    parts: list[Value] = []
+    start = 0
+    for k, width in enumerate(widths):
+        part: Value = words[start : start + width]
+        start += width
+        for stage in range(k):
+            register = Signal(width, name=f"skewed_{k}_{stage}")  # with a reset: no shift register in LUTs
+            m.d.sync += register.eq(part)
+            part = register
+        parts.append(part)
+    return Cat(parts)
+
+
+class IntegerRow(AccumulateRow):
+    """Adds to a preload the dot products of signed lanes with +-1 weights, over the words of a pass.
+
+    The contract is AccumulateRow's, except for x and w. For lanes a, b of weights u, v the row adds one of a + b and
+    a - b, or the bitwise complement, which is its negative less one: two lanes for one LUT a bit. Sums and
+    differences are made once for all rows (`word_terms`); the ones that are missing, `negated_terms` in a pass,
+    belong into the preload. x and w come skewed, term k (and its two weights) k cycles later (`skewed`), since each
+    term has an adder of its own with a register behind it.
+
+    Latency: row_stages(simd) + 1 cycles from a pass's last first term to `o`. Cost: about lane_bits + 4 LUTs for two
+    lanes; eight binary planes through popcounts take 5 LUTs a lane and more for each.
+    """
+
+    def __init__(self, *, simd: int, lane_bits: int, bits: int, single: bool = False):
+        self.lane_bits = lane_bits
+        super().__init__(simd=simd, bits=bits, stages=row_stages(simd), single=single)
+
+    @property
+    def x_bits(self) -> int:
+        return x_bits(self.simd, self.lane_bits)
+
+    @property
+    def inverted_weights(self) -> bool:
+        return False
+
+    def _plus(self, m: Module, accumulator: Value, preload: Value) -> Value:
+        started = Signal(signed(self.bits))
+        m.d.comb += started.eq(accumulator | preload)
+        wide = self.lane_bits + 1
+        total: Value | None = None
+        for k in range(0, self.simd, 2):
+            start = k * wide
+            u = self.w[k]
+            term = Signal(signed(wide), name=f"term_{k}")
+            if k + 1 < self.simd:
+                pair = self.x[start : start + 2 * wide]
+                chosen = Mux(u ^ self.w[k + 1], pair[wide:], pair[:wide])
+                m.d.comb += term.eq(Mux(u, chosen, ~chosen))
+            else:
+                lane = self.x[start : start + self.lane_bits].as_signed()
+                m.d.comb += term.eq(Mux(u, lane, ~lane))
+            if not self.stages:
+                return term + started
+            so_far = Signal(signed(wide + (k // 2).bit_length()), name=f"so_far_{k}")
+            m.d.sync += so_far.eq(term if total is None else total + term)
+            total = so_far
+        assert total is not None  # simd is at least 1
+        return total + started

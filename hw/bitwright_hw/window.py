@@ -1,0 +1,246 @@
+"""The sliding window: pixels in, and for each output pixel of a convolution its window as an engine takes it."""
+
+from amaranth.hdl import Array, C, Cat, Module, Mux, Signal, Value, unsigned
+from amaranth.lib import memory, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from bitwright.plan import ceil_div
+from bitwright_hw.frame_buffer import count_up
+from bitwright_hw.gearbox import Gearbox
+from bitwright_hw.piecewise import piecewise, piecewise_grid
+from bitwright_hw.rom import ram_attributes
+from bitwright_hw.tokens import Tokens
+from bitwright_hw.window_params import WindowParams
+
+
+class Window(wiring.Component):
+    """Keeps the last `capacity` pixels of a stream of images and sends each output pixel's window `passes` times.
+
+    Writer: takes a token of `space` for a pixel, then writes its words of `in_width` lanes to `i` at any pace (there is
+    always room). Lanes of a pixel's last word beyond its channels must be zero.
+
+    Reader: starts on an output pixel, in raster order, when the last pixel that it needs was written and `grant` gives
+    a token, and then sends `passes` times the window's ceil(inputs / simd) words, lanes in the order (ky, kx, channel),
+    channel fastest; those that only fill a pass's last word are 0. `o` is never stalled. Pixels that no later window
+    needs give their room back: a stretch of the raster is kept, kernel rows less one and a kernel's width, and what the
+    capacity has beyond that lets writing and reading overlap, from frame to frame, too.
+
+    Several pixels of the kernel are read at once if `simd` asks for it: each has a memory of its own, and in the
+    memory for offset d pixel i lies where pixel i - d lies in the first one, so that one address reads them all. What
+    lies outside the image is replaced as it is read. (FINN's generator moves whole windows through shift registers,
+    or reads `simd` channels of one pixel, which must divide them.)
+
+    Latency: `params.latency` cycles from a start to the first word; an output pixel may start in the cycle after its
+    last pixel was written. Interval: `params.cycles` for each output pixel, without a gap. Reset: forgets all pixels.
+    """
+
+    def __init__(self, *, params: WindowParams):
+        self.params = params
+        super().__init__(
+            {
+                "i": In(stream.Signature(params.in_width * params.lane_bits, always_ready=True)),
+                "space": Out(Tokens),
+                "grant": In(Tokens),
+                "o": Out(stream.Signature(params.simd * params.lane_bits, always_ready=True)),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        p = self.params
+        words = [
+            memory.Memory(
+                shape=unsigned(p.storage_lanes * p.lane_bits), depth=p.depth, init=[],
+                attrs=ram_attributes(p.storage_lanes * p.lane_bits, p.depth),
+            )
+            for _ in range(p.copies)
+        ]  # fmt: skip
+        for k, storage in enumerate(words):
+            m.submodules[f"pixels_{k}"] = storage
+        written = self._write(m, words)
+        self._read(m, words, written)
+        return m
+
+    def _write(self, m: Module, copies: list[memory.Memory]) -> Value:
+        """Words into the memories; high in the cycle of a pixel's last one."""
+        p = self.params
+        m.submodules.widen = widen = Gearbox(
+            in_width=p.in_width * p.lane_bits, out_width=p.storage_lanes * p.lane_bits,
+            bits=p.channels * p.lane_bits, reader_waits=False,
+        )  # fmt: skip
+        m.d.comb += [widen.i.valid.eq(self.i.valid), widen.i.payload.eq(self.i.payload), widen.o.ready.eq(1)]
+        last: Signal | None = None
+        for k, storage in enumerate(copies):
+            down, across = divmod(k, p.tile[1])
+            offset = down * p.windows.image[1] + across
+            writer = storage.write_port()
+            address = Signal(range(max(2, p.depth)), name=f"write_{k}", init=-offset % p.depth)
+            with m.If(widen.o.valid):
+                m.d.sync += address.eq(count_up(address, p.depth) if across == 0 or last is None else last)
+            last = address
+            m.d.comb += [
+                writer.addr.eq(address), writer.data.eq(widen.o.payload), writer.en.eq(widen.o.valid),
+            ]  # fmt: skip
+        if p.pixel_words == 1:
+            return widen.o.valid
+        word = Signal(range(p.pixel_words))
+        with m.If(widen.o.valid):
+            m.d.sync += word.eq(count_up(word, p.pixel_words))
+        return widen.o.valid & (word == p.pixel_words - 1)
+
+    def _read(self, m: Module, copies: list[memory.Memory], written: Value) -> None:
+        p = self.params
+        rows, columns = p.windows.shape
+        row, column = Signal(range(max(2, rows))), Signal(range(max(2, columns)))  # of the next output pixel
+        start, finish, active = Signal(), Signal(), Signal()
+
+        # Whether it may start: its pixels are there, there is room for its result, and the reader has the time.
+        missing_limit = max(p.capacity, 2 * p.image_pixels) + 1
+        missing = Signal(range(-missing_limit, missing_limit), init=int(p.need[0]) + 1)  # pixels it still needs
+        most = max(map(max, p.need_steps))
+        step = Signal(range(most + 1))
+        timer = Signal(range(p.cycles + 1))
+        may_start = Signal()
+        m.d.comb += [
+            step.eq(piecewise_grid(row, column, p.need_steps, len(step))),
+            finish.eq(active & (timer == 1)),
+            may_start.eq((missing <= 0) & (~active | finish)),
+            self.grant.ready.eq(may_start),
+            start.eq(may_start & self.grant.valid),
+        ]
+        m.d.sync += missing.eq(missing - written + Mux(start, step, 0))
+        with m.If(start):
+            m.d.sync += [active.eq(1), timer.eq(p.cycles), column.eq(count_up(column, columns))]
+            with m.If(column == columns - 1):
+                m.d.sync += row.eq(count_up(row, rows))
+        with m.Else():
+            m.d.sync += [active.eq(active & ~finish), timer.eq(timer - 1)]
+
+        # Room: a pixel's is free again when the last output pixel that needs it is done.
+        released = Signal(range(max(map(max, p.release_steps)) + 1))
+        free = Signal(range(p.capacity + p.image_pixels + 1), init=p.capacity)
+        m.d.comb += self.space.valid.eq(free != 0)
+        m.d.sync += free.eq(free - (self.space.valid & self.space.ready) + Mux(finish, released, 0))
+        with m.If(start):
+            m.d.sync += released.eq(piecewise_grid(row, column, p.release_steps, len(released)))
+
+        # The corner's address, and from there the words of a pass.
+        base, corner = Signal(range(max(2, p.depth)), init=p.base), Signal(range(max(2, p.depth)))
+        with m.If(start):
+            way = Signal(len(base))
+            m.d.comb += way.eq(piecewise_grid(row, column, p.base_steps, len(base)))
+            m.d.sync += [base.eq(self._added(m, base, way, "base")), corner.eq(base)]
+        self._words(m, copies, start, base, corner, row, column)
+
+    def _added(self, m: Module, address: Value, way: Value, name: str) -> Value:
+        """(address + way) modulo depth; both are below depth."""
+        depth = self.params.depth
+        if depth & (depth - 1) == 0:
+            return (address + way)[: max(1, depth.bit_length() - 1)]
+        total, wrapped = Signal(len(address) + 1, name=f"{name}_sum"), Signal(len(address) + 2, name=f"{name}_wrapped")
+        m.d.comb += [total.eq(address + way), wrapped.eq(address + way - depth)]
+        return Mux(wrapped[-1], total, wrapped)[: len(address)]
+
+    def _words(
+        self,
+        m: Module,
+        copies: list[memory.Memory],
+        start: Value,
+        base: Value,
+        corner: Value,
+        row: Value,
+        column: Value,
+    ) -> None:
+        """Reads the words of every pass, and sends them."""
+        p = self.params
+        (down, across), (tall, wide) = p.windows.kernel, p.tile
+        lines, groups = ceil_div(down, tall), across // wide
+        reading, fetched, issue = Signal(), Signal(), Signal()
+        word, group, line = (
+            Signal(range(max(2, n)), name=name)
+            for n, name in ((p.pixel_words, "word"), (groups, "group"), (lines, "line"))
+        )
+        pass_left = Signal(range(max(2, p.passes)))
+        address = Signal(range(max(2, p.depth)))
+        last_in_line, last_in_pass, last = Signal(), Signal(), Signal()
+        step = wide if p.pixel_words == 1 else 1
+        to_next_line = (tall * p.windows.image[1] - (across - wide)) * p.pixel_words - (p.pixel_words - 1)
+        m.d.comb += [
+            last_in_line.eq((word == p.pixel_words - 1) & (group == groups - 1)),
+            last_in_pass.eq(last_in_line & (line == lines - 1)),
+            last.eq(last_in_pass & (pass_left == 0)),
+        ]
+        way = Signal(len(address))
+        m.d.comb += way.eq(Mux(last_in_line, to_next_line % p.depth, step % p.depth))
+        with m.If(issue):
+            m.d.sync += [address.eq(self._added(m, address, way, "address")), word.eq(count_up(word, p.pixel_words))]
+            with m.If(word == p.pixel_words - 1):
+                m.d.sync += group.eq(count_up(group, groups))
+            with m.If(last_in_line):
+                m.d.sync += line.eq(count_up(line, lines))
+            with m.If(last_in_pass):
+                m.d.sync += [address.eq(corner), pass_left.eq(pass_left - 1)]
+            with m.If(last):
+                m.d.sync += reading.eq(0)
+        with m.If(start):
+            m.d.sync += [reading.eq(1), address.eq(base), pass_left.eq(p.passes - 1)]
+
+        payload = []
+        for k, storage in enumerate(copies):
+            reader = storage.read_port()
+            m.d.comb += [reader.addr.eq(address), reader.en.eq(issue)]
+            lanes = Signal(len(reader.data), name=f"lanes_{k}")
+            m.d.comb += lanes.eq(self._padded(m, k, reader.data, start, issue, row, column, line, group))
+            payload.append(lanes)
+        m.submodules.narrow = narrow = Gearbox(
+            in_width=p.read_lanes * p.lane_bits, out_width=p.simd * p.lane_bits, bits=p.inputs * p.lane_bits
+        )
+        m.d.comb += [
+            issue.eq(reading & (~fetched | narrow.i.ready)),
+            narrow.i.valid.eq(fetched),
+            narrow.i.payload.eq(Cat(payload)),
+            narrow.o.ready.eq(1),
+            self.o.valid.eq(narrow.o.valid),
+            self.o.payload.eq(narrow.o.payload),
+        ]
+        with m.If(issue):
+            m.d.sync += fetched.eq(1)
+        with m.Elif(narrow.i.ready):
+            m.d.sync += fetched.eq(0)
+
+    def _padded(
+        self, m: Module, copy: int, lanes: Value, start: Value, issue: Value, row: Value, column: Value,
+        line: Signal, group: Signal,
+    ) -> Value:  # fmt: skip
+        """The lanes of a memory's word, those outside the image and outside the kernel replaced."""
+        p = self.params
+        (down, across), (tall, wide) = p.windows.kernel, p.tile
+        copy_row, copy_column = divmod(copy, wide)
+        lines, groups = ceil_div(down, tall), across // wide
+        kernel_rows = [k * tall + copy_row for k in range(lines)]
+        inside: list[Value] = []
+        if any(p.windows.padding):
+            flags = []
+            for name, index, outside, taps, count in (
+                ("row", row, p.windows.row_outside, kernel_rows, line),
+                ("column", column, p.windows.column_outside, [k * wide + copy_column for k in range(groups)], group),
+            ):
+                size = down if name == "row" else across
+                held = Signal(len(taps), name=f"{name}s_inside_{copy}")
+                for k, tap in enumerate(taps):
+                    values = [int(before <= tap < size - after) for before, after in outside]
+                    with m.If(start):
+                        m.d.sync += held[k].eq(piecewise(index, values, 1))
+                flags.append(held[0] if len(taps) == 1 else Array(held)[count])
+            now = Signal(name=f"inside_{copy}")
+            with m.If(issue):
+                m.d.sync += now.eq(flags[0] & flags[1])
+            inside.append(now)
+        padding = C(sum(p.padding_lane << k * p.lane_bits for k in range(p.storage_lanes)), len(lanes))
+        result: Value = Mux(inside[0], lanes, padding) if inside else lanes
+        if kernel_rows[-1] >= down:  # the last line of a tall tile hangs over the kernel
+            beyond = Signal(name=f"beyond_{copy}")
+            with m.If(issue):
+                m.d.sync += beyond.eq(line == lines - 1)
+            result = Mux(beyond, 0, result)
+        return result

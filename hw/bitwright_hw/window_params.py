@@ -1,0 +1,160 @@
+"""What follows from a convolution's shape and fold for the unit that slides its window: words, addresses, needs.
+
+Images are written pixel by pixel in raster order. Output pixel j needs the image's pixels up to `need[j]`, and none
+before `oldest[j]` is needed by it or by a later one; so what must be kept at any time is one stretch of the raster.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bitwright.network import Windows
+from bitwright.plan import ceil_div
+
+
+def storage_lanes(channels: int, least: int) -> int:
+    """Lanes of a storage word: the least divisor of `channels` that is at least `least`, or all."""
+    return next(n for n in range(1, channels + 1) if channels % n == 0 and (n >= least or n == channels))
+
+
+@dataclass(frozen=True, kw_only=True)
+class WindowParams:
+    """The arguments of Window.
+
+    `in_width` and `simd` are in lanes of `lane_bits` bits; a pixel has `channels` lanes. Every lane that pads is
+    `padding_lane`. Each output pixel's window is sent `passes` times. `capacity` is in pixels.
+    """
+
+    windows: Windows
+    channels: int
+    in_width: int
+    simd: int
+    passes: int
+    capacity: int
+    lane_bits: int = 1
+    padding_lane: int = 0
+
+    def __post_init__(self) -> None:
+        if min(self.channels, self.in_width, self.simd, self.passes, self.capacity, self.lane_bits) < 1:
+            raise ValueError("channels, in_width, simd, passes, capacity and lane_bits must be at least 1")
+        if self.in_width > self.channels:
+            raise ValueError(f"in_width must be at most the {self.channels} channels of a pixel, not {self.in_width}")
+        if self.simd > self.inputs:
+            raise ValueError(f"simd must be at most the {self.inputs} lanes of a window, not {self.simd}")
+
+    @property
+    def inputs(self) -> int:
+        """Lanes of a window."""
+        return self.windows.kernel[0] * self.windows.kernel[1] * self.channels
+
+    @property
+    def image_pixels(self) -> int:
+        return self.windows.image[0] * self.windows.image[1]
+
+    @cached_property
+    def tile(self) -> tuple[int, int]:
+        """Rows and columns of the kernel that are read in a cycle: the fewest pixels with `simd` lanes or more."""
+        _down, across = self.windows.kernel
+        for columns in range(1, across + 1):
+            if across % columns == 0 and columns * self.channels >= self.simd:
+                return 1, columns
+        return ceil_div(self.simd, across * self.channels), across
+
+    @property
+    def copies(self) -> int:
+        """Memories, each with all pixels kept: one for each pixel of a tile."""
+        return self.tile[0] * self.tile[1]
+
+    @property
+    def storage_lanes(self) -> int:
+        """Lanes of a memory's word."""
+        if self.copies > 1:
+            return self.channels
+        return storage_lanes(self.channels, max(self.in_width, min(self.simd, self.channels)))
+
+    @property
+    def pixel_words(self) -> int:
+        """Words of a pixel in a memory."""
+        return self.channels // self.storage_lanes
+
+    @property
+    def read_lanes(self) -> int:
+        """Lanes that are read in a cycle."""
+        return self.copies * self.storage_lanes
+
+    @property
+    def depth(self) -> int:
+        """Words of a memory."""
+        return self.capacity * self.pixel_words
+
+    @property
+    def cycles(self) -> int:
+        """Cycles of an output pixel: words of `simd` lanes."""
+        return self.passes * ceil_div(self.inputs, self.simd)
+
+    @property
+    def latency(self) -> int:
+        """Cycles from an output pixel's start to its first word on `o`."""
+        return 2 if self.read_lanes == self.simd else 3
+
+    @cached_property
+    def need(self) -> NDArray[np.int64]:
+        """(pixels,): the last pixel of the image that each output pixel or an earlier one needs.
+
+        A frame's last output pixel waits for all of the image, so that no result is there before its frame.
+        """
+        (height, width), (down, across) = self.windows.image, self.windows.kernel
+        rows = np.array([down - 1 + y for y in self._tops]).clip(0, height - 1)
+        columns = np.array([across - 1 + x for x in self._lefts]).clip(0, width - 1)
+        found = np.maximum.accumulate((rows[:, None] * width + columns).reshape(-1))
+        found[-1] = self.image_pixels - 1
+        return found
+
+    @cached_property
+    def oldest(self) -> NDArray[np.int64]:
+        """(pixels + 1,): the first pixel of the image that each output pixel or a later one needs; last all."""
+        width = self.windows.image[1]
+        rows, columns = np.array(self._tops).clip(0), np.array(self._lefts).clip(0)
+        first = (rows[:, None] * width + columns).reshape(-1)
+        first = np.minimum(first, self.image_pixels)  # windows that lie below the image need nothing
+        return np.append(np.minimum.accumulate(first[::-1])[::-1], self.image_pixels)
+
+    @property
+    def _tops(self) -> list[int]:
+        return [y * self.windows.stride[0] - self.windows.padding[0] for y in range(self.windows.shape[0])]
+
+    @property
+    def _lefts(self) -> list[int]:
+        return [x * self.windows.stride[1] - self.windows.padding[2] for x in range(self.windows.shape[1])]
+
+    @cached_property
+    def need_steps(self) -> list[list[int]]:
+        """For each output pixel by row and column, how many more pixels the next one needs (of the next frame)."""
+        following = np.append(self.need, self.image_pixels + self.need[0])
+        return np.diff(following).reshape(self.windows.shape).tolist()
+
+    @cached_property
+    def release_steps(self) -> list[list[int]]:
+        """For each output pixel by row and column, how many pixels nobody needs any more once it is done."""
+        return np.diff(self.oldest).reshape(self.windows.shape).tolist()
+
+    @property
+    def base(self) -> int:
+        """The address of the first window's corner, which may lie outside the image."""
+        corner = self._tops[0] * self.windows.image[1] + self._lefts[0]
+        return corner * self.pixel_words % self.depth
+
+    @cached_property
+    def base_steps(self) -> list[list[int]]:
+        """For each output pixel by row and column, the way of the corner's address to the next one, modulo depth."""
+        width = self.windows.image[1]
+        corners = [y * width + x for y in self._tops for x in self._lefts]
+        following = np.append(corners, self.image_pixels + corners[0])
+        return (np.diff(following) * self.pixel_words % self.depth).reshape(self.windows.shape).tolist()
+
+    @property
+    def least_capacity(self) -> int:
+        """Pixels without which some window is never complete."""
+        return int((self.need - self.oldest[:-1]).max()) + 1

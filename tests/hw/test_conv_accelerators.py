@@ -1,0 +1,137 @@
+"""Whole accelerators with convolutions, pools, integers and votes against the golden model, to the cycle."""
+
+import itertools
+import random
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from bitwright.errors import PlanError
+from bitwright.layer import conv_layer
+from bitwright.network import Encoding, Input, MaxPool2d, Network
+from bitwright.plan import LayerPlan, Plan, ceil_div, default_plan
+from bitwright_hw.params import derive
+from bitwright_hw.schedule import frame_times
+from tests.hw.test_accelerator import check
+from tests.sw.conv_networks import random_conv_network
+
+
+def random_plan(network, seed):
+    """Any fold of every layer, primes and non-divisors too."""
+    dice = random.Random(seed)
+    layers = tuple(
+        LayerPlan(name=layer.name, pe=dice.randint(1, layer.outputs), simd=dice.randint(1, layer.inputs))
+        for layer in network.matrix_layers
+    )
+    scores = network.is_classifier and dice.random() < 0.5
+    return Plan(layers=layers, scores=scores, data_bits=dice.choice([8, 16, 32, 64, 128]))
+
+
+def random_case(seed, *, most=8, image=9):
+    """Bits or integers in, one to three convolutions, pools, scores, votes or bits out."""
+    dice = random.Random(seed)
+    bits = seed % 5 == 4
+    network = random_conv_network(
+        seed, shape=(dice.randint(3, image), dice.randint(3, image), dice.randint(1, most)),
+        convs=dice.randint(1, 3), channels=tuple(range(1, most + 1)), integers=seed % 2 == 1, votes=seed % 3 == 1,
+        dense=() if bits else (dice.randint(1, 9),), classes=0 if bits else dice.randint(1, 4),
+    )  # fmt: skip
+    return network, random_plan(network, seed)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_random_accelerators(seed, tmp_path):
+    check(*random_case(seed), tmp_path / "design", frames=8)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(100, 160))
+def test_many_random_accelerators(seed, tmp_path):
+    check(*random_case(seed, most=40 if seed % 4 == 0 else 12), tmp_path / "design", frames=12)
+
+
+@pytest.mark.parametrize("target", ["xc7", "ecp5"])
+def test_targets_compute_the_same(target, tmp_path):
+    network, plan = random_case(6)
+    check(network, replace(plan, target=target), tmp_path / "design", frames=6)
+
+
+def test_one_design_on_verilator(tmp_path):
+    check(*random_case(3), tmp_path / "design", simulator="verilator", frames=8)
+
+
+@pytest.mark.parametrize(("pe", "simd"), [("full", "full"), (1, "full"), ("full", 1)])
+def test_extreme_folds_keep_the_ideal_interval(pe, simd, tmp_path):
+    network = random_conv_network(7, shape=(6, 5, 3), pools=False)
+    layers = tuple(
+        LayerPlan(
+            name=layer.name, pe=layer.outputs if pe == "full" else pe, simd=layer.inputs if simd == "full" else simd
+        )
+        for layer in network.matrix_layers
+    )
+    design = check(network, Plan(layers=layers), tmp_path / "design")
+    assert design.manifest.interval_cycles == design.ideal_interval_cycles
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_interval_and_line_buffers(seed):
+    """The interval is the slowest stage's; a line buffer keeps two frames' windows at the most, never frames."""
+    network, plan = random_case(seed)
+    params = derive(network, plan)
+    front = params.front
+    stages = [engine.fold.frame_cycles for engine in params.engines]
+    assert params.interval_cycles == max(*stages, params.input.beats, params.output.beats, front.stream_cycles)
+    for stage in front.stages:
+        windows = stage.window.windows
+        rows = 2 * windows.kernel[0] + windows.stride[0] + 2
+        assert stage.window.least_capacity <= stage.window.capacity <= rows * windows.image[1] + 8
+
+
+def test_line_buffers_of_large_images_hold_rows():
+    network = conv_layer((200, 160, 4), 3, kernel=(3, 3))
+    params = derive(network, default_plan(network))
+    assert params.front.stages[0].window.capacity < 6 * 160
+
+
+def test_schedule_of_an_idle_chain_moves_on_with_the_least_buffers():
+    """With the smallest line buffers that windows fit in, no chain stops."""
+    for seed in range(20):
+        network, plan = random_case(seed)
+        front = derive(network, plan).front
+        least = [
+            replace(stage, window=replace(stage.window, capacity=stage.window.least_capacity)) for stage in front.stages
+        ]
+        times = frame_times(front.source, least)
+        assert [len(starts) for starts in times] == [stage.window.windows.pixels for stage in least]
+        assert all(later > sooner for starts in times for sooner, later in itertools.pairwise(starts))
+
+
+def test_single_convolutions(tmp_path):
+    network = conv_layer((6, 7, 5), 9, padding=(1, 0, 2, 1), padding_value="zero", stride=(2, 1), seed=4)
+    plan = Plan(layers=(LayerPlan(name="conv", pe=4, simd=7),), data_bits=16)
+    design = check(network, plan, tmp_path / "design")
+    layer = design.manifest.layers[0]
+    assert (layer.kind, layer.inputs, layer.outputs, layer.pixels) == (
+        "conv2d",
+        45,
+        9,
+        np.prod(network.edges[-1].shape[:2]),
+    )
+    assert layer.ideal_cycles == ceil_div(9, 4) * ceil_div(45, 7) * layer.pixels
+
+
+def test_what_hardware_is_not_made_for():
+    pool = MaxPool2d(name="pool", shape=(4, 4, 2), kernel=(2, 2), stride=(2, 2))
+    network = Network(
+        name="pools", input=Input(shape=(4, 4, 2), bits=1), encoding=Encoding(thresholds=np.array([1])), layers=(pool,)
+    )
+    with pytest.raises(PlanError, match="pools alone"):
+        derive(network, Plan(layers=()))
+    conv = conv_layer((4, 4, 2), 3)
+    hard = Plan(layers=(LayerPlan(name="conv", pe=3, simd=18, engine="hardwired"),))
+    with pytest.raises(PlanError, match="only dense layers on bits"):
+        derive(conv, hard)
+    integers = random_conv_network(1, integers=True)
+    with pytest.raises(PlanError, match="encoding must be hardware"):
+        derive(integers, replace(default_plan(integers), encoding="host"))
