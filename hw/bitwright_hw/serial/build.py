@@ -30,8 +30,8 @@ from bitwright_hw.emit import emit
 from bitwright_hw.nextpnr import Nextpnr, critical_path
 from bitwright_hw.serial.board_top import SerialBoard
 from bitwright_hw.serial.link import LinkParams
-from bitwright_hw.serial.pll import choose_pll
 from bitwright_hw.serial.platforms import OpenBoard, OpenFamily, board_pins
+from bitwright_hw.serial.pll import choose_pll
 from bitwright_hw.serial.uart import divisor
 from bitwright_hw.yosys import Yosys
 

@@ -31,11 +31,10 @@ class Feeder(wiring.Component):
         m.d.comb += [complete.eq(position == fmt.bytes), self.o.valid.eq(lane == lanes), beat.last.eq(complete)]
         data_bits, keep_bits = Signal(fmt.data_bits), Signal(lanes)
         m.d.comb += [beat.data.eq(data_bits), beat.keep.eq(keep_bits)]
-        with m.If(self.o.valid):
-            with m.If(self.o.ready):
-                m.d.sync += lane.eq(0)
-                with m.If(complete):
-                    m.d.sync += position.eq(0)
+        with m.If(self.o.valid), m.If(self.o.ready):
+            m.d.sync += lane.eq(0)
+            with m.If(complete):
+                m.d.sync += position.eq(0)
         with m.Elif(complete):
             m.d.sync += [
                 lane.eq(lane + 1),

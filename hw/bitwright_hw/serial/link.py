@@ -188,9 +188,8 @@ class SerialLink(wiring.Component):
                 with m.If(offset < _LINK_BASE):
                     m.d.sync += [bus.awvalid.eq(1), bus.wvalid.eq(1)]
                     m.next = "WRITTEN"
-            with m.State("WRITTEN"):
-                with m.If(bus.bvalid):
-                    m.next = "HEADER"
+            with m.State("WRITTEN"), m.If(bus.bvalid):
+                m.next = "HEADER"
             with m.State("HEADER"):
                 last = index == HEADER - 1
                 m.d.comb += [out.valid.eq(1), out.payload.data.eq(fields[index[:2]])]
@@ -201,9 +200,8 @@ class SerialLink(wiring.Component):
                         m.d.sync += index.eq(0)
                         m.next = "NEXT"
             with m.State("NEXT"):  # the next bytes of the payload, if there are any
-                with m.If(left == 0):
-                    with m.If(to_feed == 0):
-                        m.next = "IDLE"
+                with m.If(left == 0), m.If(to_feed == 0):
+                    m.next = "IDLE"
                 with m.Elif(request.kind == REFUSED_KIND):
                     m.next = "PUT"
                 with m.Elif(request.kind == Kind.READ | ANSWER):

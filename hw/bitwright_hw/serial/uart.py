@@ -48,9 +48,8 @@ class UartReceiver(wiring.Component):
         m.d.sync += [self.valid.eq(0), self.error.eq(0)]
 
         with m.FSM(init="HIGH"):
-            with m.State("HIGH"):
-                with m.If(line):
-                    m.next = "IDLE"
+            with m.State("HIGH"), m.If(line):
+                m.next = "IDLE"
             with m.State("IDLE"):
                 m.d.sync += [timer.eq(self.divisor // 2 - 1), bits.eq(0)]
                 with m.If(~line):
@@ -59,9 +58,8 @@ class UartReceiver(wiring.Component):
                 m.d.sync += timer.eq(timer - 1)
                 with m.If(timer == 0):
                     m.d.sync += [timer.eq(self.divisor - 1), bits.eq(bits + 1)]
-                    with m.If(bits == 0):
-                        with m.If(line):  # a spike, no start bit
-                            m.next = "IDLE"
+                    with m.If(bits == 0), m.If(line):  # a spike, no start bit
+                        m.next = "IDLE"
                     with m.Elif(bits == 9):
                         m.d.sync += [self.valid.eq(line), self.error.eq(~line)]
                         m.next = "HIGH"
@@ -86,14 +84,13 @@ class UartTransmitter(wiring.Component):
         left = Signal(range(11))
         rest = Signal(9, init=0x1FF)  # what follows the bit on the line
         m.d.comb += self.i.ready.eq(left == 0)
-        with m.If(left == 0):
-            with m.If(self.i.valid):
-                m.d.sync += [
-                    self.tx.eq(0),
-                    rest.eq(Cat(self.i.payload, 1)),
-                    timer.eq(self.divisor - 1),
-                    left.eq(10),
-                ]
+        with m.If(left == 0), m.If(self.i.valid):
+            m.d.sync += [
+                self.tx.eq(0),
+                rest.eq(Cat(self.i.payload, 1)),
+                timer.eq(self.divisor - 1),
+                left.eq(10),
+            ]
         with m.Elif(timer != 0):
             m.d.sync += timer.eq(timer - 1)
         with m.Else():

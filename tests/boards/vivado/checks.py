@@ -211,10 +211,7 @@ def check_package(found: Recording, manifest: Manifest) -> list[str]:
     """Interfaces with all their signals, clock and reset associated, every register of the manifest."""
     faults = []
     stream = ("tdata", "tkeep", "tvalid", "tready", "tlast")
-    lite = (
-        "awaddr awprot awvalid awready wdata wstrb wvalid wready bresp bvalid bready "
-        "araddr arprot arvalid arready rdata rresp rvalid rready"
-    ).split()
+    lite = ["awaddr", "awprot", "awvalid", "awready", "wdata", "wstrb", "wvalid", "wready", "bresp", "bvalid", "bready", "araddr", "arprot", "arvalid", "arready", "rdata", "rresp", "rvalid", "rready"]
     wanted = {
         "aclk": ("xilinx.com:signal:clock_rtl:1.0", "slave", ["aclk"]),
         "aresetn": ("xilinx.com:signal:reset_rtl:1.0", "slave", ["aresetn"]),
