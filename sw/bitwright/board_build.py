@@ -33,7 +33,10 @@ class Utilisation(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SerialBuild(msgspec.Struct, frozen=True, kw_only=True):
-    """build.json of a board with a serial link. Names of files are relative to the folder."""
+    """build.json of a board with a serial link. Names of files are relative to the folder.
+
+    `built` tells whether there is a bitstream; `seed` and what follows are of the placement.
+    """
 
     format: int
     board: str
@@ -41,15 +44,16 @@ class SerialBuild(msgspec.Struct, frozen=True, kw_only=True):
     verilog: str  # the top, clock and link; the accelerator lies in the design
     constraints: str
     bitstream: str
+    built: bool
     oscillator_mhz: float
     clock_mhz: float
     baud: int
-    tools: list[str]
     device: str
-    seed: int
-    clocks: list[ClockReport]
-    utilisation: dict[str, Utilisation]
-    critical_path: list[str]
+    tools: list[str] = []
+    seed: int = 0
+    clocks: list[ClockReport] = []
+    utilisation: dict[str, Utilisation] = {}
+    critical_path: list[str] = []
 
 
 def load_build(folder: Path) -> SerialBuild:
@@ -85,7 +89,7 @@ def copy_design(design: Design, folder: Path) -> Design:
 
 
 def check_build_folder(folder: Path, own: tuple[str, ...]) -> None:
-    """Raises BoardError if `folder` exists and is not an earlier build: other names than `own` in it, and no build.json."""
+    """Raises BoardError if `folder` is no earlier build and holds anything but what is named in `own`."""
     if not folder.exists():
         return
     if not folder.is_dir():

@@ -1,5 +1,6 @@
 """A design to a bitstream for a board of the open toolchain: Yosys, nextpnr, ecppack or icepack, all from wheels."""
 
+import itertools
 import json
 import re
 import subprocess
@@ -20,6 +21,7 @@ from bitwright.board_build import (
     ClockReport,
     SerialBuild,
     Utilisation,
+    built_design,
     check_build_folder,
     copy_design,
 )
@@ -48,6 +50,7 @@ _SCRIPTS: dict[OpenFamily, tuple[str, str]] = {
     ),
 }
 _CONSTRAINTS: dict[OpenFamily, str] = {"ecp5": "pins.lpf", "ice40": "pins.pcf"}
+_TOP = "top.v"
 _OWN = (DESIGN_FOLDER, BUILD_FILE)
 
 
@@ -72,6 +75,53 @@ _FLOWS: dict[OpenFamily, _Flow] = {
 }
 
 
+def write_sources(design: Design, board: OpenBoard, out: Path, *, clock_mhz: float | None = None) -> SerialBuild:
+    """Writes top, constraints, a copy of `design` and build.json to folder `out`: all that simulation needs.
+
+    The clock is `clock_mhz`, or the plan's. Raises BoardError for a clock that the board cannot have, a frame that its
+    link cannot hold, or a folder that holds something else; ToolError if amaranth-boards is missing.
+    """
+    if design.manifest.target not in ("generic", board.family):
+        raise BoardError(
+            f"the design is for {design.manifest.target}, {board.name} is {board.family}; generate it with "
+            f"--target {board.family if board.family == 'ecp5' else 'generic'}"
+        )
+    pins = board_pins(board)
+    wanted = design.plan.clock_mhz if clock_mhz is None else clock_mhz
+    pll = None
+    mhz = pins.clock_mhz
+    if board.family == "ecp5":
+        pll = choose_pll(pins.clock_mhz, wanted)
+        mhz = pll.mhz
+    elif clock_mhz is not None and clock_mhz != mhz:
+        raise BoardError(f"{board.name} runs on its oscillator, {mhz:g} MHz, not at {clock_mhz:g} MHz")
+    try:
+        link = LinkParams(
+            input=design.manifest.input, output=design.manifest.output, divisor=divisor(mhz * 1e6, board.baud),
+            clock_khz=round(1000 * mhz), depth=board.buffer_bytes,
+        )  # fmt: skip
+    except ValueError as error:
+        raise BoardError(f"{board.name}: {error}") from None
+    check_build_folder(out, _OWN)
+    out.mkdir(parents=True, exist_ok=True)
+    copy_design(design, out)
+    top = f"{design.manifest.top}_{re.sub('[^a-z0-9]', '_', board.name)}"
+    inverted = tuple(pin.inverted for pin in pins.pins if pin.port.startswith("led"))
+    component = SerialBoard(manifest=design.manifest, link=link, pll=pll, inverted_leds=inverted)
+    constraints = _CONSTRAINTS[board.family]
+    write_text(out / _TOP, emit(component, top))
+    write_text(out / constraints, pins.lpf() if board.family == "ecp5" else pins.pcf())
+    build = SerialBuild(
+        format=FORMAT_VERSION, board=board.name, top=top, verilog=_TOP, constraints=constraints,
+        bitstream=f"{design.manifest.name}.{'bit' if board.family == 'ecp5' else 'bin'}", built=False,
+        oscillator_mhz=pins.clock_mhz, clock_mhz=mhz, baud=board.baud,
+        device=" ".join(option.lstrip("-") for option in board.device),
+    )  # fmt: skip
+    (out / build.bitstream).unlink(missing_ok=True)
+    _save(build, out)
+    return build
+
+
 def build_open(
     design: Design,
     board: OpenBoard,
@@ -81,81 +131,54 @@ def build_open(
     seeds: int = 1,
     progress: Progress | None = None,
 ) -> SerialBuild:
-    """Writes a bitstream of `design` behind a serial link to folder `out`, with top, constraints, log and build.json.
+    """Writes a bitstream of `design` behind a serial link to folder `out`, beside what write_sources writes.
 
-    The clock is `clock_mhz`, or the plan's. Up to `seeds` placements are tried until one meets it. Raises
-    BoardError if none does (the best one's figures are in build.json, but there is no bitstream), or for a clock that
-    the board cannot have; ToolError for tools that are missing or fail, and for a design that does not fit.
+    Up to `seeds` placements are tried until one meets the clock. Raises BoardError if none does (the best one's
+    figures are in build.json, but there is no bitstream), or what write_sources raises; ToolError for tools that are
+    missing or fail, and for a design that does not fit.
     """
     flow = _FLOWS[board.family]
     nextpnr = Nextpnr(board.family)
-    pins = board_pins(board)
-    wanted = design.plan.clock_mhz if clock_mhz is None else clock_mhz
-    if board.family == "ecp5":
-        pll = choose_pll(pins.clock_mhz, wanted)
-        mhz = pll.mhz
-    else:
-        pll, mhz = None, pins.clock_mhz
-        if clock_mhz is not None and clock_mhz != mhz:
-            raise BoardError(f"{board.name} runs on its oscillator, {mhz:g} MHz, not at {clock_mhz:g} MHz")
-    try:
-        link = LinkParams(
-            input=design.manifest.input, output=design.manifest.output, divisor=divisor(mhz * 1e6, board.baud),
-            clock_khz=round(1000 * mhz), depth=board.buffer_bytes,
-        )  # fmt: skip
-    except ValueError as error:
-        raise BoardError(f"{board.name}: {error}") from None
-    top = f"{design.manifest.top}_{re.sub('[^a-z0-9]', '_', board.name)}"
-    check_build_folder(out, _OWN)
-    out.mkdir(parents=True, exist_ok=True)
-    copied = copy_design(design, out)
-    inverted = tuple(pin.inverted for pin in pins.pins if pin.port.startswith("led"))
-    component = SerialBoard(manifest=design.manifest, link=link, pll=pll, inverted_leds=inverted)
-    write_text(out / "top.v", emit(component, top))
-    constraints = _CONSTRAINTS[board.family]
-    write_text(out / constraints, pins.lpf() if board.family == "ecp5" else pins.pcf())
-    bitstream = f"{design.manifest.name}.bit" if board.family == "ecp5" else f"{design.manifest.name}.bin"
-    (out / bitstream).unlink(missing_ok=True)
-
+    build = write_sources(design, board, out, clock_mhz=clock_mhz)
+    build = msgspec.structs.replace(build, tools=[f"Yosys {Yosys().version}", nextpnr.name])
     best: SerialBuild | None = None
     with tempfile.TemporaryDirectory(prefix="bitwright-") as name:
         folder = Path(name)
         netlist = folder / "netlist.json"
-        write_text(folder / constraints, (out / constraints).read_text())
-        _synthesize([*copied.verilog, out / "top.v"], top, board.family, netlist, progress)
+        write_text(folder / build.constraints, (out / build.constraints).read_text())
+        _synthesize([*built_design(out).verilog, out / build.verilog], build.top, board.family, netlist, progress)
         for seed in range(1, seeds + 1):
             options = [*board.device, "--json", netlist.name, "--seed", str(seed), "--report", "report.json"]
-            options += ["--timing-allow-fail", flow.constraints, constraints]
-            options += [flow.output, flow.config]
+            options += ["--timing-allow-fail", flow.constraints, build.constraints, flow.output, flow.config]
             log = nextpnr.place(options, folder, progress=progress)
             write_text(out / "nextpnr.log", "\n".join(log) + "\n")
-            build = _report(
-                json.loads((folder / "report.json").read_text()),
-                board=board.name, top=top, verilog="top.v", constraints=constraints, bitstream=bitstream,
-                oscillator_mhz=pins.clock_mhz, clock_mhz=mhz, baud=board.baud, seed=seed,
-                tools=[f"Yosys {Yosys().version}", nextpnr.name],
-                device=" ".join(option.lstrip("-") for option in board.device),
-            )  # fmt: skip
-            if best is None or _slowest(build) > _slowest(best):
-                best = build
-            if all(clock.met for clock in build.clocks):
-                _pack(flow, folder, out / bitstream, progress)
+            placed = _placed(build, json.loads((folder / "report.json").read_text()), seed)
+            if best is None or _slowest(placed) > _slowest(best):
+                best = placed
+            if all(clock.met for clock in placed.clocks):
+                best = msgspec.structs.replace(placed, built=True)
+                _pack(flow, folder, out / build.bitstream, progress)
                 break
     assert best is not None  # there is at least one seed
-    write_bytes(out / BUILD_FILE, msgspec.json.format(msgspec.json.encode(best), indent=2) + b"\n")
-    if not (out / bitstream).exists():
+    _save(best, out)
+    if not best.built:
         raise BoardError(
-            f"{board.name}: {_slowest(best) * mhz:.1f} MHz is what {seeds} placement{'s'[: seeds > 1]} came to, not "
-            f"{mhz:g}; take a lower --clock-mhz, generate for a higher clock_mhz, or try more --seeds"
+            f"{board.name}: {_slowest(best) * best.clock_mhz:.1f} MHz is the best of {seeds} "
+            f"placement{'s'[: seeds > 1]}, not {best.clock_mhz:g}; take a lower --clock-mhz, generate for a higher "
+            "clock_mhz, or try more --seeds"
         )
     return best
+
+
+def _save(build: SerialBuild, out: Path) -> None:
+    write_bytes(out / BUILD_FILE, msgspec.json.format(msgspec.json.encode(build), indent=2) + b"\n")
 
 
 def _synthesize(files: list[Path], top: str, family: OpenFamily, netlist: Path, progress: Progress | None) -> None:
     script, labels = _SCRIPTS[family]
     names = labels.split()
     commands = [f'read_verilog "{file.resolve()}"' for file in files]
-    commands += [f"{script} -top {top} -run {begin}:{end}" for begin, end in zip(names, names[1:], strict=False)]
+    commands += [f"{script} -top {top} -run {begin}:{end}" for begin, end in itertools.pairwise(names)]
     commands += ["opt_clean -purge", f'write_json "{netlist}"']
 
     def step(done: int) -> None:
@@ -187,7 +210,8 @@ def _pack(flow: _Flow, folder: Path, bitstream: Path, progress: Progress | None)
         progress(flow.packer, 1, 1)
 
 
-def _report(report: dict, **fields: object) -> SerialBuild:
+def _placed(build: SerialBuild, report: dict, seed: int) -> SerialBuild:
+    """`build` with what nextpnr reports."""
     clocks = [
         ClockReport(name=name, mhz=round(clock["constraint"], 3), achieved_mhz=round(clock["achieved"], 3))
         for name, clock in report["fmax"].items()
@@ -199,10 +223,9 @@ def _report(report: dict, **fields: object) -> SerialBuild:
         for name, cells in report["utilization"].items()
         if cells["used"]
     }
-    return SerialBuild(
-        format=FORMAT_VERSION, clocks=clocks, utilisation=used, critical_path=list(critical_path(report)),
-        **fields,  # type: ignore[arg-type]
-    )  # fmt: skip
+    return msgspec.structs.replace(
+        build, seed=seed, clocks=clocks, utilisation=used, critical_path=list(critical_path(report))
+    )
 
 
 def _slowest(build: SerialBuild) -> float:
