@@ -31,6 +31,7 @@ ERROR_BITS = {
     1: "long: a frame without TLAST",
     2: "keep: bytes marked as absent",
 }
+FRAME_COUNTERS = ("FRAMES_IN", "FRAMES_OUT", "FRAMES_DROPPED")
 BUFFER_BYTES = 1 << 20  # at most, for each of the four buffers, unless one frame is larger
 MOST_FRAMES = 4096
 LOOK_SECONDS = 0.01  # how often a wait looks at the accelerator's counters
@@ -421,7 +422,7 @@ class Accelerator:
         self._dma.send.start(frames, frames.nbytes)
 
     def _counts(self) -> dict[str, int]:
-        return {name: self._read(name) for name in ("FRAMES_IN", "FRAMES_OUT", "FRAMES_DROPPED", "CYCLES_BUSY")}
+        return {name: self._read(name) for name in (*FRAME_COUNTERS, "CYCLES_BUSY")}
 
     def _wait(self, slot: _Slot, before: dict[str, int]) -> None:
         """Until the batch's results are there, complete; raises what went wrong otherwise."""
@@ -435,7 +436,7 @@ class Accelerator:
                 continue
             look = now + LOOK_SECONDS
             counts = self._counts()
-            moving = counts != last
+            moving = any(counts[name] != last[name] for name in FRAME_COUNTERS)
             moved = now if moving else moved
             # nothing in flight and nothing to send, twice in a row: what is missing will never come
             ended = not moving and self._dma.send.done() and not self._read("STATUS") & 1
@@ -456,20 +457,18 @@ class Accelerator:
 
     def _judge(self, slot: _Slot, before: dict, last: dict, now: dict, *, ended: bool) -> None:
         """Raises if counters and errors say that frames are lost. `ended`: nothing more is coming."""
-        taken, out, dropped = (
-            (now[name] - before[name]) & 0xFFFFFFFF for name in ("FRAMES_IN", "FRAMES_OUT", "FRAMES_DROPPED")
-        )
+        taken, out, dropped = ((now[name] - before[name]) & 0xFFFFFFFF for name in FRAME_COUNTERS)
         lost = f"of a batch of {slot.count} frames {taken} were taken, {dropped} refused, {out} answered"
         backwards = (now["FRAMES_IN"] - last["FRAMES_IN"]) & 0x80000000
         if backwards or self._read("CONTROL") != BATCH:
             raise AcceleratorReset("the accelerator was reset in the middle of a batch; run the frames again")
         if not ended:
             return
-        if taken + dropped < slot.count:
-            raise AcceleratorReset(f"the accelerator was reset in the middle of a batch ({lost}); run the frames again")
         errors = self.status().errors
+        if taken + dropped < slot.count and not errors:
+            raise AcceleratorReset(f"the accelerator was reset in the middle of a batch ({lost}); run the frames again")
         if errors or dropped or taken != slot.count:
-            raise FrameError(f"the accelerator refused frames ({'; '.join(errors) or 'no reason given'}): {lost}")
+            raise FrameError(f"frames were refused or cut ({'; '.join(errors) or 'no reason given'}): {lost}")
         if out != slot.count:
             raise Timeout(f"the accelerator went idle without all results: {lost}")
 

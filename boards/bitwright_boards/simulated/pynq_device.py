@@ -20,9 +20,9 @@ from pynq.metadata.runtime_metadata_parser import RuntimeMetadataParser
 from pynqmetadata.frontends import Metadata
 
 SLCR_BASE, SLCR_SIZE = 0xF800_0000, 0x1000
-# UG585: 33.3 MHz times 30 for the IO PLL; PL clocks by it, over dividers of 5 and 2
-_SLCR_START = {0x100: 0x0002_8008, 0x104: 0x0002_0008, 0x108: 0x0001_E008, 0x120: 0x1F00_0200}
-_SLCR_START |= {0x170 + 0x10 * k: 0x0020_0500 for k in range(4)}
+# UG585: a crystal of 50 MHz times 26 (ARM), 21 (DDR), 20 (IO); PL clocks by the last, here over dividers 10 and 2
+_SLCR_START = {0x100: 0x0001_A008, 0x104: 0x0001_5008, 0x108: 0x0001_4008, 0x120: 0x1F00_0200}
+_SLCR_START |= {0x170 + 0x10 * k: 0x0020_0A00 for k in range(4)}
 
 FAULTS = (
     "none", "send decode error", "receive slave error", "truncate", "stall send", "stall receive", "hard reset",
@@ -148,6 +148,7 @@ class SimulatedBoard(pynq.Device):
         buffer.memory = self.memory
         buffer.pointer = address
         buffer.return_to = self.memory
+        buffer.freed = True  # once the pointer is returned nothing is left for munmap
         return buffer
 
     def flush(self, bo, offset: int, ptr: int, size: int) -> None:
