@@ -105,8 +105,8 @@ class Accelerator:
         """Opens serial port `port`, or takes `line`, which it then owns; resets the board by a break, and checks it.
 
         After `timeout` seconds without any answer a call ends in Timeout; after `repeats` repetitions of one request
-        in LinkError. The line counts as quiet when nothing came for `quiet_seconds` and the time that bytes take. `clock` is
-        what rates are measured by. Raises NoDevice, WrongOverlay, DigestMismatch, Timeout.
+        in LinkError. The line counts as quiet when nothing came for `quiet_seconds` and the time that bytes take.
+        `clock` is what rates are measured by. Raises NoDevice, WrongOverlay, DigestMismatch, Timeout.
         """
         self.design = Design(folder)
         self.build = load_build(Path(folder))
@@ -263,7 +263,9 @@ class Accelerator:
             LINK_REGISTERS["LINK_VERSION"], len(LINK_REGISTERS)
         )
         if version != LINK_VERSION:
-            raise WrongOverlay(f"the board's link is of version {version}, the driver's of {LINK_VERSION}; build it again")
+            raise WrongOverlay(
+                f"the board's link is of version {version}, the driver's of {LINK_VERSION}; build it again"
+            )
         design, digest = self.design, self.digest
         if digest != design.digest:
             raise DigestMismatch(
@@ -352,9 +354,7 @@ class Accelerator:
     def _fits(self, requests: Sequence[_Request], under_way: dict[int, int], index: int) -> bool:
         """Whether the board has room for another request."""
         taken = sum(len(requests[other].payload) for other in under_way.values())
-        return not under_way or (
-            len(under_way) < self._packets and taken + len(requests[index].payload) <= self._room
-        )
+        return not under_way or (len(under_way) < self._packets and taken + len(requests[index].payload) <= self._room)
 
 
 def _before(sequence: int, other: int) -> bool:

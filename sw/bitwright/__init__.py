@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from bitwright.api import (
+        build,
         dense_layer,
         estimate,
         explore,
@@ -39,6 +40,7 @@ _HOMES = {
     "Design": "bitwright.design",
     "Network": "bitwright.network",
     "Plan": "bitwright.plan",
+    "build": "bitwright.api",
     "dense_layer": "bitwright.api",
     "estimate": "bitwright.api",
     "explore": "bitwright.api",
@@ -58,6 +60,7 @@ __all__ = [
     "Network",
     "Plan",
     "__version__",
+    "build",
     "dense_layer",
     "estimate",
     "explore",

@@ -9,11 +9,13 @@
     bw.simulate(design)                                   # protocol benches, cocotb
     report = bw.verify(design, data="digits")             # a whole test set, bit for bit
     bw.synth(design, family="xc7").total                  # LUTs, flip-flops, block RAM, by Yosys
+    bw.build(design, "ulx3s-85f", "design-ulx3s")         # a bitstream, or a Vivado project
 
 Every function raises a subclass of BitwrightError, with one sentence, for what a user can get wrong.
 `progress(what, done, total)` is called while a function that takes seconds works.
 """
 
+import json
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -24,6 +26,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from bitwright.atomic import write_bytes, write_text
 from bitwright.design import MANIFEST, Design
 from bitwright.errors import DataError, PlanError, ToolError
 from bitwright.framing import frame_wide
@@ -34,9 +37,11 @@ from bitwright.plan import Plan, Target, default_plan, with_folds
 from bitwright.plan import hardwired as hardwired_plan
 
 if TYPE_CHECKING:
+    from bitwright.board_build import SerialBuild
     from bitwright.frontier import Exploration
     from bitwright.train import TrainConfig, TrainReport
     from bitwright_boards import Board
+    from bitwright_boards.vivado import PynqBuild
     from bitwright_hw.cells import Family
     from bitwright_hw.estimate import Estimate
     from bitwright_hw.sizing import Limits
@@ -47,9 +52,11 @@ Progress = Callable[[str, int, int], None]
 PathLike = str | os.PathLike[str]
 
 RANDOM_FRAMES = 1000
+TEST_VECTORS = 100  # frames of a board's self-test
 
 __all__ = [
     "Frames",
+    "build",
     "dense_layer",
     "estimate",
     "explore",
@@ -471,6 +478,64 @@ def synth(
     return synthesize(
         opened, family=_family(family, opened.plan), place=place, seed=seed, clock_mhz=clock_mhz, progress=progress
     )
+
+
+def build(
+    design: Design | PathLike,
+    board: str,
+    out: PathLike | None = None,
+    *,
+    clock_mhz: float | None = None,
+    seeds: int = 1,
+    vivado: bool = True,
+    progress: Progress | None = None,
+) -> "PynqBuild | SerialBuild":
+    """Builds a design for `board` in folder `out` (default: beside the design, with the board's name).
+
+    pynq-z1 and pynq-z2: a Vivado project (docs/pynq.md), and with a Vivado on PATH, unless `vivado` is false, the
+    overlay, NAME.bit and NAME.hwh. ulx3s-85f and icebreaker: a bitstream with a serial link (docs/open-boards.md), from
+    up to `seeds` placements. `clock_mhz` is the plan's unless given.
+
+        bw.build("design", "pynq-z2", "overlay").built
+
+    Raises BoardError for a board without a build, a design for another family, or a clock that cannot be had or is not
+    met; ToolError for tools that are missing or fail.
+    """
+    from bitwright.errors import BoardError
+    from bitwright_boards import load_board
+    from bitwright_boards.vivado import PRESETS, build_pynq
+    from bitwright_hw.serial.platforms import OPEN_BOARDS
+
+    opened = _design(design)
+    found = load_board(board)
+    folder = build_folder(opened, board) if out is None else Path(out)
+    if seeds < 1:
+        raise BoardError(f"at least 1 placement is needed, not {seeds}")
+    if board in PRESETS:
+        if opened.manifest.target not in ("generic", found.target):
+            raise BoardError(
+                f"the design is for {opened.manifest.target}, {board} is {found.target}; "
+                f"generate it with --target {found.target}"
+            )
+        return build_pynq(opened, found, folder, clock_mhz=clock_mhz, run=vivado, progress=progress)
+    if board in OPEN_BOARDS:
+        from bitwright_boards.deployment import DESIGN, VECTORS, describe, make_vectors
+        from bitwright_hw.serial.build import build_open
+
+        result = build_open(
+            opened, OPEN_BOARDS[board], folder, clock_mhz=clock_mhz, seeds=seeds, progress=progress
+        )  # fmt: skip
+        vectors = make_vectors(opened, load_frames(opened.network, "random", frames=TEST_VECTORS).frames)
+        write_text(folder / DESIGN, json.dumps(describe(opened), indent=2) + "\n")
+        write_bytes(folder / VECTORS, vectors.to_bytes())
+        return result
+    raise BoardError(f"nothing is built for {board}, only sized; there are {', '.join([*PRESETS, *OPEN_BOARDS])}")
+
+
+def build_folder(design: Design, board: str) -> Path:
+    """Where `build` writes unless told otherwise."""
+    folder = design.folder.absolute()
+    return folder.with_name(f"{folder.name}-{board}")
 
 
 def estimate(network: Network, plan: Plan, *, family: "Family | None" = None) -> "Estimate":

@@ -70,8 +70,8 @@ def preset(board: str) -> dict[str, str]:
 def write_project(design: Design, board: Board, out: Path, *, clock_mhz: float | None = None) -> PynqDesign:
     """Writes the Vivado project of `design` to folder `out`, in place of an earlier one; gives its block design.
 
-    Leaves build.tcl, scripts/, rtl/, component.xml and a copy of the design. Raises BoardError for a board without project,
-    a clock that it cannot have, or a folder that holds something else.
+    Leaves build.tcl, scripts/, rtl/, component.xml and a copy of the design. Raises BoardError for a board without
+    project, a clock that it cannot have, or a folder that holds something else.
     """
     settings = preset(board.name)
     overlay = pynq_design(design.manifest, clock_mhz=clock_mhz)
@@ -141,9 +141,10 @@ def _save(build: PynqBuild, out: Path) -> None:
 def _run_vivado(executable: str, out: Path, progress: Progress | None) -> str:
     """Runs build.tcl; its output goes to vivado.log, and is returned."""
     lines: list[str] = []
+    command = [executable, "-mode", "batch", "-source", "build.tcl", "-nojournal", "-nolog"]
     with (out / _LOG).open("w") as log, subprocess.Popen(
-        [executable, "-mode", "batch", "-source", "build.tcl", "-nojournal", "-nolog"],
-        cwd=out, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
+        command, cwd=out, text=True, errors="replace",
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     ) as process:  # fmt: skip
         try:
             assert process.stdout is not None  # a pipe was asked for

@@ -136,7 +136,7 @@ def _register(register: Register) -> list[str]:
 
 
 def block_design(design: PynqDesign, preset: Mapping[str, str]) -> str:
-    """block_design.tcl: every cell, connection and address of `design`; `preset` goes to the processing system first."""
+    """block_design.tcl: every cell, connection and address of `design`; `preset` goes to the processing system."""
     lines = [
         "# The block design: processing system, DMA, accelerator, and what connects them.",
         f"create_bd_design {BLOCK_DESIGN}",
@@ -157,7 +157,7 @@ def block_design(design: PynqDesign, preset: Mapping[str, str]) -> str:
         lines += ["", f"create_bd_cell -type ip -vlnv {cell.vlnv} {cell.name}"]
         if cell.name == PS:
             lines += [
-                "# memory and fixed pins to the outside; the board's settings follow, so that no board files are needed",
+                "# memory and fixed pins to the outside; the board's settings follow, so no board files are needed",
                 "apply_bd_automation -rule xilinx.com:bd_rule:processing_system7 "
                 '-config {make_external "FIXED_IO, DDR" apply_board_preset "0" Master "Disable" Slave "Disable"} '
                 f"[get_bd_cells {cell.name}]",
@@ -233,7 +233,8 @@ if {{![string is double -strict $whs] || $whs < 0}} {{
 }}
 
 # one stem: pynq looks for the .hwh beside the .bit
-set handoffs [glob -nocomplain $root/build/overlay/overlay.{{gen,srcs}}/sources_1/bd/{BLOCK_DESIGN}/hw_handoff/{BLOCK_DESIGN}.hwh]
+set places $root/build/overlay/overlay.{{gen,srcs}}/sources_1/bd/{BLOCK_DESIGN}
+set handoffs [glob -nocomplain $places/hw_handoff/{BLOCK_DESIGN}.hwh]
 if {{[llength $handoffs] == 0}} {{ error "Vivado left no {BLOCK_DESIGN}.hwh under build/overlay" }}
 file copy -force [lindex $handoffs 0] $root/$name.hwh
 file copy -force $root/build/overlay/overlay.runs/impl_1/{top}.bit $root/$name.bit

@@ -1,6 +1,7 @@
 """A flat Verilog module around the accelerator, whose attributes tell Vivado which ports make up which interface.
 
-It stays a file of its own, apart from the emitted Verilog: tools that read both may merge attributes of connected wires.
+It stays a file of its own, apart from the emitted Verilog: a tool that reads both may merge attributes of connected
+wires.
 """
 
 from bitwright.design import Manifest

@@ -18,8 +18,8 @@ LEDS = ("ready", "busy", "refused")
 
 
 class SerialBoard(wiring.Component):
-    """Clock `clk` of the board's oscillator, serial line `rx` and `tx`, and the first of the LEDs: ready, busy, a packet
-    was refused. `inverted_leds` has a value for each LED that there is.
+    """Clock `clk` of the board's oscillator, serial line `rx` and `tx`, and the first of the LEDs: ready, busy, a
+    packet was refused. `inverted_leds` has a value for each LED that there is.
 
     The accelerator is an instance of `manifest.top`, whose Verilog goes beside this. Without `pll` it runs on `clk`.
     Everything is reset until RESET_CYCLES after the PLL's lock, and as long as there is a break on the line.

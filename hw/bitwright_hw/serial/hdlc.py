@@ -15,8 +15,8 @@ class Deframer(wiring.Component):
     when a packet with at least one byte has ended; `good` then tells whether its CRC is right. `error` (a byte that
     the line damaged) spoils the packet that it is in. There is no way to stall it.
 
-    Latency: 1 cycle. Throughput: a byte every other cycle, as the CRC is known a cycle after the byte. Reset: what comes
-    up to the next flag is taken for a packet, and its CRC is wrong.
+    Latency: 1 cycle. Throughput: a byte every other cycle, as the CRC is known a cycle after the byte. Reset: what
+    comes up to the next flag is taken for a packet, and its CRC is wrong.
     """
 
     def __init__(self) -> None:

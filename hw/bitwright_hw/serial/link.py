@@ -55,7 +55,8 @@ class LinkParams:
 class SerialLink(wiring.Component):
     """Packets on `rx` and `tx` to the AXI ports of an accelerator: `bus` (AXI4-Lite), `o` its input, `i` its results.
 
-    Requests are carried out one after the other, in order; results leave while frames of the next packet arrive.    `refused` is high for a cycle with every packet that was refused, `busy` while a request is carried out.
+    Requests are carried out one after the other, in order; results leave while frames of the next packet arrive.
+    `refused` is high for a cycle with every packet that was refused, `busy` while a request is carried out.
 
     Reset: drops every packet; a break on the line must cause it, see BreakDetector.
     """

@@ -54,7 +54,16 @@ def build_line(folder: Path, *, cache: BuildCache | None = None, progress: Progr
         run_checked(command, what=what, log=target / "verilator.log", cwd=work, environment=environment)
         if progress is not None:
             progress(what, 1, 2)
-        make_command = [compiler.make, "-C", work, "-f", "Vserial.mk", "-j", str(os.cpu_count() or 1), *_OPTIMIZE]
+        make_command: list[str | Path] = [
+            compiler.make,
+            "-C",
+            work,
+            "-f",
+            "Vserial.mk",
+            "-j",
+            str(os.cpu_count() or 1),
+            *_OPTIMIZE,
+        ]
         run_checked(make_command, what=what, log=target / "make.log", cwd=work, environment=environment)
         (work / LIBRARY).rename(target / LIBRARY)
         for file in sorted(work.rglob("*"), reverse=True):

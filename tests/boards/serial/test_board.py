@@ -274,7 +274,7 @@ def test_another_network_or_board_is_an_error(folder, tmp_path):
     digest = text.partition('"network_digest": "')[2][:64]
     with SimulatedLine(folder) as line:
         file.write_text(text.replace(digest, "0" * 64))
-        with pytest.raises(DigestMismatch, match=f"digest {digest[:12]}, but design.json is of 000000000000"):
+        with pytest.raises(DigestMismatch, match=rf"digest {digest[:12]}, but design\.json is of 000000000000"):
             accelerator(copy, line)
     with SimulatedLine(folder) as line:
         file.write_text(text.replace('"beats": 5', '"beats": 6'))
@@ -311,7 +311,7 @@ def test_the_self_test_finds_a_wrong_class(folder, network, tmp_path):
 def test_a_port_that_is_not_there(folder):
     with pytest.raises(NoDevice, match="which port"):
         Accelerator(folder)
-    with pytest.raises(NoDevice, match="/dev/none-such cannot be opened"):
+    with pytest.raises(NoDevice, match=r"/dev/none-such cannot be opened"):
         Accelerator(folder, port="/dev/none-such")
     assert issubclass(LinkError, BoardError)
 

@@ -71,7 +71,7 @@ def _cells(found: Recording, manifest: Manifest) -> tuple[dict[str, Ip], list[st
 
 def check_cells(found: Recording, manifest: Manifest) -> list[str]:
     """Exactly one of each that is needed, and nothing unknown."""
-    cells, faults = _cells(found, manifest)
+    _, faults = _cells(found, manifest)
     kinds = sorted(vlnv.split(":")[2] for vlnv in found.cells.values())
     wanted = sorted(["processing_system7", "axi_dma", manifest.top, "smartconnect", "smartconnect", "proc_sys_reset"])
     if kinds != wanted:
@@ -211,7 +211,27 @@ def check_package(found: Recording, manifest: Manifest) -> list[str]:
     """Interfaces with all their signals, clock and reset associated, every register of the manifest."""
     faults = []
     stream = ("tdata", "tkeep", "tvalid", "tready", "tlast")
-    lite = ["awaddr", "awprot", "awvalid", "awready", "wdata", "wstrb", "wvalid", "wready", "bresp", "bvalid", "bready", "araddr", "arprot", "arvalid", "arready", "rdata", "rresp", "rvalid", "rready"]
+    lite = [
+        "awaddr",
+        "awprot",
+        "awvalid",
+        "awready",
+        "wdata",
+        "wstrb",
+        "wvalid",
+        "wready",
+        "bresp",
+        "bvalid",
+        "bready",
+        "araddr",
+        "arprot",
+        "arvalid",
+        "arready",
+        "rdata",
+        "rresp",
+        "rvalid",
+        "rready",
+    ]
     wanted = {
         "aclk": ("xilinx.com:signal:clock_rtl:1.0", "slave", ["aclk"]),
         "aresetn": ("xilinx.com:signal:reset_rtl:1.0", "slave", ["aresetn"]),

@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
 RECORDER = Path(__file__).with_name("recorder.tcl")
@@ -50,7 +51,7 @@ def parse(text: str, result: Recording) -> Recording:
 
 def _apply(found: Recording, command: str, words: list[str], result: str) -> None:
     found.commands.append(command)
-    options = {a: b for a, b in zip(words, words[1:], strict=False) if a.startswith("-")}
+    options = {a: b for a, b in pairwise(words) if a.startswith("-")}
     if command == "create_project":
         found.parts.append(options["-part"])
     elif command == "add_files":

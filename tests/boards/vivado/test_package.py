@@ -111,7 +111,10 @@ def component_faults(root: etree._Element, design) -> list[str]:
     ports = {}
     for port in root.iterfind(".//s:model/s:ports/s:port", SPIRIT):
         left = port.findtext(".//s:left", "0", SPIRIT)
-        ports[port.findtext("s:name", "", SPIRIT)] = (port.findtext(".//s:direction", "", SPIRIT) + "put", int(left) + 1)
+        ports[port.findtext("s:name", "", SPIRIT)] = (
+            port.findtext(".//s:direction", "", SPIRIT) + "put",
+            int(left) + 1,
+        )
     faults = [f"ports differ: {set(ports.items()) ^ set(declared.items())}"] if ports != declared else []
     mapped = [name.text for name in root.iterfind(".//s:physicalPort/s:name", SPIRIT)]
     faults += [f"{name} is in no interface" for name in sorted(set(ports) - set(mapped))]

@@ -102,18 +102,19 @@ FAULTS = {
     "lost TLAST": ("package_ip", " m_axis_tlast}", "}", "m_axis lacks m_axis_tlast"),
     "lost TLAST of the input": ("package_ip", " s_axis_tlast}", "}", "s_axis lacks s_axis_tlast"),
     "stream to nowhere": (
-        "block_design", "bus accelerator_0/m_axis axi_dma_0/S_AXIS_S2MM\n", "", "accelerator_0/m_axis has 0 connections",
+        "block_design", "bus accelerator_0/m_axis axi_dma_0/S_AXIS_S2MM\n", "", "m_axis has 0 connections",
     ),
     "streams the wrong way": (
-        "block_design", "bus accelerator_0/m_axis axi_dma_0/S_AXIS_S2MM", "bus axi_dma_0/S_AXIS_S2MM accelerator_0/m_axis",
+        "block_design", "bus accelerator_0/m_axis axi_dma_0/S_AXIS_S2MM",
+        "bus axi_dma_0/S_AXIS_S2MM accelerator_0/m_axis",
         "cannot drive",
     ),
     "a bus too few": ("block_design", "NUM_MI {2}", "NUM_MI {1}", "control_smartconnect/M01_AXI does not exist"),
     "a loose bus": ("block_design", "NUM_MI {2}", "NUM_MI {3}", "control_smartconnect/M02_AXI has 0 connections"),
-    "a lost register": ("package_ip", "ipx::add_register ERRORS", "ipx::add_register ERROR", "register ERRORS is missing"),
+    "a lost register": ("package_ip", "ipx::add_register ERRORS", "ipx::add_register ERROR", "ERRORS is missing"),
     "a moved register": ("package_ip", "address_offset {0x0C}", "address_offset {0x10}", "register STATUS is at 0x10"),
     "clock without stream": (
-        "package_ip", "ipx::associate_bus_interfaces -busif m_axis -clock aclk $core\n", "", "the clock is associated with",
+        "package_ip", "ipx::associate_bus_interfaces -busif m_axis -clock aclk $core\n", "", "clock is associated with",
     ),
     "active high reset": ("package_ip", "{ACTIVE_LOW}", "{ACTIVE_HIGH}", "the reset is not active low"),
     "wrong part": ("package_ip", PART, "xc7z010clg400-1", "parts are"),
