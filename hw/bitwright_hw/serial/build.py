@@ -178,7 +178,10 @@ def _synthesize(files: list[Path], top: str, family: OpenFamily, netlist: Path, 
     script, labels = _SCRIPTS[family]
     names = labels.split()
     commands = [f'read_verilog "{file.resolve()}"' for file in files]
-    commands += [f"{script} -top {top} -run {begin}:{end}" for begin, end in itertools.pairwise(names)]
+    for begin, end in itertools.pairwise(names):
+        if begin == "map_ram" and family == "ice40":  # it has no memories in LUTs, which the design asks for
+            commands.append('attrmap -remove ram_style="distributed"')
+        commands.append(f"{script} -top {top} -run {begin}:{end}")
     commands += ["opt_clean -purge", f'write_json "{netlist}"']
 
     def step(done: int) -> None:

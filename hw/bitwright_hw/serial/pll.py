@@ -13,6 +13,7 @@ from bitwright.errors import BoardError
 DIVISORS = range(1, 129)
 DETECTOR_MHZ = (3.125, 400.0)
 OSCILLATOR_MHZ = (400.0, 800.0)
+LEAST_SHARE = 0.9
 _MIDDLE_MHZ = sum(OSCILLATOR_MHZ) / 2
 
 
@@ -73,7 +74,7 @@ class Pll:
 
 
 def choose_pll(input_mhz: float, mhz: float) -> Pll:
-    """The PLL whose output comes nearest to `mhz` and not above it. Raises BoardError if none comes within 1 %."""
+    """The PLL with the fastest output that is not above `mhz`. Raises BoardError if there is none near: within 10 %."""
     best: Pll | None = None
     for input_div in DIVISORS:
         if not DETECTOR_MHZ[0] <= input_mhz / input_div <= DETECTOR_MHZ[1]:
@@ -85,7 +86,7 @@ def choose_pll(input_mhz: float, mhz: float) -> Pll:
             pll = Pll(input_mhz=input_mhz, input_div=input_div, feedback_div=feedback_div, output_div=output_div)
             if OSCILLATOR_MHZ[0] <= pll.oscillator_mhz <= OSCILLATOR_MHZ[1] and (best is None or _better(pll, best)):
                 best = pll
-    if best is None or best.mhz < 0.99 * mhz:
+    if best is None or best.mhz < LEAST_SHARE * mhz:
         raise BoardError(
             f"the PLL cannot make {mhz:g} MHz from {input_mhz:g} MHz"
             + ("" if best is None else f"; the nearest is {best.mhz:g} MHz")

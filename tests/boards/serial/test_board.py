@@ -278,7 +278,7 @@ def test_another_network_or_board_is_an_error(folder, tmp_path):
             accelerator(copy, line)
     with SimulatedLine(folder) as line:
         file.write_text(text.replace('"beats": 5', '"beats": 6'))
-        with pytest.raises(DigestMismatch, match="OUTPUT_BEATS reads 5, but design.json says 6"):
+        with pytest.raises(DigestMismatch, match=r"OUTPUT_BEATS reads 5, but design.json says 6"):
             accelerator(copy, line)
     file.unlink()
     with pytest.raises(WrongOverlay, match=r"design\.json cannot be read"):
