@@ -19,7 +19,7 @@ class Inbox(wiring.Component):
     take its `length` bytes from `bytes`, no more. Any other is dropped with `refused` high for a cycle, and why in
     `reason`.
 
-    Throughput: `bytes` gives one every other cycle. Reset: empties it.
+    Throughput: `bytes` gives one every third cycle, as the ring's word has a register of its own. Reset: empties it.
     """
 
     def __init__(self, *, depth: int, packets: int, frame_bytes: int, answer_bytes: int):
@@ -121,7 +121,9 @@ class Inbox(wiring.Component):
             with m.Else():
                 m.d.sync += stored.eq(committed)
 
-        valid = Signal()
+        valid, fetched = Signal(), Signal()
+        byte = Signal(8)
+        m.d.sync += byte.eq(read.data)
         m.d.comb += [
             read.addr.eq(taken[:bits]),
             read.en.eq(1),
@@ -129,10 +131,10 @@ class Inbox(wiring.Component):
             self.packet.payload.eq(headers.r_data),
             headers.r_en.eq(self.packet.ready),
             self.bytes.valid.eq(valid),
-            self.bytes.payload.eq(read.data),
+            self.bytes.payload.eq(byte),
         ]
         with m.If(~valid):
-            m.d.sync += valid.eq(taken != committed)
+            m.d.sync += [fetched.eq((taken != committed) & ~fetched), valid.eq(fetched)]
         with m.Elif(self.bytes.ready):
             m.d.sync += [valid.eq(0), taken.eq(taken + 1)]
         return m
