@@ -31,6 +31,7 @@ from bitwright_boards.errors import (
 from bitwright_boards.ssh import Connection, Process, Target
 
 Progress = Callable[[str, int, int], None]
+BOARDS = ("pynq-z1", "pynq-z2")  # that run pynq and have an overlay
 HEARTBEAT_SECONDS = 5.0
 SILENT_SECONDS = 60.0  # the job says something every few seconds
 ROOM = 1 << 20  # beyond the files, for the results
@@ -77,13 +78,13 @@ class ProgramReport:
         return {**asdict(self), "passed": self.passed}
 
 
-def program(
+def run_on_board(
     design: Design,
     bit: Path,
     vectors: Vectors,
     target: Target,
     *,
-    board: str = "pynq-z2",
+    board: str,
     remote_folder: str | None = None,
     batch_frames: int | None = None,
     timeout: float = 5.0,
