@@ -1,9 +1,10 @@
 """What `bitwright program` starts on the board: loads the overlay, runs the vectors, writes results.npz.
 
 Lies on the board as bitwright_job.py beside the driver; Python 3.10, numpy and pynq. It speaks on standard output,
-one line an event, JSON after the mark; other lines are a login shell's or pynq's. It listens on standard input: the
-host sends a line now and then, and when none has come for LOST_SECONDS, or the input ends, the connection is gone,
-and the job ends, so that it never keeps the board to itself. Exit status 0 if it told its results.
+one line an event, JSON after the mark; other lines are a login shell's or pynq's. Every ALIVE_SECONDS it says that it
+lives. It listens on standard input: the host sends a line now and then, and when none has come for LOST_SECONDS, or
+the input ends, the connection is gone, and the job ends, so that it never keeps the board to itself. Exit status 0 if
+it told its results.
 """
 
 import argparse
@@ -18,13 +19,17 @@ from pathlib import Path
 
 MARK = "@bitwright "
 LOST_SECONDS = 60.0
+ALIVE_SECONDS = 5.0
 LOCK = "/tmp/bitwright-board.lock"
 LATENCY_RUNS = 20
+_speaking = threading.Lock()
 
 
 def tell(event: str, **values: object) -> None:
-    sys.stdout.write(MARK + json.dumps({"event": event, **values}) + "\n")
-    sys.stdout.flush()
+    """One event to the host."""
+    with _speaking:
+        sys.stdout.write(MARK + json.dumps({"event": event, **values}) + "\n")
+        sys.stdout.flush()
 
 
 def watch_host() -> None:
@@ -40,7 +45,8 @@ def watch_host() -> None:
 
     def judge() -> None:
         while True:
-            time.sleep(1.0)
+            time.sleep(ALIVE_SECONDS)
+            tell("alive")
             if time.monotonic() - last[0] > LOST_SECONDS:
                 os._exit(3)
 
@@ -60,10 +66,9 @@ def take_board() -> object:
 
 
 def work(folder: Path, batch_frames: "int | None", timeout: float) -> None:
-    import numpy as np
-
     started = time.monotonic()
     try:
+        import numpy as np
         import pynq
     except ImportError as error:
         text = f"Python {sys.version.split()[0]} at {sys.executable} cannot import pynq ({error})"

@@ -89,24 +89,30 @@ def job_source() -> bytes:
     return (files("bitwright_boards") / "board_job.py").read_bytes()
 
 
-def find_overlay(design: Design, overlay: Path | None = None) -> Path:
-    """The .bit of `design`: `overlay` itself, or NAME.bit in the folder `overlay`, the design's folder or its build/.
+def find_bitstream(design: Design, board: str, overlay: Path | None = None) -> Path:
+    """The .bit of `design` for `board`: `overlay` itself, or NAME.bit in the folder `overlay`; without it, in
+    the folder that `bitwright build` writes beside the design, or in the design's own.
 
-    Raises BoardError, with what to do, if it or its .hwh is missing.
+    Raises BoardError, with what to do, if there is none.
     """
-    name = design.manifest.name
     if overlay is not None and overlay.is_file():
-        bit = overlay
-    else:
-        folders = [design.folder, design.folder / "build"] if overlay is None else [overlay]
-        found = [folder / f"{name}.bit" for folder in folders if (folder / f"{name}.bit").is_file()]
-        if not found:
-            where = " or ".join(str(folder) for folder in folders)
-            raise BoardError(
-                f"there is no bitstream {name}.bit in {where}; Vivado makes it (bitwright build), "
-                "and no other tool can for Zynq-7000; name it with --overlay if it lies elsewhere"
-            )
-        bit = found[0]
+        return overlay
+    beside = design.folder.absolute()
+    folders = [beside.with_name(f"{beside.name}-{board}"), design.folder] if overlay is None else [overlay]
+    name = f"{design.manifest.name}.bit"
+    for folder in folders:
+        if (folder / name).is_file():
+            return folder / name
+    maker = "Vivado makes it, and nothing else can for a Zynq" if board.startswith("pynq") else "it makes one"
+    raise BoardError(
+        f"there is no bitstream {name} in {' or '.join(str(folder) for folder in folders)}; run bitwright build with "
+        f"--board {board} ({maker}), or name it with --overlay"
+    )
+
+
+def find_overlay(design: Design, board: str, overlay: Path | None = None) -> Path:
+    """`find_bitstream`, with the .hwh of the same stem beside it. Raises BoardError."""
+    bit = find_bitstream(design, board, overlay)
     if not bit.with_suffix(".hwh").is_file():
         raise BoardError(f"{bit.with_suffix('.hwh')} is missing; pynq needs it beside the .bit, of the same name")
     return bit

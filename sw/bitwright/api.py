@@ -10,6 +10,7 @@
     report = bw.verify(design, data="digits")             # a whole test set, bit for bit
     bw.synth(design, family="xc7").total                  # LUTs, flip-flops, block RAM, by Yosys
     bw.build(design, "ulx3s-85f", "design-ulx3s")         # a bitstream, or a Vivado project
+    bw.program(design, "digits", host="192.168.2.99")     # frames through a PYNQ board
 
 Every function raises a subclass of BitwrightError, with one sentence, for what a user can get wrong.
 `progress(what, done, total)` is called while a function that takes seconds works.
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from bitwright.train import TrainConfig, TrainReport
     from bitwright_boards import Board
     from bitwright_boards.vivado import PynqBuild
+    from bitwright_boards.program import ProgramReport
     from bitwright_hw.cells import Family
     from bitwright_hw.estimate import Estimate
     from bitwright_hw.sizing import Limits
@@ -63,6 +65,7 @@ __all__ = [
     "generate",
     "load",
     "load_frames",
+    "program",
     "simulate",
     "size",
     "synth",
@@ -536,6 +539,66 @@ def build_folder(design: Design, board: str) -> Path:
     """Where `build` writes unless told otherwise."""
     folder = design.folder.absolute()
     return folder.with_name(f"{folder.name}-{board}")
+
+
+def program(
+    design: Design | PathLike,
+    data: str = "random",
+    *,
+    host: str,
+    board: str = "pynq-z2",
+    user: str = "xilinx",
+    password: str | None = None,
+    key: PathLike | None = None,
+    port: int = 22,
+    accept_key: str | None = None,
+    known_hosts: PathLike | None = None,
+    overlay: PathLike | None = None,
+    remote_folder: str | None = None,
+    frames: int | None = None,
+    data_dir: PathLike | None = None,
+    batch_frames: int | None = None,
+    timeout: float = 5.0,
+    progress: Progress | None = None,
+) -> "ProgramReport":
+    """Puts the design's overlay on a PYNQ board over SSH, runs frames there, and compares with the golden model.
+
+    `data` and `frames` are what `load_frames` takes. `overlay` is the .bit or its folder (default: what `build` left).
+    The user's key, or `password`; the host's key must be in `known_hosts`, or have the fingerprint `accept_key`.
+
+        bw.program("design", "mnist", host="192.168.2.99", password="xilinx", frames=1000).mismatches
+
+    Raises BoardError, each of bitwright_boards.errors for its cause, or DataError.
+    """
+    from bitwright.errors import BoardError
+    from bitwright_boards.deployment import find_overlay, make_vectors
+    from bitwright_boards.program import BOARDS, run_on_board
+    from bitwright_boards.ssh import Target as Host
+
+    if board not in BOARDS:
+        raise BoardError(f"{board} is not programmed over SSH; boards that are: {', '.join(BOARDS)}")
+    opened = _design(design)
+    bit = find_overlay(opened, board, None if overlay is None else Path(overlay))
+    loaded = load_frames(opened.network, data, frames=frames, data_dir=data_dir)
+    return run_on_board(
+        opened,
+        bit,
+        make_vectors(opened, loaded.frames, loaded.labels),
+        Host(
+            host=host,
+            user=user,
+            port=port,
+            password=password,
+            key=None if key is None else Path(key),
+            accept_key=accept_key,
+            known_hosts=None if known_hosts is None else Path(known_hosts),
+        ),
+        board=board,
+        remote_folder=remote_folder,
+        batch_frames=batch_frames,
+        timeout=timeout,
+        progress=progress,
+    )
 
 
 def estimate(network: Network, plan: Plan, *, family: "Family | None" = None) -> "Estimate":

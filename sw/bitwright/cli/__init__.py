@@ -12,7 +12,10 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-_COMMANDS = ("train", "info", "size", "explore", "generate", "simulate", "verify", "synth", "build", "boards", "demo")
+_COMMANDS = (
+    *("train", "info", "size", "explore", "generate", "simulate", "verify", "synth"),
+    *("build", "program", "boards", "demo"),
+)
 _DESCRIPTION = """\
 Turns a trained binary neural network into an FPGA accelerator and proves it bit-exact.
 
@@ -25,6 +28,7 @@ Turns a trained binary neural network into an FPGA accelerator and proves it bit
   verify    runs a whole test set through a design, bit for bit
   synth     counts a design's LUTs, flip-flops and memories
   build     makes a board's Vivado project or bitstream
+  program   runs frames on a board
   boards    lists the boards
   demo      all of it on a small data set, in a few minutes
 """

@@ -50,14 +50,18 @@ def run(args: argparse.Namespace) -> int:
         )
     if args.json:
         print_json({"out": str(out), **msgspec.to_builtins(build)})
-    elif isinstance(build, SerialBuild):
-        _print_serial(build, out)
+        return 0
+    program = f"bitwright program {args.design} --board {args.board}"
+    if args.out is not None:
+        program += f" --overlay {out}"
+    if isinstance(build, SerialBuild):
+        _print_serial(build, out, program)
     else:
-        _print_pynq(build, out)
+        _print_pynq(build, out, program)
     return 0
 
 
-def _print_pynq(build: "PynqBuild", out: Path) -> None:
+def _print_pynq(build: "PynqBuild", out: Path, program: str) -> None:
     from bitwright.cli.output import print_facts, say
 
     facts: list[tuple[str, object]] = [
@@ -71,7 +75,7 @@ def _print_pynq(build: "PynqBuild", out: Path) -> None:
             ("overlay", f"{out / build.bitstream}, {build.handoff}"),
         ]
         print_facts(facts)
-        say(f"\nNext: bitwright program {out} --board {build.board} --host HOST")
+        say(f"\nNext: {program} --host HOST")
         return
     facts += [
         ("ready", "all that Vivado needs; nothing else is to be written"),
@@ -82,7 +86,7 @@ def _print_pynq(build: "PynqBuild", out: Path) -> None:
     say(f"    {build.command}")
 
 
-def _print_serial(build: "SerialBuild", out: Path) -> None:
+def _print_serial(build: "SerialBuild", out: Path, program: str) -> None:
     from bitwright.cli.output import percent, print_facts, print_table, say
 
     print_table(
@@ -105,4 +109,7 @@ def _print_serial(build: "SerialBuild", out: Path) -> None:
             ("bitstream", out / build.bitstream),
         ]
     )
-    say(f"\nNext: openFPGALoader --board {build.board.partition('-')[0]} {out / build.bitstream}")
+    if build.board == "icebreaker":
+        say(f"\nNext: openFPGALoader --board ice40_generic {out / build.bitstream}")
+    else:
+        say(f"\nNext: {program} --jtag")

@@ -130,7 +130,12 @@ def test_the_first_placement_that_meets_the_clock_is_taken(design, tmp_path, mon
     placements.install(monkeypatch)
     assert main(["build", str(design.folder), "--board", "ulx3s-85f", "--out", str(out)]) == 0
     said = capsys.readouterr().out
-    assert "100 MHz asked, 104.0 MHz reached" in said and "TRELLIS_COMB" in said and "openFPGALoader" in said
+    assert (
+        "100 MHz asked, 104.0 MHz reached" in said
+        and "TRELLIS_COMB" in said
+        and "--board ulx3s-85f --overlay" in said
+        and "--jtag" in said
+    )
 
 
 def test_a_clock_that_no_placement_meets_is_an_error(design, tmp_path, monkeypatch):

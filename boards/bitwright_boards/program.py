@@ -1,0 +1,333 @@
+"""`bitwright program`: an overlay to a board over SSH, its vectors run there, the results judged here.
+
+Files go into a folder beside their place, are checked by their SHA-256, and are moved into place together: the board
+never holds half a deployment. The job on the board ends when the connection does (board_job.py). The judge is the
+golden model here, whatever the board says of itself.
+"""
+
+import hashlib
+import io
+import json
+import shlex
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bitwright.design import Design
+from bitwright.errors import DesignError
+from bitwright_boards.board_job import MARK
+from bitwright_boards.deployment import JOB, Vectors, deployment
+from bitwright_boards.errors import (
+    ConnectionLostError,
+    DiskFullError,
+    JobError,
+    LoginError,
+    MissingPynqError,
+)
+from bitwright_boards.ssh import Connection, Process, Target
+
+Progress = Callable[[str, int, int], None]
+BOARDS = ("pynq-z1", "pynq-z2")  # that run pynq and have an overlay
+HEARTBEAT_SECONDS = 5.0
+SILENT_SECONDS = 60.0  # the job says something every few seconds
+ROOM = 1 << 20  # beyond the files, for the results
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mismatch:
+    """A frame that came back wrong: its class and scores, and the golden model's."""
+
+    frame: int
+    expected_class: int | None
+    board_class: int | None
+    expected_scores: list[int] | None
+    board_scores: list[int] | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProgramReport:
+    """What `program` found."""
+
+    board: str
+    host: str
+    folder: str  # on the board
+    frames: int
+    mismatches: tuple[Mismatch, ...]
+    accuracy: float | None  # of the board; None without labels or classes
+    golden_accuracy: float | None
+    frames_per_second: float  # as the board's processor measured it, packing included
+    latency_seconds: float  # one frame alone, the median of several
+    busy_frames_per_second: float  # by the accelerator's own counter of cycles
+    cycles_busy: int
+    clock_mhz: float
+    batches: int
+    digest: str
+    pynq: str
+    python: str
+
+    @property
+    def passed(self) -> bool:
+        return not self.mismatches
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON has it."""
+        return {**asdict(self), "passed": self.passed}
+
+
+def run_on_board(
+    design: Design,
+    bit: Path,
+    vectors: Vectors,
+    target: Target,
+    *,
+    board: str,
+    remote_folder: str | None = None,
+    batch_frames: int | None = None,
+    timeout: float = 5.0,
+    progress: Progress | None = None,
+) -> ProgramReport:
+    """Deploys `bit` (and the .hwh beside it) of `design` to `target`, and runs `vectors` there.
+
+    `remote_folder` is where deployments lie (default: bitwright in the user's home), `timeout` how many seconds the
+    accelerator may stand still. Raises HostError, HostKeyError, LoginError, DiskFullError, MissingPynqError,
+    ConnectionLostError, or JobError for what the driver raised there.
+    """
+    files = deployment(design, bit, vectors)
+    with Connection(target) as connection:
+        folder = _deploy(connection, design.manifest.name, files, remote_folder, progress)
+        events = _run(connection, folder, len(vectors.frames), batch_frames, timeout, progress)
+        results = connection.download(f"{folder}/results.npz")
+    return _judge(design, vectors, results, events, board=board, host=target.name, folder=folder)
+
+
+def _deploy(
+    connection: Connection, name: str, files: dict[str, bytes], base: str | None, progress: Progress | None
+) -> str:
+    """Copies `files`; returns their folder."""
+    where = '"$HOME"/bitwright' if base is None else shlex.quote(base)
+    made = connection.run(
+        f"umask 022; base={where}; mkdir -p \"$base\" && cd \"$base\" && base=$(pwd) && "
+        "{ find . -maxdepth 1 -name '.upload-*' -mmin +60 -exec rm -rf {} + ; } && "
+        "df -Pk . | awk 'NR == 2 { print $4 }' && mktemp -d \"$base/.upload-XXXXXX\"",
+        what="making a folder",
+    )  # fmt: skip
+    lines = made.output.split("\n")
+    if made.status != 0 or len(lines) < 2:
+        text = " ".join(made.errors.split())
+        if "No space" in text:
+            raise _full(connection, sum(map(len, files.values())))
+        raise JobError(f"no folder can be made on {connection.target.name}: {text}", kind="Folder")
+    free, folder = int(lines[0]) * 1024, lines[1]
+    needed = sum(map(len, files.values()))
+    try:
+        if free < needed + ROOM:
+            raise _full(connection, needed, free)
+        _copy(connection, folder, files, progress)
+        return _move(connection, folder, name)
+    except ConnectionLostError:
+        raise
+    except BaseException:
+        connection.run(f"rm -rf {shlex.quote(folder)}", what="cleaning up")
+        raise
+
+
+def _full(connection: Connection, needed: int, free: int = 0) -> DiskFullError:
+    return DiskFullError(
+        f"{connection.target.name} has {free / 1e6:.1f} MB of room, and {(needed + ROOM) / 1e6:.1f} MB are needed; "
+        "remove something there, or choose another place with --remote-dir"
+    )
+
+
+def _copy(connection: Connection, folder: str, files: dict[str, bytes], progress: Progress | None) -> None:
+    total = sum(map(len, files.values()))
+    quoted = shlex.quote(folder)
+    try:
+        for _, done in connection.upload(files, folder):
+            if progress is not None:
+                progress(f"copying to {connection.target.name}", done, total)
+    except OSError as error:
+        left = connection.run(f"df -Pk {quoted} | awk 'NR == 2 {{ print $4 }}'", what="asking for room")
+        free = int(left.output.strip() or 0) * 1024
+        if free < ROOM:
+            raise _full(connection, total, free) from None
+        raise JobError(f"{connection.target.name} refuses a file in {folder} ({error})", kind="Copy") from None
+    sums = connection.run(f"cd {quoted} && sha256sum -b -- *", what="checking the copy", timeout=60)
+    there = {name.removeprefix("*"): digest for digest, name in (line.split() for line in sums.output.splitlines())}
+    wrong = [name for name, content in files.items() if there.get(name) != hashlib.sha256(content).hexdigest()]
+    if wrong:
+        raise JobError(
+            f"{', '.join(wrong)} did not arrive whole on {connection.target.name}; run it again", kind="Copy"
+        )
+
+
+def _move(connection: Connection, folder: str, name: str) -> str:
+    """The new folder takes the old one's place."""
+    final = f"{folder.rpartition('/')[0]}/{name}"
+    new, old, place = shlex.quote(folder), shlex.quote(f"{folder}.old"), shlex.quote(final)
+    moved = connection.run(
+        f"chmod 755 {new} && {{ [ ! -e {place} ] || mv {place} {old}; }} && mv {new} {place} && rm -rf {old}",
+        what="moving files into place",
+    )
+    if moved.status != 0:
+        text = " ".join(moved.errors.split())
+        raise JobError(f"{final} on {connection.target.name} cannot be replaced: {text}", kind="Folder")
+    return final
+
+
+def _root(connection: Connection) -> tuple[str, bytes]:
+    """What to put before a command to run it as root, and what to feed it first. Raises LoginError."""
+    who = connection.run("id -u", what="asking who we are")
+    if who.output.strip() == "0":
+        return "", b""
+    password = connection.target.password
+    sudo = "sudo -H -n" if password is None else "sudo -H -S -p ''"
+    feed = b"" if password is None else password.encode() + b"\n"
+    tried = connection.run(f"{sudo} true", feed=feed, what="becoming root")
+    if tried.status != 0:
+        text = " ".join(tried.errors.split())
+        raise LoginError(
+            f"{connection.target.user} cannot become root on {connection.target.name}, which the FPGA needs ({text}); "
+            "give the user's password with --password"
+        )
+    return f"{sudo} ", feed
+
+
+def _run(
+    connection: Connection,
+    folder: str,
+    frames: int,
+    batch_frames: int | None,
+    timeout: float,
+    progress: Progress | None,
+) -> dict[str, dict[str, Any]]:
+    """Runs the job in a login shell, as root; returns its events by name."""
+    root, feed = _root(connection)
+    options = f"--timeout {timeout:g}" + (f" --batch-frames {batch_frames}" if batch_frames else "")
+    inner = f"cd {shlex.quote(folder)} && exec python3 -B -u {JOB} {options}"
+    process = connection.start(f"exec {root}bash -lc {shlex.quote(inner)}", what="starting the job")
+    events: dict[str, dict[str, Any]] = {}
+    noise: list[str] = []
+    try:
+        process.send(feed)
+        for line in _lines(process, connection):
+            if not line.startswith(MARK):
+                noise.append(line)
+                continue
+            event = json.loads(line.removeprefix(MARK))
+            events[event.pop("event")] = event
+            if progress is not None and "done" in event:
+                progress(f"frames on {connection.target.name}", event["done"], event["total"])
+        status = process.status("running the job")
+        noise += process.take_errors(rest=True).decode(errors="replace").splitlines()
+    finally:
+        process.close()
+    if "error" in events:
+        raise _job_error(connection, events["error"])
+    if "done" not in events or status != 0:
+        said = " ".join(" ".join(noise[-5:]).split())
+        raise JobError(f"the job on {connection.target.name} ended with status {status}: {said}", kind="Ended")
+    return events
+
+
+def _job_error(connection: Connection, event: dict[str, Any]) -> Exception:
+    kind, message = str(event["kind"]), str(event["message"])
+    where = connection.target.name
+    if kind == "MissingPynq":
+        return MissingPynqError(f"{where}: {message}; is this a PYNQ image (v3), or the wrong host?")
+    if kind == "NoDevice":
+        return MissingPynqError(f"{where}: {message}")
+    return JobError(f"{where}: {kind}: {message}", kind=kind)
+
+
+def _lines(process: Process, connection: Connection) -> Iterator[str]:
+    """The lines that the job writes, while its input gets a line now and then. Raises ConnectionLostError."""
+    rest = b""
+    heard = beat = time.monotonic()
+    while True:
+        ended = process.ended
+        part = process.take(rest=ended)
+        now = time.monotonic()
+        if part:
+            heard = now
+            *lines, rest = (rest + part).split(b"\n")
+            for line in lines:
+                yield line.decode(errors="replace")
+        if ended:
+            if rest:
+                yield rest.decode(errors="replace")
+            return
+        if now - heard > SILENT_SECONDS:
+            raise connection.lost("running the job")
+        if now - beat > HEARTBEAT_SECONDS:
+            process.send(b"\n")
+            beat = now
+        if not part:
+            time.sleep(0.02)
+
+
+def _judge(
+    design: Design,
+    vectors: Vectors,
+    content: bytes,
+    events: dict[str, dict[str, Any]],
+    *,
+    board: str,
+    host: str,
+    folder: str,
+) -> ProgramReport:
+    loaded, done = events["loaded"], events["done"]
+    if loaded["digest"] != design.manifest.network_digest:
+        raise DesignError(f"{host} holds the network of digest {loaded['digest'][:12]}, not this design's")
+    with np.load(io.BytesIO(content), allow_pickle=False) as stored:
+        got = {name: stored[name] for name in stored.files}
+    wrong = np.zeros(len(vectors.frames), bool)
+    for name, expected in (("classes", vectors.classes), ("scores", vectors.scores)):
+        if expected is None:
+            continue
+        if name not in got or got[name].shape != expected.shape:
+            raise JobError(f"{host} sent no {name} of the shape {expected.shape}", kind="Results")
+        wrong |= (got[name] != expected).reshape(len(expected), -1).any(axis=1)
+    mismatches = tuple(
+        Mismatch(
+            frame=int(k),
+            expected_class=_class(vectors.classes, k),
+            board_class=_class(got.get("classes"), k),
+            expected_scores=_row(vectors.scores, k),
+            board_scores=_row(got.get("scores"), k),
+        )
+        for k in np.flatnonzero(wrong)
+    )
+    return ProgramReport(
+        board=board,
+        host=host,
+        folder=folder,
+        frames=len(vectors.frames),
+        mismatches=mismatches,
+        accuracy=_accuracy(got.get("classes"), vectors.labels),
+        golden_accuracy=_accuracy(vectors.classes, vectors.labels),
+        frames_per_second=done["frames_per_second"],
+        latency_seconds=done["latency_seconds"],
+        busy_frames_per_second=done["busy_frames_per_second"],
+        cycles_busy=done["cycles_busy"],
+        clock_mhz=loaded["clock_mhz"],
+        batches=done["batches"],
+        digest=loaded["digest"],
+        pynq=loaded["pynq"],
+        python=loaded["python"],
+    )
+
+
+def _accuracy(classes: Any, labels: Any) -> float | None:
+    return None if classes is None or labels is None else float(np.mean(classes == labels))
+
+
+def _class(classes: Any, frame: Any) -> int | None:
+    return None if classes is None else int(classes[frame])
+
+
+def _row(scores: Any, frame: Any) -> list[int] | None:
+    return None if scores is None else [int(value) for value in scores[frame]]
