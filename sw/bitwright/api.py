@@ -42,8 +42,8 @@ if TYPE_CHECKING:
     from bitwright.frontier import Exploration
     from bitwright.train import TrainConfig, TrainReport
     from bitwright_boards import Board
-    from bitwright_boards.vivado import PynqBuild
     from bitwright_boards.program import ProgramReport
+    from bitwright_boards.vivado import PynqBuild
     from bitwright_hw.cells import Family
     from bitwright_hw.estimate import Estimate
     from bitwright_hw.sizing import Limits
