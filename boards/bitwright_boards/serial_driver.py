@@ -12,32 +12,17 @@ line is sent again, so that results are right or there is an error. Not for two 
 
 import struct
 import time
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bitwright.board_build import load_build
-from bitwright.serial_link import (
-    ANSWER,
-    BREAK_BITS,
-    FLAG,
-    HEADER,
-    LINK_REGISTERS,
-    LINK_VERSION,
-    REFUSED_KIND,
-    TRAILER,
-    Decoder,
-    Kind,
-    Packet,
-)
+from bitwright.serial_link import LINK_REGISTERS, LINK_VERSION, Kind
 from bitwright_boards.driver import (
     ERROR_BITS,
     IDENTITY,
-    BoardError,
     Design,
     DigestMismatch,
     FrameError,
@@ -45,47 +30,12 @@ from bitwright_boards.driver import (
     Result,
     SelfTest,
     Status,
-    Timeout,
     WrongOverlay,
 )
+from bitwright_boards.serial_exchange import Exchange, Line, LinkCounts, LinkError, Request
 
+__all__ = ["Accelerator", "LinkError"]
 QUIET_SECONDS = 0.05  # of USB and of the operating system, beside the time that bytes take on the line
-
-
-class LinkError(BoardError):
-    """The line damages more than sending again can mend."""
-
-
-class Line(Protocol):
-    """What the driver needs of pyserial's Serial."""
-
-    timeout: float | None
-
-    @property
-    def in_waiting(self) -> int: ...
-    def write(self, data: bytes, /) -> int | None: ...
-    def read(self, size: int = 1, /) -> bytes: ...
-    def flush(self) -> None: ...
-    def reset_input_buffer(self) -> None: ...
-    def send_break(self, duration: float = 0.25) -> None: ...
-    def close(self) -> None: ...
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Request:
-    kind: Kind
-    payload: bytes
-    answer_bytes: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class LinkCounts:
-    """What the line has cost since the driver was made."""
-
-    sent: int
-    repeated: int
-    damaged_answers: int
-    refused: int  # requests that the board refused
 
 
 class Accelerator:
@@ -110,15 +60,16 @@ class Accelerator:
         """
         self.design = Design(folder)
         self.build = load_build(Path(folder))
-        self.timeout = timeout
-        self.repeats = repeats
         self._clock = clock
-        self._quiet = quiet_seconds
-        self._line = _open(port, self.build.baud) if line is None else line
-        self._decoder = Decoder()
-        self._sequence = 0
-        self._sent = self._repeated = self._refused = 0
-        self._room, self._packets, self._frames_a_packet = 64, 1, 1
+        self._frames_a_packet = 1
+        self._link = Exchange(
+            _open(port, self.build.baud) if line is None else line,
+            baud=self.build.baud,
+            timeout=timeout,
+            repeats=repeats,
+            quiet_seconds=quiet_seconds,
+            bitstream=self.build.bitstream,
+        )
         try:
             self.reset()
             self._check()
@@ -134,7 +85,7 @@ class Accelerator:
 
     def close(self) -> None:
         """Closes the line. The board stays as it is."""
-        self._line.close()
+        self._link.line.close()
 
     @property
     def clock_mhz(self) -> float:
@@ -153,12 +104,8 @@ class Accelerator:
 
     @property
     def counts(self) -> LinkCounts:
-        return LinkCounts(
-            sent=self._sent,
-            repeated=self._repeated,
-            damaged_answers=self._decoder.damaged,
-            refused=self._refused,
-        )
+        """What the line has cost since the driver was made."""
+        return self._link.counts
 
     def registers(self) -> dict[str, int]:
         """Every register's value, by name; those of the link too."""
@@ -179,13 +126,7 @@ class Accelerator:
 
     def reset(self) -> None:
         """Brings link and accelerator to a known state, whatever was under way: by a break, which resets both."""
-        self._line.send_break(3 * BREAK_BITS / self.build.baud + 0.0001)
-        self._line.flush()
-        self._line.timeout = self._quiet
-        while self._line.read(4096):  # what was on its way
-            pass
-        self._decoder = Decoder()
-        self._line.write(bytes([FLAG]))
+        self._link.reset()
 
     def run(self, frames: NDArray, *, progress: Callable[[int, int], None] | None = None) -> Result:
         """Classes and scores of frames (n, *shape) of unsigned integers.
@@ -199,9 +140,9 @@ class Accelerator:
         packed = np.zeros((total, design.stride), np.uint8)
         design.pack(values, packed)
         # several packets fit the board, and there are several: results leave while frames arrive
-        most = max(1, min(self._frames_a_packet, self._room // (self._packets * row), -(-total // 8)))
+        most = max(1, min(self._frames_a_packet, self._link.room // (self._link.packets * row), -(-total // 8)))
         requests = [
-            _Request(
+            Request(
                 kind=Kind.RUN,
                 payload=packed[first : first + most, :row].tobytes(),
                 answer_bytes=8 * design.beats * min(most, total - first),
@@ -220,7 +161,7 @@ class Accelerator:
         try:
             before = self._read("CYCLES_BUSY")
             began = self._clock()
-            answers = self._exchange(requests, told)
+            answers = self._link.run(requests, told)
             seconds = self._clock() - began
             busy = (self._read("CYCLES_BUSY") - before) & 0xFFFFFFFF
             self._judge()
@@ -252,14 +193,14 @@ class Accelerator:
         return self._read_words(self.design.registers[name], 1)[0]
 
     def _read_words(self, offset: int, count: int) -> tuple[int, ...]:
-        request = _Request(kind=Kind.READ, payload=bytes([offset, count]), answer_bytes=4 * count)
-        return struct.unpack(f"<{count}I", self._exchange([request])[0])
+        request = Request(kind=Kind.READ, payload=bytes([offset, count]), answer_bytes=4 * count)
+        return struct.unpack(f"<{count}I", self._link.run([request])[0])
 
     def _check(self) -> None:
         """That there is a link of ours, and behind it an accelerator with the network of design.json."""
         if self.identity != IDENTITY:
             raise WrongOverlay(f"IDENTITY reads 0x{self.identity:08x}, not 0x{IDENTITY:08x}; this is not a bitwright's")
-        version, self._room, self._packets, _, _, self._frames_a_packet = self._read_words(
+        version, self._link.room, self._link.packets, _, _, self._frames_a_packet = self._read_words(
             LINK_REGISTERS["LINK_VERSION"], len(LINK_REGISTERS)
         )
         if version != LINK_VERSION:
@@ -286,80 +227,6 @@ class Accelerator:
             raise FrameError(
                 f"the accelerator refused {status.frames_dropped} frames ({'; '.join(status.errors) or 'no reason'})"
             )
-
-    def _exchange(self, requests: Sequence[_Request], told: Callable[[int], None] | None = None) -> list[bytes]:
-        """The answers to `requests`, in order. As many are under way as the board holds."""
-        answers: list[bytes | None] = [None] * len(requests)
-        tries = [0] * len(requests)
-        under_way: dict[int, int] = {}  # sequence to request, in the order of sending
-        waiting = list(range(len(requests)))
-        silent = 0.0
-
-        def lost(sequences: Sequence[int]) -> None:
-            """Puts requests back to the front, to be sent again."""
-            indices = [under_way.pop(sequence) for sequence in sequences]
-            self._repeated += len(indices)
-            waiting[:0] = indices
-
-        while waiting or under_way:
-            while waiting and self._fits(requests, under_way, waiting[0]):
-                index = waiting.pop(0)
-                tries[index] += 1
-                if tries[index] > self.repeats + 1:
-                    raise LinkError(
-                        f"a request was sent {self.repeats + 1} times without a whole answer "
-                        f"({self._decoder.damaged} damaged answers, {self._refused} requests refused); check the cable"
-                    )
-                self._sequence = self._sequence % 255 + 1
-                under_way[self._sequence] = index
-                request = requests[index]
-                packet = Packet(kind=request.kind, sequence=self._sequence, payload=request.payload)
-                self._line.write(packet.encode())
-                self._sent += 1
-            self._line.timeout = self._quiet + self._line_seconds(requests[index] for index in under_way.values())
-            received = self._line.read(max(1, self._line.in_waiting))
-            if not received:
-                silent += self._line.timeout or 0.0
-                if silent >= self.timeout:
-                    raise Timeout(
-                        f"the board answered nothing for {silent:.1f} s; is it programmed with {self.build.bitstream}, "
-                        "and this its port?"
-                    )
-                lost(list(under_way))
-                continue
-            silent = 0.0
-            for packet in self._decoder.feed(received):
-                if packet.kind == REFUSED_KIND:
-                    self._refused += 1  # which one, the board cannot know: the order of answers will tell
-                    continue
-                found = under_way.get(packet.sequence)
-                if found is None:
-                    continue  # an answer that came after all, to a request that was sent again
-                request = requests[found]
-                if packet.kind != request.kind | ANSWER or len(packet.payload) != request.answer_bytes:
-                    continue
-                answers[found] = packet.payload
-                del under_way[packet.sequence]
-                older = [sequence for sequence in under_way if _before(sequence, packet.sequence)]
-                lost(older)  # answers come in order, so theirs will not come any more
-                if told is not None:
-                    told(sum(answer is not None for answer in answers))
-        return [answer for answer in answers if answer is not None]
-
-    def _line_seconds(self, requests: Iterable[_Request]) -> float:
-        """How long requests and answers take on the line, every byte escaped."""
-        overhead = 2 * (HEADER + TRAILER + 2)
-        return sum(20 * (len(r.payload) + r.answer_bytes + overhead) for r in requests) / self.build.baud
-
-    def _fits(self, requests: Sequence[_Request], under_way: dict[int, int], index: int) -> bool:
-        """Whether the board has room for another request."""
-        taken = sum(len(requests[other].payload) for other in under_way.values())
-        return not under_way or (len(under_way) < self._packets and taken + len(requests[index].payload) <= self._room)
-
-
-def _before(sequence: int, other: int) -> bool:
-    """Whether `sequence` was given out before `other`; they run from 1 to 255 and begin anew."""
-    return 0 < (other - sequence) % 255 < 128
 
 
 def _open(port: str | None, baud: int) -> Line:
