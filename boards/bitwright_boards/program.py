@@ -152,7 +152,7 @@ def _copy(connection: Connection, folder: str, files: dict[str, bytes], progress
     except OSError as error:
         left = connection.run(f"df -Pk {quoted} | awk 'NR == 2 {{ print $4 }}'", what="asking for room")
         free = int(left.output.strip() or 0) * 1024
-        if free < ROOM:
+        if free < total:
             raise _full(connection, total, free) from None
         raise JobError(f"{connection.target.name} refuses a file in {folder} ({error})", kind="Copy") from None
     sums = connection.run(f"cd {quoted} && sha256sum -b -- *", what="checking the copy", timeout=60)

@@ -159,6 +159,10 @@ class Connection:
                     with sftp.open(f"{folder}/{name}", "wb") as file:
                         file.set_pipelined(True)
                         file.write(content)
+                    # errors of pipelined writes are not told: a full disk shows here
+                    arrived = sftp.stat(f"{folder}/{name}").st_size
+                    if arrived != len(content):
+                        raise OSError(f"{name} has {arrived} bytes there, not {len(content)}")
                     done += len(content)
                     yield name, done
         except (paramiko.SSHException, EOFError, ConnectionError):
@@ -293,8 +297,8 @@ def _explain(error: BaseException, target: Target, where: str, paramiko: Any) ->
     if isinstance(error, paramiko.ssh_exception.NoValidConnectionsError | ConnectionError):
         return HostError(f"{address} refuses connections; is it the board, and does sshd run there?")
     if isinstance(error, paramiko.SSHException):
-        if "banner" in str(error):
-            return HostError(f"{address} does not speak SSH")
+        if "banner" in str(error) or "No existing session" in str(error):
+            return HostError(f"{address} does not speak SSH, or is too slow; is it the board?")
         if target.password is None and "No authentication methods" in str(error):
             return LoginError(f"no key and no password to log in to {where} with; give --key or --password")
         return HostError(f"{address}: {error}")

@@ -53,12 +53,13 @@ SetEnv HOME={home} PATH={session}
         )
         if os.geteuid() == 0:
             Path("/run/sshd").mkdir(exist_ok=True)
-        self.process = subprocess.Popen(
-            [str(SSHD), "-D", "-e", "-f", str(folder / "sshd_config")],
-            stderr=(folder / "sshd.log").open("wb"),
-            stdin=subprocess.DEVNULL,
-            start_new_session=True,
-        )
+        with (folder / "sshd.log").open("wb") as log:
+            self.process = subprocess.Popen(
+                [str(SSHD), "-D", "-e", "-f", str(folder / "sshd_config")],
+                stderr=log,
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+            )
         for _ in range(200):
             with suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1):
                 return
