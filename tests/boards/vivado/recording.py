@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 
+import pytest
+
 RECORDER = Path(__file__).with_name("recorder.tcl")
 
 
@@ -33,7 +35,8 @@ class Recording:
 def record(script: Path, folder: Path, **answers: str) -> Recording:
     """Runs `script` in tclsh under recorder.tcl; `answers` are what Vivado is to say."""
     tclsh = shutil.which("tclsh")
-    assert tclsh is not None, "the Tcl checks need tclsh: apt-get install tcl"
+    if tclsh is None:
+        pytest.skip("tclsh is missing: apt-get install tcl")
     file = folder / "record.jsonl"
     words = " ".join(f"{{{name}}} {{{value}}}" for name, value in answers.items())
     done = subprocess.run(
