@@ -47,9 +47,11 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         "--simulated", action="store_true", help="run the driver under pynq against the Verilog, on this machine"
     )
     simulated.add_argument(
-        "--pynq", metavar="ENV", type=Path, default=Path(".venv-pynq"),
-        help="pynq's environment, which make pynq-env makes (default .venv-pynq)",
-    )  # fmt: skip
+        "--pynq",
+        metavar="ENV",
+        type=Path,
+        help="pynq's environment, which make pynq-env makes (default: $BITWRIGHT_PYNQ, or .venv-pynq)",
+    )
     jtag = command.add_argument_group("over JTAG")
     jtag.add_argument("--jtag", action="store_true", help="load the bitstream with openFPGALoader")
     jtag.add_argument("--flash", action="store_true", help="into flash, to stay")
@@ -78,12 +80,13 @@ def _run(args: argparse.Namespace) -> int:
     from bitwright.design import Design
 
     design = Design.load(args.design)
+    environment = args.pynq or Path(os.environ.get("BITWRIGHT_PYNQ", ".venv-pynq"))
     with quiet_stdout(args.json), progress() as bars:
         report = api.program(
             design,
             args.data,
             host=args.host,
-            simulated=args.pynq / "bin" / "python3" if args.simulated else None,
+            simulated=environment / "bin" / "python3" if args.simulated else None,
             board=args.board,
             user=args.user,
             password=args.password or os.environ.get("BITWRIGHT_BOARD_PASSWORD"),
