@@ -5,10 +5,10 @@ never holds half a deployment. The job on the board ends when the connection doe
 golden model here, whatever the board says of itself.
 """
 
-import hashlib
 import io
 import json
 import shlex
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -20,21 +20,17 @@ import numpy as np
 from bitwright.design import Design
 from bitwright.errors import DesignError
 from bitwright_boards.board_job import MARK
+from bitwright_boards.deploy import Board, deploy
 from bitwright_boards.deployment import JOB, Vectors, deployment
-from bitwright_boards.errors import (
-    ConnectionLostError,
-    DiskFullError,
-    JobError,
-    LoginError,
-    MissingPynqError,
-)
+from bitwright_boards.errors import JobError, LoginError, MissingPynqError
+from bitwright_boards.simulated.bitstream import write_overlay
+from bitwright_boards.simulated.local import LocalBoard, LocalProcess
 from bitwright_boards.ssh import Connection, Process, Target
 
 Progress = Callable[[str, int, int], None]
 BOARDS = ("pynq-z1", "pynq-z2")  # that run pynq and have an overlay
 HEARTBEAT_SECONDS = 5.0
 SILENT_SECONDS = 60.0  # the job says something every few seconds
-ROOM = 1 << 20  # beyond the files, for the results
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,90 +92,74 @@ def run_on_board(
     accelerator may stand still. Raises HostError, HostKeyError, LoginError, DiskFullError, MissingPynqError,
     ConnectionLostError, or JobError for what the driver raised there.
     """
-    files = deployment(design, bit, vectors)
     with Connection(target) as connection:
-        folder = _deploy(connection, design.manifest.name, files, remote_folder, progress)
-        events = _run(connection, folder, len(vectors.frames), batch_frames, timeout, progress)
-        results = connection.download(f"{folder}/results.npz")
-    return _judge(design, vectors, results, events, board=board, host=target.name, folder=folder)
-
-
-def _deploy(
-    connection: Connection, name: str, files: dict[str, bytes], base: str | None, progress: Progress | None
-) -> str:
-    """Copies `files`; returns their folder."""
-    where = '"$HOME"/bitwright' if base is None else shlex.quote(base)
-    made = connection.run(
-        f"umask 022; base={where}; mkdir -p \"$base\" && cd \"$base\" && base=$(pwd) && "
-        "{ find . -maxdepth 1 -name '.upload-*' -mmin +60 -exec rm -rf {} + ; } && "
-        "df -Pk . | awk 'NR == 2 { print $4 }' && mktemp -d \"$base/.upload-XXXXXX\"",
-        what="making a folder",
-    )  # fmt: skip
-    lines = made.output.split("\n")
-    if made.status != 0 or len(lines) < 2:
-        text = " ".join(made.errors.split())
-        if "No space" in text:
-            raise _full(connection, sum(map(len, files.values())))
-        raise JobError(f"no folder can be made on {connection.target.name}: {text}", kind="Folder")
-    free, folder = int(lines[0]) * 1024, lines[1]
-    needed = sum(map(len, files.values()))
-    try:
-        if free < needed + ROOM:
-            raise _full(connection, needed, free)
-        _copy(connection, folder, files, progress)
-        return _move(connection, folder, name)
-    except ConnectionLostError:
-        raise
-    except BaseException:
-        connection.run(f"rm -rf {shlex.quote(folder)}", what="cleaning up")
-        raise
-
-
-def _full(connection: Connection, needed: int, free: int = 0) -> DiskFullError:
-    return DiskFullError(
-        f"{connection.target.name} has {free / 1e6:.1f} MB of room, and {(needed + ROOM) / 1e6:.1f} MB are needed; "
-        "remove something there, or choose another place with --remote-dir"
-    )
-
-
-def _copy(connection: Connection, folder: str, files: dict[str, bytes], progress: Progress | None) -> None:
-    total = sum(map(len, files.values()))
-    quoted = shlex.quote(folder)
-    try:
-        for _, done in connection.upload(files, folder):
-            if progress is not None:
-                progress(f"copying to {connection.target.name}", done, total)
-    except OSError as error:
-        left = connection.run(f"df -Pk {quoted} | awk 'NR == 2 {{ print $4 }}'", what="asking for room")
-        free = int(left.output.strip() or 0) * 1024
-        if free < total:
-            raise _full(connection, total, free) from None
-        raise JobError(f"{connection.target.name} refuses a file in {folder} ({error})", kind="Copy") from None
-    sums = connection.run(f"cd {quoted} && sha256sum -b -- *", what="checking the copy", timeout=60)
-    there = {name.removeprefix("*"): digest for digest, name in (line.split() for line in sums.output.splitlines())}
-    wrong = [name for name, content in files.items() if there.get(name) != hashlib.sha256(content).hexdigest()]
-    if wrong:
-        raise JobError(
-            f"{', '.join(wrong)} did not arrive whole on {connection.target.name}; run it again", kind="Copy"
+        return run_through(
+            connection,
+            design,
+            bit,
+            vectors,
+            board=board,
+            remote_folder=remote_folder,
+            batch_frames=batch_frames,
+            timeout=timeout,
+            progress=progress,
         )
 
 
-def _move(connection: Connection, folder: str, name: str) -> str:
-    """The new folder takes the old one's place."""
-    final = f"{folder.rpartition('/')[0]}/{name}"
-    new, old, place = shlex.quote(folder), shlex.quote(f"{folder}.old"), shlex.quote(final)
-    moved = connection.run(
-        f"chmod 755 {new} && {{ [ ! -e {place} ] || mv {place} {old}; }} && mv {new} {place} && rm -rf {old}",
-        what="moving files into place",
-    )
-    if moved.status != 0:
-        text = " ".join(moved.errors.split())
-        raise JobError(f"{final} on {connection.target.name} cannot be replaced: {text}", kind="Folder")
-    return final
+def run_simulated(
+    design: Design,
+    vectors: Vectors,
+    pynq_python: Path,
+    *,
+    fast: bool = False,
+    batch_frames: int | None = None,
+    timeout: float = 5.0,
+    progress: Progress | None = None,
+) -> ProgramReport:
+    """`run_on_board` for the simulated board on this machine, whose overlay is made on the way: no SSH, no board.
+
+    `pynq_python` is the Python of tools/make_pynq_venv; `fast` as in simulated.account. The times are the simulation's;
+    cycles_busy and busy_frames_per_second are those of the hardware. Raises ToolError, BoardError, JobError.
+    """
+    with tempfile.TemporaryDirectory(prefix="bitwright-overlay-") as folder:
+        bit = write_overlay(design, Path(folder), progress=progress)
+        with LocalBoard(pynq_python, fast=fast) as connection:
+            return run_through(
+                connection,
+                design,
+                bit,
+                vectors,
+                board="simulated",
+                batch_frames=batch_frames,
+                timeout=timeout,
+                progress=progress,
+            )
 
 
-def _root(connection: Connection) -> tuple[str, bytes]:
+def run_through(
+    connection: Board,
+    design: Design,
+    bit: Path,
+    vectors: Vectors,
+    *,
+    board: str,
+    remote_folder: str | None = None,
+    batch_frames: int | None = None,
+    timeout: float = 5.0,
+    progress: Progress | None = None,
+) -> ProgramReport:
+    """The job, over a connection that is open."""
+    files = deployment(design, bit, vectors)
+    folder = deploy(connection, design.manifest.name, files, remote_folder, progress)
+    events = _run(connection, folder, batch_frames, timeout, progress)
+    results = connection.download(f"{folder}/results.npz")
+    return _judge(design, vectors, results, events, board=board, host=connection.target.name, folder=folder)
+
+
+def _root(connection: Board) -> tuple[str, bytes]:
     """What to put before a command to run it as root, and what to feed it first. Raises LoginError."""
+    if not connection.needs_root:
+        return "", b""
     who = connection.run("id -u", what="asking who we are")
     if who.output.strip() == "0":
         return "", b""
@@ -197,9 +177,8 @@ def _root(connection: Connection) -> tuple[str, bytes]:
 
 
 def _run(
-    connection: Connection,
+    connection: Board,
     folder: str,
-    frames: int,
     batch_frames: int | None,
     timeout: float,
     progress: Progress | None,
@@ -233,7 +212,7 @@ def _run(
     return events
 
 
-def _job_error(connection: Connection, event: dict[str, Any]) -> Exception:
+def _job_error(connection: Board, event: dict[str, Any]) -> Exception:
     kind, message = str(event["kind"]), str(event["message"])
     where = connection.target.name
     if kind == "MissingPynq":
@@ -243,7 +222,7 @@ def _job_error(connection: Connection, event: dict[str, Any]) -> Exception:
     return JobError(f"{where}: {kind}: {message}", kind=kind)
 
 
-def _lines(process: Process, connection: Connection) -> Iterator[str]:
+def _lines(process: Process | LocalProcess, connection: Board) -> Iterator[str]:
     """The lines that the job writes, while its input gets a line now and then. Raises ConnectionLostError."""
     rest = b""
     heard = beat = time.monotonic()

@@ -61,6 +61,8 @@ def fingerprint(key: Any) -> str:
 class Connection:
     """An open connection. Close it, or use `with`."""
 
+    needs_root = True  # the FPGA's registers are root's
+
     def __init__(self, target: Target):
         """Connects and logs in. Raises HostError, HostKeyError, LoginError, or ToolError without paramiko."""
         try:

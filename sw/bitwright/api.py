@@ -545,7 +545,8 @@ def program(
     design: Design | PathLike,
     data: str = "random",
     *,
-    host: str,
+    host: str | None = None,
+    simulated: PathLike | None = None,
     board: str = "pynq-z2",
     user: str = "xilinx",
     password: str | None = None,
@@ -565,6 +566,8 @@ def program(
 
     `data` and `frames` are what `load_frames` takes. `overlay` is the .bit or its folder (default: what `build` left).
     The user's key, or `password`; the host's key must be in `known_hosts`, or have the fingerprint `accept_key`.
+    Instead of `host`, `simulated` names the Python of pynq's environment (make pynq-env): then the simulated board on
+    this machine runs them, and its overlay is made on the way.
 
         bw.program("design", "mnist", host="192.168.2.99", password="xilinx", frames=1000).mismatches
 
@@ -572,12 +575,22 @@ def program(
     """
     from bitwright.errors import BoardError
     from bitwright_boards.deployment import find_overlay, make_vectors
-    from bitwright_boards.program import BOARDS, run_on_board
+    from bitwright_boards.program import BOARDS, run_on_board, run_simulated
     from bitwright_boards.ssh import Target as Host
 
     if board not in BOARDS:
         raise BoardError(f"{board} is not programmed over SSH; boards that are: {', '.join(BOARDS)}")
+    if (host is None) == (simulated is None):
+        raise BoardError("say where the board is with host, or give simulated")
     opened = _design(design)
+    if simulated is not None:
+        loaded = load_frames(opened.network, data, frames=frames, data_dir=data_dir)
+        vectors = make_vectors(opened, loaded.frames, loaded.labels)
+        with needs_extra("sim", "the simulated board"):
+            return run_simulated(
+                opened, vectors, Path(simulated), batch_frames=batch_frames, timeout=timeout, progress=progress
+            )
+    assert host is not None
     bit = find_overlay(opened, board, None if overlay is None else Path(overlay))
     loaded = load_frames(opened.network, data, frames=frames, data_dir=data_dir)
     return run_on_board(

@@ -206,7 +206,7 @@ def test_a_disk_that_fills_up_while_copying(program, target, tmp_path):
         (small / "random").mkdir()
         (small / "random" / "old").write_text("what was there before")
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("bitwright_boards.program.ROOM", -(1 << 30))  # past the check of room before
+            patch.setattr("bitwright_boards.deploy.ROOM", -(1 << 30))  # past the check of room before
             with pytest.raises(DiskFullError, match=r"has 0\.\d MB of room"):
                 program(target, remote_folder=str(small))
         with pytest.raises(DiskFullError, match="remove something there"):
@@ -338,6 +338,17 @@ def test_what_is_missing_here_is_told(board_design, overlay, target, tmp_path, c
     assert "say where the board is with --host" in capsys.readouterr().err
     assert main(["program", str(board_design.folder), "--board", "pynq-z2", "--host", "h", "--flash"]) == 2
     assert "go with --jtag" in capsys.readouterr().err
+
+
+def test_the_simulated_board_without_ssh(board_design, pynq_python, capsys, tmp_path):
+    command = ["program", str(board_design.folder), "--board", "pynq-z2", "--simulated", "--frames", "50"]
+    environment = str(pynq_python.parent.parent)
+    assert main([*command, "--pynq", environment]) == 0
+    said = capsys.readouterr().out
+    assert "simulated board, pynq 3.1.2" in said and "frames       50" in said and "mismatches   0" in said
+    assert main([*command, "--pynq", str(tmp_path)]) == 2
+    assert "make pynq-env" in capsys.readouterr().err
+    assert main([*command, "--host", "h"]) == 2
 
 
 @pytest.mark.slow

@@ -42,6 +42,16 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     ssh.add_argument(
         "--timeout", metavar="S", type=float, default=5.0, help="seconds the accelerator may stand still (default 5)"
     )
+    simulated = command.add_argument_group("without a board")
+    simulated.add_argument(
+        "--simulated", action="store_true", help="run the driver under pynq against the Verilog, on this machine"
+    )
+    simulated.add_argument(
+        "--pynq",
+        metavar="ENV",
+        type=Path,
+        help="pynq's environment, which make pynq-env makes (default: $BITWRIGHT_PYNQ, or .venv-pynq)",
+    )
     jtag = command.add_argument_group("over JTAG")
     jtag.add_argument("--jtag", action="store_true", help="load the bitstream with openFPGALoader")
     jtag.add_argument("--flash", action="store_true", help="into flash, to stay")
@@ -57,12 +67,12 @@ def run(args: argparse.Namespace) -> int:
         return _jtag(args)
     if args.flash or args.cable_serial is not None:
         raise BoardError("--flash and --cable-serial go with --jtag")
-    if args.host is None:
-        raise BoardError("say where the board is with --host (PYNQ images: 192.168.2.99), or use --jtag")
-    return _ssh(args)
+    if (args.host is None) == (not args.simulated):
+        raise BoardError("say where the board is with --host (PYNQ images: 192.168.2.99), or use --simulated or --jtag")
+    return _run(args)
 
 
-def _ssh(args: argparse.Namespace) -> int:
+def _run(args: argparse.Namespace) -> int:
     import os
 
     from bitwright import api
@@ -70,11 +80,13 @@ def _ssh(args: argparse.Namespace) -> int:
     from bitwright.design import Design
 
     design = Design.load(args.design)
+    environment = args.pynq or Path(os.environ.get("BITWRIGHT_PYNQ", ".venv-pynq"))
     with quiet_stdout(args.json), progress() as bars:
         report = api.program(
             design,
             args.data,
             host=args.host,
+            simulated=environment / "bin" / "python3" if args.simulated else None,
             board=args.board,
             user=args.user,
             password=args.password or os.environ.get("BITWRIGHT_BOARD_PASSWORD"),
@@ -118,8 +130,11 @@ def _jtag(args: argparse.Namespace) -> int:
 def _print(report: "ProgramReport", data: str) -> None:
     from bitwright.cli.output import percent, print_facts, say
 
+    simulated = report.board == "simulated"
+    where = report.host if simulated else f"{report.board} at {report.host}"
+    of_simulation = " (of the simulation)" if simulated else ""
     facts: list[tuple[str, object]] = [
-        ("board", f"{report.board} at {report.host}, pynq {report.pynq} on Python {report.python}"),
+        ("board", f"{where}, pynq {report.pynq} on Python {report.python}"),
         ("clock", f"{report.clock_mhz:g} MHz"),
         ("frames", report.frames),
         ("mismatches", len(report.mismatches)),
@@ -128,11 +143,12 @@ def _print(report: "ProgramReport", data: str) -> None:
         told = f"{percent(report.accuracy)} on the board, {percent(report.golden_accuracy)} golden model"
         facts.append(("accuracy", told))
     facts += [
-        ("rate", f"{report.frames_per_second:,.0f} frames/s, packing and transfers included"),
+        ("rate", f"{report.frames_per_second:,.0f} frames/s, packing and transfers included{of_simulation}"),
         ("accelerator", f"{report.busy_frames_per_second:,.0f} frames/s by its own cycle counter"),
-        ("one frame", f"{1e6 * report.latency_seconds:,.0f} us from its transfer to its result"),
-        ("files", report.folder),
+        ("one frame", f"{1e6 * report.latency_seconds:,.0f} us from its transfer to its result{of_simulation}"),
     ]
+    if not simulated:
+        facts.append(("files", report.folder))
     print_facts(facts)
     if report.passed:
         say(f"\nEvery class and score of every frame of {data} is the golden model's.")
