@@ -299,6 +299,50 @@ def test_inbox_counts_room_and_keeps_nothing_of_a_bad_packet():
     ]  # fmt: skip
 
 
+def test_inbox_knows_its_room_wherever_the_ring_is():
+    """Packets of 5 bytes go round the ring of 16 many times; at each place a fourth one finds no room."""
+    component = Inbox(depth=16, packets=8, frame_bytes=5, answer_bytes=8)
+
+    async def put(ctx, payload: bytes) -> bool:
+        for byte in (Kind.RUN, 0, len(payload), 0, *payload, 0, 0, 0, 0):
+            ctx.set(component.i_data, byte)
+            ctx.set(component.i_valid, 1)
+            await ctx.tick()
+        ctx.set(component.i_valid, 0)
+        ctx.set(component.end, 1)
+        ctx.set(component.good, 1)
+        refused = ctx.get(component.refused)
+        if refused:
+            assert ctx.get(component.reason) == Reason.ROOM
+        await ctx.tick()
+        ctx.set(component.end, 0)
+        return not refused
+
+    async def take(ctx) -> bytes:
+        ctx.set(component.packet.ready, 1)
+        await ctx.tick()
+        ctx.set(component.packet.ready, 0)
+        ctx.set(component.bytes.ready, 1)
+        data = bytearray()
+        while len(data) < 5:
+            _, _, valid, byte = await ctx.tick().sample(component.bytes.valid, component.bytes.payload)
+            if valid:
+                data.append(byte)
+        ctx.set(component.bytes.ready, 0)
+        return bytes(data)
+
+    async def bench(ctx):
+        waiting: list[bytes] = []
+        for turn in range(40):
+            payload = bytes([turn] * 5)
+            while await put(ctx, payload):
+                waiting.append(payload)
+            assert len(waiting) == 3
+            assert await take(ctx) == waiting.pop(0)
+
+    simulate(component, bench)
+
+
 def test_settings_that_cannot_work_are_refused():
     with pytest.raises(ValueError, match="divisor must be at least 4, not 3"):
         UartReceiver(divisor=3)

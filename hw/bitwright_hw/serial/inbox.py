@@ -57,7 +57,7 @@ class Inbox(wiring.Component):
         long = Signal()  # the results would be longer than a packet
         full = Signal()
         m.d.comb += [
-            full.eq(stored - taken == self.depth),
+            full.eq((stored - taken)[: bits + 1] == self.depth),
             write.addr.eq(stored[:bits]),
             write.data.eq(self.i_data),
         ]
