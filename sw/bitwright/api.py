@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from bitwright.train import TrainConfig, TrainReport
     from bitwright_boards import Board
     from bitwright_boards.program import ProgramReport
+    from bitwright_boards.serial_run import SerialReport
     from bitwright_boards.vivado import PynqBuild
     from bitwright_hw.cells import Family
     from bitwright_hw.estimate import Estimate
@@ -66,6 +67,7 @@ __all__ = [
     "load",
     "load_frames",
     "program",
+    "run_serial",
     "simulate",
     "size",
     "synth",
@@ -533,6 +535,43 @@ def build(
         write_bytes(folder / VECTORS, vectors.to_bytes())
         return result
     raise BoardError(f"nothing is built for {board}, only sized; there are {', '.join([*PRESETS, *OPEN_BOARDS])}")
+
+
+def run_serial(
+    folder: PathLike,
+    data: str = "random",
+    *,
+    port: str | None = None,
+    frames: int | None = None,
+    data_dir: PathLike | None = None,
+    timeout: float = 5.0,
+    progress: Progress | None = None,
+) -> "SerialReport":
+    """Runs frames on the open board that build folder `folder` was programmed into, and compares with the golden model.
+
+    `port` is the board's serial port; without one the board is simulated to its pins. `data` as for `load_frames`.
+
+        bw.run_serial("design-ulx3s-85f", "digits", port="/dev/ttyUSB0").mismatches
+
+    Raises BoardError for a folder that is no such build; the driver's errors, as BoardError, for a board or line that
+    does not do; ToolError if there is no simulator.
+    """
+    from bitwright.board_build import built_design, load_build
+    from bitwright.errors import BoardError
+    from bitwright_boards.driver import BoardError as DriverError
+    from bitwright_boards.serial_run import run_serial as run
+
+    path = Path(folder)
+    load_build(path)
+    design = built_design(path)
+    loaded = load_frames(design.network, data, frames=frames, data_dir=data_dir)
+    try:
+        with needs_extra("sim", "simulation"):
+            return run(
+                path, design, loaded.frames, loaded.labels, port=port, timeout=timeout, progress=progress
+            )  # fmt: skip
+    except DriverError as error:
+        raise BoardError(str(error)) from None
 
 
 def build_folder(design: Design, board: str) -> Path:

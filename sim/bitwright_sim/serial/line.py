@@ -19,6 +19,7 @@ Progress = Callable[[str, int, int], None]
 LIBRARY = "libserial.so"
 _VERILATOR = ("--cc", "--exe", "-O3", "--x-assign", "fast", "--x-initial", "fast", "--noassert")
 _COMPILER = ("-fPIC", "-fvisibility=hidden")
+_FOREVER = 1 << 62
 _OPTIMIZE = ("OPT_FAST=-O2", "OPT_SLOW=-O0", "OPT_GLOBAL=-O2")
 
 
@@ -92,7 +93,7 @@ class SimulatedLine:
         progress: Progress | None = None,
     ):
         self.build = load_build(folder)
-        self.timeout = timeout
+        self.timeout: float | None = timeout
         self._clock_hz = self.build.clock_mhz * 1e6
         library = ctypes.CDLL(str(build_line(folder, cache=cache, progress=progress)))
         handle, u64 = ctypes.c_void_p, ctypes.c_uint64
@@ -145,11 +146,12 @@ class SimulatedLine:
     def flush(self) -> None:
         """Lets time pass until everything is sent."""
         while self._library.serial_unsent(self._handle):
-            self._library.serial_run(self._handle, 1 << 62, 1 + round(self._clock_hz / self.build.baud))
+            self._library.serial_run(self._handle, _FOREVER, 1 + round(self._clock_hz / self.build.baud))
 
     def read(self, size: int = 1) -> bytes:
-        """Up to `size` bytes: fewer if they do not come within `timeout`."""
-        self._library.serial_run(self._handle, size, round(self.timeout * self._clock_hz))
+        """Up to `size` bytes: fewer if they do not come within `timeout`, if there is one."""
+        cycles = _FOREVER if self.timeout is None else round(self.timeout * self._clock_hz)
+        self._library.serial_run(self._handle, size, cycles)
         buffer = ctypes.create_string_buffer(size)
         count = self._library.serial_take(self._handle, buffer, size)
         return buffer.raw[:count]
@@ -180,4 +182,4 @@ class SimulatedLine:
 
     def wait(self, seconds: float) -> None:
         """Lets time pass."""
-        self._library.serial_run(self._handle, 1 << 62, round(seconds * self._clock_hz))
+        self._library.serial_run(self._handle, _FOREVER, round(seconds * self._clock_hz))

@@ -14,7 +14,7 @@ from typing import NoReturn
 
 _COMMANDS = (
     *("train", "info", "size", "explore", "generate", "simulate", "verify", "synth"),
-    *("build", "program", "boards", "demo"),
+    *("build", "program", "serial", "boards", "demo"),
 )
 _DESCRIPTION = """\
 Turns a trained binary neural network into an FPGA accelerator and proves it bit-exact.
@@ -29,6 +29,7 @@ Turns a trained binary neural network into an FPGA accelerator and proves it bit
   synth     counts a design's LUTs, flip-flops and memories
   build     makes a board's Vivado project or bitstream
   program   runs frames on a board
+  serial    runs frames on a board over its serial port
   boards    lists the boards
   demo      all of it on a small data set, in a few minutes
 """
