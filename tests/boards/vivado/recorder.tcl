@@ -1,11 +1,11 @@
 # Stands in for Vivado: runs a script in tclsh and writes down every Vivado command that it gives, as a line of JSON each.
 #   tclsh recorder.tcl SCRIPT RECORD ANSWERS
 # ANSWERS is a Tcl list of names and values: what get_property says (PROGRESS, STATS.WNS, ...), `interfaces` that the
-# packager is to find by itself, and `maps`, memory maps that it makes by itself. A command or option that is not in the table
+# packager is to find by itself, `maps`, memory maps, and `parameters` of each interface, that it makes by itself. A command or option that is not in the table
 # below (AMD UG835, UG1118) ends the script, as in Vivado.
 
 lassign $argv script record answers
-array set answer {PROGRESS 100% STATUS {write_bitstream Complete!} STATS.WNS 0.512 STATS.WHS 0.031 interfaces {} maps {}}
+array set answer {PROGRESS 100% STATUS {write_bitstream Complete!} STATS.WNS 0.512 STATS.WHS 0.031 interfaces {} maps {} parameters {}}
 array set answer $answers
 set output [open $record w]
 set inferred $answer(interfaces)
@@ -21,7 +21,7 @@ array set known {
     get_property {} open_run {} report_timing_summary {-file} report_utilization {-file -hierarchical}
     ipx::package_project {-root_dir -vendor -library -taxonomy -import_files -force} ipx::current_core {}
     ipx::get_bus_interfaces {-of_objects} ipx::infer_bus_interface {} ipx::get_bus_parameters {-of_objects}
-    ipx::add_bus_parameter {} ipx::associate_bus_interfaces {-busif -clock -reset} ipx::get_memory_maps {-of_objects}
+    ipx::add_bus_parameter {} ipx::remove_bus_parameter {} ipx::associate_bus_interfaces {-busif -clock -reset} ipx::get_memory_maps {-of_objects}
     ipx::remove_memory_map {} ipx::add_memory_map {} ipx::add_address_block {} ipx::add_register {} ipx::add_field {}
     ipx::create_xgui_files {} ipx::update_checksums {} ipx::check_integrity {} ipx::save_core {}
 }
@@ -61,7 +61,7 @@ proc reply {name arguments} {
         }
         ipx::get_bus_parameters {
             set wanted [lindex $arguments end]:[lindex $arguments 0]
-            return [expr {$wanted in $added ? $wanted : {}}]
+            return [expr {$wanted in $added || [lindex $arguments 0] in $answer(parameters) ? $wanted : {}}]
         }
         ipx::get_memory_maps { return $answer(maps) }
         ipx::add_* {

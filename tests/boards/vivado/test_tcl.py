@@ -51,8 +51,10 @@ def test_the_scripts_ask_for_a_whole_design(design, tmp_path, board):
 def test_what_the_packager_finds_itself_is_not_added_twice(project, tmp_path):
     copy = shutil.copytree(project, tmp_path / "p")
     names = "aclk aresetn s_axis m_axis s_axi_control"
-    found = record(copy / "build.tcl", tmp_path, interfaces=names, maps="s_axi_control")
+    found = record(copy / "build.tcl", tmp_path, interfaces=names, maps="s_axi_control", parameters="FREQ_HZ POLARITY")
     assert found.status == 0 and not found.inferred
+    assert found.commands.count("ipx::remove_bus_parameter") == 5
+    assert found.commands.count("ipx::add_bus_parameter") == 2  # what the clock is associated with
     assert found.commands.count("ipx::remove_memory_map") == 1
 
 
