@@ -28,6 +28,7 @@ from bitwright_boards.program import run_on_board
 from bitwright_boards.simulated.account import make_account
 from bitwright_boards.simulated.bitstream import write_overlay
 from bitwright_boards.ssh import Connection, Target
+from tests.boards.conftest import stand_in
 from tests.boards.loopback import Sshd, free_port
 from tests.sw.networks import random_frames, random_network
 
@@ -146,13 +147,6 @@ def test_wrong_logins(target, tmp_path, means):
         wrong, text = replace(target, key=other), f"does not accept the key {other} for user"
     with pytest.raises(LoginError, match=text):
         Connection(wrong)
-
-
-def stand_in(folder: Path, name: str, script: str) -> Path:
-    folder.mkdir(exist_ok=True)
-    (folder / name).write_text(f"#!/bin/sh\n{script}\n")
-    (folder / name).chmod(0o755)
-    return folder
 
 
 def test_sudo_takes_the_password(program, target, home, tmp_path):
