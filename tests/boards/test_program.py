@@ -299,6 +299,22 @@ def test_a_connection_that_breaks_while_the_job_runs(program, sshd, target, home
     assert program(target).passed
 
 
+def test_a_connection_that_falls_silent(program, sshd, target, home, board_design, monkeypatch):
+    monkeypatch.setattr("bitwright_boards.program.SILENT_SECONDS", 1.0)
+    many = make_vectors(board_design, np.tile(random_frames(board_design.network, 1000), (30, 1, 1)))
+
+    def cut(what: str, done: int, total: int) -> None:
+        if what.startswith("frames"):
+            sshd.silence()
+
+    started = time.monotonic()
+    with pytest.raises(ConnectionLostError, match="broke while running the job"):
+        program(target, vectors=many, batch_frames=500, progress=cut)
+    assert time.monotonic() - started < 40
+    sshd.drop_connections()
+    assert gone(home)
+
+
 def test_an_interrupt_here_ends_the_job_there(program, target, home, board_design):
     many = make_vectors(board_design, np.tile(random_frames(board_design.network, 1000), (30, 1, 1)))
 
