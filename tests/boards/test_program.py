@@ -2,6 +2,7 @@
 
 import fcntl
 import json
+import shutil
 import socket
 import subprocess
 import time
@@ -86,6 +87,23 @@ def test_the_command_and_its_json(board_design, overlay, target, capsys, home):
     values = json.loads(capsys.readouterr().out)
     assert (values["frames"], values["mismatches"], values["passed"]) == (20, [], True)
     assert Path(values["folder"]) == home / "elsewhere" / "random"
+
+
+def test_a_shell_that_talks(program, target, tmp_path, home):
+    """What a start file of the user's shell prints is not taken for an answer."""
+    for name in ("id", "mktemp", "sha256sum", "df"):
+        real = shutil.which(name)
+        path = stand_in(tmp_path / "bin", name, f'echo "Welcome to {name}!" >&2\nexec {real} "$@"')
+    (home / ".bashrc").write_text("echo Welcome to PYNQ 3\n")
+    with (home / ".bash_profile").open("a") as profile:
+        profile.write("echo last login: never\n")
+    server = Sshd(tmp_path / "sshd-talks", home, path=path)
+    try:
+        assert program(
+            replace(target, port=server.port, key=server.key, accept_key=server.fingerprint, known_hosts=tmp_path / "k")
+        ).passed
+    finally:
+        server.close()
 
 
 def test_every_mismatch_is_told(program, target, vectors, board_design, overlay, capsys, monkeypatch):
