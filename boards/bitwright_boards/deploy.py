@@ -1,9 +1,12 @@
 """A deployment to a board: beside its place, checked by SHA-256, then moved into place, whole or not at all."""
 
 import hashlib
+import re
 import shlex
 from collections.abc import Callable
+from contextlib import suppress
 
+from bitwright.errors import BoardError
 from bitwright_boards.errors import ConnectionLostError, DiskFullError, JobError
 from bitwright_boards.simulated.local import LocalBoard
 from bitwright_boards.ssh import Connection
@@ -21,18 +24,19 @@ def deploy(connection: Board, name: str, files: dict[str, bytes], base: str | No
     """
     where = '"$HOME"/bitwright' if base is None else shlex.quote(base)
     made = connection.run(
-        f"umask 022; base={where}; mkdir -p \"$base\" && cd \"$base\" && base=$(pwd) && "
+        f'umask 022; base={where}; mkdir -p "$base" && cd "$base" && base=$(pwd) && '
         "{ find . -maxdepth 1 -name '.upload-*' -mmin +60 -exec rm -rf {} + ; } && "
-        "df -Pk . | awk 'NR == 2 { print $4 }' && mktemp -d \"$base/.upload-XXXXXX\"",
+        'folder=$(mktemp -d "$base/.upload-XXXXXX") && '
+        "echo \"room $(df -Pk . | awk 'NR == 2 { print $4 }') in $folder\"",
         what="making a folder",
-    )  # fmt: skip
-    lines = made.output.split("\n")
-    if made.status != 0 or len(lines) < 2:
+    )
+    told = re.search(r"^room (\d+) in (.+)$", made.output, re.MULTILINE)  # a shell may have more to say
+    if made.status != 0 or told is None:
         text = " ".join(made.errors.split())
         if "No space" in text:
             raise _full(connection, sum(map(len, files.values())))
         raise JobError(f"no folder can be made on {connection.target.name}: {text}", kind="Folder")
-    free, folder = int(lines[0]) * 1024, lines[1]
+    free, folder = int(told[1]) * 1024, told[2]
     needed = sum(map(len, files.values()))
     try:
         if free < needed + ROOM:
@@ -42,7 +46,8 @@ def deploy(connection: Board, name: str, files: dict[str, bytes], base: str | No
     except ConnectionLostError:
         raise
     except BaseException:
-        connection.run(f"rm -rf {shlex.quote(folder)}", what="cleaning up")
+        with suppress(BoardError):
+            connection.run(f"rm -rf {shlex.quote(folder)}", what="cleaning up")
         raise
 
 
@@ -62,12 +67,12 @@ def _copy(connection: Board, folder: str, files: dict[str, bytes], progress: Pro
                 progress(f"copying to {connection.target.name}", done, total)
     except OSError as error:
         left = connection.run(f"df -Pk {quoted} | awk 'NR == 2 {{ print $4 }}'", what="asking for room")
-        free = int(left.output.strip() or 0) * 1024
+        free = int((left.output.split() or ["0"])[-1]) * 1024
         if free < total:
             raise _full(connection, total, free) from None
         raise JobError(f"{connection.target.name} refuses a file in {folder} ({error})", kind="Copy") from None
     sums = connection.run(f"cd {quoted} && sha256sum -b -- *", what="checking the copy", timeout=60)
-    there = {name.removeprefix("*"): digest for digest, name in (line.split() for line in sums.output.splitlines())}
+    there = {name: digest for digest, name in re.findall(r"^([0-9a-f]{64}) [ *](.+)$", sums.output, re.MULTILINE)}
     wrong = [name for name, content in files.items() if there.get(name) != hashlib.sha256(content).hexdigest()]
     if wrong:
         raise JobError(

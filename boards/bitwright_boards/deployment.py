@@ -69,7 +69,7 @@ def describe(design: Design) -> dict[str, Any]:
         "latency_cycles": manifest.latency_cycles,
         "shape": list(network.input.shape),
         "bits": network.input.bits,
-        "encoding_thresholds": network.encoding.thresholds.tolist(),
+        "encoding_thresholds": network.encoding.thresholds.tolist() if manifest.input.encoded else [],
         "input": {
             **msgspec.to_builtins(manifest.input),
             "bytes": manifest.input.bytes,

@@ -161,7 +161,7 @@ def _root(connection: Board) -> tuple[str, bytes]:
     if not connection.needs_root:
         return "", b""
     who = connection.run("id -u", what="asking who we are")
-    if who.output.strip() == "0":
+    if who.output.split()[-1:] == ["0"]:
         return "", b""
     password = connection.target.password
     sudo = "sudo -H -n" if password is None else "sudo -H -S -p ''"

@@ -11,7 +11,7 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,7 @@ class Target:
     host: str
     user: str = "xilinx"
     port: int = 22
-    password: str | None = None
+    password: str | None = field(default=None, repr=False)
     key: Path | None = None
     accept_key: str | None = None
     known_hosts: Path | None = None  # default ~/.ssh/known_hosts

@@ -76,9 +76,16 @@ SetEnv HOME={home} PATH={session}
 
     def drop_connections(self) -> None:
         """Kills the processes that serve connections, not the listener."""
+        self._signal(signal.SIGKILL)
+
+    def silence(self) -> None:
+        """Stops them where they are: as if the cable were out."""
+        self._signal(signal.SIGSTOP)
+
+    def _signal(self, number: signal.Signals) -> None:
         for child in self._children():
             with suppress(ProcessLookupError):
-                os.kill(child, signal.SIGKILL)
+                os.kill(child, number)
 
     def _children(self) -> list[int]:
         children = []

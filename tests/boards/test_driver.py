@@ -38,6 +38,15 @@ def board(pynq_python, tmp_path_factory):
     return run
 
 
+@pytest.fixture(scope="module")
+def told(board, board_design, overlay, vectors, tmp_path_factory) -> dict:
+    """Scenarios that leave the folder as it is, all in one process."""
+    folder = tmp_path_factory.mktemp("deployed")
+    for name, content in deployment(board_design, overlay, vectors).items():
+        (folder / name).write_bytes(content)
+    return board(folder, "run", "register_map", "faults", "wrong_frames", "pace", "stale")
+
+
 @pytest.mark.parametrize("name", ON_THE_BOARD)
 def test_what_runs_on_the_board_imports_numpy_pynq_and_the_standard_library(checkout, name):
     file = checkout / "boards" / "bitwright_boards" / name
@@ -110,8 +119,8 @@ def test_design_json_tells_what_the_driver_reads(board_design, tmp_path):
         driver.Design(tmp_path)
 
 
-def test_batches_on_the_simulated_board_are_bit_exact(board, deployed, board_design, vectors):
-    told = board(deployed, "run")["run"]
+def test_batches_on_the_simulated_board_are_bit_exact(told, board_design, vectors):
+    told = told["run"]
     count = len(vectors.frames)
     assert told["whole"] and told["singles"] and told["flat"]
     assert told["batches"] == -(-count // 64)
@@ -126,8 +135,8 @@ def test_batches_on_the_simulated_board_are_bit_exact(board, deployed, board_des
     assert count * manifest.interval_cycles <= told["cycles_busy"] + manifest.interval_cycles * told["batches"] <= most
 
 
-def test_pynq_shows_the_registers_and_binds_its_dma(board, deployed, board_design):
-    told = board(deployed, "register_map")["register_map"]
+def test_pynq_shows_the_registers_and_binds_its_dma(told, board_design):
+    told = told["register_map"]
     assert set(told["names"]) == set(board_design.manifest.registers)
     assert (told["identity"], told["batch"]) == (driver.IDENTITY, 0)
     assert (told["dma"], told["channels"]) == ("DMA", [True, True])
@@ -146,8 +155,8 @@ EXPECTED_FAULTS = {
 }
 
 
-def test_each_fault_has_its_error_and_the_next_batch_is_right(board, deployed):
-    told = board(deployed, "faults")["faults"]
+def test_each_fault_has_its_error_and_the_next_batch_is_right(told):
+    told = told["faults"]
     assert set(told) == set(EXPECTED_FAULTS)
     for fault, (error, text) in EXPECTED_FAULTS.items():
         assert told[fault]["error"] == error, (fault, told[fault])
@@ -156,8 +165,8 @@ def test_each_fault_has_its_error_and_the_next_batch_is_right(board, deployed):
         assert told[fault]["seconds"] < 5, fault
 
 
-def test_wrong_frames_are_told_before_anything_is_sent(board, deployed):
-    told = board(deployed, "wrong_frames")["wrong_frames"]
+def test_wrong_frames_are_told_before_anything_is_sent(told):
+    told = told["wrong_frames"]
     assert "the network takes (n, 6, 6)" in told["shape"]
     assert "n at least 1" in told["none"]
     assert "unsigned integers of 8 bits, not float32" in told["float"]
@@ -192,15 +201,15 @@ def test_a_foreign_overlay_is_refused(board, deployed, board_design):
     assert f"{hwh.name} is missing" in board(deployed, "open")["open"]["message"]
 
 
-def test_the_fast_mode_saves_accesses_and_changes_nothing(board, deployed):
-    told = board(deployed, "pace")["pace"]
+def test_the_fast_mode_saves_accesses_and_changes_nothing(told):
+    told = told["pace"]
     (exact, accesses), (fast_exact, fast_accesses) = told["accurate"], told["fast"]
     assert exact and fast_exact
     assert 10 * fast_accesses < accesses
 
 
-def test_the_simulated_cache_shows_a_missing_flush(board, deployed):
-    assert board(deployed, "stale")["stale"] == {"stale_equal": False}
+def test_the_simulated_cache_shows_a_missing_flush(told):
+    assert told["stale"] == {"stale_equal": False}
 
 
 @pytest.mark.slow

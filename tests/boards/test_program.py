@@ -2,6 +2,7 @@
 
 import fcntl
 import json
+import shutil
 import socket
 import subprocess
 import time
@@ -28,6 +29,7 @@ from bitwright_boards.program import run_on_board
 from bitwright_boards.simulated.account import make_account
 from bitwright_boards.simulated.bitstream import write_overlay
 from bitwright_boards.ssh import Connection, Target
+from tests.boards.conftest import stand_in
 from tests.boards.loopback import Sshd, free_port
 from tests.sw.networks import random_frames, random_network
 
@@ -85,6 +87,23 @@ def test_the_command_and_its_json(board_design, overlay, target, capsys, home):
     values = json.loads(capsys.readouterr().out)
     assert (values["frames"], values["mismatches"], values["passed"]) == (20, [], True)
     assert Path(values["folder"]) == home / "elsewhere" / "random"
+
+
+def test_a_shell_that_talks(program, target, tmp_path, home):
+    """What a start file of the user's shell prints is not taken for an answer."""
+    for name in ("id", "mktemp", "sha256sum", "df"):
+        real = shutil.which(name)
+        path = stand_in(tmp_path / "bin", name, f'echo "Welcome to {name}!" >&2\nexec {real} "$@"')
+    (home / ".bashrc").write_text("echo Welcome to PYNQ 3\n")
+    with (home / ".bash_profile").open("a") as profile:
+        profile.write("echo last login: never\n")
+    server = Sshd(tmp_path / "sshd-talks", home, path=path)
+    try:
+        assert program(
+            replace(target, port=server.port, key=server.key, accept_key=server.fingerprint, known_hosts=tmp_path / "k")
+        ).passed
+    finally:
+        server.close()
 
 
 def test_every_mismatch_is_told(program, target, vectors, board_design, overlay, capsys, monkeypatch):
@@ -146,13 +165,6 @@ def test_wrong_logins(target, tmp_path, means):
         wrong, text = replace(target, key=other), f"does not accept the key {other} for user"
     with pytest.raises(LoginError, match=text):
         Connection(wrong)
-
-
-def stand_in(folder: Path, name: str, script: str) -> Path:
-    folder.mkdir(exist_ok=True)
-    (folder / name).write_text(f"#!/bin/sh\n{script}\n")
-    (folder / name).chmod(0o755)
-    return folder
 
 
 def test_sudo_takes_the_password(program, target, home, tmp_path):
@@ -303,6 +315,22 @@ def test_a_connection_that_breaks_while_the_job_runs(program, sshd, target, home
     assert running
     assert gone(home), "the job goes on without its host"
     assert program(target).passed
+
+
+def test_a_connection_that_falls_silent(program, sshd, target, home, board_design, monkeypatch):
+    monkeypatch.setattr("bitwright_boards.program.SILENT_SECONDS", 1.0)
+    many = make_vectors(board_design, np.tile(random_frames(board_design.network, 1000), (30, 1, 1)))
+
+    def cut(what: str, done: int, total: int) -> None:
+        if what.startswith("frames"):
+            sshd.silence()
+
+    started = time.monotonic()
+    with pytest.raises(ConnectionLostError, match="broke while running the job"):
+        program(target, vectors=many, batch_frames=500, progress=cut)
+    assert time.monotonic() - started < 40
+    sshd.drop_connections()
+    assert gone(home)
 
 
 def test_an_interrupt_here_ends_the_job_there(program, target, home, board_design):
