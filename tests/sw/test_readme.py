@@ -18,13 +18,17 @@ def commands(text: str) -> list[str]:
 
 def test_the_readme_has_its_commands(checkout):
     found = commands((checkout / "README.md").read_text("utf-8"))
-    for name in ("train", "generate", "simulate", "verify"):
+    for name in ("train", "generate", "simulate", "program", "verify"):
         assert any(line.startswith(f"bitwright {name} ") for line in found)
 
 
 @pytest.mark.slow
 def test_every_command_of_the_readme_works(checkout, tmp_path):
-    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    environment = {
+        "BITWRIGHT_PYNQ": str(checkout / ".venv-pynq"),
+        **os.environ,
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+    }
     for line in commands((checkout / "README.md").read_text("utf-8")):
         done = subprocess.run(
             line, shell=True, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False

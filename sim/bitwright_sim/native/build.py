@@ -145,14 +145,42 @@ def build_native(
     Raises ToolError for missing tools or a failed build.
     """
     manifest = design.manifest
+    return build_library(
+        design,
+        texts={"wrapper.sv": wrapper(manifest), "native_config.h": config(manifest), "harness.cpp": harness()},
+        top=_TOP,
+        prefix="Vnative",
+        kind="trace" if trace else "native",
+        options=("--trace",) if trace else (),
+        cache=cache,
+        progress=progress,
+    )
+
+
+def build_library(
+    design: Design,
+    *,
+    texts: dict[str, str],
+    top: str,
+    prefix: str,
+    kind: str,
+    options: tuple[str, ...] = (),
+    cache: BuildCache | None = None,
+    progress: Progress | None = None,
+) -> Path:
+    """`design`'s Verilog and our sources, `texts` by file name, as a shared library, from the cache or built now.
+
+    Module `top` becomes C++ class `prefix`. `.sv` and `.cpp` files are compiled, others lie beside them. `kind` is
+    the first part of the build's name. Raises ToolError for missing tools or a failed build.
+    """
+    manifest = design.manifest
     tool, compiler = Verilator.find(), Compiler.find()
     cache = BuildCache() if cache is None else cache
-    texts = {"wrapper.sv": wrapper(manifest), "native_config.h": config(manifest), "harness.cpp": harness()}
-    options = [*_VERILATOR, *(["--trace"] if trace else [])]
+    all_options = [*_VERILATOR, *options]
     parts: dict[str, str | bytes | Path] = dict(texts)
     parts |= {f"source {i}": file for i, file in enumerate(design.simulation_sources)}
     parts["tools"] = f"{tool.name} {tool.executable} {compiler.name}"
-    parts["options"] = json.dumps([options, _COMPILER, _OPTIMIZE])
+    parts["options"] = json.dumps([all_options, top, prefix, _COMPILER, _OPTIMIZE])
 
     def build(folder: Path) -> None:
         what = f"building {manifest.name} for {tool.name}"
@@ -163,17 +191,19 @@ def build_native(
         for name, text in texts.items():
             (work / name).write_text(text)
         command: list[str | Path] = [
-            tool.executable, *options, "-Wno-fatal", "-Wno-lint", "-Wno-style", "--prefix", "Vnative",
-            "--top-module", _TOP, "-Mdir", work, "-o", LIBRARY,
+            tool.executable, *all_options, "-Wno-fatal", "-Wno-lint", "-Wno-style", "--prefix", prefix,
+            "--top-module", top, "-Mdir", work, "-o", LIBRARY,
             "-CFLAGS", " ".join(_COMPILER), "-LDFLAGS", "-shared",
-            work / "wrapper.sv", *(file.absolute() for file in design.simulation_sources), work / "harness.cpp",
+            *(work / name for name in texts if name.endswith(".sv")),
+            *(file.absolute() for file in design.simulation_sources),
+            *(work / name for name in texts if name.endswith(".cpp")),
         ]  # fmt: skip
         environment = tool.build_environment(cache.folder, compiler)
         run_checked(command, what=what, log=folder / "verilator.log", cwd=work, environment=environment)
         if progress is not None:
             progress(what, 1, 2)
         run_checked(
-            [compiler.make, "-C", work, "-f", "Vnative.mk", "-j", str(os.cpu_count() or 1), *_OPTIMIZE],
+            [compiler.make, "-C", work, "-f", f"{prefix}.mk", "-j", str(os.cpu_count() or 1), *_OPTIMIZE],
             what=what,
             log=folder / "make.log",
             cwd=work,
@@ -186,5 +216,4 @@ def build_native(
         if progress is not None:
             progress(what, 2, 2)
 
-    kind = "trace" if trace else "native"
     return cache.get(f"{kind}-{manifest.name}", digest(parts), build) / LIBRARY

@@ -13,9 +13,10 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 _COMMANDS = (
-    "train", "import_", "export", "info", "size", "explore", "generate", "simulate", "verify", "synth", "boards",
-    "demo",
-)  # fmt: skip
+_COMMANDS = (
+    *("train", "import_", "export", "info", "size", "explore", "generate", "simulate", "verify", "synth"),
+    *("build", "program", "serial", "boards", "demo"),
+)
 _DESCRIPTION = """\
 Turns a trained binary neural network into an FPGA accelerator and proves it bit-exact.
 
@@ -29,6 +30,9 @@ Turns a trained binary neural network into an FPGA accelerator and proves it bit
   simulate  runs the protocol benches on a design
   verify    runs a whole test set through a design, bit for bit
   synth     counts a design's LUTs, flip-flops and memories
+  build     makes a board's Vivado project or bitstream
+  program   runs frames on a board
+  serial    runs frames on a board over its serial port
   boards    lists the boards
   demo      all of it on a small data set, in a few minutes
 """

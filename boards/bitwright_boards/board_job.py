@@ -1,0 +1,143 @@
+"""What `bitwright program` starts on the board: loads the overlay, runs the vectors, writes results.npz.
+
+Lies on the board as bitwright_job.py beside the driver; Python 3.10, numpy and pynq. It speaks on standard output,
+one line an event, JSON after the mark; other lines are a login shell's or pynq's. Every ALIVE_SECONDS it says that it
+lives. It listens on standard input: the host sends a line now and then, and when none has come for LOST_SECONDS, or
+the input ends, the connection is gone, and the job ends, so that it never keeps the board to itself. Exit status 0 if
+it told its results.
+"""
+
+import argparse
+import fcntl
+import json
+import os
+import sys
+import threading
+import time
+import traceback
+from pathlib import Path
+
+MARK = "@bitwright "
+LOST_SECONDS = 60.0
+ALIVE_SECONDS = 5.0
+LOCK = "/tmp/bitwright-board.lock"
+LATENCY_RUNS = 20
+_speaking = threading.Lock()
+
+
+def tell(event: str, **values: object) -> None:
+    """One event to the host."""
+    with _speaking:
+        sys.stdout.write(MARK + json.dumps({"event": event, **values}) + "\n")
+        sys.stdout.flush()
+
+
+def watch_host() -> None:
+    """Ends the process when the host is gone. What the FPGA is doing is of no consequence: the next run resets it."""
+    last = [time.monotonic()]
+
+    def listen() -> None:
+        while True:
+            line = os.read(0, 4096)
+            if not line:
+                os._exit(3)
+            last[0] = time.monotonic()
+
+    def judge() -> None:
+        while True:
+            time.sleep(ALIVE_SECONDS)
+            tell("alive")
+            if time.monotonic() - last[0] > LOST_SECONDS:
+                os._exit(3)
+
+    for target in (listen, judge):
+        threading.Thread(target=target, daemon=True).start()
+
+
+def take_board() -> object:
+    """Keeps two jobs from using the board at once. The lock goes with the process."""
+    lock = open(os.environ.get("BITWRIGHT_BOARD_LOCK", LOCK), "a")  # noqa: SIM115, PTH123 (stays open)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        tell("error", kind="Busy", message="another bitwright job is using this board; wait for it, or stop it")
+        sys.exit(1)
+    return lock
+
+
+def work(folder: Path, batch_frames: "int | None", timeout: float) -> None:
+    started = time.monotonic()
+    try:
+        import numpy as np
+        import pynq
+    except ImportError as error:
+        text = f"Python {sys.version.split()[0]} at {sys.executable} cannot import pynq ({error})"
+        tell("error", kind="MissingPynq", message=text)
+        sys.exit(1)
+    import bitwright_driver
+
+    try:
+        accelerator = bitwright_driver.Accelerator(folder, batch_frames=batch_frames, timeout=timeout)
+    except bitwright_driver.BoardError as error:
+        tell("error", kind=type(error).__name__, message=str(error))
+        sys.exit(1)
+    tell(
+        "loaded",
+        pynq=pynq.__version__,
+        python=sys.version.split()[0],
+        identity=accelerator.identity,
+        digest=accelerator.digest,
+        clock_mhz=accelerator.clock_mhz,
+        seconds=time.monotonic() - started,
+    )
+    with accelerator:
+        try:
+            tested = accelerator.self_test(
+                folder / "vectors.npz", progress=lambda done, total: tell("progress", done=done, total=total)
+            )
+            with np.load(folder / "vectors.npz", allow_pickle=False) as stored:
+                one = stored["frames"][:1]
+            latencies = sorted(accelerator.run(one).latency_seconds for _ in range(LATENCY_RUNS))
+        except bitwright_driver.BoardError as error:
+            tell("error", kind=type(error).__name__, message=str(error))
+            sys.exit(1)
+        result = tested.result
+        arrays = {"classes": result.classes, "scores": result.scores}
+        temporary = folder / ".results.npz"
+        with temporary.open("wb") as file:
+            np.savez_compressed(file, **{name: value for name, value in arrays.items() if value is not None})
+        temporary.replace(folder / "results.npz")
+        tell(
+            "done",
+            mismatches=len(tested.mismatches),
+            frames_per_second=result.frames_per_second,
+            latency_seconds=latencies[len(latencies) // 2],
+            batches=result.batches,
+            cycles_busy=result.cycles_busy,
+            busy_frames_per_second=result.busy_frames_per_second,
+            registers=accelerator.registers(),
+        )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Runs a bitwright overlay's vectors on this board.")
+    parser.add_argument("--batch-frames", type=int, default=None)
+    parser.add_argument("--timeout", type=float, default=5.0)
+    args = parser.parse_args()
+    tell("started", pid=os.getpid(), user=os.geteuid())
+    watch_host()
+    try:
+        lock = take_board()
+        work(Path(__file__).resolve().parent, args.batch_frames, args.timeout)
+    except Exception as error:
+        traceback.print_exc()
+        tell("error", kind="Unexpected", message=f"{type(error).__name__}: {error}")
+        sys.exit(1)
+    finally:
+        sys.stdout.flush()
+    del lock  # held until here
+    os._exit(0)  # not through the listening thread, nor pynq's finalizers
+
+
+if __name__ == "__main__":
+    main()

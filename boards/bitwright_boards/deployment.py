@@ -1,0 +1,131 @@
+"""The folder that goes to a board: overlay, driver, design.json, and vectors to test it with.
+
+NAME.bit NAME.hwh       the overlay
+bitwright_driver.py     driver.py, byte for byte
+bitwright_job.py        board_job.py, what `bitwright program` starts there
+design.json             what the driver must know of the design
+vectors.npz             frames, and the golden model's classes and scores for them
+"""
+
+import io
+import json
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from bitwright import golden
+from bitwright.design import Design
+from bitwright.errors import BoardError
+
+FORMAT_VERSION = 1
+DRIVER, JOB, DESIGN, VECTORS = "bitwright_driver.py", "bitwright_job.py", "design.json", "vectors.npz"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Vectors:
+    """Frames as the user has them, and what the golden model gives for them."""
+
+    frames: NDArray[np.integer]  # (n, *shape)
+    classes: NDArray[np.int64] | None  # (n,), None for a network that gives bits
+    scores: NDArray[np.int64] | None  # (n, outputs), scores or bits, None if the design sends none
+    labels: NDArray[np.int64] | None = None  # (n,), what the data set says
+
+    def to_bytes(self) -> bytes:
+        """A .npz of frames, classes and scores; labels stay here."""
+        arrays = {"frames": self.frames, "classes": self.classes, "scores": self.scores}
+        buffer = io.BytesIO()
+        present: dict[str, Any] = {name: array for name, array in arrays.items() if array is not None}
+        np.savez_compressed(buffer, **present)
+        return buffer.getvalue()
+
+
+def make_vectors(design: Design, frames: NDArray, labels: NDArray | None = None) -> Vectors:
+    """The golden model's answers to `frames` (n, ...). Raises DataError for frames that do not fit."""
+    outputs = golden.outputs(design.network, frames)
+    form = design.manifest.output
+    return Vectors(
+        frames=np.asarray(frames),
+        classes=outputs.argmax(axis=1) if form.classifier else None,
+        scores=outputs if form.scores or not form.classifier else None,
+        labels=labels,
+    )
+
+
+def describe(design: Design) -> dict[str, Any]:
+    """design.json: what the driver reads, and nothing that it does not."""
+    manifest, network = design.manifest, design.network
+    return {
+        "format": FORMAT_VERSION,
+        "name": manifest.name,
+        "network_digest": manifest.network_digest,
+        "verilog_digest": manifest.digest,
+        "clock_mhz": manifest.clock_mhz,
+        "interval_cycles": manifest.interval_cycles,
+        "latency_cycles": manifest.latency_cycles,
+        "shape": list(network.input.shape),
+        "bits": network.input.bits,
+        "encoding_thresholds": network.encoding.thresholds.tolist() if manifest.input.encoded else [],
+        "input": {
+            **msgspec.to_builtins(manifest.input),
+            "bytes": manifest.input.bytes,
+            "beats": manifest.input.beats,
+            "stride": manifest.input.stride,
+        },
+        "output": {**msgspec.to_builtins(manifest.output), "beats": manifest.output.beats},
+        "registers": manifest.registers,
+    }
+
+
+def driver_source() -> bytes:
+    return (files("bitwright_boards") / "driver.py").read_bytes()
+
+
+def job_source() -> bytes:
+    return (files("bitwright_boards") / "board_job.py").read_bytes()
+
+
+def find_bitstream(design: Design, board: str, overlay: Path | None = None) -> Path:
+    """The .bit of `design` for `board`: `overlay` itself, or NAME.bit in the folder `overlay`; without it, in
+    the folder that `bitwright build` writes beside the design, or in the design's own.
+
+    Raises BoardError, with what to do, if there is none.
+    """
+    if overlay is not None and overlay.is_file():
+        return overlay
+    beside = design.folder.absolute()
+    folders = [beside.with_name(f"{beside.name}-{board}"), design.folder] if overlay is None else [overlay]
+    name = f"{design.manifest.name}.bit"
+    for folder in folders:
+        if (folder / name).is_file():
+            return folder / name
+    maker = "Vivado makes it, and nothing else can for a Zynq" if board.startswith("pynq") else "it makes one"
+    raise BoardError(
+        f"there is no bitstream {name} in {' or '.join(str(folder) for folder in folders)}; run bitwright build with "
+        f"--board {board} ({maker}), or name it with --overlay"
+    )
+
+
+def find_overlay(design: Design, board: str, overlay: Path | None = None) -> Path:
+    """`find_bitstream`, with the .hwh of the same stem beside it. Raises BoardError."""
+    bit = find_bitstream(design, board, overlay)
+    if not bit.with_suffix(".hwh").is_file():
+        raise BoardError(f"{bit.with_suffix('.hwh')} is missing; pynq needs it beside the .bit, of the same name")
+    return bit
+
+
+def deployment(design: Design, bit: Path, vectors: Vectors) -> dict[str, bytes]:
+    """Every file of the folder, by name."""
+    name = design.manifest.name
+    return {
+        f"{name}.bit": bit.read_bytes(),
+        f"{name}.hwh": bit.with_suffix(".hwh").read_bytes(),
+        DRIVER: driver_source(),
+        JOB: job_source(),
+        DESIGN: (json.dumps(describe(design), indent=2) + "\n").encode(),
+        VECTORS: vectors.to_bytes(),
+    }

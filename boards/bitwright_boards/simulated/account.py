@@ -1,0 +1,38 @@
+"""A home folder whose login shell is a board's: pynq's Python first on PATH, XILINX_XRT set, the Device known.
+
+Only a login shell reads .bash_profile, as only a login shell on a PYNQ image sees /etc/profile.d: a job that is
+started without one finds no pynq here, as there.
+"""
+
+import shlex
+from importlib.resources import files
+from pathlib import Path
+
+from bitwright.errors import BoardError
+
+
+def make_account(home: Path, pynq_python: Path, *, fast: bool = True) -> Path:
+    """Makes `home` a simulated board's account, with `pynq_python` (of tools/make_pynq_venv); returns it.
+
+    `fast` lets a poll of the DMA run the simulation to the transfer's end; without it every access of the processor
+    takes its own cycles. Raises BoardError if there is no such Python.
+    """
+    if not pynq_python.is_file():
+        raise BoardError(f"{pynq_python} is missing; make pynq's environment with: make pynq-env")
+    library = home / "lib"
+    library.mkdir(parents=True, exist_ok=True)
+    device = Path(str(files(__package__) / "pynq_device.py")).resolve()
+    (library / "sitecustomize.py").write_text(
+        f"import sys\nsys.path.insert(0, {str(device.parent)!r})\nimport pynq_device\n"
+    )
+    settings = {
+        "PATH": f"{pynq_python.absolute().parent}:/usr/local/bin:/usr/bin:/bin",
+        "XILINX_XRT": "/usr",
+        "PYTHONPATH": str(library),
+        "PYTHONWARNINGS": "ignore",
+        "BITWRIGHT_BOARD_PACE": "fast" if fast else "",
+        "BITWRIGHT_BOARD_LOCK": str(home / "board.lock"),
+    }
+    lines = [f"export {name}={shlex.quote(value)}" for name, value in settings.items()]
+    (home / ".bash_profile").write_text("\n".join(lines) + "\n")
+    return home

@@ -1,0 +1,81 @@
+"""What a simulated board is programmed with: a .bit whose payload is the compiled simulation of the overlay.
+
+The file has the header of a real .bit (fields a to e: design, part, date, time, length), which pynq's own parser
+reads. The payload is the gzip-compressed shared library, in whole 32-bit words.
+"""
+
+import gzip
+import struct
+from collections.abc import Callable
+from importlib.resources import files
+from pathlib import Path
+
+from bitwright.atomic import write_bytes, write_text
+from bitwright.design import Design
+from bitwright_boards import pynq_design as bd
+from bitwright_boards.hwh import handoff
+from bitwright_sim.cache import BuildCache
+from bitwright_sim.native.build import build_library
+
+Progress = Callable[[str, int, int], None]
+MEMORY_BASE, MEMORY_SIZE = 0x1000_0000, 0x400_0000  # the DDR that the simulated board lends
+PART = "7z020clg400"
+_MAGIC = b"\x0f\xf0\x0f\xf0\x0f\xf0\x0f\xf0\x00"
+
+
+def write_overlay(
+    design: Design, folder: Path, *, cache: BuildCache | None = None, progress: Progress | None = None
+) -> Path:
+    """Writes NAME.bit and NAME.hwh for the simulated board into `folder`; returns the .bit.
+
+    Raises ToolError if the simulation cannot be built, BoardError for a design that has no overlay.
+    """
+    overlay = bd.pynq_design(design.manifest)
+    library = build_board(design, cache=cache, progress=progress)
+    folder.mkdir(parents=True, exist_ok=True)
+    bit = folder / f"{overlay.name}.bit"
+    write_bytes(bit, bit_file(overlay.name, gzip.compress(library.read_bytes(), 6, mtime=0)))
+    write_text(bit.with_suffix(".hwh"), handoff(overlay))
+    return bit
+
+
+def build_board(design: Design, *, cache: BuildCache | None = None, progress: Progress | None = None) -> Path:
+    """The shared library of the programmable logic: board.cpp around the design, from the cache or built now."""
+    source = (files(__package__) / "board.cpp").read_text()
+    return build_library(
+        design,
+        texts={"board.cpp": source, "board_config.h": config(design)},
+        top=design.manifest.top,
+        prefix="Vboard",
+        kind="board",
+        cache=cache,
+        progress=progress,
+    )
+
+
+def config(design: Design) -> str:
+    """board_config.h: addresses and widths of the block design."""
+    stream = design.manifest.input.data_bits // 8
+    constants = {
+        "DMA_BASE": bd.DMA_BASE, "DMA_SIZE": bd.DMA_SIZE,
+        "ACCELERATOR_BASE": bd.ACCELERATOR_BASE, "ACCELERATOR_SIZE": bd.ACCELERATOR_SIZE,
+        "CONTROL_OFFSET": design.manifest.registers["CONTROL"], "LENGTH_MASK": bd.MAX_TRANSFER,
+    }  # fmt: skip
+    sizes = {
+        "MEMORY_BASE": MEMORY_BASE, "MEMORY_SIZE": MEMORY_SIZE,
+        "STREAM_BYTES": stream, "SEND_ALIGNMENT": max(bd.PORT_BITS // 8, stream),
+    }  # fmt: skip
+    lines = ["#include <cstdint>"]
+    lines += [f"constexpr uint32_t {name} = {value:#x};" for name, value in constants.items()]
+    lines += [f"constexpr uint64_t {name} = {value:#x};" for name, value in sizes.items()]
+    return "\n".join(lines) + "\n"
+
+
+def bit_file(name: str, payload: bytes, *, part: str = PART) -> bytes:
+    """A .bit around `payload`, which is filled up to whole words."""
+    fields = (f"{name};UserID=0XFFFFFFFF;Version=simulated", part, "1970/01/01", "00:00:00")
+    header = struct.pack(">H", len(_MAGIC)) + _MAGIC + b"\x00\x01"
+    for key, text in zip(b"abcd", fields, strict=True):
+        header += struct.pack(">BH", key, len(text) + 1) + text.encode() + b"\0"
+    payload += bytes(-len(payload) % 4)
+    return header + b"e" + struct.pack(">I", len(payload)) + payload

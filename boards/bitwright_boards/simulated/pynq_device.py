@@ -1,0 +1,207 @@
+"""The simulated board as pynq sees it: a Device with registers, memory and a way to load a bitstream.
+
+Runs in pynq's environment; imports numpy, pynq and the standard library alone. Importing it makes the board known to
+pynq, which finds it as it finds a real one: only where XILINX_XRT is set, that is in a login shell.
+
+The processor has a cache: a buffer and the board's DDR are two memories until flushed or invalidated. Environment:
+BITWRIGHT_BOARD_PACE=fast lets a poll of the DMA run the simulation to the transfer's end.
+"""
+
+import ctypes
+import gzip
+import os
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pynq
+from pynq.buffer import PynqBuffer
+from pynq.metadata.runtime_metadata_parser import RuntimeMetadataParser
+from pynqmetadata.frontends import Metadata
+
+SLCR_BASE, SLCR_SIZE = 0xF800_0000, 0x1000
+# UG585: a crystal of 50 MHz times 26 (ARM), 21 (DDR), 20 (IO); PL clocks by the last, here over dividers 10 and 2
+_SLCR_START = {0x100: 0x0001_A008, 0x104: 0x0001_5008, 0x108: 0x0001_4008, 0x120: 0x1F00_0200}
+_SLCR_START |= {0x170 + 0x10 * k: 0x0020_0A00 for k in range(4)}
+
+FAULTS = (
+    "none", "send decode error", "receive slave error", "truncate", "stall send", "stall receive", "hard reset",
+    "soft reset", "lose last",
+)  # fmt: skip
+_PROBLEMS = {
+    1: "a bus error: no block at the address",
+    2: "a DMA address that is not aligned to the memory port",
+    3: "a DMA transfer started while another was under way",
+    4: "an AXI4-Lite access without an answer",
+}
+
+
+class BoardFaultError(RuntimeError):
+    """What would crash or hang a real board."""
+
+
+class _Logic:
+    """The programmable logic: the library of a bitstream, loaded."""
+
+    def __init__(self, image: bytes):
+        self._folder = tempfile.TemporaryDirectory(prefix="simulated-board-")
+        file = Path(self._folder.name) / "logic.so"
+        file.write_bytes(image)
+        library = ctypes.CDLL(str(file))
+        library.board_new.restype = ctypes.c_void_p
+        library.board_memory.restype = ctypes.c_void_p
+        library.board_cycles.restype = ctypes.c_uint64
+        for name in ("board_free", "board_memory", "board_cycles"):
+            getattr(library, name).argtypes = [ctypes.c_void_p]
+        library.board_pace.argtypes = [ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint32]
+        library.board_fault.argtypes = [ctypes.c_void_p, ctypes.c_uint32, ctypes.c_uint64]
+        library.board_read.argtypes = [ctypes.c_void_p, ctypes.c_uint32, ctypes.POINTER(ctypes.c_uint32)]
+        library.board_write.argtypes = [ctypes.c_void_p, ctypes.c_uint32, ctypes.c_uint32]
+        self.library = library
+        self.handle = library.board_new()
+        base = library.board_memory(self.handle)
+        window = (ctypes.c_uint8 * _Memory.SIZE).from_address(base)
+        self.memory = np.ctypeslib.as_array(window)
+
+    def close(self) -> None:
+        self.library.board_free(self.handle)
+        self._folder.cleanup()
+
+
+class _Memory:
+    """Physical addresses of the DDR window, handed out page by page."""
+
+    BASE, SIZE, PAGE = 0x1000_0000, 0x400_0000, 4096
+
+    def __init__(self) -> None:
+        self.used: dict[int, int] = {}
+
+    def take(self, nbytes: int) -> int:
+        pages = -(-max(nbytes, 1) // self.PAGE) * self.PAGE
+        at = self.BASE
+        for start, size in sorted(self.used.items()):
+            if start - at >= pages:
+                break
+            at = start + size
+        if at + pages > self.BASE + self.SIZE:
+            raise MemoryError(f"the simulated board has no {nbytes} bytes of contiguous memory left")
+        self.used[at] = pages
+        return at
+
+    def return_pointer(self, pointer: int) -> None:
+        """Called by PynqBuffer.freebuffer."""
+        self.used.pop(pointer, None)
+
+
+class SimulatedBoard(pynq.Device):
+    """A PYNQ-Z2 whose bitstreams come from bitwright_boards.simulated.bitstream."""
+
+    _probe_priority_ = 5
+
+    @classmethod
+    def _probe_(cls) -> list:
+        return [cls()] if os.environ.get("XILINX_XRT") else []
+
+    def __init__(self) -> None:
+        super().__init__("bitwright simulated board")
+        self.name = "simulated"
+        self.arch = "armv7l"
+        self.capabilities = {"REGISTER_RW": True}
+        self.logic: _Logic | None = None
+        self.memory = _Memory()
+        self.slcr = dict(_SLCR_START)
+        self.downloads = 0
+
+    # what pynq calls
+
+    def get_bitfile_metadata(self, bitfile_name: str, partial: bool = False) -> RuntimeMetadataParser:
+        return RuntimeMetadataParser(Metadata(input=Path(bitfile_name).with_suffix(".hwh")))
+
+    def download(self, bitstream, parser=None) -> None:
+        from pynq.pl_server.embedded_device import parse_bit_header
+
+        fields = parse_bit_header(Path(bitstream.bitfile_name).read_bytes())
+        if not fields["part"].startswith("7z020"):
+            raise RuntimeError(f"the bitstream is for a {fields['part']}, not for the 7z020 of this board")
+        if self.logic is not None:
+            self.logic.close()
+        try:
+            image = gzip.decompress(fields["data"])
+        except (OSError, EOFError) as error:
+            raise RuntimeError(f"{bitstream.bitfile_name} is not a simulated board's bitstream ({error})") from None
+        self.logic = _Logic(image)
+        self.pace(fast=os.environ.get("BITWRIGHT_BOARD_PACE") == "fast")
+        self.downloads += 1
+        self.post_download(bitstream, parser, self.name)
+
+    def gen_cache(self, bitstream, parser=None) -> None:
+        pass
+
+    def allocate(self, shape, dtype, **_: object) -> PynqBuffer:
+        nbytes = int(np.prod(shape)) * np.dtype(dtype).itemsize
+        address = self.memory.take(nbytes)
+        cache = np.empty(nbytes, np.uint8)
+        cache[:] = 0xA5  # memory comes as it is
+        buffer = PynqBuffer(
+            shape, dtype, buffer=cache.data, device=self, device_address=address, bo=(address, cache), coherent=False
+        )
+        buffer.memory = self.memory
+        buffer.pointer = address
+        buffer.return_to = self.memory
+        buffer.freed = True  # once the pointer is returned nothing is left for munmap
+        return buffer
+
+    def flush(self, bo, offset: int, ptr: int, size: int) -> None:
+        address, cache = bo
+        at = address + offset - _Memory.BASE
+        self._loaded().memory[at : at + size] = cache[offset : offset + size]
+
+    def invalidate(self, bo, offset: int, ptr: int, size: int) -> None:
+        address, cache = bo
+        at = address + offset - _Memory.BASE
+        cache[offset : offset + size] = self._loaded().memory[at : at + size]
+
+    def read_registers(self, address: int, length: int) -> bytes:
+        if length != 4:
+            raise BoardFaultError(f"registers are read 4 bytes at a time, not {length}")
+        if SLCR_BASE <= address < SLCR_BASE + SLCR_SIZE:
+            return self.slcr.get(address - SLCR_BASE, 0).to_bytes(4, "little")
+        logic, value = self._loaded(), ctypes.c_uint32()
+        self._check(logic.library.board_read(logic.handle, address, ctypes.byref(value)), f"read of 0x{address:08x}")
+        return value.value.to_bytes(4, "little")
+
+    def write_registers(self, address: int, data: bytes) -> None:
+        value = int.from_bytes(bytes(data), "little")
+        if SLCR_BASE <= address < SLCR_BASE + SLCR_SIZE:
+            self.slcr[address - SLCR_BASE] = value
+            return
+        logic = self._loaded()
+        what = f"write of 0x{value:08x} to 0x{address:08x}"
+        self._check(logic.library.board_write(logic.handle, address, value), what)
+
+    # what tests call
+
+    def fault(self, kind: str, beat: int) -> None:
+        """Lets one of FAULTS strike once, at `beat` of the packet under way or the next."""
+        logic = self._loaded()
+        logic.library.board_fault(logic.handle, FAULTS.index(kind), beat)
+
+    def pace(self, *, access_cycles: int = 24, fast: bool = False) -> None:
+        logic = self._loaded()
+        logic.library.board_pace(logic.handle, access_cycles, fast)
+
+    @property
+    def cycles(self) -> int:
+        """Clock cycles since the bitstream was loaded."""
+        logic = self._loaded()
+        return logic.library.board_cycles(logic.handle)
+
+    def _loaded(self) -> _Logic:
+        if self.logic is None:
+            raise BoardFaultError("no bitstream is loaded: a real board would hang")
+        return self.logic
+
+    @staticmethod
+    def _check(problem: int, what: str) -> None:
+        if problem:
+            raise BoardFaultError(f"{what}: {_PROBLEMS[problem]}")

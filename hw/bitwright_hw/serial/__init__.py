@@ -1,0 +1,1 @@
+"""The accelerator behind a serial line: UART, packets, and the tops of boards without a processor."""

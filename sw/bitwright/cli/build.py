@@ -1,0 +1,115 @@
+"""`bitwright build DIR --board B`: a Vivado project for a PYNQ board, or a bitstream for an open board."""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from bitwright.board_build import SerialBuild
+    from bitwright_boards.vivado import PynqBuild
+
+
+def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    from bitwright.cli.output import add_json
+
+    command = commands.add_parser(
+        "build",
+        description="Builds a design for a board. pynq-z1, pynq-z2: a Vivado project, and through Vivado, where there "
+        "is one on PATH, NAME.bit and NAME.hwh. ulx3s-85f, icebreaker: a bitstream with a serial link, by Yosys and "
+        "nextpnr. A clock that is not met is an error.",
+    )
+    command.add_argument("design", metavar="DIR", type=Path, help="a design folder")
+    command.add_argument("--board", metavar="B", required=True, help="a board's name; see bitwright boards")
+    command.add_argument("--out", metavar="OUT", type=Path, help="the folder to write (default: DIR-B)")
+    command.add_argument("--clock-mhz", metavar="M", type=float, help="the clock (default: the plan's)")
+    command.add_argument("--seeds", metavar="N", type=int, default=1, help="placements to try (open boards; default 1)")
+    command.add_argument("--no-vivado", action="store_true", help="write the project, and leave Vivado alone")
+    add_json(command)
+    command.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    import msgspec
+
+    from bitwright import api
+    from bitwright.board_build import SerialBuild
+    from bitwright.cli.output import print_json, progress, quiet_stdout
+    from bitwright.design import Design
+
+    design = Design.load(args.design)
+    out = api.build_folder(design, args.board) if args.out is None else args.out
+    with quiet_stdout(args.json), progress() as bars:
+        build = api.build(
+            design,
+            args.board,
+            out,
+            clock_mhz=args.clock_mhz,
+            seeds=args.seeds,
+            vivado=not args.no_vivado,
+            progress=bars,
+        )
+    if args.json:
+        print_json({"out": str(out), **msgspec.to_builtins(build)})
+        return 0
+    program = f"bitwright program {args.design} --board {args.board}"
+    if args.out is not None:
+        program += f" --overlay {out}"
+    if isinstance(build, SerialBuild):
+        _print_serial(build, out, program)
+    else:
+        _print_pynq(build, out, program)
+    return 0
+
+
+def _print_pynq(build: "PynqBuild", out: Path, program: str) -> None:
+    from bitwright.cli.output import print_facts, say
+
+    facts: list[tuple[str, object]] = [
+        ("board", f"{build.board}, {build.part}"),
+        ("clock", f"{build.clock_mhz:g} MHz"),
+        ("project", f"{out / 'build.tcl'}, scripts/, rtl/, component.xml"),
+    ]
+    if build.built:
+        facts += [
+            ("slack", f"{build.setup_slack_ns} ns setup, {build.hold_slack_ns} ns hold, by {build.tool}"),
+            ("overlay", f"{out / build.bitstream}, {build.handoff}"),
+        ]
+        print_facts(facts)
+        say(f"\nNext: {program} --host HOST")
+        return
+    facts += [
+        ("ready", "all that Vivado needs; nothing else is to be written"),
+        ("missing", f"{build.bitstream} and {build.handoff}: {build.missing}"),
+    ]
+    print_facts(facts)
+    say("\nWhere there is a Vivado, copy the folder there and run in it:")
+    say(f"    {build.command}")
+
+
+def _print_serial(build: "SerialBuild", out: Path, program: str) -> None:
+    from bitwright.cli.output import percent, print_facts, print_table, say
+
+    print_table(
+        ["cells", "used", "of", "share"],
+        [
+            [name, cells.used, cells.available, percent(cells.used / cells.available)]
+            for name, cells in sorted(build.utilisation.items())
+        ],
+        title=f"{build.top} on {build.board}",
+    )
+    print_facts(
+        [
+            *(
+                ("clock", f"{clock.mhz:g} MHz asked, {clock.achieved_mhz:.1f} MHz reached ({clock.name})")
+                for clock in build.clocks
+            ),
+            ("longest path", " to ".join(build.critical_path) or None),
+            ("serial link", f"{build.baud:,} baud"),
+            ("placed by", f"{', '.join(build.tools)}, seed {build.seed}"),
+            ("bitstream", out / build.bitstream),
+        ]
+    )
+    if build.board == "icebreaker":
+        say(f"\nNext: openFPGALoader --board ice40_generic {out / build.bitstream}")
+    else:
+        say(f"\nNext: {program} --jtag")

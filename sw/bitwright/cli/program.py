@@ -1,0 +1,167 @@
+"""`bitwright program DIR --board B --host H`: an overlay to a board, frames through it, the results judged here."""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from bitwright_boards.program import Mismatch, ProgramReport
+
+
+def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    from bitwright.cli.output import add_json
+
+    command = commands.add_parser(
+        "program",
+        description="Copies a design's overlay to a PYNQ board over SSH, runs frames there, and compares every class "
+        "and score with the golden model's: exit status 1 on any mismatch. With --jtag: loads a bitstream over JTAG, "
+        "and no more.",
+    )
+    command.add_argument("design", metavar="DIR", type=Path, help="a design folder, or what bitwright build wrote")
+    command.add_argument("--board", metavar="B", required=True, help="pynq-z1, pynq-z2; with --jtag ulx3s-85f, too")
+    command.add_argument(
+        "--overlay", metavar="BIT", type=Path, help="the .bit, or its folder (default: what bitwright build wrote)"
+    )
+    ssh = command.add_argument_group("over SSH")
+    ssh.add_argument("--host", metavar="H", help="the board's name or address (PYNQ images: 192.168.2.99)")
+    ssh.add_argument("--port", metavar="P", type=int, default=22, help="default 22")
+    ssh.add_argument("--user", metavar="U", default="xilinx", help="default xilinx")
+    ssh.add_argument(
+        "--password", metavar="W", help="for the login and sudo (default: $BITWRIGHT_BOARD_PASSWORD, else keys)"
+    )
+    ssh.add_argument("--key", metavar="FILE", type=Path, help="a private key (default: the agent's, and ~/.ssh)")
+    ssh.add_argument("--accept-host-key", metavar="SHA256:...", help="trust the host's key of this fingerprint")
+    ssh.add_argument("--known-hosts", metavar="FILE", type=Path, help="default ~/.ssh/known_hosts")
+    ssh.add_argument("--remote-dir", metavar="D", help="where deployments lie there (default: bitwright in the home)")
+    ssh.add_argument(
+        "--data", metavar="NAME", default="random", help="as for verify: digits, mnist, ... (default: random frames)"
+    )
+    ssh.add_argument("--data-dir", metavar="D", type=Path, help="folder of the data files")
+    ssh.add_argument("--frames", metavar="N", type=int, help="the first N frames (default: all)")
+    ssh.add_argument("--batch-frames", metavar="N", type=int, help="frames a transfer (default: 1 MiB of them)")
+    ssh.add_argument(
+        "--timeout", metavar="S", type=float, default=5.0, help="seconds the accelerator may stand still (default 5)"
+    )
+    simulated = command.add_argument_group("without a board")
+    simulated.add_argument(
+        "--simulated", action="store_true", help="run the driver under pynq against the Verilog, on this machine"
+    )
+    simulated.add_argument(
+        "--pynq",
+        metavar="ENV",
+        type=Path,
+        help="pynq's environment, which make pynq-env makes (default: $BITWRIGHT_PYNQ, or .venv-pynq)",
+    )
+    jtag = command.add_argument_group("over JTAG")
+    jtag.add_argument("--jtag", action="store_true", help="load the bitstream with openFPGALoader")
+    jtag.add_argument("--flash", action="store_true", help="into flash, to stay")
+    jtag.add_argument("--cable-serial", metavar="S", help="serial number of the cable, where there are several")
+    add_json(command)
+    command.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    from bitwright.errors import BoardError
+
+    if args.jtag:
+        return _jtag(args)
+    if args.flash or args.cable_serial is not None:
+        raise BoardError("--flash and --cable-serial go with --jtag")
+    if (args.host is None) == (not args.simulated):
+        raise BoardError("say where the board is with --host (PYNQ images: 192.168.2.99), or use --simulated or --jtag")
+    return _run(args)
+
+
+def _run(args: argparse.Namespace) -> int:
+    import os
+
+    from bitwright import api
+    from bitwright.cli.output import print_json, progress, quiet_stdout
+    from bitwright.design import Design
+
+    design = Design.load(args.design)
+    environment = args.pynq or Path(os.environ.get("BITWRIGHT_PYNQ", ".venv-pynq"))
+    with quiet_stdout(args.json), progress() as bars:
+        report = api.program(
+            design,
+            args.data,
+            host=args.host,
+            simulated=environment / "bin" / "python3" if args.simulated else None,
+            board=args.board,
+            user=args.user,
+            password=args.password or os.environ.get("BITWRIGHT_BOARD_PASSWORD"),
+            key=args.key,
+            port=args.port,
+            accept_key=args.accept_host_key,
+            known_hosts=args.known_hosts,
+            overlay=args.overlay,
+            remote_folder=args.remote_dir,
+            frames=args.frames,
+            data_dir=args.data_dir,
+            batch_frames=args.batch_frames,
+            timeout=args.timeout,
+            progress=bars,
+        )
+    if args.json:
+        print_json(report.to_dict())
+    else:
+        _print(report, args.data)
+    return 0 if report.passed else 1
+
+
+def _jtag(args: argparse.Namespace) -> int:
+    from dataclasses import asdict
+
+    from bitwright.cli.output import print_facts, print_json, progress, quiet_stdout
+    from bitwright.design import Design
+    from bitwright_boards.deployment import find_bitstream
+    from bitwright_boards.jtag import load_bitstream
+
+    bit = find_bitstream(Design.load(args.design), args.board, args.overlay)
+    with quiet_stdout(args.json), progress() as bars:
+        report = load_bitstream(args.board, bit, flash=args.flash, cable_serial=args.cable_serial, progress=bars)
+    if args.json:
+        print_json(asdict(report))
+    else:
+        print_facts([("board", report.board), ("bitstream", report.bitstream), ("loaded by", report.tool)])
+    return 0
+
+
+def _print(report: "ProgramReport", data: str) -> None:
+    from bitwright.cli.output import percent, print_facts, say
+
+    simulated = report.board == "simulated"
+    where = report.host if simulated else f"{report.board} at {report.host}"
+    of_simulation = " (of the simulation)" if simulated else ""
+    facts: list[tuple[str, object]] = [
+        ("board", f"{where}, pynq {report.pynq} on Python {report.python}"),
+        ("clock", f"{report.clock_mhz:g} MHz"),
+        ("frames", report.frames),
+        ("mismatches", len(report.mismatches)),
+    ]
+    if report.accuracy is not None:
+        told = f"{percent(report.accuracy)} on the board, {percent(report.golden_accuracy)} golden model"
+        facts.append(("accuracy", told))
+    facts += [
+        ("rate", f"{report.frames_per_second:,.0f} frames/s, packing and transfers included{of_simulation}"),
+        ("accelerator", f"{report.busy_frames_per_second:,.0f} frames/s by its own cycle counter"),
+        ("one frame", f"{1e6 * report.latency_seconds:,.0f} us from its transfer to its result{of_simulation}"),
+    ]
+    if not simulated:
+        facts.append(("files", report.folder))
+    print_facts(facts)
+    if report.passed:
+        say(f"\nEvery class and score of every frame of {data} is the golden model's.")
+        return
+    say("\nMISMATCH")
+    for mismatch in report.mismatches:
+        say(_mismatch(mismatch))
+
+
+def _mismatch(found: "Mismatch") -> str:
+    parts = [f"frame {found.frame}:"]
+    if found.expected_class is not None:
+        parts.append(f"class {found.board_class}, expected {found.expected_class}")
+    if found.expected_scores is not None and found.expected_scores != found.board_scores:
+        parts.append(f"scores {found.board_scores}, expected {found.expected_scores}")
+    return " ".join(parts)

@@ -1,0 +1,77 @@
+"""`bitwright serial OUT`: frames over a serial line to an open board, or to the simulation of its pins."""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from bitwright_boards.serial_run import SerialReport
+
+
+def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    from bitwright.cli.output import add_json
+
+    command = commands.add_parser(
+        "serial",
+        description="Runs frames on a board with a serial link (ulx3s-85f, icebreaker) that holds the bitstream of a "
+        "build folder, and compares every class and score with the golden model's: exit status 1 on any mismatch.",
+    )
+    command.add_argument("build", metavar="OUT", type=Path, help="the folder that bitwright build wrote")
+    where = command.add_mutually_exclusive_group(required=True)
+    where.add_argument("--port", metavar="DEV", help="the board's serial port, as in /dev/ttyUSB0")
+    where.add_argument("--simulated", action="store_true", help="no board: Verilator runs its top, pins and all")
+    command.add_argument(
+        "--data", metavar="NAME", default="random", help="as for verify: digits, mnist, ... (default: random frames)"
+    )
+    command.add_argument("--data-dir", metavar="D", type=Path, help="folder of the data files")
+    command.add_argument("--frames", metavar="N", type=int, help="the first N frames (default: all)")
+    command.add_argument(
+        "--timeout", metavar="S", type=float, default=5.0, help="seconds without any answer (default 5)"
+    )
+    add_json(command)
+    command.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    from bitwright import api
+    from bitwright.cli.output import print_json, progress, quiet_stdout
+
+    with quiet_stdout(args.json), progress() as bars:
+        report = api.run_serial(
+            args.build,
+            args.data,
+            port=args.port,
+            frames=args.frames,
+            data_dir=args.data_dir,
+            timeout=args.timeout,
+            progress=bars,
+        )
+    if args.json:
+        print_json(report.to_dict())
+    else:
+        _print(report, args.data)
+    return 0 if report.passed else 1
+
+
+def _print(report: "SerialReport", data: str) -> None:
+    from bitwright.cli.output import percent, print_facts, say
+
+    facts: list[tuple[str, object]] = [
+        ("board", f"{report.board}, {report.port}"),
+        ("frames", report.frames),
+        ("mismatches", len(report.mismatches)),
+    ]
+    if report.accuracy is not None:
+        told = f"{percent(report.accuracy)} on the board, {percent(report.golden_accuracy)} golden model"
+        facts.append(("accuracy", told))
+    facts += [
+        ("rate", f"{report.frames_per_second:,.0f} frames/s over the line"),
+        ("accelerator", f"{report.busy_frames_per_second:,.0f} frames/s by its own cycle counter"),
+        ("line", f"{report.packets} packets, {report.repeated} sent again"),
+    ]
+    print_facts(facts)
+    if report.passed:
+        say(f"\nEvery class and score of every frame of {data} is the golden model's.")
+        return
+    shown = ", ".join(map(str, report.mismatches[:20]))
+    say(f"\nMISMATCH in frames {shown}{', ...' if len(report.mismatches) > 20 else ''}")

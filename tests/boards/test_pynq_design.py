@@ -1,0 +1,76 @@
+"""The block design as data: clocks that exist, addresses that do not overlap, every connection's ends; its .hwh."""
+
+from dataclasses import replace
+from xml.etree import ElementTree
+
+import msgspec
+import pytest
+
+from bitwright.errors import BoardError
+from bitwright_boards.hwh import handoff
+from bitwright_boards.pynq_design import IO_PLL_MHZ, MAX_DIVIDER, clock_dividers, pynq_design
+from bitwright_boards.simulated import bitstream
+
+
+@pytest.mark.parametrize(
+    ("wanted", "dividers"),
+    [(100, (5, 2)), (111.2, (3, 3)), (125, (4, 2)), (142.9, (7, 1)), (200, (5, 1)), (150, (7, 1))],
+)
+def test_the_fastest_clock_that_is_not_above(wanted, dividers):
+    assert clock_dividers(wanted) == dividers
+    clock = IO_PLL_MHZ / (dividers[0] * dividers[1])
+    assert clock <= wanted * (1 + 1e-6) and max(dividers) <= MAX_DIVIDER
+
+
+@pytest.mark.parametrize("wanted", [0.2, 251, 1000])
+def test_clocks_that_cannot_be_had(wanted):
+    with pytest.raises(BoardError, match=r"cannot be had on Zynq-7000; choose 0\.26 to 250 MHz"):
+        clock_dividers(wanted)
+
+
+def test_everything_named_is_there(board_design):
+    design = pynq_design(board_design.manifest)
+    ends = {f"{cell.name}/{bus.name}": bus for cell in design.cells for bus in cell.interfaces}
+    for connection in design.connections:
+        source, sink = ends.pop(connection.source), ends.pop(connection.sink)
+        assert source.initiator and not sink.initiator and source.kind == sink.kind
+    assert not ends  # nothing is left open
+    for region in design.regions:
+        assert any(bus.name == region.interface for bus in design.cell(region.cell).interfaces)
+
+
+def test_no_two_blocks_share_an_address(board_design):
+    regions = [r for r in pynq_design(board_design.manifest).regions if not r.memory]
+    assert len(regions) == 2
+    first, second = sorted(regions, key=lambda r: r.base)
+    assert first.high < second.base
+    assert all(r.base % r.size == 0 for r in regions)
+
+
+def test_the_dma_is_as_wide_as_the_stream(board_design):
+    manifest = board_design.manifest
+    for bits, mapped in ((8, 64), (64, 64), (256, 256)):
+        wide = msgspec.structs.replace(manifest, input=replace(manifest.input, data_bits=bits))
+        dma = pynq_design(wide).cell("axi_dma_0").parameters
+        assert (dma["c_m_axis_mm2s_tdata_width"], dma["c_m_axi_mm2s_data_width"]) == (str(bits), str(mapped))
+        assert (dma["c_include_sg"], dma["c_sg_length_width"]) == ("0", "26")
+
+
+def test_the_handoff_tells_registers_and_addresses(board_design):
+    text = handoff(pynq_design(board_design.manifest))
+    assert text == handoff(pynq_design(board_design.manifest))
+    root = ElementTree.fromstring(text.split("\n", 1)[1])
+    registers = {
+        register.get("NAME"): int(register.find("PROPERTY[@NAME='ADDRESS_OFFSET']").get("VALUE"), 16)
+        for register in root.iter("REGISTER")
+    }
+    assert registers == board_design.manifest.registers
+    ranges = {
+        r.get("INSTANCE"): int(r.get("BASEVALUE"), 16) for r in root.iter("MEMRANGE") if r.get("MEMTYPE") == "REGISTER"
+    }
+    assert ranges == {"axi_dma_0": 0x4040_0000, "accelerator_0": 0x43C0_0000}
+
+
+def test_the_simulated_boards_memory_is_the_same_on_both_sides(checkout):
+    source = (checkout / "boards/bitwright_boards/simulated/pynq_device.py").read_text().replace("_", "")
+    assert f"BASE, SIZE, PAGE = 0x{bitstream.MEMORY_BASE:x}, 0x{bitstream.MEMORY_SIZE:x}, 4096" in source
