@@ -8,6 +8,7 @@ SHELL := /bin/bash
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/installed.stamp
+TESTS_STAMP := $(VENV)/tests.stamp
 # pynq's own environment, for the simulated board; BITWRIGHT_PYNQ tells the tests of another folder
 PYNQ_VENV := .venv-pynq
 PYNQ_STAMP := $(PYNQ_VENV)/installed.stamp
@@ -21,10 +22,14 @@ JOBS ?= 2
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-env: $(STAMP) ## make or refresh .venv (the other targets do it by themselves)
+env: $(TESTS_STAMP) ## make or refresh .venv (the other targets do it by themselves)
 
 $(STAMP): pyproject.toml requirements-train-cpu.txt
 	@tools/make_venv $(VENV)
+	@touch $@
+
+$(TESTS_STAMP): $(STAMP) pyproject.toml
+	@tools/make_venv $(VENV) --tests
 	@touch $@
 
 pynq-env: $(PYNQ_STAMP) ## make .venv-pynq, which the tests of the simulated board need (Python 3.10 to 3.12)
@@ -36,23 +41,23 @@ $(PYNQ_STAMP): tools/make_pynq_venv
 demo: $(STAMP) ## train digits, generate Verilog, prove it bit-exact: a few minutes
 	@$(BIN)/bitwright demo --out demo-out
 
-test: $(STAMP) ## all tests but the slow ones (PYTEST="-k name" to choose)
+test: $(TESTS_STAMP) ## all tests but the slow ones (PYTEST="-k name" to choose)
 	@echo "running the tests on $(JOBS) processes"
 	@$(BIN)/python -m pytest -q -n $(JOBS) --dist worksteal $(PYTEST)
 
-test-all: $(STAMP) ## the slow tests too
+test-all: $(TESTS_STAMP) ## the slow tests too
 	@$(BIN)/python -m pytest -q -n $(JOBS) --dist worksteal --slow $(PYTEST)
 
-lint: $(STAMP) ## ruff and mypy
+lint: $(TESTS_STAMP) ## ruff and mypy
 	@$(BIN)/ruff check $(SOURCES)
 	@$(BIN)/ruff format --check $(SOURCES)
 	@$(BIN)/mypy
 
-format: $(STAMP) ## let ruff fix and format
+format: $(TESTS_STAMP) ## let ruff fix and format
 	@$(BIN)/ruff check --fix $(SOURCES)
 	@$(BIN)/ruff format $(SOURCES)
 
-bench: $(STAMP) ## measure, beside the goals; writes bench-out/bench.json
+bench: $(TESTS_STAMP) ## measure, beside the goals; writes bench-out/bench.json
 	@$(BIN)/python bench/bench.py --out bench-out
 
 clean: ## remove what demo, bench, tests and builds wrote
