@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 _COMMANDS = (
-_COMMANDS = (
     *("train", "import_", "export", "info", "size", "explore", "generate", "simulate", "verify", "synth"),
     *("build", "program", "serial", "boards", "demo"),
 )
