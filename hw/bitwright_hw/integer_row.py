@@ -62,13 +62,13 @@ def skewed(m: Module, words: Value, widths: list[int]) -> Value:
 class IntegerRow(AccumulateRow):
     """Adds to a preload the dot products of signed lanes with +-1 weights, over the words of a pass.
 
-    The contract is AccumulateRow's, except for x and w. For lanes a, b of weights u, v a term is one of a + b and a - b,
-    added or subtracted: two lanes for one LUT a bit. Sums and differences are made once for all rows (`word_terms`).
-    Instead of a negative the complement is taken, in the adder of a word's first term for u = 0 and in the subtracters
-    of the others for u = 1; the ones that are then too few or too many, `correction` in a pass, belong into the preload.
-    x and w come skewed, term k (and its two weights) k cycles later (`skewed`), since each term has a subtracter
-    of its own with a register behind it. (Subtracters, because tools keep the order of their operands, and a carry
-    chain takes the first one from a register for nothing.)
+    The contract is AccumulateRow's, except for x and w. For lanes a, b of weights u, v a term is one of a + b and a -
+    b, added or subtracted: two lanes for one LUT a bit. Sums and differences are made once for all rows
+    (`word_terms`). Instead of a negative the complement is taken, in the adder of a word's first term for u = 0 and
+    in the subtracters of the others for u = 1; the ones that are then too few or too many, `correction` in a pass,
+    belong into the preload. x and w come skewed, term k (and its two weights) k cycles later (`skewed`), since each
+    term has a subtracter of its own with a register behind it. (Subtracters, because tools keep the order of their
+    operands, and a carry chain takes the first one from a register for nothing.)
 
     Latency: row_stages(simd) + 1 cycles from a pass's last first term to `o`. Cost: about lane_bits + 4 LUTs for two
     lanes; eight binary planes through popcounts take 5 LUTs a lane and more for each.
