@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import bitwright as bw
+from bitwright.errors import PlanError
 from bitwright.plan import LayerPlan, Plan
 from bitwright_hw.emit import emit
 from bitwright_hw.estimate import estimate, pool_counts, source_counts, window_counts
@@ -96,6 +97,11 @@ def test_the_search_agrees_with_the_model():
     for interval in (400, 2000):
         searched = min(path.luts for path in mine._paths(interval, 1000))
         assert abs(searched / mine.smallest(interval).estimate.total.luts - 1) < 0.06
+
+
+def test_a_rate_beyond_a_pixel_a_cycle_is_refused():
+    with pytest.raises(PlanError, match=r"the input has 144 pixels, a cycle each, so at most 694,444 frames/s"):
+        bw.size(network(), board="pynq-z1", clock_mhz=100, target_fps=800_000, data_bits=128)
 
 
 def test_random_networks_can_be_sized():

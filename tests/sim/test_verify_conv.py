@@ -1,6 +1,7 @@
 """Verification of designs with convolutions: native simulation, every integer, and planted defects."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,8 +9,9 @@ import pytest
 from bitwright.errors import DesignError
 from bitwright.plan import default_plan
 from bitwright_hw.generator import generate
+from bitwright_sim import simulate
 from bitwright_sim.verification import _chunks, verify
-from tests.sim.designs import SEED, flip_weight, frames_for
+from tests.sim.designs import SEED, flip_weight, frames_for, need_icarus
 from tests.sw.conv_networks import random_conv_network
 
 
@@ -55,3 +57,15 @@ def test_chunks_keep_to_the_memory(design):
     for jobs in (1, 4, 64):
         longest = max(part.stop - part.start for part in _chunks(design, 100_000, jobs))
         assert longest == 1 or longest * jobs * values * 8 <= 1 << 30
+
+
+def test_the_protocol_benches_pass(tmp_path):
+    """Among them frames whose last rows no window takes, so that a result could be ready before its frame."""
+    need_icarus()
+    network = random_conv_network(9, shape=(5, 7, 2), convs=1, channels=(3,), pools=False, dense=(), classes=3)
+    assert network.layers[0].windows.kernel == (2, 1) and network.layers[0].windows.row_outside[-1] == (0, 0)
+    plan = replace(default_plan(network, cycles=8), data_bits=8)
+    design = generate(network, plan, tmp_path / "design")
+    assert design.manifest.interval_cycles == design.manifest.input.beats
+    report = simulate(design, simulator="icarus", seed=1)
+    assert report.passed, (report.failures, report.log)
