@@ -17,6 +17,7 @@ from bitwright_hw.yosys import Yosys
 
 # an Amaranth name for element k of an array, `\name[k]`; RTLIL writes bit k of a signal with a space before it
 _ELEMENT = re.compile(r"\\\S+\[\d+\]\S*")
+_INITIAL_WORDS = 256  # statements of an initial block: the time that Yosys takes to read one grows with their square
 _STRIPPED = ("src", "generator", "top", "amaranth.hierarchy", "amaranth.decoding", "amaranth.sample_reg")
 
 
@@ -48,7 +49,25 @@ def emit(component: wiring.Component, name: str, *, shared: Mapping[str, wiring.
         yosys.run(commands, folder)
         text = (folder / "out.v").read_text()
     # the first line names Yosys' build
-    return text.split("\n", 1)[1].lstrip("\n")
+    return short_initials(text.split("\n", 1)[1].lstrip("\n"))
+
+
+def short_initials(text: str) -> str:
+    """Verilog with initial blocks of at most _INITIAL_WORDS lines: those of deep memories cut into several."""
+    lines: list[str] = []
+    inside = 0
+    for line in text.split("\n"):
+        if line == "  initial begin":
+            inside = 1
+        elif line == "  end":
+            inside = 0
+        elif inside:
+            if inside > _INITIAL_WORDS:
+                lines += ["  end", "  initial begin"]
+                inside = 1
+            inside += 1
+        lines.append(line)
+    return "\n".join(lines)
 
 
 def without_brackets(text: str) -> str:

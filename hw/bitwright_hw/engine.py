@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from bitwright.network import Conv2d, Dense, Scores, signed_bits
 from bitwright.plan import Fold, Memory
 from bitwright_hw.frame_buffer import count_up
-from bitwright_hw.integer_row import IntegerRow, chain_length, negated_terms, skewed, word_terms, x_bits
+from bitwright_hw.integer_row import IntegerRow, chain_length, correction, skewed, word_terms, x_bits
 from bitwright_hw.lut_rom import LutRom
 from bitwright_hw.popcount import AccumulateRow, Target
 from bitwright_hw.preloads import Borders, Preloads
@@ -68,7 +68,7 @@ def preload_values(layer: Matrix, fold: Fold, bits: int) -> tuple[tuple[int, ...
     pad have a T beyond the largest count.
 
     The bias makes the top bit of a row's total the activation itself, so that no row needs an inverter. A layer of
-    scores starts from 0. On integers all start higher by the terms that IntegerRow leaves out.
+    scores starts from 0. On integers all start with what IntegerRow lacks.
     """
     rows = fold.neuron_folds * fold.pe
     start: NDArray[np.int64] = np.zeros((1, rows), np.int64)
@@ -78,7 +78,7 @@ def preload_values(layer: Matrix, fold: Fold, bits: int) -> tuple[tuple[int, ...
         start[:, : layer.outputs] = thresholds
         start = (1 << (bits - 1)) - start
     if not layer.takes.is_binary:
-        start = start + np.array([negated_terms(row, fold.simd) for row in _folded(layer, fold).tolist()])
+        start = start + np.array([correction(row, fold.simd) for row in _folded(layer, fold).tolist()])
     values = [tuple(row) for row in start.reshape(-1, fold.pe).tolist()]
     return tuple(values[:1] if len(set(values)) == 1 else values)
 

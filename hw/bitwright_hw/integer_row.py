@@ -21,12 +21,13 @@ def x_bits(simd: int, lane_bits: int) -> int:
     return simd // 2 * 2 * (lane_bits + 1) + simd % 2 * lane_bits
 
 
-def negated_terms(weights: list[int], simd: int) -> int:
-    """Terms of a row's words that are taken negated, for which the row counts one too few: see IntegerRow.
-
-    `weights` holds SF * simd lanes.
-    """
-    return sum(1 - weights[word + lane] for word in range(0, len(weights), simd) for lane in range(0, simd, 2))
+def correction(weights: list[int], simd: int) -> int:
+    """What a row's sum of a pass lacks, for the preload to add: see IntegerRow. `weights` holds SF * simd lanes."""
+    lacking = 0
+    for word in range(0, len(weights), simd):
+        first, *others = weights[word : word + simd : 2]
+        lacking += (1 - first) - sum(others)
+    return lacking
 
 
 def word_terms(m: Module, lanes: Value, simd: int, lane_bits: int) -> Value:
@@ -61,11 +62,13 @@ def skewed(m: Module, words: Value, widths: list[int]) -> Value:
 class IntegerRow(AccumulateRow):
     """Adds to a preload the dot products of signed lanes with +-1 weights, over the words of a pass.
 
-    The contract is AccumulateRow's, except for x and w. For lanes a, b of weights u, v the row adds one of a + b and
-    a - b, or the bitwise complement, which is its negative less one: two lanes for one LUT a bit. Sums and
-    differences are made once for all rows (`word_terms`); the ones that are missing, `negated_terms` in a pass,
+    The contract is AccumulateRow's, except for x and w. For lanes a, b of weights u, v a term is one of a + b and a -
+    b, added or subtracted: two lanes for one LUT a bit. Sums and differences are made once for all rows
+    (`word_terms`). Instead of a negative the complement is taken, in the adder of a word's first term for u = 0 and
+    in the subtracters of the others for u = 1; the ones that are then too few or too many, `correction` in a pass,
     belong into the preload. x and w come skewed, term k (and its two weights) k cycles later (`skewed`), since each
-    term has an adder of its own with a register behind it.
+    term has a subtracter of its own with a register behind it. (Subtracters, because tools keep the order of their
+    operands, and a carry chain takes the first one from a register for nothing.)
 
     Latency: row_stages(simd) + 1 cycles from a pass's last first term to `o`. Cost: about lane_bits + 4 LUTs for two
     lanes; eight binary planes through popcounts take 5 LUTs a lane and more for each.
@@ -91,18 +94,18 @@ class IntegerRow(AccumulateRow):
         for k in range(0, self.simd, 2):
             start = k * wide
             u = self.w[k]
-            term = Signal(signed(wide), name=f"term_{k}")
+            value = Signal(signed(wide), name=f"value_{k}")
             if k + 1 < self.simd:
                 pair = self.x[start : start + 2 * wide]
-                chosen = Mux(u ^ self.w[k + 1], pair[wide:], pair[:wide])
-                m.d.comb += term.eq(Mux(u, chosen, ~chosen))
+                m.d.comb += value.eq(Mux(u ^ self.w[k + 1], pair[wide:], pair[:wide]))
             else:
-                lane = self.x[start : start + self.lane_bits].as_signed()
-                m.d.comb += term.eq(Mux(u, lane, ~lane))
+                m.d.comb += value.eq(self.x[start : start + self.lane_bits].as_signed())
+            term = Signal(signed(wide), name=f"term_{k}")
+            m.d.comb += term.eq(Mux(u ^ (k > 0), value, ~value))
             if not self.stages:
                 return term + started
             so_far = Signal(signed(wide + (k // 2).bit_length()), name=f"so_far_{k}")
-            m.d.sync += so_far.eq(term if total is None else total + term)
+            m.d.sync += so_far.eq(term if total is None else total - term)
             total = so_far
         assert total is not None  # simd is at least 1
         return total + started

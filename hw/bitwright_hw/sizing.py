@@ -100,8 +100,18 @@ class Sizer:
 
     @property
     def least_interval(self) -> int:
-        """Cycles a frame of the slower of the input and output streams: no fold makes it faster."""
-        return max(self.input.beats, self.output.beats)
+        """Cycles a frame of the slower of the input and output streams, or of a layer at a cycle a pixel: no fold makes
+        it faster."""
+        return max(self.input.beats, self.output.beats, self.most_pixels[0])
+
+    @cached_property
+    def most_pixels(self) -> tuple[int, str]:
+        """The most pixels of a frame that pass in a row, a cycle each at the least, and where."""
+        found = [(layer.pixels, f"layer {layer.name}") for layer in self.network.layers]
+        if isinstance(self.network.layers[0], Conv2d | MaxPool2d):
+            height, width, _ = self.network.encoded_edge.shape
+            found.append((height * width, "the input"))
+        return max(found)
 
     @cached_property
     def intervals(self) -> list[int]:
@@ -381,6 +391,9 @@ def size_for(
 def _stream_bound(sizer: Sizer) -> str:
     """Why no fold has so short an interval, and what would."""
     clock = sizer.options.clock_mhz * 1e6
+    pixels, where = sizer.most_pixels
+    if pixels == sizer.least_interval:
+        return f"but {where} has {pixels:,} pixels, a cycle each, so at most {clock / pixels:,.0f} frames/s"
     if sizer.output.beats >= sizer.input.beats:
         return (
             f"but a result takes {sizer.output.beats} beats of the output stream, so at most "
