@@ -91,8 +91,7 @@ class Lowering:
             values = np.stack([signal.zero, signal.one])
         else:
             expression = in_channels(view, signal.plane)
-            values = channel_table(expression, signal.plane, np.stack([signal.zero, signal.one]).astype(np.float32))
-            values = values.astype(np.float64)
+            values = channel_table(expression, signal.plane, signal.values).astype(np.float64)
         plane = signal.plane
         indices = view.indices.reshape(-1)
         channel = np.indices(plane.shape)[plane.axis].reshape(-1)[indices]
@@ -201,7 +200,7 @@ class Lowering:
             if after is not None:
                 self.settled.add(after.output)
         else:
-            values = channel_table(before, signal.plane, np.stack([signal.zero, signal.one]).astype(np.float32))
+            values = channel_table(before, signal.plane, signal.values)
             if (values[1] < values[0]).any():
                 raise ValueError("it pools bits that a negative scale has turned round; put the scale behind it")
             bits = Bits(plane=signal.plane, zero=values[0].astype(np.float64), one=values[1].astype(np.float64))
@@ -211,7 +210,11 @@ class Lowering:
     def _end(self, signal: RawInput | Accumulators | Bits, view: View) -> None:
         if isinstance(signal, RawInput):
             self.refusals.add("", "", "the graph has no layer: neither MatMul, Gemm nor Conv")
-        elif isinstance(signal, Accumulators):
+        elif isinstance(signal, Bits):
+            values = channel_table(in_channels(view, signal.plane), signal.plane, signal.values)
+            if (values[1] <= values[0]).any():
+                self.refusals.add("", "", "the bits that the graph ends in are turned round behind a pool")
+        else:
             try:
                 expression = in_channels(view, signal.plane)
                 if votes_of(expression) is not None:

@@ -174,6 +174,8 @@ def _shape(value: onnx.ValueInfoProto) -> tuple[list[int], np.dtype[Any]]:
     dtype = dtype_of(tensor.elem_type)
     if not tensor.HasField("shape"):
         raise ValueError("its shape is not declared; export it with fixed sizes")
+    if dtype.kind == "f" and dtype != np.float32:
+        raise ValueError(f"it takes {dtype}; export the model in float32")
     sizes = [dim.dim_value if dim.HasField("dim_value") else 0 for dim in tensor.shape.dim]
     if not 2 <= len(sizes) <= MAX_RANK:
         raise ValueError(f"it has {len(sizes)} axes; frames along axis 0 and one to three more are needed")

@@ -105,6 +105,11 @@ class Bits:
     zero: NDArray[np.float64]  # (channels,)
     one: NDArray[np.float64]  # (channels,)
 
+    @property
+    def values(self) -> NDArray[np.float32]:
+        """Both, as (2, channels)."""
+        return np.stack([self.zero, self.one]).astype(np.float32)
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Accumulators:

@@ -200,6 +200,16 @@ IMAGES = {
         r"node the_p \(MaxPool\): it pools the raw input",
     ),
     "scores of pixels": ([*ENCODE, node("Conv", "bits wc", "y")], r"node the_y \(Conv\): it gives scores for each pix"),
+    "bits turned round behind a pool": (
+        [
+            *ENCODE,
+            node("Conv", "bits wc", "c"),
+            node("BipolarQuant", "c one", "b"),
+            node("MaxPool", "b", "p", kernel_shape=[2, 2]),
+            node("Mul", "p minus", "y"),
+        ],
+        r"the bits that the graph ends in are turned round|scale has turned round",
+    ),
     "thresholds by pixel": (
         [node("Sub", "x image_means", "c"), node("BipolarQuant", "c one", "bits"), node("Conv", "bits wc", "y")],
         r"node the_y \(Conv\): thresholds differ from value to value",
@@ -252,6 +262,7 @@ def test_all_nodes_are_named_at_once(tmp_path):
         ({"shape": ("width",)}, "node x .input.: axis 1 .'width'. has no fixed size .a dynamic shape."),
         ({"shape": ()}, "node x .input.: it has 1 axes"),
         ({"kind": TensorProto.STRING}, "node x .input.: values of type STRING are not supported"),
+        ({"kind": TensorProto.DOUBLE}, "node x .input.: it takes float64; export the model in float32"),
         ({"opset": 6}, "opset 6 is not supported"),
         ({"opset": 900}, "opset 900 is not supported"),
         ({"output": ["sums", "bits"]}, "the graph has 2 outputs"),
