@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from bitwright import golden
 from bitwright.design import Design
 from bitwright.errors import BoardError
+from bitwright.network import Encoding
 
 FORMAT_VERSION = 1
 DRIVER, JOB, DESIGN, VECTORS = "bitwright_driver.py", "bitwright_job.py", "design.json", "vectors.npz"
@@ -59,6 +60,7 @@ def make_vectors(design: Design, frames: NDArray, labels: NDArray | None = None)
 def describe(design: Design) -> dict[str, Any]:
     """design.json: what the driver reads, and nothing that it does not."""
     manifest, network = design.manifest, design.network
+    on_host = manifest.input.encoded and isinstance(network.encoding, Encoding)
     return {
         "format": FORMAT_VERSION,
         "name": manifest.name,
@@ -69,7 +71,7 @@ def describe(design: Design) -> dict[str, Any]:
         "latency_cycles": manifest.latency_cycles,
         "shape": list(network.input.shape),
         "bits": network.input.bits,
-        "encoding_thresholds": network.encoding.thresholds.tolist() if manifest.input.encoded else [],
+        "encoding_thresholds": network.encoding.thresholds.tolist() if on_host else [],
         "input": {
             **msgspec.to_builtins(manifest.input),
             "bytes": manifest.input.bytes,
