@@ -60,7 +60,10 @@ def make_vectors(design: Design, frames: NDArray, labels: NDArray | None = None)
 def describe(design: Design) -> dict[str, Any]:
     """design.json: what the driver reads, and nothing that it does not."""
     manifest, network = design.manifest, design.network
-    on_host = manifest.input.encoded and isinstance(network.encoding, Encoding)
+    encoding = network.encoding
+    on_host = manifest.input.encoded
+    # signed integers are made in hardware alone
+    thresholds = encoding.thresholds.tolist() if on_host and isinstance(encoding, Encoding) else []
     return {
         "format": FORMAT_VERSION,
         "name": manifest.name,
@@ -71,7 +74,7 @@ def describe(design: Design) -> dict[str, Any]:
         "latency_cycles": manifest.latency_cycles,
         "shape": list(network.input.shape),
         "bits": network.input.bits,
-        "encoding_thresholds": network.encoding.thresholds.tolist() if on_host else [],
+        "encoding_thresholds": thresholds,
         "input": {
             **msgspec.to_builtins(manifest.input),
             "bytes": manifest.input.bytes,
