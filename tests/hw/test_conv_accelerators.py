@@ -51,12 +51,13 @@ def test_many_random_accelerators(seed, tmp_path):
     check(*random_case(seed, most=40 if seed % 4 == 0 else 12), tmp_path / "design", frames=12)
 
 
-@pytest.mark.parametrize("target", ["xc7", "ecp5"])
+@pytest.mark.parametrize("target", ["xc7", pytest.param("ecp5", marks=pytest.mark.slow)])
 def test_targets_compute_the_same(target, tmp_path):
     network, plan = random_case(6)
     check(network, replace(plan, target=target), tmp_path / "design", frames=6)
 
 
+@pytest.mark.slow
 def test_one_design_on_verilator(tmp_path):
     check(*random_case(3), tmp_path / "design", simulator="verilator", frames=8)
 

@@ -122,7 +122,7 @@ def test_tables_of_few_steps_are_additions():
     assert table_steps([5] * 9) == 8
 
 
-@cases(("table", "out_bits"), [((3, -4, 0, 1), 3), (tuple(range(-8, 8)), 4)], verilator=1)
+@cases(("table", "out_bits"), [((3, -4, 0, 1), 3), (tuple(range(-8, 8)), 4)], verilator=0)
 def test_table_encoder(table, out_bits, simulator, tmp_path):
     rng = np.random.default_rng(SEED)
     beats = rng.integers(0, len(table), (12, 4))
@@ -172,7 +172,7 @@ def test_engine_on_integers(inputs, outputs, pe, simd, scores, simulator, tmp_pa
     )  # fmt: skip
 
 
-@cases(("pe", "simd"), [(2, 5), (5, 18), (3, 2), (1, 18)], verilator=1)
+@cases(("pe", "simd"), [(2, 5), (5, 18), (3, 2), (1, 18)], verilator=0)
 def test_engine_with_thresholds_by_the_border(pe, simd, simulator, tmp_path):
     """Zeros pad: the threshold changes from pixel to pixel, and from frame to frame."""
     rng = np.random.default_rng(SEED)

@@ -34,6 +34,7 @@ def test_every_integer_agrees(design, network):
     json.dumps(report.to_dict(), default=str)
 
 
+@pytest.mark.slow
 def test_a_wrong_weight_is_found_in_its_layer(design, network, tmp_path):
     memory = 1
     broken = flip_weight(design, tmp_path / "broken", memory=memory, word=3, bit=1)
