@@ -34,7 +34,7 @@ class Conv2d(MatrixLayer):
     output: Thresholds
     stride: tuple[int, int] = (1, 1)  # (down, across)
     padding: tuple[int, int, int, int] = (0, 0, 0, 0)  # (top, bottom, left, right); (down, across) is taken, too
-    padding_value: PaddingValue = "minus_one"  # where nothing pads, always minus_one
+    padding_value: PaddingValue = "minus_one"  # where nothing pads always minus_one, so popcounts
     takes: NumberType = BINARY
 
     def __post_init__(self) -> None:
