@@ -40,28 +40,29 @@ def random_case(seed, *, most=8, image=9):
     return network, random_plan(network, seed)
 
 
-@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("seed", range(6))
 def test_random_accelerators(seed, tmp_path):
     check(*random_case(seed), tmp_path / "design", frames=8)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(100, 160))
+@pytest.mark.parametrize("seed", range(100, 180))
 def test_many_random_accelerators(seed, tmp_path):
     check(*random_case(seed, most=40 if seed % 4 == 0 else 12), tmp_path / "design", frames=12)
 
 
-@pytest.mark.parametrize("target", ["xc7", "ecp5"])
+@pytest.mark.parametrize("target", ["xc7", pytest.param("ecp5", marks=pytest.mark.slow)])
 def test_targets_compute_the_same(target, tmp_path):
     network, plan = random_case(6)
     check(network, replace(plan, target=target), tmp_path / "design", frames=6)
 
 
+@pytest.mark.slow
 def test_one_design_on_verilator(tmp_path):
     check(*random_case(3), tmp_path / "design", simulator="verilator", frames=8)
 
 
-@pytest.mark.parametrize(("pe", "simd"), [("full", "full"), (1, "full"), ("full", 1)])
+@pytest.mark.parametrize(("pe", "simd"), [("full", "full"), (1, "full")])
 def test_extreme_folds_keep_the_ideal_interval(pe, simd, tmp_path):
     network = random_conv_network(7, shape=(6, 5, 3), pools=False)
     layers = tuple(
@@ -74,7 +75,7 @@ def test_extreme_folds_keep_the_ideal_interval(pe, simd, tmp_path):
     assert design.manifest.interval_cycles == design.ideal_interval_cycles
 
 
-@pytest.mark.parametrize("seed", range(60))
+@pytest.mark.parametrize("seed", range(30))
 def test_interval_and_line_buffers(seed):
     """The interval is the slowest stage's; a line buffer keeps two frames' windows at the most, never frames."""
     network, plan = random_case(seed)

@@ -37,6 +37,7 @@ def pool_case(seed, windows, channels, width, frames=3):
         ((5, 6), (3, 2), (1, 1), (2, 0, 1, 0), 4, 4), ((9, 8), (2, 3), (3, 4), (0, 0, 0, 0), 7, 3),
         ((1, 9), (1, 4), (1, 3), (0, 0, 1, 1), 2, 1), ((3, 3), (1, 1), (1, 1), (0, 0, 0, 0), 2, 2),
     ],
+    verilator=1,
 )  # fmt: skip
 def test_max_pool(image, kernel, stride, padding, channels, width, simulator, tmp_path):
     windows = Windows(image=image, kernel=kernel, stride=stride, padding=padding)
@@ -87,6 +88,7 @@ def test_random_pools(seed, tmp_path):
         (8, 8, 9, 3, 3, "steps"), (4, 1, 7, 6, 2, ""), (3, 1, 5, 6, 6, ""), (2, 8, 4, 3, 1, "random"),
         (4, 1, 6, 4, 4, ""), (7, 1, 3, 5, 5, ""),
     ],
+    verilator=1,
 )  # fmt: skip
 def test_pixel_source(beat_lanes, lane_bits, pixels, channels, width, table, simulator, tmp_path):
     rng = np.random.default_rng(SEED)
@@ -120,7 +122,7 @@ def test_tables_of_few_steps_are_additions():
     assert table_steps([5] * 9) == 8
 
 
-@cases(("table", "out_bits"), [((3, -4, 0, 1), 3), (tuple(range(-8, 8)), 4)])
+@cases(("table", "out_bits"), [((3, -4, 0, 1), 3), (tuple(range(-8, 8)), 4)], verilator=0)
 def test_table_encoder(table, out_bits, simulator, tmp_path):
     rng = np.random.default_rng(SEED)
     beats = rng.integers(0, len(table), (12, 4))
@@ -144,6 +146,7 @@ def integer_layer(rng, inputs, outputs, *, scores=False):
 @cases(
     ("inputs", "outputs", "pe", "simd", "scores"),
     [(9, 6, 3, 3, False), (12, 5, 2, 7, False), (10, 4, 4, 1, True), (8, 3, 3, 8, False), (5, 7, 2, 2, True)],
+    verilator=1,
 )
 def test_engine_on_integers(inputs, outputs, pe, simd, scores, simulator, tmp_path):
     rng = np.random.default_rng(SEED)
@@ -169,7 +172,7 @@ def test_engine_on_integers(inputs, outputs, pe, simd, scores, simulator, tmp_pa
     )  # fmt: skip
 
 
-@cases(("pe", "simd"), [(2, 5), (5, 18), (3, 2), (1, 18)])
+@cases(("pe", "simd"), [(2, 5), (5, 18), (3, 2), (1, 18)], verilator=0)
 def test_engine_with_thresholds_by_the_border(pe, simd, simulator, tmp_path):
     """Zeros pad: the threshold changes from pixel to pixel, and from frame to frame."""
     rng = np.random.default_rng(SEED)
