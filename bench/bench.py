@@ -22,6 +22,7 @@ import numpy as np
 
 import bitwright as bw
 from bitwright import golden
+from bitwright.atomic import write_text
 from bitwright.cli.output import print_table, progress
 from bitwright.network import Dense, Encoding, Input, Network, Scores, Thresholds
 from bitwright.plan import Plan, Target
@@ -304,7 +305,7 @@ def lfc_on_pynq(context: Context) -> list[Row]:
     portable = context.design(network, replace(plan, target="generic"))
     if portable.manifest.interval_cycles != design.manifest.interval_cycles:
         raise SystemExit("bench: lfc for pynq-z2 has other cycles in portable Verilog")
-    report = bw.verify(portable, context.frames(network, 200), jobs=1, progress=context.progress)
+    report = bw.verify(portable, context.frames(network, 1000), progress=context.progress)
     if report.mismatches or report.interval_cycles is None:
         raise SystemExit(f"bench: lfc for pynq-z2: {report.first_mismatch}")
     rate = plan.clock_mhz * 1e6 / report.interval_cycles
@@ -449,21 +450,24 @@ def main(argv: Sequence[str] | None = None) -> int:
         context = Context(folder=Path(folder), progress=report)
         for function in chosen:
             rows += [(function.__name__, row) for row in function(context)]
+            _write(args.out, rows)  # so that an interrupted run keeps what it has measured
     verdict = {True: "met", False: "MISSED", None: ""}
     print_table(
         ["figure", "value", "unit", "goal", "", "note"],
         [[row.what, row.value, row.unit, row.goal, verdict[row.met], row.note] for _, row in rows],
         title="bitwright bench",
     )
+    print(f"written to {args.out / 'bench.json'}; {_cpu()}, {os.cpu_count()} cores")
+    return 1 if any(row.met is False for _, row in rows) else 0
+
+
+def _write(out: Path, rows: list[tuple[str, Row]]) -> None:
     result: dict[str, Any] = {
         "machine": {"cores": os.cpu_count(), "cpu": _cpu(), "python": platform.python_version()},
         "version": bw.__version__,
         "rows": [{"measurement": name, **asdict(row)} for name, row in rows],
     }
-    args.out.mkdir(parents=True, exist_ok=True)
-    (args.out / "bench.json").write_text(json.dumps(result, indent=2) + "\n")
-    print(f"written to {args.out / 'bench.json'}; {result['machine']['cpu']}, {os.cpu_count()} cores")
-    return 1 if any(row.met is False for _, row in rows) else 0
+    write_text(out / "bench.json", json.dumps(result, indent=2) + "\n")
 
 
 def _cpu() -> str:
