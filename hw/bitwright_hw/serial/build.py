@@ -138,8 +138,8 @@ def build_open(
     missing or fail, and for a design that does not fit.
     """
     flow = _FLOWS[board.family]
-    nextpnr = Nextpnr(board.family)
     build = write_sources(design, board, out, clock_mhz=clock_mhz)
+    nextpnr = Nextpnr(board.family)
     build = msgspec.structs.replace(build, tools=[f"Yosys {Yosys().version}", nextpnr.name])
     best: SerialBuild | None = None
     with tempfile.TemporaryDirectory(prefix="bitwright-") as name:
