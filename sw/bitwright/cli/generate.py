@@ -186,6 +186,8 @@ def _bound(design: "Design") -> list[tuple[str, str]]:
     if m.interval_cycles == m.input.beats:
         wider = "widen data_bits, or encode on the host" if not m.input.encoded else "widen data_bits"
         return [("limited by", f"the input stream, {m.input.beats:,} beats of {m.input.data_bits} bits: {wider}")]
+    if m.interval_cycles == m.stream_cycles:
+        return [("limited by", f"the image, {m.stream_cycles:,} cycles for its pixels")]
     return [("limited by", f"the output stream, {m.output.beats:,} beats a result")]
 
 
