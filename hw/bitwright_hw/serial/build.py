@@ -81,11 +81,7 @@ def write_sources(design: Design, board: OpenBoard, out: Path, *, clock_mhz: flo
     The clock is `clock_mhz`, or the plan's. Raises BoardError for a clock that the board cannot have, a frame that its
     link cannot hold, or a folder that holds something else; ToolError if amaranth-boards is missing.
     """
-    if design.manifest.target not in ("generic", board.family):
-        raise BoardError(
-            f"the design is for {design.manifest.target}, {board.name} is {board.family}; generate it with "
-            f"--target {board.family if board.family == 'ecp5' else 'generic'}"
-        )
+    _check_family(design, board)
     pins = board_pins(board)
     wanted = design.plan.clock_mhz if clock_mhz is None else clock_mhz
     pll = None
@@ -138,8 +134,9 @@ def build_open(
     missing or fail, and for a design that does not fit.
     """
     flow = _FLOWS[board.family]
-    build = write_sources(design, board, out, clock_mhz=clock_mhz)
+    _check_family(design, board)
     nextpnr = Nextpnr(board.family)
+    build = write_sources(design, board, out, clock_mhz=clock_mhz)
     build = msgspec.structs.replace(build, tools=[f"Yosys {Yosys().version}", nextpnr.name])
     best: SerialBuild | None = None
     with tempfile.TemporaryDirectory(prefix="bitwright-") as name:
@@ -168,6 +165,14 @@ def build_open(
             "clock_mhz, or try more --seeds"
         )
     return best
+
+
+def _check_family(design: Design, board: OpenBoard) -> None:
+    if design.manifest.target not in ("generic", board.family):
+        raise BoardError(
+            f"the design is for {design.manifest.target}, {board.name} is {board.family}; generate it with "
+            f"--target {board.family if board.family == 'ecp5' else 'generic'}"
+        )
 
 
 def _save(build: SerialBuild, out: Path) -> None:
