@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from bitwright.api import (
         build,
+        conv_layer,
         dense_layer,
         estimate,
         explore,
@@ -46,6 +47,7 @@ _HOMES = {
     "Network": "bitwright.network",
     "Plan": "bitwright.plan",
     "build": "bitwright.api",
+    "conv_layer": "bitwright.api",
     "dense_layer": "bitwright.api",
     "estimate": "bitwright.api",
     "explore": "bitwright.api",
@@ -71,6 +73,7 @@ __all__ = [
     "Plan",
     "__version__",
     "build",
+    "conv_layer",
     "dense_layer",
     "estimate",
     "explore",

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from bitwright import api
+from bitwright.design import Design
 from bitwright.errors import ToolError
 
 CYCLES = 64  # the most cycles a frame that the demo's plan allows
@@ -118,7 +119,7 @@ def demo(out: Path, *, progress: Callable[[str, int, int], None] | None = None) 
 
 
 def _benches(
-    design: api.Design,
+    design: Design,
     simulator: Any,
     done: Callable[..., None],
     progress: Callable[[str, int, int], None] | None,

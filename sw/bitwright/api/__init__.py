@@ -1,0 +1,54 @@
+"""bitwright from Python: the commands of the command line as functions, for scripts and notebooks.
+
+    import bitwright as bw
+
+    bw.train_network("digits", "run")                     # or bring a network file of your own
+    network = bw.load("run/network.safetensors")
+    plan = bw.size(network, cycles=64, scores=True)       # PE and SIMD of each layer
+    design = bw.generate(network, plan, "design")         # Verilog, plan.toml, manifest.json
+    bw.simulate(design)                                   # protocol benches, cocotb
+    report = bw.verify(design, data="digits")             # a whole test set, bit for bit
+    bw.synth(design, family="xc7").total                  # LUTs, flip-flops, block RAM, by Yosys
+    bw.build(design, "ulx3s-85f", "design-ulx3s")         # a bitstream, or a Vivado project
+    bw.program(design, "digits", host="192.168.2.99")     # frames through a PYNQ board
+
+Every function raises a subclass of BitwrightError, with one sentence, for what a user can get wrong.
+`progress(what, done, total)` is called while a function that takes seconds works.
+"""
+
+from bitwright.api.boards import TEST_VECTORS, build, build_folder, program, run_serial
+from bitwright.api.common import PathLike, Progress, needs_extra
+from bitwright.api.designs import generate, simulate, synth, verify
+from bitwright.api.frames import RANDOM_FRAMES, Frames, default_data_dir, load_frames
+from bitwright.api.networks import export_onnx, import_bnn_pynq, import_onnx, load, train_network
+from bitwright.api.sizing import estimate, explore, size
+from bitwright.layer import conv_layer, dense_layer
+
+__all__ = [
+    "RANDOM_FRAMES",
+    "TEST_VECTORS",
+    "Frames",
+    "PathLike",
+    "Progress",
+    "build",
+    "build_folder",
+    "conv_layer",
+    "default_data_dir",
+    "dense_layer",
+    "estimate",
+    "explore",
+    "export_onnx",
+    "generate",
+    "import_bnn_pynq",
+    "import_onnx",
+    "load",
+    "load_frames",
+    "needs_extra",
+    "program",
+    "run_serial",
+    "simulate",
+    "size",
+    "synth",
+    "train_network",
+    "verify",
+]

@@ -1,0 +1,186 @@
+"""Boards: projects and bitstreams built, frames run on them."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bitwright.api.common import PathLike, Progress, needs_extra, open_design
+from bitwright.api.frames import load_frames
+from bitwright.atomic import write_bytes, write_text
+from bitwright.design import Design
+
+if TYPE_CHECKING:
+    from bitwright.board_build import SerialBuild
+    from bitwright_boards.program import ProgramReport
+    from bitwright_boards.serial_run import SerialReport
+    from bitwright_boards.vivado import PynqBuild
+
+TEST_VECTORS = 100  # frames of a board's self-test
+
+
+def build(
+    design: Design | PathLike,
+    board: str,
+    out: PathLike | None = None,
+    *,
+    clock_mhz: float | None = None,
+    seeds: int = 1,
+    vivado: bool = True,
+    progress: Progress | None = None,
+) -> "PynqBuild | SerialBuild":
+    """Builds a design for `board` in folder `out` (default: beside the design, with the board's name).
+
+    pynq-z1 and pynq-z2: a Vivado project (docs/pynq.md), and with a Vivado on PATH, unless `vivado` is false, the
+    overlay, NAME.bit and NAME.hwh. ulx3s-85f and icebreaker: a bitstream with a serial link (docs/open-boards.md), from
+    up to `seeds` placements. `clock_mhz` is the plan's unless given.
+
+        bw.build("design", "pynq-z2", "overlay").built
+
+    Raises BoardError for a board without a build, a design for another family, or a clock that cannot be had or is not
+    met; ToolError for tools that are missing or fail.
+    """
+    from bitwright.errors import BoardError
+    from bitwright_boards import load_board
+    from bitwright_boards.vivado import PRESETS, build_pynq
+    from bitwright_hw.serial.platforms import OPEN_BOARDS
+
+    opened = open_design(design)
+    found = load_board(board)
+    folder = build_folder(opened, board) if out is None else Path(out)
+    if seeds < 1:
+        raise BoardError(f"at least 1 placement is needed, not {seeds}")
+    if board in PRESETS:
+        if opened.manifest.target not in ("generic", found.target):
+            raise BoardError(
+                f"the design is for {opened.manifest.target}, {board} is {found.target}; "
+                f"generate it with --target {found.target}"
+            )
+        return build_pynq(opened, found, folder, clock_mhz=clock_mhz, run=vivado, progress=progress)
+    if board in OPEN_BOARDS:
+        from bitwright_boards.deployment import DESIGN, VECTORS, describe, make_vectors
+        from bitwright_hw.serial.build import build_open
+
+        result = build_open(
+            opened, OPEN_BOARDS[board], folder, clock_mhz=clock_mhz, seeds=seeds, progress=progress
+        )  # fmt: skip
+        vectors = make_vectors(opened, load_frames(opened.network, "random", frames=TEST_VECTORS).frames)
+        write_text(folder / DESIGN, json.dumps(describe(opened), indent=2) + "\n")
+        write_bytes(folder / VECTORS, vectors.to_bytes())
+        return result
+    raise BoardError(f"nothing is built for {board}, only sized; there are {', '.join([*PRESETS, *OPEN_BOARDS])}")
+
+
+def run_serial(
+    folder: PathLike,
+    data: str = "random",
+    *,
+    port: str | None = None,
+    frames: int | None = None,
+    data_dir: PathLike | None = None,
+    timeout: float = 5.0,
+    progress: Progress | None = None,
+) -> "SerialReport":
+    """Runs frames on the open board that build folder `folder` was programmed into, and compares with the golden model.
+
+    `port` is the board's serial port; without one the board is simulated to its pins. `data` as for `load_frames`.
+
+        bw.run_serial("design-ulx3s-85f", "digits", port="/dev/ttyUSB0").mismatches
+
+    Raises BoardError for a folder that is no such build; the driver's errors, as BoardError, for a board or line that
+    does not do; ToolError if there is no simulator.
+    """
+    from bitwright.board_build import built_design, load_build
+    from bitwright.errors import BoardError
+    from bitwright_boards.driver import BoardError as DriverError
+    from bitwright_boards.serial_run import run_serial as run
+
+    path = Path(folder)
+    load_build(path)
+    design = built_design(path)
+    loaded = load_frames(design.network, data, frames=frames, data_dir=data_dir)
+    try:
+        with needs_extra("sim", "simulation"):
+            return run(
+                path, design, loaded.frames, loaded.labels, port=port, timeout=timeout, progress=progress
+            )  # fmt: skip
+    except DriverError as error:
+        raise BoardError(str(error)) from None
+
+
+def build_folder(design: Design, board: str) -> Path:
+    """Where `build` writes unless told otherwise."""
+    folder = design.folder.absolute()
+    return folder.with_name(f"{folder.name}-{board}")
+
+
+def program(
+    design: Design | PathLike,
+    data: str = "random",
+    *,
+    host: str | None = None,
+    simulated: PathLike | None = None,
+    board: str = "pynq-z2",
+    user: str = "xilinx",
+    password: str | None = None,
+    key: PathLike | None = None,
+    port: int = 22,
+    accept_key: str | None = None,
+    known_hosts: PathLike | None = None,
+    overlay: PathLike | None = None,
+    remote_folder: str | None = None,
+    frames: int | None = None,
+    data_dir: PathLike | None = None,
+    batch_frames: int | None = None,
+    timeout: float = 5.0,
+    progress: Progress | None = None,
+) -> "ProgramReport":
+    """Puts the design's overlay on a PYNQ board over SSH, runs frames there, and compares with the golden model.
+
+    `data` and `frames` are what `load_frames` takes. `overlay` is the .bit or its folder (default: what `build` left).
+    The user's key, or `password`; the host's key must be in `known_hosts`, or have the fingerprint `accept_key`.
+    Instead of `host`, `simulated` names the Python of pynq's environment (make pynq-env): then the simulated board on
+    this machine runs them, and its overlay is made on the way.
+
+        bw.program("design", "mnist", host="192.168.2.99", password="xilinx", frames=1000).mismatches
+
+    Raises BoardError, each of bitwright_boards.errors for its cause, or DataError.
+    """
+    from bitwright.errors import BoardError
+    from bitwright_boards.deployment import find_overlay, make_vectors
+    from bitwright_boards.program import BOARDS, run_on_board, run_simulated
+    from bitwright_boards.ssh import Target as Host
+
+    if board not in BOARDS:
+        raise BoardError(f"{board} is not programmed over SSH; boards that are: {', '.join(BOARDS)}")
+    if (host is None) == (simulated is None):
+        raise BoardError("say where the board is with host, or give simulated")
+    opened = open_design(design)
+    if simulated is not None:
+        loaded = load_frames(opened.network, data, frames=frames, data_dir=data_dir)
+        vectors = make_vectors(opened, loaded.frames, loaded.labels)
+        with needs_extra("sim", "the simulated board"):
+            return run_simulated(
+                opened, vectors, Path(simulated), batch_frames=batch_frames, timeout=timeout, progress=progress
+            )
+    assert host is not None
+    bit = find_overlay(opened, board, None if overlay is None else Path(overlay))
+    loaded = load_frames(opened.network, data, frames=frames, data_dir=data_dir)
+    return run_on_board(
+        opened,
+        bit,
+        make_vectors(opened, loaded.frames, loaded.labels),
+        Host(
+            host=host,
+            user=user,
+            port=port,
+            password=password,
+            key=None if key is None else Path(key),
+            accept_key=accept_key,
+            known_hosts=None if known_hosts is None else Path(known_hosts),
+        ),
+        board=board,
+        remote_folder=remote_folder,
+        batch_frames=batch_frames,
+        timeout=timeout,
+        progress=progress,
+    )

@@ -1,0 +1,156 @@
+"""Designs: generated, simulated, verified, synthesized."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bitwright.api.common import PathLike, Progress, family_of, needs_extra, open_design
+from bitwright.api.frames import load_frames
+from bitwright.api.sizing import size
+from bitwright.design import Design
+from bitwright.network import Network
+from bitwright.plan import Plan
+
+if TYPE_CHECKING:
+    from bitwright_hw.cells import Family
+    from bitwright_hw.synth import SynthReport
+    from bitwright_sim import SimulateReport, VerifyReport
+
+
+def generate(
+    network: Network,
+    plan: Plan | None = None,
+    out: PathLike = "design",
+    *,
+    progress: Progress | None = None,
+) -> Design:
+    """Writes the accelerator for `network` to the folder `out`: Verilog, plan.toml, manifest.json.
+
+    Without a plan, `size(network)` decides. A plan that names a board and does not fit it is refused with a
+    PlanError. A folder that holds an earlier design is written over; one
+    that holds anything else is refused with a DesignError.
+
+        design = bw.generate(network, plan, "design")
+        design.manifest.interval_cycles
+    """
+    import bitwright_hw
+
+    chosen = plan if plan is not None else size(network)
+    if chosen.board:
+        _check_board(network, chosen)
+    return bitwright_hw.generate(network, chosen, Path(out), progress=progress)
+
+
+def _check_board(network: Network, plan: Plan) -> None:
+    """Raises PlanError if the board of `plan` has too few blocks or LUTs for it."""
+    from bitwright_boards import load_board
+    from bitwright_hw.estimate import estimate as model
+    from bitwright_hw.sizing import check_fits
+
+    board = load_board(plan.board)
+    expected = model(network, plan, family=board.estimate)
+    check_fits(
+        expected,
+        plan.board,
+        luts=board.resources.luts,
+        block_rams=board.resources.block_rams,
+        unit=board.block_ram_name,
+    )
+
+
+def simulate(
+    design: Design | PathLike,
+    *,
+    simulator: Literal["verilator", "icarus"] = "verilator",
+    waves: bool = False,
+    seed: int | None = None,
+    progress: Progress | None = None,
+) -> "SimulateReport":
+    """Runs the cocotb benches on a design: random stalls, back-to-back frames, resets, wrong lengths,
+    registers; every expected value from the golden model.
+
+        bw.simulate(design, simulator="icarus")
+
+    Raises ToolError if the simulator is missing.
+    """
+    opened = open_design(design)
+    with needs_extra("sim", "simulation"):
+        from bitwright_sim import simulate as run_benches
+
+        return run_benches(opened, simulator=simulator, waves=waves, seed=seed, progress=progress)
+
+
+def verify(
+    design: Design | PathLike,
+    data: str | NDArray[np.integer],
+    labels: NDArray[np.integer] | None = None,
+    *,
+    network: Network | None = None,
+    frames: int | None = None,
+    data_dir: PathLike | None = None,
+    jobs: int | None = None,
+    reproducer: PathLike | None = None,
+    progress: Progress | None = None,
+) -> "VerifyReport":
+    """Runs frames through the design's Verilog and compares every integer with the golden model's.
+
+    `data` is what `load_frames` takes, or an array of frames (n, ...), with `labels` (n,) for the accuracy.
+    The golden model computes `network`, the design's own unless another is given. A first mismatch is
+    named by frame, layer and neuron and leaves input, expected and got, and waves in `reproducer`.
+
+        report = bw.verify(design, data="mnist")
+        report.mismatches, report.accuracy
+    """
+    opened = open_design(design)
+    with needs_extra("sim", "verification"):
+        from bitwright_sim import verify as run_frames
+
+        golden = opened.network if network is None else network
+        if isinstance(data, str):
+            loaded = load_frames(golden, data, frames=frames, data_dir=data_dir)
+            values, labels = loaded.frames, loaded.labels
+        else:
+            values = np.asarray(data)[:frames]
+            labels = None if labels is None else np.asarray(labels)[:frames]
+        return run_frames(
+            opened,
+            golden,
+            values,
+            labels,
+            jobs=jobs,
+            reproducer=None if reproducer is None else Path(reproducer),
+            progress=progress,
+        )
+
+
+def synth(
+    design: Design | PathLike,
+    *,
+    family: "Family | None" = None,
+    place: bool = False,
+    seed: int = 1,
+    clock_mhz: float | None = None,
+    progress: Progress | None = None,
+) -> "SynthReport":
+    """Synthesizes a design with Yosys: LUTs, flip-flops, memories and DSPs of the whole and of each layer.
+
+    `family` is xc7 (counts LUT6, RAMB36) or ecp5 (LUT4, EBR); None for the one that the plan's target names.
+
+    With `place`, nextpnr then places and routes it on an ECP5-85F, from `seed`, aiming for `clock_mhz` (the plan's
+    unless given). The result lands in synth-FAMILY.json in the design's folder, too.
+
+        report = bw.synth("design", family="xc7")
+        report.total.luts, report.layers[0].engine.block_rams, report.estimate.total.luts
+        bw.synth("design", family="ecp5", place=True).placed.fmax_mhz
+
+    Raises PlanError if neither `family` nor the plan names one, ToolError if Yosys or nextpnr
+    fails or is missing.
+    """
+    from bitwright_hw.synth import synthesize
+
+    opened = open_design(design)
+    return synthesize(
+        opened, family=family_of(family, opened.plan), place=place, seed=seed, clock_mhz=clock_mhz, progress=progress
+    )

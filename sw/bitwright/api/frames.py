@@ -1,0 +1,85 @@
+"""Frames for a network: held-out data sets, or random values."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bitwright.api.common import PathLike
+from bitwright.errors import DataError
+from bitwright.network import Network
+
+RANDOM_FRAMES = 1000
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Frames:
+    """Frames (n, values) for a network, with their labels (n,) where they have any."""
+
+    name: str
+    frames: NDArray[np.integer]
+    labels: NDArray[np.int64] | None
+
+
+def load_frames(network: Network, data: str, *, frames: int | None = None, data_dir: PathLike | None = None) -> Frames:
+    """The held-out frames of data set `data` that `network` takes, the first `frames` of them or all.
+
+    `data` is the name of a data set (digits, mnist, fashion-mnist, cifar10), the path of a .npz file, or
+    "random" or "random:SEED" for uniform random frames (1,000 unless `frames` says otherwise; no labels).
+    `data_dir` holds the files of data sets that are not embedded; without it, the folder that the
+    environment variable BITWRIGHT_DATA names, or ./data.
+
+    Raises DataError for a data set that is missing, damaged, or of another shape than the network's.
+    """
+    from bitwright.golden import check_frames
+
+    if frames is not None and frames < 1:
+        raise DataError(f"at least 1 frame is needed, not {frames}")
+    if data == "random" or data.startswith("random:"):
+        seed = _seed(data)
+        count = RANDOM_FRAMES if frames is None else frames
+        rng = np.random.default_rng(seed)
+        random: NDArray[np.integer] = rng.integers(
+            0, 1 << network.input.bits, (count, network.input.size), dtype=np.uint16
+        )
+        return Frames(name=f"random:{seed}", frames=random, labels=None)
+    from bitwright.data import load_dataset
+
+    dataset = load_dataset(data, default_data_dir() if data_dir is None else Path(data_dir))
+    chosen = slice(None, frames)
+    if frames is not None and frames > len(dataset.test_frames):
+        raise DataError(
+            f"{frames} frames asked for, but the held-out set of {dataset.name} has {len(dataset.test_frames)}"
+        )
+    values: NDArray[np.integer] = dataset.test_frames[chosen]
+    if _squeezed(values.shape[1:]) == _squeezed(network.input.shape):
+        values = values.reshape(len(values), -1)
+    try:
+        values = check_frames(network, values)
+    except DataError as error:
+        raise DataError(f"data set {dataset.name}: {error}") from None
+    labels = dataset.test_labels[chosen]
+    if network.is_classifier and len(labels) and int(labels.max()) >= network.outputs:
+        raise DataError(
+            f"data set {dataset.name} has label {int(labels.max())}, "
+            f"but network {network.name} knows {network.outputs} classes"
+        )
+    return Frames(name=dataset.name, frames=values, labels=labels if network.is_classifier else None)
+
+
+def default_data_dir() -> Path:
+    """The folder that BITWRIGHT_DATA names, or ./data."""
+    return Path(os.environ.get("BITWRIGHT_DATA") or "data")
+
+
+def _squeezed(shape: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(n for n in shape if n != 1)
+
+
+def _seed(data: str) -> int:
+    text = data.partition(":")[2] or "0"
+    if not text.isdecimal():
+        raise DataError(f"random frames take a seed, as in random:7, not {data}")
+    return int(text)

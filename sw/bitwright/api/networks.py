@@ -1,0 +1,125 @@
+"""Networks: loaded, trained, imported and exported."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from bitwright.api.common import PathLike, Progress, needs_extra
+from bitwright.api.frames import default_data_dir
+from bitwright.design import MANIFEST, Design
+from bitwright.network import Network
+from bitwright.network import load as _load
+
+if TYPE_CHECKING:
+    from bitwright.bnn_pynq import ParameterSet
+    from bitwright.onnx import Imported
+    from bitwright.train import TrainConfig, TrainReport
+
+
+def load(path: PathLike) -> Network:
+    """The Network in a file, or in a design folder. Raises NetworkError for one that is missing or damaged.
+
+    bw.load("run/network.safetensors")
+    """
+    folder = Path(path)
+    if (folder / MANIFEST).is_file():
+        return Design.load(folder).network
+    return _load(folder)
+
+
+def train_network(
+    config: "str | os.PathLike[str] | TrainConfig",
+    out: PathLike,
+    *,
+    data_dir: PathLike | None = None,
+    dataset: str | None = None,
+    epochs: int | None = None,
+    seed: int | None = None,
+    resume: bool = True,
+    progress: Progress | None = None,
+) -> "TrainReport":
+    """Trains a network (with torch) and writes network.safetensors, metrics.json and a plot to `out`.
+
+    `config` is a TOML file, the name of a configuration that ships (docs/training.md), or a
+    TrainConfig; `dataset`, `epochs` and `seed` replace its own. A run that was cut off goes on from its
+    checkpoint unless `resume` is False.
+
+        report = bw.train_network("digits", "run")
+        report.test_accuracy, report.network
+
+    Raises TrainingError or DataError; ToolError if torch is not installed.
+    """
+    with needs_extra("train", "training"):
+        import bitwright.train as training
+
+        chosen = config if isinstance(config, training.TrainConfig) else training.load_config(str(config))
+        chosen = training.with_overrides(chosen, dataset=dataset, epochs=epochs, seed=seed)
+        folder = default_data_dir() if data_dir is None else Path(data_dir)
+        return training.train(chosen, Path(out), data_dir=folder, resume=resume, progress=progress)
+
+
+def import_bnn_pynq(
+    folder: PathLike, *, topology: PathLike, name: str | None = None, progress: Progress | None = None
+) -> "ParameterSet":
+    """The network of a folder of BNN-PYNQ's parameters, and its original folding as a plan.
+
+    `topology` is lfc, cnv, or the path of a TOML file (docs/import.md); `name` replaces the network's.
+
+        found = bw.import_bnn_pynq("cifar10-cnvW1A1", topology="cnv")
+        found.network, found.plan
+
+    Raises ParameterSetError or NetworkError for parameters or a topology that do not fit.
+    """
+    from bitwright.bnn_pynq import load_topology, read_parameters
+
+    return read_parameters(Path(folder), load_topology(str(topology)), name=name, progress=progress)
+
+
+def import_onnx(
+    path: PathLike,
+    *,
+    name: str | None = None,
+    input_range: tuple[float, float] | None = None,
+    input_bits: int | None = None,
+    mean: float | Sequence[float] = (),
+    std: float | Sequence[float] = (),
+    layout: Literal["auto", "nchw", "nhwc"] = "auto",
+    encoding: Literal["auto", "thermometer", "integers"] = "auto",
+    progress: Progress | None = None,
+) -> "Imported":
+    """The network of an ONNX or QONNX file with binary weights and activations, exact (docs/onnx.md).
+
+    `input_range` is what the graph takes for the least and the largest raw value, (0, 255) or (0, 1), None where the
+    graph tells; `mean` and `std` are a normalisation outside the graph. Raises BitwrightError with every node that
+    cannot be imported; ToolError if the onnx package is not installed.
+
+        found = bw.import_onnx("model.onnx", input_range=(0, 1))
+        found.network, found.notes
+    """
+    with needs_extra("onnx", "reading ONNX files"):
+        from bitwright.onnx import Options
+        from bitwright.onnx import import_onnx as read
+
+        options = Options(
+            name=name,
+            input_range=input_range,
+            input_bits=input_bits,
+            mean=(float(mean),) if isinstance(mean, int | float) else tuple(mean),
+            std=(float(std),) if isinstance(std, int | float) else tuple(std),
+            layout=layout,
+            encoding=encoding,
+        )
+        return read(path, options, progress=progress)
+
+
+def export_onnx(network: Network, path: PathLike, *, dialect: Literal["standard", "qonnx"] = "standard") -> None:
+    """Writes `network` as an ONNX file: raw frames in, the golden model's scores or bits out.
+
+    The standard dialect runs in any runtime; qonnx has BipolarQuant nodes. `import_onnx` gives the same network back.
+    Raises ToolError if the onnx package is not installed.
+    """
+    with needs_extra("onnx", "writing ONNX files"):
+        from bitwright.onnx import export_onnx as write
+
+        write(network, path, dialect=dialect)

@@ -1,0 +1,194 @@
+"""Plans: folds by hand or for a board, the frontier, estimates."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from bitwright.api.common import PathLike, Progress, family_of, needs_extra
+from bitwright.errors import PlanError
+from bitwright.framing import frame_wide
+from bitwright.network import Network
+from bitwright.plan import Plan, Target, default_plan, with_folds
+from bitwright.plan import hardwired as hardwired_plan
+
+if TYPE_CHECKING:
+    from bitwright.frontier import Exploration
+    from bitwright_boards import Board
+    from bitwright_hw.cells import Family
+    from bitwright_hw.estimate import Estimate
+    from bitwright_hw.sizing import Limits
+
+
+def size(
+    network: Network,
+    *,
+    cycles: int | None = None,
+    pe: int | Sequence[int] | None = None,
+    simd: int | Sequence[int] | None = None,
+    hardwired: bool = False,
+    plan: Plan | None = None,
+    scores: bool | None = None,
+    encoding: Literal["hardware", "host"] | None = None,
+    target: Target | None = None,
+    clock_mhz: float | None = None,
+    data_bits: int | None = None,
+    board: str | None = None,
+    target_fps: float | None = None,
+    max_luts: int | None = None,
+    progress: Progress | None = None,
+) -> Plan:
+    """A Plan for `network`: how many rows (PE) and lanes (SIMD) of each layer work at once.
+
+    `cycles` is the most cycles a frame may take (each layer as small as that allows); `pe` and `simd` set
+    the folds themselves, one value for all layers or one for each. `hardwired` makes every layer's weights constants in
+    the logic; its input stream, if neither `data_bits` nor `plan` decides it, is as wide as a frame, or as a stream
+    can be: a frame a beat is a frame a cycle. The rest are the plan's options, None leaving them at their
+    defaults, or at those of `plan` where one is given to start from.
+
+    With `board` (see `bitwright boards`), folds and memories are found: the least LUTs for `target_fps` frames/s, or
+    the highest rate within `max_luts` (by default four fifths of the board's LUTs and all but four blocks). Target,
+    clock and data_bits are then the board's unless given.
+
+        plan = bw.size(network, cycles=256, scores=True)
+        plan = bw.size(network, pe=[16, 8], simd=[49, 32])
+        plan = bw.size(network, board="pynq-z2", target_fps=100_000)
+
+    Raises PlanError for an impossible fold, or, with the figures, for a rate that does not fit the board.
+    """
+    if board is not None:
+        if any(given is not None for given in (cycles, pe, simd, plan)) or hardwired:
+            raise PlanError("a board decides the folds; give it or cycles, pe, simd, hardwired or a plan, not both")
+        return _for_board(
+            network, board, target_fps, max_luts, progress,
+            {"scores": scores, "encoding": encoding, "target": target, "clock_mhz": clock_mhz, "data_bits": data_bits},
+        )  # fmt: skip
+    if target_fps is not None or max_luts is not None:
+        raise PlanError("target_fps and max_luts need a board; see bitwright boards")
+    if hardwired and (cycles, pe, simd) != (None, None, None):
+        raise PlanError("hardwired layers have all rows and lanes at a time; give no cycles, pe or simd with them")
+    widest = hardwired and data_bits is None and plan is None
+    if plan is None:
+        plan = default_plan(network, cycles=cycles)
+    elif cycles is not None:
+        raise PlanError("a plan already decides the cycles a frame; give one or the other")
+    options: dict[str, Any] = {
+        "scores": scores,
+        "encoding": encoding,
+        "target": target,
+        "clock_mhz": clock_mhz,
+        "data_bits": data_bits,
+    }
+    plan = replace(plan, **{key: value for key, value in options.items() if value is not None})
+    if hardwired:
+        return hardwired_plan(frame_wide(plan, network) if widest else plan, network)
+    return with_folds(plan, network, pe=_sequence(pe), simd=_sequence(simd))
+
+
+def _for_board(
+    network: Network,
+    name: str,
+    target_fps: float | None,
+    max_luts: int | None,
+    progress: Progress | None,
+    options: dict[str, Any],
+) -> Plan:
+    from bitwright_boards import load_board
+    from bitwright_hw.sizing import size_for
+
+    board = load_board(name)
+    base, limits = _board_base(board, max_luts, options)
+    return size_for(
+        network, base, family=board.estimate, limits=limits, target_fps=target_fps, progress=progress
+    ).plan  # fmt: skip
+
+
+def _board_base(board: "Board", max_luts: int | None, options: dict[str, Any]) -> "tuple[Plan, Limits]":
+    """The options of a plan for `board`, without layers, and what it may take."""
+    from bitwright_hw.sizing import Limits
+
+    base: dict[str, Any] = {"target": board.target, "clock_mhz": board.clock_mhz, "data_bits": board.data_bits}
+    base |= {key: value for key, value in options.items() if value is not None}
+    limits = Limits.of(board.resources.luts, board.resources.block_rams, max_luts=max_luts)
+    return Plan(layers=(), board=board.name, **base), limits
+
+
+def explore(
+    network: Network,
+    out: PathLike,
+    *,
+    board: str,
+    target_fps: float | None = None,
+    max_luts: int | None = None,
+    clock_mhz: float | None = None,
+    scores: bool | None = None,
+    encoding: Literal["hardware", "host"] | None = None,
+    data_bits: int | None = None,
+    progress: Progress | None = None,
+) -> "Exploration":
+    """Sizes `network` for many rates and writes frontier.png, index.html and plan.toml to `out`.
+
+    The options are those of `size`; plan.toml is what `size` gives, and its point is marked.
+
+        bw.explore(network, "frontier", board="pynq-z2").chosen.frames_per_second
+
+    Raises PlanError as `size` does; ToolError if matplotlib is not installed.
+    """
+    from bitwright.frontier import Exploration, Point
+    from bitwright_boards import load_board
+    from bitwright_hw.sizing import Sizer, size_for
+
+    with needs_extra("plot", "drawing"):
+        import matplotlib  # noqa: F401  (before minutes of search)
+    found = load_board(board)
+    options = {"scores": scores, "encoding": encoding, "clock_mhz": clock_mhz, "data_bits": data_bits}
+    base, limits = _board_base(found, max_luts, options)
+    chosen = size_for(
+        network, base, family=found.estimate, limits=limits, target_fps=target_fps, progress=progress
+    )  # fmt: skip
+    sizer = Sizer(network, base, family=found.estimate, progress=progress)
+    points = sizer.frontier(luts=limits.luts, block_rams=limits.block_rams)
+    if chosen.plan not in [point.plan for point in points]:
+        points = sorted([*points, chosen], key=lambda point: point.interval)
+    result = Exploration(
+        network=network.name,
+        board=board,
+        title=found.title,
+        clock_mhz=base.clock_mhz,
+        luts=found.resources.luts,
+        block_rams=found.resources.block_rams,
+        block_ram_name=found.block_ram_name,
+        points=tuple(
+            Point(
+                plan=point.plan,
+                interval_cycles=point.interval,
+                frames_per_second=point.frames_per_second,
+                luts=point.estimate.total.luts,
+                ffs=point.estimate.total.ffs,
+                block_rams=point.estimate.total.block_rams,
+                chosen=point.plan == chosen.plan,
+            )
+            for point in points
+        ),
+    )
+    result.save(Path(out))
+    return result
+
+
+def _sequence(values: int | Sequence[int] | None) -> Sequence[int] | None:
+    return [values] if isinstance(values, int) else values
+
+
+def estimate(network: Network, plan: Plan, *, family: "Family | None" = None) -> "Estimate":
+    """What `plan` would take, and each layer of it, without generating or synthesizing anything.
+
+    `family` as for `synth`. For a plan whose target is that family, LUTs come out within 15 % of Yosys' and
+    block RAM the same; flip-flops are rough.
+
+        bw.estimate(network, bw.size(network, cycles=256, target="xc7")).total.luts
+
+    Raises PlanError for a plan that does not fit, or if neither `family` nor the plan names a family.
+    """
+    from bitwright_hw.estimate import estimate as model
+
+    return model(network, plan, family=family_of(family, plan))
