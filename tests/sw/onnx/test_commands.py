@@ -16,7 +16,7 @@ from bitwright.cli import main
 from bitwright.network import load
 
 from ..networks import random_network
-from .graphs import Builder, activation, dense_layer, norm, reference
+from .graphs import Builder, activation, dense_layer, norm, random_conv, reference
 
 
 @pytest.fixture(autouse=True)
@@ -142,6 +142,18 @@ def test_an_imported_network_generates_and_verifies():
     design = bw.generate(network, bw.size(network, cycles=16, scores=True), "design")
     report = bw.verify(design, data="random", frames=60)
     assert (report.frames, report.mismatches) == (60, 0)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("seed", "dialect"), [(1, "standard"), (2, "qonnx"), (3, "finn")])
+def test_an_imported_convolution_generates_and_verifies(seed, dialect):
+    model, top = random_conv(seed, dialect)
+    onnx.save(model, "net.onnx")
+    network = bw.import_onnx("net.onnx", input_range=top).network
+    assert any(layer.kind == "conv2d" for layer in network.layers)
+    design = bw.generate(network, bw.size(network, cycles=4096), "design")
+    report = bw.verify(design, data="random", frames=40)
+    assert (report.frames, report.mismatches) == (40, 0)
 
 
 @pytest.mark.slow
