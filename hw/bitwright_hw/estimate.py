@@ -101,7 +101,8 @@ def estimate(network: Network, plan: Plan, *, family: Part) -> Estimate:
     """Estimates the design that `generate(network, plan)` would write. Raises PlanError for a plan that does not fit.
 
     LUTs of a plan whose target is `family` come out within 15 % of Yosys' (`make bench` shows the worst), those
-    of another target's portable rows within a third; block RAM exactly. Flip-flops are rough.
+    of another target's portable rows within a third; block RAM exactly, but for deep weight
+    memories (thousands of words), which take a little less. Flip-flops are rough.
     """
     params = derive(network, plan)
     for choice in plan.layers:
