@@ -12,6 +12,7 @@ from bitwright.data import Dataset, load_dataset
 from bitwright.errors import TrainingError
 from bitwright.network import Conv2d, IntegerEncoding, MaxPool2d
 from bitwright.train import ConvConfig, TrainConfig, load_config, load_model, trace_model, train
+from bitwright.train import loop as loop_module
 from bitwright.train import run as run_module
 from bitwright.train.checkpoint import Progress
 from bitwright.train.loop import Augmenter, build_model
@@ -93,8 +94,8 @@ def test_checkpoints_from_before_a_key_came_are_taken_up(finished, tmp_path, mon
         values["config"] = {key: value for key, value in values["config"].items() if key != "flip"}
         return original(**values)
 
-    monkeypatch.setattr("bitwright.train.loop.Progress", without_new_keys)
-    monkeypatch.setattr("bitwright.train.loop._round_trip", lambda record: record)
+    monkeypatch.setattr(loop_module, "Progress", without_new_keys)
+    monkeypatch.setattr(loop_module, "_round_trip", lambda record: record)
     config = dataclasses.replace(SMALL, convs=(), epochs=1)
     train(config, tmp_path, threads=1)
     monkeypatch.undo()
