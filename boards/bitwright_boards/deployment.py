@@ -44,6 +44,18 @@ class Vectors:
         np.savez_compressed(buffer, **present)
         return buffer.getvalue()
 
+    def differing(self, *, classes: NDArray | None, scores: NDArray | None) -> NDArray[np.bool_]:
+        """(n,): which frames a board's answers, of the shapes of ours, are wrong for. None is not compared."""
+        wrong = np.zeros(len(self.frames), bool)
+        for got, expected in ((classes, self.classes), (scores, self.scores)):
+            if got is not None and expected is not None:
+                wrong |= (got != expected).reshape(len(wrong), -1).any(axis=1)
+        return wrong
+
+    def accuracy(self, classes: NDArray | None) -> float | None:
+        """The share of `classes` (n,) that are the labels; None without either."""
+        return None if classes is None or self.labels is None else float(np.mean(classes == self.labels))
+
 
 def make_vectors(design: Design, frames: NDArray, labels: NDArray | None = None) -> Vectors:
     """The golden model's answers to `frames` (n, ...). Raises DataError for frames that do not fit."""

@@ -20,6 +20,7 @@ import json
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -238,7 +239,79 @@ class _Slot:
         self.words.freebuffer()
 
 
-class Accelerator:
+_Driver = TypeVar("_Driver", bound="Driver")
+
+
+class Driver:
+    """What the drivers of every board share, above reading a register and running frames."""
+
+    design: Design
+
+    def __enter__(self: _Driver) -> _Driver:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        raise NotImplementedError
+
+    def run(self, frames: np.ndarray, *, progress=None) -> Result:
+        raise NotImplementedError
+
+    def _read(self, name: str) -> int:
+        raise NotImplementedError
+
+    @property
+    def identity(self) -> int:
+        """The IDENTITY register."""
+        return self._read("IDENTITY")
+
+    def status(self) -> Status:
+        """Counters and errors."""
+        errors = self._read("ERRORS")
+        return Status(
+            busy=bool(self._read("STATUS") & 1),
+            errors=tuple(text for bit, text in ERROR_BITS.items() if errors >> bit & 1),
+            frames_in=self._read("FRAMES_IN"),
+            frames_out=self._read("FRAMES_OUT"),
+            frames_dropped=self._read("FRAMES_DROPPED"),
+            cycles_busy=self._read("CYCLES_BUSY"),
+        )
+
+    def _check_sizes(self, where: str) -> None:
+        """That frames and results are of the sizes of design.json; the error begins with `where`."""
+        design = self.design
+        expected = {
+            "INPUT_BYTES": design.input["bytes"], "OUTPUT_BEATS": design.beats, "OUTPUTS": design.output["outputs"]
+        }  # fmt: skip
+        for register, value in expected.items():
+            if (got := self._read(register)) != value:
+                raise DigestMismatch(f"{where}{register} reads {got}, but design.json says {value}")
+
+    def self_test(self, vectors: str | Path | None = None, *, progress=None) -> SelfTest:
+        """Runs the frames of `vectors` (a .npz of frames, and expected classes or scores, or both; default:
+        vectors.npz in the folder of design.json), and compares. Raises FrameError for a file that cannot be used."""
+        file = self.design.folder / "vectors.npz" if vectors is None else Path(vectors)
+        try:
+            with np.load(file, allow_pickle=False) as stored:
+                expected = {name: stored[name] for name in stored.files}
+            frames = expected["frames"]
+        except (OSError, ValueError, KeyError) as error:
+            raise FrameError(f"{file} holds no vectors ({error}); deploy them again") from None
+        result = self.run(frames, progress=progress)
+        wrong = np.zeros(len(frames), bool)
+        compared = 0
+        for name, got in (("classes", result.classes), ("scores", result.scores)):
+            if name in expected and got is not None:
+                wrong |= (got != expected[name]).reshape(len(frames), -1).any(axis=1)
+                compared += 1
+        if not compared:
+            raise FrameError(f"{file} tells neither classes nor scores to compare with")
+        return SelfTest(result=result, mismatches=tuple(int(k) for k in np.flatnonzero(wrong)))
+
+
+class Accelerator(Driver):
     """The accelerator of an overlay folder, loaded, checked and ready. `close` it, or use `with`."""
 
     def __init__(
@@ -288,12 +361,6 @@ class Accelerator:
         self._slots: list[_Slot] = []
         self.reset()
 
-    def __enter__(self) -> "Accelerator":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
     def close(self) -> None:
         """Gives the buffers back. The overlay stays loaded."""
         for slot in self._slots:
@@ -304,11 +371,6 @@ class Accelerator:
         return int(self._control.read(self.design.registers[name]))
 
     @property
-    def identity(self) -> int:
-        """The IDENTITY register."""
-        return self._read("IDENTITY")
-
-    @property
     def digest(self) -> str:
         """The digest of the network in the accelerator, 64 hex digits."""
         return "".join(f"{self._read(f'DIGEST_{k}'):08x}" for k in range(8))
@@ -316,18 +378,6 @@ class Accelerator:
     def registers(self) -> dict[str, int]:
         """Every register's value, by name."""
         return {name: self._read(name) for name in self.design.registers}
-
-    def status(self) -> Status:
-        """Counters and errors."""
-        errors = self._read("ERRORS")
-        return Status(
-            busy=bool(self._read("STATUS") & 1),
-            errors=tuple(text for bit, text in ERROR_BITS.items() if errors >> bit & 1),
-            frames_in=self._read("FRAMES_IN"),
-            frames_out=self._read("FRAMES_OUT"),
-            frames_dropped=self._read("FRAMES_DROPPED"),
-            cycles_busy=self._read("CYCLES_BUSY"),
-        )
 
     def _check(self) -> None:
         """That the accelerator is ours, and holds the network of design.json."""
@@ -339,12 +389,7 @@ class Accelerator:
                 f"{name} holds the network of digest {self.digest[:12]}, but design.json is of {design.digest[:12]}; "
                 "build the bitstream of this design, and deploy both"
             )
-        expected = {
-            "INPUT_BYTES": design.input["bytes"], "OUTPUT_BEATS": design.beats, "OUTPUTS": design.output["outputs"]
-        }  # fmt: skip
-        for register, value in expected.items():
-            if self._read(register) != value:
-                raise DigestMismatch(f"{name}: {register} reads {self._read(register)}, but design.json says {value}")
+        self._check_sizes(f"{name}: ")
 
     def reset(self) -> None:
         """Brings DMA and accelerator to a known state, whatever was under way: both ends of both streams.
@@ -482,24 +527,3 @@ class Accelerator:
             f"nothing moved for {self.timeout:g} s ({side}): of a batch of {slot.count} frames {taken} were taken, "
             f"{out} answered; DMA and accelerator were reset"
         )
-
-    def self_test(self, vectors: str | Path | None = None, *, progress=None) -> SelfTest:
-        """Runs the frames of `vectors` (a .npz of frames, and expected classes or scores, or both; default:
-        vectors.npz beside the overlay), and compares. Raises FrameError for a file that cannot be used."""
-        file = self.design.folder / "vectors.npz" if vectors is None else Path(vectors)
-        try:
-            with np.load(file, allow_pickle=False) as stored:
-                expected = {name: stored[name] for name in stored.files}
-            frames = expected["frames"]
-        except (OSError, ValueError, KeyError) as error:
-            raise FrameError(f"{file} holds no vectors ({error}); deploy them again") from None
-        result = self.run(frames, progress=progress)
-        wrong = np.zeros(len(frames), bool)
-        compared = 0
-        for name, got in (("classes", result.classes), ("scores", result.scores)):
-            if name in expected and got is not None:
-                wrong |= (got != expected[name]).reshape(len(frames), -1).any(axis=1)
-                compared += 1
-        if not compared:
-            raise FrameError(f"{file} tells neither classes nor scores to compare with")
-        return SelfTest(result=result, mismatches=tuple(int(k) for k in np.flatnonzero(wrong)))

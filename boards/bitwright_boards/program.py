@@ -263,13 +263,10 @@ def _judge(
         raise DesignError(f"{host} holds the network of digest {loaded['digest'][:12]}, not this design's")
     with np.load(io.BytesIO(content), allow_pickle=False) as stored:
         got = {name: stored[name] for name in stored.files}
-    wrong = np.zeros(len(vectors.frames), bool)
     for name, expected in (("classes", vectors.classes), ("scores", vectors.scores)):
-        if expected is None:
-            continue
-        if name not in got or got[name].shape != expected.shape:
+        if expected is not None and (name not in got or got[name].shape != expected.shape):
             raise JobError(f"{host} sent no {name} of the shape {expected.shape}", kind="Results")
-        wrong |= (got[name] != expected).reshape(len(expected), -1).any(axis=1)
+    wrong = vectors.differing(classes=got.get("classes"), scores=got.get("scores"))
     mismatches = tuple(
         Mismatch(
             frame=int(k),
@@ -286,8 +283,8 @@ def _judge(
         folder=folder,
         frames=len(vectors.frames),
         mismatches=mismatches,
-        accuracy=_accuracy(got.get("classes"), vectors.labels),
-        golden_accuracy=_accuracy(vectors.classes, vectors.labels),
+        accuracy=vectors.accuracy(got.get("classes")),
+        golden_accuracy=vectors.accuracy(vectors.classes),
         frames_per_second=done["frames_per_second"],
         latency_seconds=done["latency_seconds"],
         busy_frames_per_second=done["busy_frames_per_second"],
@@ -298,10 +295,6 @@ def _judge(
         pynq=loaded["pynq"],
         python=loaded["python"],
     )
-
-
-def _accuracy(classes: Any, labels: Any) -> float | None:
-    return None if classes is None or labels is None else float(np.mean(classes == labels))
 
 
 def _class(classes: Any, frame: Any) -> int | None:

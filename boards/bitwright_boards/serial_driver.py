@@ -21,15 +21,13 @@ from numpy.typing import NDArray
 from bitwright.board_build import load_build
 from bitwright.serial_link import LINK_REGISTERS, LINK_VERSION, Kind
 from bitwright_boards.driver import (
-    ERROR_BITS,
     IDENTITY,
     Design,
     DigestMismatch,
+    Driver,
     FrameError,
     NoDevice,
     Result,
-    SelfTest,
-    Status,
     WrongOverlay,
 )
 from bitwright_boards.serial_exchange import Exchange, Line, LinkCounts, LinkError, Request
@@ -38,7 +36,7 @@ __all__ = ["Accelerator", "LinkError"]
 QUIET_SECONDS = 0.05  # of USB and of the operating system, beside the time that bytes take on the line
 
 
-class Accelerator:
+class Accelerator(Driver):
     """The accelerator of a build folder behind a serial line, checked and ready. `close` it, or use `with`."""
 
     def __init__(
@@ -77,12 +75,6 @@ class Accelerator:
             self.close()
             raise
 
-    def __enter__(self) -> "Accelerator":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
     def close(self) -> None:
         """Closes the line. The board stays as it is."""
         self._link.line.close()
@@ -90,11 +82,6 @@ class Accelerator:
     @property
     def clock_mhz(self) -> float:
         return self.build.clock_mhz
-
-    @property
-    def identity(self) -> int:
-        """The IDENTITY register."""
-        return self._read("IDENTITY")
 
     @property
     def digest(self) -> str:
@@ -111,18 +98,6 @@ class Accelerator:
         """Every register's value, by name; those of the link too."""
         names = {**self.design.registers, **LINK_REGISTERS}
         return {name: self._read_words(offset, 1)[0] for name, offset in names.items()}
-
-    def status(self) -> Status:
-        """Counters and errors."""
-        errors = self._read("ERRORS")
-        return Status(
-            busy=bool(self._read("STATUS") & 1),
-            errors=tuple(text for bit, text in ERROR_BITS.items() if errors >> bit & 1),
-            frames_in=self._read("FRAMES_IN"),
-            frames_out=self._read("FRAMES_OUT"),
-            frames_dropped=self._read("FRAMES_DROPPED"),
-            cycles_busy=self._read("CYCLES_BUSY"),
-        )
 
     def reset(self) -> None:
         """Brings link and accelerator to a known state, whatever was under way: by a break, which resets both."""
@@ -180,15 +155,6 @@ class Accelerator:
             busy_frames_per_second=total * self.clock_mhz * 1e6 / busy if busy else 0.0,
         )
 
-    def self_test(
-        self, vectors: str | Path | None = None, *, progress: Callable[[int, int], None] | None = None
-    ) -> SelfTest:
-        """Runs the frames of `vectors` (a .npz of frames, and expected classes or scores, or both; default:
-        vectors.npz in the build folder), and compares. Raises FrameError for a file that cannot be used."""
-        from bitwright_boards.driver import Accelerator as OnBoard
-
-        return OnBoard.self_test(self, vectors, progress=progress)  # type: ignore[arg-type]
-
     def _read(self, name: str) -> int:
         return self._read_words(self.design.registers[name], 1)[0]
 
@@ -213,12 +179,7 @@ class Accelerator:
                 f"the board holds the network of digest {digest[:12]}, but design.json is of {design.digest[:12]}; "
                 f"program the board with {self.build.bitstream} of this folder"
             )
-        expected = {
-            "INPUT_BYTES": design.input["bytes"], "OUTPUT_BEATS": design.beats, "OUTPUTS": design.output["outputs"]
-        }  # fmt: skip
-        for register, value in expected.items():
-            if (got := self._read(register)) != value:
-                raise DigestMismatch(f"{register} reads {got}, but design.json says {value}")
+        self._check_sizes("")
 
     def _judge(self) -> None:
         """Raises if the accelerator refused frames."""

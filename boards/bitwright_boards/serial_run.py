@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from bitwright.board_build import load_build
 from bitwright.design import Design
 from bitwright_boards.deployment import make_vectors
 from bitwright_boards.serial_driver import Accelerator
@@ -71,17 +70,14 @@ def run_serial(
             progress=None if progress is None else lambda done, total: progress(what, done, total),
         )
         digest, counts = accelerator.digest, accelerator.counts
-    wrong = np.zeros(len(frames), bool)
-    for got, wanted in ((result.classes, expected.classes), (result.scores, expected.scores)):
-        if got is not None and wanted is not None:
-            wrong |= (got != wanted).reshape(len(frames), -1).any(axis=1)
+    wrong = expected.differing(classes=result.classes, scores=result.scores)
     return SerialReport(
-        board=load_build(folder).board,
+        board=accelerator.build.board,
         port=port or "simulated",
         frames=len(frames),
         mismatches=tuple(int(k) for k in np.flatnonzero(wrong)),
-        accuracy=_accuracy(result.classes, labels),
-        golden_accuracy=_accuracy(expected.classes, labels),
+        accuracy=expected.accuracy(result.classes),
+        golden_accuracy=expected.accuracy(expected.classes),
         frames_per_second=result.frames_per_second,
         busy_frames_per_second=result.busy_frames_per_second,
         latency_seconds=result.latency_seconds,
@@ -90,7 +86,3 @@ def run_serial(
         repeated=counts.repeated,
         digest=digest,
     )
-
-
-def _accuracy(classes: np.ndarray | None, labels: np.ndarray | None) -> float | None:
-    return None if classes is None or labels is None else float((classes == labels).mean())

@@ -15,7 +15,7 @@ from bitwright.design import Design
 from bitwright_boards import pynq_design as bd
 from bitwright_boards.hwh import handoff
 from bitwright_sim.cache import BuildCache
-from bitwright_sim.native.build import build_library
+from bitwright_sim.native.library import build_library
 
 Progress = Callable[[str, int, int], None]
 MEMORY_BASE, MEMORY_SIZE = 0x1000_0000, 0x400_0000  # the DDR that the simulated board lends
@@ -43,7 +43,8 @@ def build_board(design: Design, *, cache: BuildCache | None = None, progress: Pr
     """The shared library of the programmable logic: board.cpp around the design, from the cache or built now."""
     source = (files(__package__) / "board.cpp").read_text()
     return build_library(
-        design,
+        design.simulation_sources,
+        name=design.manifest.name,
         texts={"board.cpp": source, "board_config.h": config(design)},
         top=design.manifest.top,
         prefix="Vboard",

@@ -4,9 +4,6 @@ The wrapper instantiates the top and brings its probes out under names of ours, 
 the same ports for every design. Libraries are kept in the build cache.
 """
 
-import json
-import os
-from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -14,16 +11,10 @@ from pathlib import Path
 from bitwright.design import Design, Manifest
 from bitwright.errors import DesignError
 from bitwright.plan import ceil_div
-from bitwright_sim.cache import BuildCache, digest
-from bitwright_sim.process import run_checked
-from bitwright_sim.tools import Compiler, Verilator
+from bitwright_sim.cache import BuildCache
+from bitwright_sim.native.library import Progress, build_library
 
-Progress = Callable[[str, int, int], None]
-LIBRARY = "libnative.so"
 _TOP = "bitwright_native"
-_VERILATOR = ("--cc", "--exe", "-O3", "--x-assign", "fast", "--x-initial", "fast", "--noassert")
-_COMPILER = ("-fPIC", "-fvisibility=hidden")
-_OPTIMIZE = ("OPT_FAST=-O2", "OPT_SLOW=-O0", "OPT_GLOBAL=-O2")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,7 +137,8 @@ def build_native(
     """
     manifest = design.manifest
     return build_library(
-        design,
+        design.simulation_sources,
+        name=manifest.name,
         texts={"wrapper.sv": wrapper(manifest), "native_config.h": config(manifest), "harness.cpp": harness()},
         top=_TOP,
         prefix="Vnative",
@@ -155,65 +147,3 @@ def build_native(
         cache=cache,
         progress=progress,
     )
-
-
-def build_library(
-    design: Design,
-    *,
-    texts: dict[str, str],
-    top: str,
-    prefix: str,
-    kind: str,
-    options: tuple[str, ...] = (),
-    cache: BuildCache | None = None,
-    progress: Progress | None = None,
-) -> Path:
-    """`design`'s Verilog and our sources, `texts` by file name, as a shared library, from the cache or built now.
-
-    Module `top` becomes C++ class `prefix`. `.sv` and `.cpp` files are compiled, others lie beside them. `kind` is
-    the first part of the build's name. Raises ToolError for missing tools or a failed build.
-    """
-    manifest = design.manifest
-    tool, compiler = Verilator.find(), Compiler.find()
-    cache = BuildCache() if cache is None else cache
-    all_options = [*_VERILATOR, *options]
-    parts: dict[str, str | bytes | Path] = dict(texts)
-    parts |= {f"source {i}": file for i, file in enumerate(design.simulation_sources)}
-    parts["tools"] = f"{tool.name} {tool.executable} {compiler.name}"
-    parts["options"] = json.dumps([all_options, top, prefix, _COMPILER, _OPTIMIZE])
-
-    def build(folder: Path) -> None:
-        what = f"building {manifest.name} for {tool.name}"
-        if progress is not None:
-            progress(what, 0, 2)
-        work = folder / "work"
-        work.mkdir()
-        for name, text in texts.items():
-            (work / name).write_text(text)
-        command: list[str | Path] = [
-            tool.executable, *all_options, "-Wno-fatal", "-Wno-lint", "-Wno-style", "--prefix", prefix,
-            "--top-module", top, "-Mdir", work, "-o", LIBRARY,
-            "-CFLAGS", " ".join(_COMPILER), "-LDFLAGS", "-shared",
-            *(work / name for name in texts if name.endswith(".sv")),
-            *(file.absolute() for file in design.simulation_sources),
-            *(work / name for name in texts if name.endswith(".cpp")),
-        ]  # fmt: skip
-        environment = tool.build_environment(cache.folder, compiler)
-        run_checked(command, what=what, log=folder / "verilator.log", cwd=work, environment=environment)
-        if progress is not None:
-            progress(what, 1, 2)
-        run_checked(
-            [compiler.make, "-C", work, "-f", f"{prefix}.mk", "-j", str(os.cpu_count() or 1), *_OPTIMIZE],
-            what=what,
-            log=folder / "make.log",
-            cwd=work,
-            environment=environment,
-        )
-        (work / LIBRARY).rename(folder / LIBRARY)
-        for file in sorted(work.rglob("*"), reverse=True):
-            file.unlink() if not file.is_dir() else file.rmdir()
-        work.rmdir()
-        if progress is not None:
-            progress(what, 2, 2)
-
-    return cache.get(f"{kind}-{manifest.name}", digest(parts), build) / LIBRARY

@@ -4,76 +4,31 @@ Time is that of the simulation: a timeout of a second ends after a second of the
 """
 
 import ctypes
-import json
-import os
-from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
 
 from bitwright.board_build import built_design, load_build
-from bitwright_sim.cache import BuildCache, digest
-from bitwright_sim.process import run_checked
-from bitwright_sim.tools import Compiler, Verilator
+from bitwright_sim.cache import BuildCache
+from bitwright_sim.native.library import Progress, build_library
 
-Progress = Callable[[str, int, int], None]
-LIBRARY = "libserial.so"
-_VERILATOR = ("--cc", "--exe", "-O3", "--x-assign", "fast", "--x-initial", "fast", "--noassert")
-_COMPILER = ("-fPIC", "-fvisibility=hidden")
 _FOREVER = 1 << 62
-_OPTIMIZE = ("OPT_FAST=-O2", "OPT_SLOW=-O0", "OPT_GLOBAL=-O2")
 
 
 def build_line(folder: Path, *, cache: BuildCache | None = None, progress: Progress | None = None) -> Path:
     """The shared library of the board in build folder `folder`, from the cache or built now. Raises ToolError."""
     build, design = load_build(folder), built_design(folder)
-    tool, compiler = Verilator.find(), Compiler.find()
-    cache = BuildCache() if cache is None else cache
     here = files(__package__)
-    texts = {name: (here / name).read_text() for name in ("harness.cpp", "ehxplll.v")}
-    sources = [*design.simulation_sources, folder / build.verilog]
-    options = [*_VERILATOR, "--timescale", "1ns/1ps"]
-    parts: dict[str, str | bytes | Path] = dict(texts)
-    parts |= {f"source {i}": file for i, file in enumerate(sources)}
-    parts["tools"] = f"{tool.name} {tool.executable} {compiler.name}"
-    parts["options"] = json.dumps([options, _COMPILER, _OPTIMIZE, build.top])
-
-    def make(target: Path) -> None:
-        what = f"building {build.top} for {tool.name}"
-        if progress is not None:
-            progress(what, 0, 2)
-        work = target / "work"
-        work.mkdir()
-        for name, text in texts.items():
-            (work / name).write_text(text)
-        command: list[str | Path] = [
-            tool.executable, *options, "-Wno-fatal", "-Wno-lint", "-Wno-style", "--prefix", "Vserial",
-            "--top-module", build.top, "-Mdir", work, "-o", LIBRARY,
-            "-CFLAGS", " ".join(_COMPILER), "-LDFLAGS", "-shared",
-            work / "ehxplll.v", *(file.absolute() for file in sources), work / "harness.cpp",
-        ]  # fmt: skip
-        environment = tool.build_environment(cache.folder, compiler)
-        run_checked(command, what=what, log=target / "verilator.log", cwd=work, environment=environment)
-        if progress is not None:
-            progress(what, 1, 2)
-        make_command: list[str | Path] = [
-            compiler.make,
-            "-C",
-            work,
-            "-f",
-            "Vserial.mk",
-            "-j",
-            str(os.cpu_count() or 1),
-            *_OPTIMIZE,
-        ]
-        run_checked(make_command, what=what, log=target / "make.log", cwd=work, environment=environment)
-        (work / LIBRARY).rename(target / LIBRARY)
-        for file in sorted(work.rglob("*"), reverse=True):
-            file.unlink() if not file.is_dir() else file.rmdir()
-        work.rmdir()
-        if progress is not None:
-            progress(what, 2, 2)
-
-    return cache.get(f"serial-{build.top}", digest(parts), make) / LIBRARY
+    return build_library(
+        [*design.simulation_sources, folder / build.verilog],
+        name=build.top,
+        texts={name: (here / name).read_text() for name in ("harness.cpp", "ehxplll.v")},
+        top=build.top,
+        prefix="Vserial",
+        kind="serial",
+        options=("--timescale", "1ns/1ps"),
+        cache=cache,
+        progress=progress,
+    )
 
 
 class SimulatedLine:
