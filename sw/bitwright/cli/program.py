@@ -9,6 +9,7 @@ if TYPE_CHECKING:
 
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    from bitwright.cli.frames import add_frames
     from bitwright.cli.output import add_json
 
     command = commands.add_parser(
@@ -33,11 +34,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     ssh.add_argument("--accept-host-key", metavar="SHA256:...", help="trust the host's key of this fingerprint")
     ssh.add_argument("--known-hosts", metavar="FILE", type=Path, help="default ~/.ssh/known_hosts")
     ssh.add_argument("--remote-dir", metavar="D", help="where deployments lie there (default: bitwright in the home)")
-    ssh.add_argument(
-        "--data", metavar="NAME", default="random", help="as for verify: digits, mnist, ... (default: random frames)"
-    )
-    ssh.add_argument("--data-dir", metavar="D", type=Path, help="folder of the data files")
-    ssh.add_argument("--frames", metavar="N", type=int, help="the first N frames (default: all)")
+    add_frames(ssh, default="random")
     ssh.add_argument("--batch-frames", metavar="N", type=int, help="frames a transfer (default: 1 MiB of them)")
     ssh.add_argument(
         "--timeout", metavar="S", type=float, default=5.0, help="seconds the accelerator may stand still (default 5)"
@@ -128,7 +125,8 @@ def _jtag(args: argparse.Namespace) -> int:
 
 
 def _print(report: "ProgramReport", data: str) -> None:
-    from bitwright.cli.output import percent, print_facts, say
+    from bitwright.cli.frames import frame_facts
+    from bitwright.cli.output import print_facts, say
 
     simulated = report.board == "simulated"
     where = report.host if simulated else f"{report.board} at {report.host}"
@@ -136,13 +134,7 @@ def _print(report: "ProgramReport", data: str) -> None:
     facts: list[tuple[str, object]] = [
         ("board", f"{where}, pynq {report.pynq} on Python {report.python}"),
         ("clock", f"{report.clock_mhz:g} MHz"),
-        ("frames", report.frames),
-        ("mismatches", len(report.mismatches)),
-    ]
-    if report.accuracy is not None:
-        told = f"{percent(report.accuracy)} on the board, {percent(report.golden_accuracy)} golden model"
-        facts.append(("accuracy", told))
-    facts += [
+        *frame_facts(report, frames=report.frames, mismatches=len(report.mismatches), where="on the board"),
         ("rate", f"{report.frames_per_second:,.0f} frames/s, packing and transfers included{of_simulation}"),
         ("accelerator", f"{report.busy_frames_per_second:,.0f} frames/s by its own cycle counter"),
         ("one frame", f"{1e6 * report.latency_seconds:,.0f} us from its transfer to its result{of_simulation}"),

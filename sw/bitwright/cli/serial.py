@@ -9,6 +9,7 @@ if TYPE_CHECKING:
 
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    from bitwright.cli.frames import add_frames
     from bitwright.cli.output import add_json
 
     command = commands.add_parser(
@@ -20,11 +21,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     where = command.add_mutually_exclusive_group(required=True)
     where.add_argument("--port", metavar="DEV", help="the board's serial port, as in /dev/ttyUSB0")
     where.add_argument("--simulated", action="store_true", help="no board: Verilator runs its top, pins and all")
-    command.add_argument(
-        "--data", metavar="NAME", default="random", help="as for verify: digits, mnist, ... (default: random frames)"
-    )
-    command.add_argument("--data-dir", metavar="D", type=Path, help="folder of the data files")
-    command.add_argument("--frames", metavar="N", type=int, help="the first N frames (default: all)")
+    add_frames(command, default="random")
     command.add_argument(
         "--timeout", metavar="S", type=float, default=5.0, help="seconds without any answer (default 5)"
     )
@@ -54,17 +51,12 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _print(report: "SerialReport", data: str) -> None:
-    from bitwright.cli.output import percent, print_facts, say
+    from bitwright.cli.frames import frame_facts
+    from bitwright.cli.output import print_facts, say
 
     facts: list[tuple[str, object]] = [
         ("board", f"{report.board}, {report.port}"),
-        ("frames", report.frames),
-        ("mismatches", len(report.mismatches)),
-    ]
-    if report.accuracy is not None:
-        told = f"{percent(report.accuracy)} on the board, {percent(report.golden_accuracy)} golden model"
-        facts.append(("accuracy", told))
-    facts += [
+        *frame_facts(report, frames=report.frames, mismatches=len(report.mismatches), where="on the board"),
         ("rate", f"{report.frames_per_second:,.0f} frames/s over the line"),
         ("accelerator", f"{report.busy_frames_per_second:,.0f} frames/s by its own cycle counter"),
         ("line", f"{report.packets} packets, {report.repeated} sent again"),

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    from bitwright.cli.frames import add_frames
     from bitwright.cli.output import add_json
 
     command = commands.add_parser(
@@ -19,31 +20,11 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     )
     command.add_argument("design", metavar="DIR", type=Path, help="a design folder")
     command.add_argument("--network", metavar="NETWORK", type=Path, help="what to compare with (default: the design's)")
-    command.add_argument(
-        "--data",
-        metavar="NAME",
-        required=True,
-        help="digits, mnist, fashion-mnist, cifar10, a .npz file, or random[:SEED] for random frames",
-    )
-    command.add_argument(
-        "--data-dir",
-        metavar="D",
-        type=Path,
-        help="folder of the data files (default: $BITWRIGHT_DATA, or data)",
-    )
-    command.add_argument("--frames", metavar="N|all", type=_frames, help="the first N frames (default: all)")
+    add_frames(command, default=None)
     command.add_argument("--jobs", metavar="J", type=int, help="simulations at a time (default: one a core)")
     command.add_argument("--reproducer", metavar="DIR", type=Path, help="where a first mismatch is kept")
     add_json(command)
     command.set_defaults(run=run)
-
-
-def _frames(text: str) -> int | None:
-    if text == "all":
-        return None
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of frames, nor all")
-    return int(text)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -77,17 +58,14 @@ def as_json(report: "VerifyReport") -> dict[str, Any]:
 
 
 def _print(report: "VerifyReport", design: "Design", args: argparse.Namespace) -> None:
-    from bitwright.cli.output import cell, percent, print_facts, say
+    from bitwright.cli.frames import frame_facts
+    from bitwright.cli.output import cell, print_facts, say
 
     if report.edited:
         say("note: the Verilog was edited after it was generated; it was simulated as it is now\n")
-    facts: list[tuple[str, object]] = [("frames", report.frames), ("mismatches", report.mismatches)]
-    if report.accuracy is not None:
-        accuracies = f"{percent(report.accuracy)} in hardware, {percent(report.golden_accuracy)} golden model"
-        facts.append(("accuracy", accuracies))
     print_facts(
         [
-            *facts,
+            *frame_facts(report, frames=report.frames, mismatches=report.mismatches, where="in hardware"),
             (
                 "a frame every",
                 f"{cell(report.interval_cycles)} cycles (ideal {cell(report.ideal_interval_cycles)})",

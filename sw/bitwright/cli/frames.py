@@ -1,0 +1,50 @@
+"""What verify, program and serial share: which frames they run, and how their report begins."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+
+class Judged(Protocol):
+    """The fields that reports of compared frames have in common."""
+
+    @property
+    def accuracy(self) -> float | None: ...
+    @property
+    def golden_accuracy(self) -> float | None: ...
+
+
+def add_frames(command: argparse._ActionsContainer, *, default: str | None) -> None:
+    """Options --data, required where there is no default, --data-dir and --frames."""
+    command.add_argument(
+        "--data",
+        metavar="NAME",
+        default=default,
+        required=default is None,
+        help="digits, mnist, fashion-mnist, cifar10, a .npz file, or random[:SEED] for random frames"
+        + (f" (default: {default})" if default else ""),
+    )
+    command.add_argument(
+        "--data-dir", metavar="D", type=Path, help="folder of the data files (default: $BITWRIGHT_DATA, or data)"
+    )
+    command.add_argument("--frames", metavar="N|all", type=_frames, help="the first N frames (default: all)")
+
+
+def _frames(text: str) -> int | None:
+    if text == "all":
+        return None
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of frames, nor all")
+    return int(text)
+
+
+def frame_facts(report: Judged, *, frames: int, mismatches: int, where: str) -> Sequence[tuple[str, object]]:
+    """How many frames ran `where`, how many differed, and what share was classified right if there were labels."""
+    from bitwright.cli.output import percent
+
+    facts: list[tuple[str, object]] = [("frames", frames), ("mismatches", mismatches)]
+    if report.accuracy is not None:
+        told = f"{percent(report.accuracy)} {where}, {percent(report.golden_accuracy)} golden model"
+        facts.append(("accuracy", told))
+    return facts
