@@ -1,8 +1,6 @@
 """nextpnr for ECP5 and iCE40, from the wheels `yowasp-nextpnr-*`, run as a process of its own."""
 
 import json
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import metadata
@@ -10,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from bitwright.errors import ToolError
+from bitwright_hw.process import run_python
 
 _RUN = "import sys, yowasp_nextpnr_{0} as wheel; sys.exit(wheel.run_nextpnr_{0}(sys.argv[1:]))"
 _GET = {"ecp5": "pip install 'bitwright[place]'", "ice40": "pip install 'bitwright[open]'"}
@@ -62,29 +61,18 @@ class Nextpnr:
         """Runs nextpnr with `options` in `folder`; returns its log. Raises ToolError if it fails."""
         names = list(dict.fromkeys(stage for _, stage in _STAGES))
         log: list[str] = []
-        with subprocess.Popen(
-            [sys.executable, "-c", _RUN.format(self.family), *options],
-            cwd=folder,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-            errors="replace",
-        ) as process:
-            try:
-                assert process.stderr is not None  # a pipe was asked for
-                reached = -1
-                for line in process.stderr:
-                    log.append(line.rstrip())
-                    found = [names.index(stage) for text, stage in _STAGES if text in line]
-                    if found and found[0] > reached:
-                        reached = found[0]
-                        if progress is not None:
-                            progress(f"nextpnr, {names[reached]}", reached, len(names))
-            except BaseException:
-                process.kill()
-                raise
-        if process.returncode:
+        reached = -1
+
+        def follow(line: str) -> None:
+            nonlocal reached
+            log.append(line)
+            found = [names.index(stage) for text, stage in _STAGES if text in line]
+            if found and found[0] > reached:
+                reached = found[0]
+                if progress is not None:
+                    progress(f"nextpnr, {names[reached]}", reached, len(names))
+
+        if run_python(_RUN.format(self.family), options, folder, line=follow):
             errors = [line for line in log if "ERROR" in line] or log[-1:]
             raise ToolError(f"nextpnr {self.version} failed: {' '.join(errors)[:500]}")
         if progress is not None:

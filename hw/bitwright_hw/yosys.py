@@ -4,14 +4,13 @@ A separate process keeps Yosys' output off standard output, its memory out of ou
 ending the user's notebook.
 """
 
-import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from importlib import metadata
 from pathlib import Path
 
 from bitwright.errors import ToolError
+from bitwright_hw.process import run_python
 
 _DONE = "bitwright-step-done"
 _JOB = f"""
@@ -44,34 +43,24 @@ class Yosys:
         """
         errors: list[str] = []
         done = 0
+
+        def follow(line: str) -> None:
+            nonlocal done
+            if line != _DONE:
+                errors.append(line)
+                return
+            done += 1
+            if step is not None:
+                step(done)
+
         with tempfile.TemporaryFile("w+") as script, tempfile.TemporaryFile("w+", errors="replace") as log:
             script.write("\n".join(commands))
             script.flush()
             script.seek(0)
-            with subprocess.Popen(
-                [sys.executable, "-c", _JOB],
-                cwd=folder,
-                stdin=script,
-                stdout=log,
-                stderr=subprocess.PIPE,
-                text=True,
-                errors="replace",
-            ) as process:
-                try:
-                    assert process.stderr is not None  # a pipe was asked for
-                    for line in process.stderr:
-                        if line.strip() == _DONE:
-                            done += 1
-                            if step is not None:
-                                step(done)
-                        else:
-                            errors.append(line.rstrip())
-                except BaseException:
-                    process.kill()
-                    raise
+            status = run_python(_JOB, [], folder, line=follow, stdin=script, stdout=log)
             log.seek(0)
             text = log.read()
-        if process.returncode:
+        if status:
             lines = text.splitlines() + errors
             found = [line for line in lines if "ERROR" in line] or lines[-1:]
             raise ToolError(f"Yosys {self.version} failed: {' '.join(found)[:500]}")
