@@ -37,6 +37,19 @@ class Counts:
         return {"luts": self.luts, "ffs": self.ffs, **memory, "lutram": self.lutram, "dsps": self.dsps}
 
 
+@dataclass(frozen=True, kw_only=True)
+class LayerCounts:
+    """What a layer's engine, and the queue in front of it (a hardwired layer behind another has none), take."""
+
+    name: str
+    engine: Counts
+    queue: Counts
+
+    @property
+    def total(self) -> Counts:
+        return self.engine + self.queue
+
+
 def _logic(luts: int) -> Counts:
     return Counts(luts=luts)
 

@@ -14,7 +14,7 @@ from bitwright.errors import PlanError
 from bitwright.framing import InputFormat
 from bitwright.network import Network, Scores
 from bitwright.plan import Fold, LayerPlan, Plan, bit_thresholds, ceil_div
-from bitwright_hw.cells import Counts, Family
+from bitwright_hw.cells import Counts, Family, LayerCounts
 from bitwright_hw.engine import Matrix, MatrixEngine, accumulator_bits, preload_borders, preload_values
 from bitwright_hw.gearbox import shift_params
 from bitwright_hw.integer_row import chain_length
@@ -58,17 +58,10 @@ def block_rams(width: int, depth: int, family: Part) -> float:
 
 
 @dataclass(frozen=True, kw_only=True)
-class LayerEstimate:
-    """A layer's engine and the queue in front of it, and its cycles a frame."""
+class LayerEstimate(LayerCounts):
+    """What a layer takes, and its cycles a frame."""
 
-    name: str
-    engine: Counts
-    queue: Counts
     cycles: int
-
-    @property
-    def total(self) -> Counts:
-        return self.engine + self.queue
 
 
 @dataclass(frozen=True, kw_only=True)

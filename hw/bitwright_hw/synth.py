@@ -14,7 +14,7 @@ from bitwright.atomic import write_text
 from bitwright.design import Design
 from bitwright.errors import ToolError
 from bitwright_hw.block_ram_registers import absorb_registers
-from bitwright_hw.cells import FAMILIES, Counts, Family, count_cells
+from bitwright_hw.cells import FAMILIES, Counts, Family, LayerCounts, count_cells
 from bitwright_hw.estimate import Estimate, estimate
 from bitwright_hw.nextpnr import Nextpnr, Placed, pins
 from bitwright_hw.yosys import Yosys
@@ -30,19 +30,6 @@ _SCRIPTS: dict[Family, tuple[str, str]] = {
         "begin coarse map_ram map_ffram map_gates map_ffs map_luts map_cells check edif",
     ),
 }
-
-
-@dataclass(frozen=True, kw_only=True)
-class LayerCounts:
-    """What a layer's engine, and the queue in front of it (a hardwired layer behind another has none), take."""
-
-    name: str
-    engine: Counts
-    queue: Counts
-
-    @property
-    def total(self) -> Counts:
-        return self.engine + self.queue
 
 
 @dataclass(frozen=True, kw_only=True)
