@@ -73,9 +73,9 @@ def describe(design: Design) -> dict[str, Any]:
     """design.json: what the driver reads, and nothing that it does not."""
     manifest, network = design.manifest, design.network
     encoding = network.encoding
-    on_host = manifest.input.encoded
-    # signed integers are made in hardware alone
-    thresholds = encoding.thresholds.tolist() if on_host and isinstance(encoding, Encoding) else []
+    thresholds = []
+    if manifest.input.encoded and isinstance(encoding, Encoding):  # signed integers are made in hardware alone
+        thresholds = encoding.thresholds.tolist()
     return {
         "format": FORMAT_VERSION,
         "name": manifest.name,

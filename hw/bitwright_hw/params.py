@@ -104,11 +104,6 @@ class AcceleratorParams:
         """The most frames between the input's last beat and the first queue's last word."""
         return DIRECT_FRAMES if self.front is None else self.front.frames
 
-    @property
-    def first_queue(self) -> int | None:
-        """The engine behind the first queue; None if only the results have one."""
-        return next((k for k, engine in enumerate(self.engines) if engine.queue is not None), None)
-
 
 def engine_pipeline(fold: Fold, choice: LayerPlan, plan: Plan, *, binary: bool = True) -> Pipeline:
     """The registers of an engine folded so, for the plan's clock."""

@@ -46,25 +46,7 @@ _HOMES = {
     "Design": "bitwright.design",
     "Network": "bitwright.network",
     "Plan": "bitwright.plan",
-    "build": "bitwright.api",
-    "conv_layer": "bitwright.api",
-    "dense_layer": "bitwright.api",
-    "estimate": "bitwright.api",
-    "explore": "bitwright.api",
-    "export_onnx": "bitwright.api",
-    "generate": "bitwright.api",
-    "import_bnn_pynq": "bitwright.api",
-    "import_onnx": "bitwright.api",
-    "load": "bitwright.api",
-    "load_frames": "bitwright.api",
-    "program": "bitwright.api",
-    "run_serial": "bitwright.api",
-    "simulate": "bitwright.api",
-    "size": "bitwright.api",
-    "synth": "bitwright.api",
-    "train_network": "bitwright.api",
-    "verify": "bitwright.api",
-}
+}  # and of all others: bitwright.api
 
 __all__ = [
     "BitwrightError",
@@ -99,8 +81,8 @@ def __getattr__(name: str) -> object:
         from importlib.metadata import version
 
         value = version("bitwright")
-    elif name in _HOMES:
-        value = getattr(import_module(_HOMES[name]), name)
+    elif name in __all__:
+        value = getattr(import_module(_HOMES.get(name, "bitwright.api")), name)
     else:
         raise AttributeError(f"module 'bitwright' has no attribute {name!r}")
     globals()[name] = value

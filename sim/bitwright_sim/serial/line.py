@@ -111,10 +111,6 @@ class SimulatedLine:
         count = self._library.serial_take(self._handle, buffer, size)
         return buffer.raw[:count]
 
-    def reset_input_buffer(self) -> None:
-        self.flush()
-        self.read_all()
-
     def read_all(self) -> bytes:
         """Whatever has arrived."""
         buffer = ctypes.create_string_buffer(max(1, self.in_waiting))
