@@ -5,12 +5,10 @@ output register (REGMODE OUTREG, Lattice FPGA-TN-02204, "ECP5 Memory Usage Guide
 flip-flop of the fabric. This is a step between Yosys and nextpnr, on the netlist that goes from one to the other.
 """
 
-from collections import Counter
-from typing import Any
+from bitwright_hw.netlist import Netlist, count_readers
 
 _BLOCK, _REGISTER = "DP16KD", "TRELLIS_FF"
 _WIDTH = 18
-Netlist = dict[str, Any]
 
 
 def absorb_registers(netlist: Netlist, top: str) -> int:
@@ -21,18 +19,8 @@ def absorb_registers(netlist: Netlist, top: str) -> int:
     """
     module = netlist["modules"][top]
     cells = module["cells"]
-    readers: Counter[int] = Counter()
-    register_of: dict[int, str] = {}
-    for name, cell in cells.items():
-        for port, bits in cell["connections"].items():
-            if cell["port_directions"].get(port) != "input":
-                continue
-            readers.update(bit for bit in bits if isinstance(bit, int))
-            if cell["type"] == _REGISTER and port == "DI":
-                register_of[bits[0]] = name
-    for port in module["ports"].values():
-        if port["direction"] == "output":
-            readers.update(bit for bit in port["bits"] if isinstance(bit, int))
+    readers = count_readers(module)
+    register_of = {cell["connections"]["DI"][0]: name for name, cell in cells.items() if cell["type"] == _REGISTER}
 
     removed: Netlist = {}
     for cell in cells.values():

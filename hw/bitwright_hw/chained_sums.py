@@ -131,7 +131,7 @@ def chained_sum(m: Module, columns: Sequence[Sequence[Value]], width: int, stage
     def register(needed: set[int]) -> None:
         chains.close()
         bits = sorted(needed & set(values))
-        delayed = Signal(len(bits), name="level")
+        delayed = Signal(len(bits), name="level", reset_less=True)
         m.d.sync += delayed.eq(Cat(*[values[bit] for bit in bits]))
         values.update({bit: delayed[k] for k, bit in enumerate(bits)})
 

@@ -337,12 +337,19 @@ def shell_counts(network: Network, stream: InputFormat, family: Part) -> Counts:
     lanes = lanes_in(network, stream)
     total += Counts(ffs=lanes + 1)
     if not stream.encoded:
-        value_bits = stream.value_bits
-        comparators = [t for t in bit_thresholds(network) if t != 1 << (value_bits - 1)]
-        each = ceil_div(value_bits, 5) if family == "xc7" else ceil_div(value_bits, 3)
-        total += Counts(luts=each * len(comparators) * values_in(stream))
+        thresholds = bit_thresholds(network)
+        each = sum(_comparator(stream.value_bits, t, len(thresholds) == 1, family) for t in thresholds)
+        total += Counts(luts=each * values_in(stream))
     # the verdicts' and tags' queues
     return total + Counts(luts=_either(family, 37, 61), lutram=_either(family, 8, 12), ffs=21)
+
+
+def _comparator(value_bits: int, threshold: int, alone: bool, family: Part) -> int:
+    """LUTs of an encoder's comparison, which depends on the bits from the threshold's lowest 1 on."""
+    bits = value_bits - ((threshold & -threshold).bit_length() - 1)
+    if family == "xc7":
+        return 0 if bits == 1 else 1 if bits <= 6 else 2 if bits == 7 or not alone else 3
+    return {1: 0, 2: 1, 3: 1, 4: 1, 5: 2, 6: 4, 7: 5}.get(bits, bits + 1)
 
 
 def _other(params: AcceleratorParams, family: Part) -> Counts:

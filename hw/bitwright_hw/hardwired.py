@@ -94,16 +94,19 @@ class HardwiredEngine(wiring.Component):
         rows = self.neurons.distinct
         adders = SharedAdders(m, self.neurons.sums, self.i.payload, self.target, self.stages)
         negated = ~adders.last(sum_bits(self.known))
-        totals = [Signal(self.bits, name=f"total_{k}") for k in range(len(rows))]
+        totals = [Signal(self.bits, name=f"total_{k}", reset_less=True) for k in range(len(rows))]
         if self.target == "xc7":  # the sums hold the constants but for their lowest bit, whose carry is ~s's
-            beside = Signal(len(negated))
+            beside = Signal(len(negated), reset_less=True)
             m.d.sync += beside.eq(negated)
             for k, (row, total) in enumerate(zip(rows, totals, strict=True)):
                 odd = row.constant & 1
                 high = adders.plus(k, beside[1:], self.bits - 1, carry=beside[0] if odd else None)
                 m.d.sync += total.eq(Cat(beside[0] ^ odd, high))
             return totals
-        several = {constant: Signal(self.bits, name=f"beside_{constant}") for constant in {r.constant for r in rows}}
+        several = {
+            constant: Signal(self.bits, name=f"beside_{constant}", reset_less=True)
+            for constant in {r.constant for r in rows}
+        }
         for constant, beside in sorted(several.items()):
             m.d.sync += beside.eq(negated + constant)
         for k, (row, total) in enumerate(zip(rows, totals, strict=True)):

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Literal
 
 from bitwright.errors import ToolError
+from bitwright_hw.block_ram_registers import absorb_registers
+from bitwright_hw.carry_ends import trim_carries
 from bitwright_hw.process import run_python
 
 _RUN = "import sys, yowasp_nextpnr_{0} as wheel; sys.exit(wheel.run_nextpnr_{0}(sys.argv[1:]))"
@@ -104,6 +106,14 @@ class Nextpnr:
             fmax_mhz=min(clocks),
             critical_path=critical_path(report),
         )
+
+
+def prepare_ecp5(netlist: Path, top: str) -> None:
+    """Changes Yosys' JSON for ECP5 so that module `top` comes out smaller and faster, with the same function."""
+    cells = json.loads(netlist.read_text())
+    absorb_registers(cells, top)
+    trim_carries(cells, top)
+    netlist.write_text(json.dumps(cells))
 
 
 def critical_path(report: dict) -> tuple[str, ...]:

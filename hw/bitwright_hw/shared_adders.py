@@ -42,7 +42,7 @@ class SharedAdders:
             uses += [(bit, self.counter_stages + 1) for bit in rows]
         for counter in sums.tree.counters:
             uses += [(bit, plan[counter.outputs[0]]) for bit in counter.bits]
-        self.at = _Bits(m, plan, uses, sums.one)
+        self.at = _Bits(m, plan, uses, sums.one, reset=target == "xc7")
         for counter in sums.tree.counters:
             self.at.values += self._count(counter, inputs, plan[counter.outputs[0]])
         self.at.connect()
@@ -82,7 +82,7 @@ class SharedAdders:
         later than `last`."""
         columns = self.sums.columns[index]
         if self.target != "xc7":
-            number = Signal(width, name=f"members_{index}")
+            number = Signal(width, name=f"members_{index}", reset_less=True)
             self.m.d.sync += number.eq(self._tree(columns, f"row_{index}", width))
             return (number + other)[:width]
         both: list[list[Value]] = [[] for _ in range(max(width, len(columns), len(other), 1))]
@@ -144,7 +144,7 @@ class SharedAdders:
     def _delayed(self, number: "_Number", name: str, cycles: int) -> "_Number":
         value = number.value
         for k in range(cycles):
-            register = Signal(len(value), name=f"sum_{name}_r{k}")
+            register = Signal(len(value), name=f"sum_{name}_r{k}", reset_less=True)
             self.m.d.sync += register.eq(value)
             value = register
         return _Number(low=number.low, value=value)
@@ -175,11 +175,11 @@ def _numbers(columns: Sequence[Sequence[int]]) -> list[tuple[int, list[int | Non
 class _Bits:
     """The bits of a compressor in each pipeline stage: at(bit, stage). `values` are those where they appear.
 
-    The registers have a reset, which keeps Yosys from making shift registers, that is LUTs, of them. Bit `one` is
-    constant and has none.
+    With `reset` the registers have one, which keeps Yosys from making shift registers, that is LUTs, of them where the
+    target has such; without, none is routed to them. Bit `one` is constant and has no registers.
     """
 
-    def __init__(self, m: Module, stages: Sequence[int], uses: Sequence[tuple[int, int]], one: int):
+    def __init__(self, m: Module, stages: Sequence[int], uses: Sequence[tuple[int, int]], one: int, *, reset: bool):
         self.m = m
         self.stages = stages
         self.one = one
@@ -194,7 +194,7 @@ class _Bits:
             waiting = [bit for bit in last if stages[bit] < stage <= last[bit]]
             for k in range(0, len(waiting), _CHUNK):
                 bits = waiting[k : k + _CHUNK]
-                chunk = Signal(len(bits), name=f"stage_{stage}_{k // _CHUNK}")
+                chunk = Signal(len(bits), name=f"stage_{stage}_{k // _CHUNK}", reset_less=not reset)
                 self.chunks.append((chunk, stage, bits))
                 self.registers |= {(bit, stage): chunk[i] for i, bit in enumerate(bits)}
 

@@ -1,12 +1,15 @@
 """Sums of subsets of the same inputs, with common parts counted once: the arithmetic of hardwired layers, as data.
 
 A full adder of three bits that k sums have in common takes one bit from each of the k. On xc7 it costs one LUT, and
-counters of a sum's own take two bits a LUT, so it pays from three sums on; with LUT4s it costs two, and
-a carry chain takes three bits for four LUTs at the best, so it pays from two. The search is greedy: the
-two bits that most sums hold, and the third that most of those hold, as common subexpressions are found in constant
-multiplications (Hosangadi, Fallah, Kastner, "Common subexpression elimination involving multiple variables for linear
-DSP synthesis", ASAP 2004). It is deterministic: of equal candidates the one of the earliest bits is taken.
-Its time grows with the cube of the sums; more than GROUP are shared in groups.
+counters of a sum's own take two bits a LUT, so it pays from three sums on. With LUT4s it costs two, and a carry chain
+takes three bits for four LUTs at the best, so two sums would pay for it in LUTs; but its two bits are wires to each
+sum, across the chip, where a chain's are neighbours. From four sums on, the LUTs are 8 % more, and the bits that
+travel a third as many, which decides whether a whole network routes (docs/decisions/0006-hardwired.md).
+
+The search is greedy: the two bits that most sums hold, and the third that most of those hold, as common
+subexpressions are found in constant multiplications (Hosangadi, Fallah, Kastner, "Common subexpression elimination
+involving multiple variables for linear DSP synthesis", ASAP 2004). It is deterministic: of equal candidates the one
+of the earliest bits is taken. Its time grows with the cube of the sums; more than GROUP are shared in groups.
 """
 
 from collections.abc import Sequence
@@ -19,7 +22,7 @@ from bitwright_hw.popcount import Target
 from bitwright_hw.popcount.compressor import Builder, Compressor, Cost
 from bitwright_hw.popcount.xc7_tree import FULL, SEVEN, choose
 
-LEAST_SHARE: dict[Target, int] = {"xc7": 3, "ecp5": 2, "generic": 2}  # sums that a shared full adder pays for
+LEAST_SHARE: dict[Target, int] = {"xc7": 3, "ecp5": 4, "generic": 2}  # sums that a shared full adder pays for
 GROUP = 128
 # bits of each weight that a final adder takes on xc7: beside another number, and by itself, the last sum
 ROW_CAPACITY = (3, 2)

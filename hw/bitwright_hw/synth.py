@@ -13,10 +13,9 @@ from typing import Any
 from bitwright.atomic import write_text
 from bitwright.design import Design
 from bitwright.errors import ToolError
-from bitwright_hw.block_ram_registers import absorb_registers
 from bitwright_hw.cells import FAMILIES, Counts, Family, LayerCounts, count_cells
 from bitwright_hw.estimate import Estimate, estimate
-from bitwright_hw.nextpnr import Nextpnr, Placed, pins
+from bitwright_hw.nextpnr import Nextpnr, Placed, pins, prepare_ecp5
 from bitwright_hw.yosys import Yosys
 
 # Yosys' own scripts and their parts, run one after the other so that progress shows; the last label is not run
@@ -117,9 +116,7 @@ def synthesize(
             design.verilog, top, family=family, kept=parts, netlist=netlist, progress=progress
         )  # fmt: skip
         if nextpnr is not None and netlist is not None:
-            cells = json.loads(netlist.read_text())
-            absorb_registers(cells, "pins")
-            netlist.write_text(json.dumps(cells))
+            prepare_ecp5(netlist, "pins")
             clock = design.plan.clock_mhz if clock_mhz is None else clock_mhz
             placed = nextpnr.run(netlist, clock_mhz=clock, seed=seed, progress=progress)
     layers = tuple(

@@ -4,12 +4,14 @@ import random
 
 import numpy as np
 import pytest
+from amaranth.hdl import Cat, Module, Signal
+from amaranth.sim import Simulator
 
 from bitwright import golden
 from bitwright.framing import InputFormat
 from bitwright.network import Scores as ScoreConstants
 from bitwright.plan import Fold, ceil_div
-from bitwright_hw.encoder import Encoder
+from bitwright_hw.encoder import Encoder, at_least
 from bitwright_hw.engine import MatrixEngine, RowPool, accumulator_bits
 from bitwright_hw.frame_guard import FrameGuard
 from bitwright_hw.frame_queue import FrameQueue
@@ -99,6 +101,21 @@ def test_encoder(value_bits, thresholds, simulator, tmp_path):
         words=[fields_of(beat, value_bits) for beat in beats], expected=[fields_of(row, 1) for row in bits],
         times=[beat + Encoder.LATENCY for beat in range(20)],
     )  # fmt: skip
+
+
+def test_every_comparison_of_eight_bits():
+    m, value = Module(), Signal(8)
+    reached = Signal(255)
+    m.d.comb += reached.eq(Cat(at_least(value, threshold) for threshold in range(1, 256)))
+
+    async def check(ctx):
+        for number in range(256):
+            ctx.set(value, number)
+            assert ctx.get(reached) == (1 << number) - 1  # the thresholds 1 to number
+
+    simulator = Simulator(m)
+    simulator.add_testbench(check)
+    simulator.run()
 
 
 def beat(data=0, keep=0xF, last=0):

@@ -70,10 +70,10 @@ class _Lanes:
     def __call__(self, lane: int, stage: int) -> Operand:
         if (lane, stage) not in self.delayed:
             self(lane, stage - 1)
-            registers = Signal(name=f"x_{lane}_r{stage}"), Signal(name=f"w_{lane}_r{stage}")
+            registers = [Signal(name=f"{name}_{lane}_r{stage}", reset_less=True) for name in "xw"]
             for register, value in zip(registers, self.delayed[lane, stage - 1], strict=True):
                 self.m.d.sync += register.eq(value)
-            self.delayed[lane, stage] = registers
+            self.delayed[lane, stage] = registers[0], registers[1]
         return Operand.lane(*self.delayed[lane, stage])
 
 
@@ -124,7 +124,7 @@ def _count(m: Module, chains: Chains, lanes: _Lanes, how: Split, stages: int) ->
 
 
 def _register(m: Module, bits: Sequence[Value], key: tuple[int, int]) -> list[Value]:
-    register = Signal(len(bits), name=f"count_{key[0]}_{key[1]}")
+    register = Signal(len(bits), name=f"count_{key[0]}_{key[1]}", reset_less=True)
     m.d.sync += register.eq(Cat(*bits))
     return [register[k] for k in range(len(bits))]
 

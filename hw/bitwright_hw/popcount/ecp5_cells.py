@@ -2,7 +2,10 @@
 
 Half of a CCU2C adds two functions of two inputs each and the carry from the half before, at one LUT4 for the
 sum bit and the carry together (Lattice FPGA-DS-02012; the cell model of Yosys). The second function must be 0
-when its inputs are, as the cell takes its own carry from the first two inputs alone.
+when its inputs are, as the cell takes its own carry from the first two inputs alone: entries 0 to 3 of its table.
+
+Inputs that no function has are 1, which a slice gives by itself. A 0 at the third or fourth would be a wire: nextpnr
+brings one net to all of them, and in a large design they are a quarter of what it has to route.
 """
 
 from collections.abc import Sequence
@@ -20,13 +23,17 @@ class Operand:
     inputs: tuple[Value, ...]
     table: int
 
+    def at(self, index: int) -> int:
+        """Its value where input k is bit k of `index`; bits of inputs that it has not do not matter."""
+        return self.table >> (index & (1 << len(self.inputs)) - 1) & 1
+
     @staticmethod
     def zero() -> "Operand":
         return Operand(inputs=(), table=0)
 
     @staticmethod
     def bit(value: Value) -> "Operand":
-        return Operand(inputs=(value,), table=0b1010)
+        return Operand(inputs=(value,), table=0b10)
 
     @staticmethod
     def lane(x: Value, w: Value) -> "Operand":
@@ -40,7 +47,7 @@ class Operand:
 
 @dataclass(frozen=True, kw_only=True)
 class Half:
-    """Half of a CCU2C: its four inputs and its table."""
+    """Half of a CCU2C: its four inputs and its table (bit i: inputs i)."""
 
     inputs: tuple[Value, ...]
     init: int
@@ -48,15 +55,17 @@ class Half:
 
 def adding(one: Operand, other: Operand) -> Half:
     """Adds both and the carry."""
-    init = sum(((one.table >> (i & 3) ^ other.table >> (i >> 2)) & 1) << i for i in range(16))
-    inputs = [*one.inputs, *[C(0, 1)] * (2 - len(one.inputs)), *other.inputs, *[C(0, 1)] * (2 - len(other.inputs))]
-    return Half(inputs=tuple(inputs), init=init)
+    init = sum((one.at(i & 3) ^ other.at(i >> 2)) << i for i in range(16))
+    return Half(inputs=(*_pair(one.inputs), *_pair(other.inputs)), init=init)
 
 
 def entering(carry: Operand) -> Half:
     """Starts a carry, and gives out the one before as its sum bit: with the last input 1 nothing is added."""
-    inputs = [*carry.inputs, *[C(0, 1)] * (2 - len(carry.inputs)), C(0, 1), C(1, 1)]
-    return Half(inputs=tuple(inputs), init=carry.table)
+    return Half(inputs=(*_pair(carry.inputs), *_pair(())), init=sum(carry.at(i) << i for i in range(4)))
+
+
+def _pair(inputs: Sequence[Value]) -> list[Value]:
+    return [*inputs, *[C(1, 1)] * (2 - len(inputs))]
 
 
 class ChainLength:

@@ -27,9 +27,8 @@ from bitwright.board_build import (
 )
 from bitwright.design import Design
 from bitwright.errors import BoardError, ToolError
-from bitwright_hw.block_ram_registers import absorb_registers
 from bitwright_hw.emit import emit
-from bitwright_hw.nextpnr import Nextpnr, critical_path
+from bitwright_hw.nextpnr import Nextpnr, critical_path, prepare_ecp5
 from bitwright_hw.serial.board_top import SerialBoard
 from bitwright_hw.serial.link import LinkParams
 from bitwright_hw.serial.platforms import OpenBoard, OpenFamily, board_pins
@@ -196,9 +195,7 @@ def _synthesize(files: list[Path], top: str, family: OpenFamily, netlist: Path, 
     step(0)
     Yosys().run(commands, netlist.parent, step=step)
     if family == "ecp5":
-        cells = json.loads(netlist.read_text())
-        absorb_registers(cells, top)
-        netlist.write_text(json.dumps(cells))
+        prepare_ecp5(netlist, top)
 
 
 def _pack(flow: _Flow, folder: Path, bitstream: Path, progress: Progress | None) -> None:
