@@ -11,6 +11,7 @@ from bitwright.errors import ToolError
 from bitwright_hw.block_ram_registers import absorb_registers
 from bitwright_hw.carry_ends import trim_carries
 from bitwright_hw.process import run_python
+from bitwright_hw.spread_rows import spread_rows
 
 _RUN = "import sys, yowasp_nextpnr_{0} as wheel; sys.exit(wheel.run_nextpnr_{0}(sys.argv[1:]))"
 _GET = {"ecp5": "pip install 'bitwright[place]'", "ice40": "pip install 'bitwright[open]'"}
@@ -21,6 +22,7 @@ _STAGES = (
     ("Running simulated annealing placer", "refining the placement"),
     ("Routing globals", "routing clocks"),
     ("Setting up routing queue", "routing"),
+    ("Running router2", "routing"),
     ("Critical path report", "timing"),
 )
 
@@ -77,7 +79,7 @@ class Nextpnr:
         if run_python(_RUN.format(self.family), options, folder, line=follow):
             errors = [line for line in log if "ERROR" in line] or log[-1:]
             raise ToolError(f"nextpnr {self.version} failed: {' '.join(errors)[:500]}")
-        if progress is not None:
+        if progress is not None and reached == len(names) - 1:
             progress(f"nextpnr, {names[-1]}", len(names), len(names))
         return log
 
@@ -87,14 +89,30 @@ class Nextpnr:
         *,
         clock_mhz: float,
         seed: int = 1,
+        spread: bool = False,
         progress: Callable[[str, int, int], None] | None = None,
     ) -> Placed:
         """Places and routes `netlist` (Yosys' JSON) on an LFE5U-85F, CABGA381, speed grade 6 (the ULX3S's), aiming
-        for `clock_mhz`; a clock that is missed is no error."""
+        for `clock_mhz`; a clock that is missed is no error.
+
+        With `spread`, for designs of which all parts are wired to all others, the placement is drawn apart over
+        the whole device, and routed by router2, which negotiates for wires that several nets want (after CRoute,
+        Vercruyce et al., 2019).
+        """
         folder = netlist.parent
         options = ["--85k", "--package", "CABGA381", "--speed", "6", "--lpf-allow-unconstrained", "--timing-allow-fail"]
-        options += ["--json", netlist.name, "--freq", f"{clock_mhz:g}", "--seed", str(seed), "--report", "report.json"]
-        self.place(options, folder, progress=progress)
+        options += ["--freq", f"{clock_mhz:g}", "--seed", str(seed)]
+        source = ["--json", netlist.name]
+        if spread:
+            apart = folder / "placed.json"
+            # at half of what a region holds, which leaves more of the wires along each row; nextpnr notes its settings
+            only = ["--placer-heap-beta", "0.5", "--router", "router2", "--no-route", "--write", apart.name]
+            self.place([*options, *source, *only], folder, progress=progress)
+            placed = json.loads(apart.read_text())
+            spread_rows(placed, "top")
+            apart.write_text(json.dumps(placed))
+            source = ["--json", apart.name, "--no-pack", "--no-place"]
+        self.place([*options, *source, "--report", "report.json"], folder, progress=progress)
         report = json.loads((folder / "report.json").read_text())
         clocks = [clock["achieved"] for clock in report["fmax"].values()]
         if not clocks:

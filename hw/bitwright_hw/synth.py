@@ -92,7 +92,7 @@ def synthesize(
     written to synth-FAMILY.json in the design's folder, too.
 
     With `place` (ecp5 alone) nextpnr places and routes those very cells, between registers that stand for the
-    pins, aiming for `clock_mhz`, or else for the plan's clock.
+    pins, aiming for `clock_mhz`, or else for the plan's clock; hardwired layers are drawn apart over the device.
 
     Raises ToolError if Yosys or nextpnr is missing or fails, or if there is no placing for the family.
     """
@@ -118,7 +118,7 @@ def synthesize(
         if nextpnr is not None and netlist is not None:
             prepare_ecp5(netlist, "pins")
             clock = design.plan.clock_mhz if clock_mhz is None else clock_mhz
-            placed = nextpnr.run(netlist, clock_mhz=clock, seed=seed, progress=progress)
+            placed = nextpnr.run(netlist, clock_mhz=clock, seed=seed, spread=not modelled, progress=progress)
     layers = tuple(
         LayerCounts(
             name=layer.name,

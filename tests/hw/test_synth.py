@@ -13,6 +13,7 @@ from bitwright.plan import Plan
 from bitwright_hw.cells import Counts, count_cells
 from bitwright_hw.emit import without_brackets
 from bitwright_hw.nextpnr import pins
+from bitwright_hw.spread_rows import ROWS, spread_rows
 from bitwright_hw.synth import _ports, synthesize
 from bitwright_hw.yosys import Yosys
 from tests.sw.networks import random_network
@@ -180,3 +181,33 @@ def test_placing(network, tmp_path, capsys):
     assert json.loads((design.folder / "synth-ecp5.json").read_text())["fmax_mhz"] == round(report.placed.fmax_mhz, 2)
     # the wrapper that stands for pins is not counted
     assert report.total == bw.synth(design).total
+
+
+def test_rows_of_a_placement_are_drawn_apart():
+    """Each row moves as a whole, in order, over all of the device; what is no slice stays."""
+    rows = [2, 3, 9, 11]
+    cells = {
+        f"c{y}_{k}": {"type": kind, "attributes": {"NEXTPNR_BEL": f"X7/Y{y}/SLICEA.{k}"}}
+        for y in rows
+        for k, kind in enumerate(("TRELLIS_COMB", "TRELLIS_FF"))
+    }
+    cells["pin"] = {"type": "TRELLIS_IO", "attributes": {"NEXTPNR_BEL": "X7/Y0/PIOA"}}
+    cells["free"] = {"type": "TRELLIS_COMB", "attributes": {}}
+    netlist = {"modules": {"top": {"cells": cells}}}
+    assert spread_rows(netlist, "top") == 4
+    places = {name: cell["attributes"].get("NEXTPNR_BEL") for name, cell in cells.items()}
+    to = [int(places[f"c{y}_0"].split("/")[1][1:]) for y in rows]
+    assert to[0] == ROWS[0] and to[-1] == ROWS[-1] and to == sorted(set(to)) and set(to) <= set(ROWS)
+    assert [places[f"c{y}_1"] for y in rows] == [f"X7/Y{y}/SLICEA.1" for y in to]
+    assert places["pin"] == "X7/Y0/PIOA" and places["free"] is None
+    assert len(ROWS) == 85  # of 123 tiles with eight LUTs each: 83,640
+
+
+@pytest.mark.slow
+def test_placing_hardwired_layers(network, tmp_path):
+    """Drawn apart between placing and routing: nextpnr takes the places for good, and checks what it routed."""
+    design = bw.generate(network, bw.size(network, hardwired=True, target="ecp5"), tmp_path / "d")
+    steps = []
+    report = bw.synth(design, place=True, clock_mhz=50, progress=lambda what, *_: steps.append(what))
+    assert report.placed.fmax_mhz > 20 and report.estimate is None
+    assert {"nextpnr, placing", "nextpnr, routing", "nextpnr, timing"} <= set(steps)

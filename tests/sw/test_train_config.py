@@ -13,7 +13,7 @@ GOOD = 'name = "mine"\ndataset = "digits"\nhidden = [8]\n'
 @pytest.mark.parametrize(
     ("name", "hidden", "dataset"),
     [
-        ("digits", (256, 256), "digits"),
+        ("digits", (96, 96), "digits"),
         ("tfc", (64, 64, 64), "mnist"),
         ("sfc", (256, 256, 256), "mnist"),
         ("lfc", (1024, 1024, 1024), "mnist"),
