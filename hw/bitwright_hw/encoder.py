@@ -16,8 +16,7 @@ class Encoder(wiring.Component):
     (value >= thresholds[level], levels fastest). A value of zero gives zeros, so padding stays padding.
 
     Latency: 1 cycle. Throughput: a beat a cycle. Cost of a bit: none where the threshold is half the range (the top
-    bit itself); for values of eight bits up to 3 LUTs on 7-series and up to 9 on ECP5, fewer the more zeros the
-    threshold ends in and the more thresholds there are.
+    bit itself), else one to three LUTs for values of eight bits, fewer the more zeros the threshold ends in.
     """
 
     LATENCY = 1

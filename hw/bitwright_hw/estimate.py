@@ -332,7 +332,7 @@ def _gearbox(in_width: int, out_width: int, bits: int, family: Part) -> Counts:
 def shell_counts(network: Network, stream: InputFormat, family: Part) -> Counts:
     """What is the same for every fold: control, guard, encoder."""
     width = stream.data_bits
-    total = Counts(luts=_either(family, 130, 455), ffs=181)
+    total = Counts(luts=_either(family, 130, 370), ffs=181)
     total += Counts(luts=_either(family, 23 + width, 45 + width), ffs=4 + _bits(stream.beats))
     lanes = lanes_in(network, stream)
     total += Counts(ffs=lanes + 1)
@@ -345,11 +345,11 @@ def shell_counts(network: Network, stream: InputFormat, family: Part) -> Counts:
 
 
 def _comparator(value_bits: int, threshold: int, alone: bool, family: Part) -> int:
-    """LUTs of an encoder's comparison, which depends on the bits from the threshold's lowest 1 on."""
+    """LUTs of an encoder's comparison: by the bits from the threshold's lowest 1 on; several share some."""
     bits = value_bits - ((threshold & -threshold).bit_length() - 1)
-    if family == "xc7":
-        return 0 if bits == 1 else 1 if bits <= 6 else 2 if bits == 7 or not alone else 3
-    return {1: 0, 2: 1, 3: 1, 4: 1, 5: 2, 6: 4, 7: 5}.get(bits, bits + 1)
+    if bits == 1:
+        return 0
+    return max(1, ceil_div(bits - 1, 5 if family == "xc7" else 3) - (not alone))
 
 
 def _other(params: AcceleratorParams, family: Part) -> Counts:

@@ -107,8 +107,8 @@ def synthesize(
     queued = [k for k in range(len(design.manifest.layers)) if not _chained(design, k)]
     parts = [f"{top}.core.engine_{k}" for k in range(len(design.manifest.layers))]
     parts += [f"{top}.core.queue_{k}" for k in queued]
-    modelled = all(layer.engine != "hardwired" for layer in design.plan.layers)
-    expected = estimate(design.network, design.plan, family=family) if modelled else None
+    hardwired = any(layer.engine == "hardwired" for layer in design.plan.layers)
+    expected = None if hardwired else estimate(design.network, design.plan, family=family)
     placed = None
     with tempfile.TemporaryDirectory(prefix="bitwright-") as folder_name:
         netlist = None if nextpnr is None else Path(folder_name) / "netlist.json"
@@ -118,7 +118,7 @@ def synthesize(
         if nextpnr is not None and netlist is not None:
             prepare_ecp5(netlist, "pins")
             clock = design.plan.clock_mhz if clock_mhz is None else clock_mhz
-            placed = nextpnr.run(netlist, clock_mhz=clock, seed=seed, spread=not modelled, progress=progress)
+            placed = nextpnr.run(netlist, clock_mhz=clock, seed=seed, spread=hardwired, progress=progress)
     layers = tuple(
         LayerCounts(
             name=layer.name,
