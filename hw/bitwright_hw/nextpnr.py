@@ -1,6 +1,7 @@
 """nextpnr for ECP5 and iCE40, from the wheels `yowasp-nextpnr-*`, run as a process of its own."""
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import metadata
@@ -25,6 +26,11 @@ _STAGES = (
     ("Running router2", "routing"),
     ("Critical path report", "timing"),
 )
+
+
+_CONFLICTS = re.compile(
+    r"\boveruse=(\d+)"
+)  # what router2 says after each of its iterations, of minutes in large designs
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,10 +77,13 @@ class Nextpnr:
             nonlocal reached
             log.append(line)
             found = [names.index(stage) for text, stage in _STAGES if text in line]
+            conflicts = _CONFLICTS.search(line)
             if found and found[0] > reached:
                 reached = found[0]
                 if progress is not None:
                     progress(f"nextpnr, {names[reached]}", reached, len(names))
+            elif conflicts is not None and progress is not None:
+                progress(f"nextpnr, {names[reached]}, {int(conflicts[1]):,} conflicts left", reached, len(names))
 
         if run_python(_RUN.format(self.family), options, folder, line=follow):
             errors = [line for line in log if "ERROR" in line] or log[-1:]

@@ -210,4 +210,5 @@ def test_placing_hardwired_layers(network, tmp_path):
     steps = []
     report = bw.synth(design, place=True, clock_mhz=50, progress=lambda what, *_: steps.append(what))
     assert report.placed.fmax_mhz > 20 and report.estimate is None
+    assert any(step.endswith(" conflicts left") for step in steps)
     assert {"nextpnr, placing", "nextpnr, routing", "nextpnr, timing"} <= set(steps)
