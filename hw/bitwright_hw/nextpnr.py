@@ -26,11 +26,8 @@ _STAGES = (
     ("Running router2", "routing"),
     ("Critical path report", "timing"),
 )
-
-
-_CONFLICTS = re.compile(
-    r"\boveruse=(\d+)"
-)  # what router2 says after each of its iterations, of minutes in large designs
+# what router2 says after each of its iterations, which take minutes in large designs
+_CONFLICTS = re.compile(r"\boveruse=(\d+)")
 
 
 @dataclass(frozen=True, kw_only=True)
