@@ -111,7 +111,8 @@ class Nextpnr:
         source = ["--json", netlist.name]
         if spread:
             apart = folder / "placed.json"
-            # at half of what a region holds, which leaves more of the wires along each row; nextpnr notes its settings
+            # half of what a region holds leaves more of the wires along each row; the router is named here, as the
+            # settings in a placement that nextpnr writes outrank the options of the run that reads it
             only = ["--placer-heap-beta", "0.5", "--router", "router2", "--no-route", "--write", apart.name]
             self.place([*options, *source, *only], folder, progress=progress)
             placed = json.loads(apart.read_text())
