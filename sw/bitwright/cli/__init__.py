@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import NoReturn
 
 _COMMANDS = (
@@ -17,10 +18,11 @@ _COMMANDS = (
     *("build", "program", "serial", "boards", "demo"),
 )
 _DESCRIPTION = """\
-Turns a trained binary neural network into an FPGA accelerator and proves it bit-exact.
+Turns a trained binary neural network into an FPGA accelerator
+and proves it bit-exact.
 
   train     trains a network, writes network.safetensors
-  import    makes a network file of parameters from elsewhere
+  import    makes a network file from what others trained
   export    writes a network in another format
   info      shows a network: layers, shapes, weights, operations
   size      finds folds for a rate or a budget, writes plan.toml
@@ -37,22 +39,18 @@ Turns a trained binary neural network into an FPGA accelerator and proves it bit
 """
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        self.exit(2, f"bitwright: {message}; see {self.prog} --help\n")
-
-
 def parser() -> argparse.ArgumentParser:
     """The whole command line, declared without importing anything that a command needs."""
     from importlib import import_module
 
-    top = _Parser(
+    from bitwright.cli.arguments import Parser
+
+    top = Parser(
         prog="bitwright",
         usage="bitwright COMMAND ...",
         description=_DESCRIPTION,
         epilog="bitwright COMMAND --help tells a command's options.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
     )
     top.add_argument("--version", action=_Version)
     commands = top.add_subparsers(
@@ -61,7 +59,7 @@ def parser() -> argparse.ArgumentParser:
         required=True,
         help=argparse.SUPPRESS,
         prog="bitwright",
-        parser_class=_Parser,
+        parser_class=Parser,
     )
     for name in _COMMANDS:
         import_module(f"bitwright.cli.{name}").add(commands)
@@ -80,28 +78,35 @@ class _Version(argparse.Action):
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs one command; returns the exit status."""
+    """Runs one command; returns the exit status. With --json a failure, too, is one JSON object on standard output."""
     from bitwright.errors import BitwrightError
 
+    given = sys.argv[1:] if argv is None else list(argv)
+    as_json = "--json" in given
     try:
-        args = parser().parse_args(argv)
+        args = parser().parse_args(given)
         status: int = args.run(args)
         sys.stdout.flush()
     except BitwrightError as error:
-        return _fail(str(error))
+        return _fail(str(error), type(error).__name__, as_json=as_json)
     except BrokenPipeError:
         # the reader has gone; keep the interpreter from flushing into the pipe once more at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 128 + signal.SIGPIPE
     except KeyboardInterrupt:
-        print("bitwright: stopped", file=sys.stderr)
-        return 128 + signal.SIGINT
+        return _fail("stopped", "Stopped", as_json=as_json, status=128 + signal.SIGINT)
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        return _fail(f"{where}{error.strerror or error}")
+        return _fail(f"{where}{error.strerror or error}", "OSError", as_json=as_json)
     return status
 
 
-def _fail(message: str) -> int:
-    print(f"bitwright: {' '.join(message.split())}", file=sys.stderr)
-    return 2
+def _fail(message: str, kind: str, *, as_json: bool, status: int = 2) -> int:
+    sentence = " ".join(message.split())
+    print(f"bitwright: {sentence}", file=sys.stderr)
+    if as_json:
+        import json
+
+        with suppress(OSError):  # a full disk or a reader that has gone is told already
+            print(json.dumps({"error": sentence, "kind": kind, "status": status}, indent=2), flush=True)
+    return status
