@@ -7,6 +7,7 @@ from typing import Literal
 import msgspec
 
 from bitwright.errors import BoardError
+from bitwright.near import did_you_mean
 from bitwright.plan import Target
 
 
@@ -57,7 +58,7 @@ def load_board(name: str) -> Board:
     """The board called `name`. Raises BoardError, with the names there are, for another."""
     names = board_names()
     if name not in names:
-        raise BoardError(f"no board is called {name!r}; there are {', '.join(names)}")
+        raise BoardError(f"no board is called {name!r}{did_you_mean(name, names)}; there are {', '.join(names)}")
     raw = msgspec.toml.decode((_folder() / f"{name}.toml").read_bytes())
     return msgspec.convert({**raw, "name": name}, Board)
 

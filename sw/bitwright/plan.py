@@ -5,14 +5,15 @@ made to be edited. Everything derived (fold counts, lanes, cycles) is computed h
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 
 from bitwright.atomic import write_text
 from bitwright.errors import PlanError
+from bitwright.keys import first_mistake
 from bitwright.network import Dense, Encoding, IntegerEncoding, Network, Votes
 
 Memory = Literal["auto", "block", "distributed"]
@@ -125,23 +126,15 @@ class Plan:
         file = Path(str(path))
         try:
             raw = msgspec.toml.decode(file.read_bytes())
-            _no_unknown_keys(raw, file)
+            mistake = first_mistake(raw, Plan)
+            if mistake is not None:
+                raise PlanError(f"{file}: {mistake}")
             return msgspec.convert(raw, Plan)
         except FileNotFoundError:
             raise PlanError(f"{file}: no such plan") from None
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             cause = error.__cause__ if isinstance(error.__cause__, PlanError) else error
             raise PlanError(f"{file}: {cause}") from None
-
-
-def _no_unknown_keys(raw: dict[str, Any], file: Path) -> None:
-    known_layer = [field.name for field in fields(LayerPlan)]
-    tables = [("", raw, [field.name for field in fields(Plan)])]
-    if isinstance(raw.get("layers"), list):
-        tables += [(f"layers[{k}].", table, known_layer) for k, table in enumerate(raw["layers"])]
-    for prefix, table, known in tables:
-        if isinstance(table, dict) and (extra := set(table) - set(known)):
-            raise PlanError(f"{file}: unknown key {prefix}{min(extra)}; known keys: {', '.join(known)}")
 
 
 @dataclass(frozen=True, kw_only=True)

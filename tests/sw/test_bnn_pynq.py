@@ -224,7 +224,16 @@ def test_files_of_padding_alone_are_not_needed(tmp_path):
 
 
 TOPOLOGIES = {
-    "unknown key": (lambda t: t.replace("simd = 4", "smid = 4"), "smid"),
+    "unknown key": (lambda t: t.replace("simd = 4", "smid = 4"), "unknown key layers[0].smid (did you mean simd?)"),
+    "unknown key at the top": (lambda t: "lables = 3\n" + t, "unknown key lables (did you mean layers?); the keys are"),
+    "unknown key of the input": (
+        lambda t: t.replace("thresholds = [7]", "treshold = [7]"),
+        "unknown key input.treshold",
+    ),
+    "unknown kind": (
+        lambda t: t.replace('"dense"', '"dens"', 1),
+        "layers[0].kind must be one of dense, conv, pool, not 'dens' (did you mean dense?)",
+    ),
     "no classes": (lambda t: t.partition("[[layers]]")[0] + "layers = []", "layers"),
     "class rule": (lambda t: t.replace("highest_bit", "loudest"), "loudest"),
     "no encoding": (lambda t: t.replace("thresholds = [7]", ""), "needs thresholds or an [input.integers] table"),

@@ -145,10 +145,21 @@ FILES = {
     "no layers": ("clock_mhz = 100\n", "layers"),
     "wrong type": ('layers = []\nclock_mhz = "fast"\n', "clock_mhz"),
     "choice": ('layers = []\ntarget = "asic"\n', "target"),
-    "unknown key": ("layers = []\nclok_mhz = 3\n", "unknown key clok_mhz; known keys: layers, clock_mhz"),
+    "unknown key": (
+        "layers = []\nclok_mhz = 3\n",
+        "unknown key clok_mhz (did you mean clock_mhz?); the keys are layers, clock_mhz",
+    ),
+    "unknown memory": (
+        '[[layers]]\nname = "layer0"\npe = 1\nsimd = 1\nmemory = "bram"\n',
+        "layers[0].memory must be one of auto, block, distributed, not 'bram'",
+    ),
+    "unknown encoding": (
+        'layers = []\nencoding = "hardwar"\n',
+        "encoding must be one of hardware, host, not 'hardwar' (did you mean hardware?)",
+    ),
     "unknown layer key": (
         '[[layers]]\nname = "layer0"\npe = 1\nsimd = 1\nlanes = 4\n',
-        "unknown key layers[0].lanes; known keys: name, pe, simd, memory",
+        "unknown key layers[0].lanes; the keys there are name, pe, simd, memory",
     ),
     "rule": (
         '[[layers]]\nname = "layer0"\npe = 0\nsimd = 1\n',

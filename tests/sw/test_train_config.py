@@ -51,11 +51,32 @@ def test_overrides_replace_only_what_is_given():
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (GOOD + "epoch = 3\nbatch = 2\n", r"mine\.toml: unknown key batch, epoch; the keys are name, dataset"),
+        (
+            GOOD + "epoch = 3\nbatchsize = 2\n",
+            r"mine\.toml: unknown key epoch \(did you mean epochs\?\), batchsize \(did you mean batch_size",
+        ),
+        (
+            GOOD + "convs = [{ outputs = 2, kernal = 5, padd = 2 }]\n",
+            r"unknown key convs\[0\]\.kernal \(did you mean kernel\?\), convs\[0\]\.padd \(did you mean padding\?\); "
+            r"the keys there are outputs, kernel",
+        ),
+        (
+            GOOD + "convs = [{ outputs = 2 }, { outputs = 2, strides = 1 }]\n",
+            r"convs\[1\]\.strides \(did you mean stride",
+        ),
+        (GOOD + "[train]\nepochs = 3\n", r"unknown key train"),
+        (
+            GOOD + 'convs = [{ outputs = 2, padding_value = "plus" }]\n',
+            r"convs\[0\]\.padding_value must be one of minus_one, plus_one, zero, not 'plus' \(did you mean plus_one",
+        ),
+        (
+            GOOD + 'encoding = "integer"\n',
+            r"encoding must be one of bits, integers, not 'integer' \(did you mean integers\?\)",
+        ),
         ('name = "mine"\ndataset = "digits"\n', r"missing required field `hidden`"),
         (GOOD + 'epochs = "3"\n', r"Expected `int`, got `str` - at `\$\.epochs`"),
         (GOOD + "hidden_sizes = 3\n", r"unknown key hidden_sizes"),
-        (GOOD + 'loss = "hinge"\n', r"Invalid enum value 'hinge' - at `\$\.loss`"),
+        (GOOD + 'loss = "hinge"\n', r"loss must be one of cross_entropy, squared_hinge, not 'hinge'"),
         (GOOD + "learning_rate = 0\n", r"learning_rate"),
         (GOOD + "learning_rate = nan\n", r"learning_rate"),
         (GOOD + "clip = 1.5\n", r"clip"),

@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 import msgspec
 
 from bitwright.errors import ParameterSetError
+from bitwright.keys import first_mistake
+from bitwright.near import did_you_mean
 
 MAX_SIMD = 64  # a word of the files holds one bit a lane
 _FOLDER = "bnn_pynq/topologies"
@@ -93,11 +95,16 @@ def load_topology(name_or_path: str | Path) -> Topology:
         except (FileNotFoundError, IsADirectoryError):
             raise ParameterSetError(
                 f"{name}: no such file, and not a topology that ships ({', '.join(topology_names())})"
+                + did_you_mean(name, topology_names())
             ) from None
         except OSError as error:
             raise ParameterSetError(f"{name}: cannot be read ({error.strerror or error})") from None
     try:
-        topology = msgspec.toml.decode(raw, type=Topology)
+        values = msgspec.toml.decode(raw)
+        mistake = first_mistake(values, Topology)
+        if mistake is not None:
+            raise ParameterSetError(f"{name}: {mistake}")
+        topology = msgspec.convert(values, Topology)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ParameterSetError(f"{name}: {error}") from None
     if bool(topology.input.thresholds) == (topology.input.integers is not None):

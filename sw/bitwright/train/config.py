@@ -11,6 +11,8 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from bitwright.errors import TrainingError
+from bitwright.keys import first_mistake
+from bitwright.near import did_you_mean
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,47}")
 Fraction = Annotated[float, msgspec.Meta(ge=0, lt=1)]
@@ -149,10 +151,9 @@ def config_names() -> tuple[str, ...]:
 
 def parse_config(values: dict[str, Any], where: str) -> TrainConfig:
     """A configuration from plain values; `where` begins each message. Raises TrainingError."""
-    known = [field.name for field in dataclasses.fields(TrainConfig)]
-    unknown = sorted(set(values) - set(known))
-    if unknown:
-        raise TrainingError(f"{where}: unknown key {', '.join(unknown)}; the keys are {', '.join(known)}")
+    mistake = first_mistake(values, TrainConfig)
+    if mistake is not None:
+        raise TrainingError(f"{where}: {mistake}")
     try:
         return msgspec.convert(values, TrainConfig)
     except msgspec.ValidationError as error:
@@ -170,6 +171,7 @@ def load_config(name_or_path: str | Path) -> TrainConfig:
         except (FileNotFoundError, IsADirectoryError):
             raise TrainingError(
                 f"{name}: no such file, and not a configuration that ships ({', '.join(config_names())})"
+                + did_you_mean(name, config_names())
             ) from None
         except (OSError, UnicodeDecodeError) as error:
             raise TrainingError(f"{name}: cannot be read as text ({error})") from None
