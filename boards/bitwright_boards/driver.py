@@ -146,7 +146,9 @@ class Design:
     def pack(self, values: np.ndarray, out: np.ndarray) -> None:
         """Values (n, values) of frames into bytes (n, stride), whose padding is left as it is."""
         if self.input["encoded"]:
-            values = (values[:, :, None] >= self.thresholds).reshape(len(values), -1)
+            rows = self.thresholds.reshape(-1, self.thresholds.shape[-1])  # value i has row i modulo their number
+            rows = np.tile(rows, (values.shape[1] // len(rows), 1))
+            values = (values[:, :, None] >= rows).reshape(len(values), -1)
         if self.input["value_bits"] == 1:
             body = np.packbits(values.astype(np.uint8, copy=False), axis=1, bitorder="little")
         elif self.input["value_bits"] == 8:

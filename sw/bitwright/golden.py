@@ -66,9 +66,13 @@ def encode(network: Network, frames: NDArray) -> NDArray[np.integer]:
     """Frames (n, ...) of integers to what the first layer takes, (n, encoded_size): bits, or integers."""
     flat = check_frames(network, frames)
     if isinstance(network.encoding, Encoding):
-        bits = flat[:, :, None] >= network.encoding.thresholds
+        rows = network.encoding.rows
+        bits = flat[:, :, None] >= np.tile(rows, (flat.shape[1] // len(rows), 1))
         return bits.reshape(len(flat), network.encoded_size).astype(np.uint8)
-    return network.encoding.table.astype(np.int32)[flat]
+    tables = network.encoding.rows.astype(np.int32)
+    if len(tables) == 1:
+        return tables[0][flat]
+    return tables[np.arange(flat.shape[1]) % len(tables), flat]
 
 
 def _signed(layer: Dense | Conv2d, values: NDArray[np.integer]) -> NDArray[np.floating]:

@@ -106,6 +106,8 @@ class Plan:
                     f"layer {layer.name}: {layer.weights.size:,} weights are too many to hardwire "
                     f"({HARDWIRED_WEIGHTS:,} at the most); give it a pe and simd and leave out its engine"
                 )
+        if len(network.encoding.rows) > 1:
+            raise PlanError(f"network {network.name} has an encoding of several rows, for which no hardware is made")
         if self.encoding == "host" and isinstance(network.encoding, IntegerEncoding):
             raise PlanError(
                 f"network {network.name} takes integers, which the hardware makes: encoding must be hardware"

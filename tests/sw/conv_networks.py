@@ -31,6 +31,16 @@ def random_thresholds(rng, layer_inputs, outputs, *, dots=False, largest=None):
     return np.where(rng.random((outputs, 1)) < 0.05, rng.choice(ends, (outputs, 1)), values)
 
 
+def random_rows(rng, source, rows, *, integers, levels=2):
+    """An encoding of a row for each "channel" or each "value" of `source`, with constants among its bits."""
+    count = source.size if rows == "value" else source.shape[-1] if len(source.shape) == 3 else 1
+    span = 1 << source.bits
+    if integers:
+        table = rng.integers(-(2 * span), 2 * span, (count, span))
+        return IntegerEncoding(table=table)
+    return Encoding(thresholds=np.sort(rng.integers(0, span + 1, (count, levels)), axis=1))
+
+
 def random_conv(rng, name, edge, outputs):
     """A convolution of random kernel (1 to 5), stride (1 to 3), padding and what pads, that fits `edge`."""
     height, width, channels = edge.shape
@@ -83,6 +93,7 @@ def random_conv_network(
     dense=(6,),
     classes=3,
     votes=False,
+    rows="one",
 ):
     """Convolutions of random shape, pools behind some of them, dense layers, then scores, votes or bits (classes 0)."""
     rng = np.random.default_rng(seed)
@@ -90,6 +101,8 @@ def random_conv_network(
     if integers:
         encoding = IntegerEncoding(table=rng.integers(-(1 << bits) // 2, (1 << bits) // 2, 1 << bits))
     network_input = Input(shape=shape, bits=bits)
+    if rows != "one":
+        encoding = random_rows(rng, network_input, rows, integers=integers)
     image = shape if len(shape) == 3 else (*shape, 1)
     edge = Edge(shape=(*image[:2], image[2] * encoding.levels), number=encoding.number)
     layers: list[Layer] = []
@@ -118,10 +131,11 @@ def random_conv_network(
 def plain_conv_outputs(network, frame):
     """Every layer's (accumulators or None, values) for one frame, flat lists, by the rules of docs/network.md alone."""
     flat = [int(value) for value in frame.reshape(-1)]
+    rows = network.encoding.rows
     if isinstance(network.encoding, Encoding):
-        lanes = [1 if value >= int(t) else -1 for value in flat for t in network.encoding.thresholds]
+        lanes = [1 if value >= int(t) else -1 for k, value in enumerate(flat) for t in rows[k % len(rows)]]
     else:
-        lanes = [int(network.encoding.table[value]) for value in flat]
+        lanes = [int(rows[k % len(rows), value]) for k, value in enumerate(flat)]
     result = []
     for layer in network.layers:
         match layer:

@@ -45,7 +45,8 @@ def random_frames(network: Network, count: int, seed: int = 0) -> np.ndarray:
 
 def plain_outputs(network: Network, frame: np.ndarray) -> list[list[int]]:
     """Every layer's values for one frame, by the rules of docs/network.md written out in plain Python."""
-    bits = [int(value) >= int(t) for value in frame.reshape(-1) for t in network.encoding.thresholds]
+    rows = network.encoding.rows
+    bits = [int(value) >= int(t) for k, value in enumerate(frame.reshape(-1)) for t in rows[k % len(rows)]]
     values = [int(bit) for bit in bits]
     layers = []
     for layer in network.layers:

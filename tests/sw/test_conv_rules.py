@@ -119,8 +119,11 @@ MISTAKES = {
     "vote lengths": (lambda: votes((1, 2, 3)), "thresholds and votes must be two lists of one length"),
     "negative votes": (lambda: votes(ballots=(1, -1)), "votes must lie in 0..2^61 - 1, not [1, -1]"),
     "vote thresholds": (lambda: dense(2, 12, votes((1, 14))), "thresholds must lie in 0..13 (inputs + 1), not 1..14"),
-    "table in a matrix": (lambda: IntegerEncoding(table=np.ones((2, 2), int)), "must have one integer for each value"),
-    "wide table": (lambda: IntegerEncoding(table=np.array([0, 1 << 16])), "reaches 0..65536, more than 17 bits hold"),
+    "table in a cube": (lambda: IntegerEncoding(table=np.ones((2, 2, 2), int)), "must have one integer for each value"),
+    "wide table": (
+        lambda: IntegerEncoding(table=np.array([0, 1 << 31])),
+        "reaches 0..2147483648, more than 32 bits hold",
+    ),
     "short table": (
         lambda: network(encoding=IntegerEncoding(table=np.arange(128))),
         "an encoding table for 8-bit values has 256 entries, not 128",

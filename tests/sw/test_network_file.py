@@ -90,7 +90,7 @@ def _set(mapping, key, value):
 
 
 CHANGES = {
-    "version": (lambda m, t: _set(m, "version", 2), "network format 2, but this bitwright reads format 1"),
+    "version": (lambda m, t: _set(m, "version", 3), "network format 3, but this bitwright reads formats 1 and 2"),
     "no version": (lambda m, t: m.pop("version") and None, "network format None"),
     "not an object": (lambda m, t: "[]", "damaged header"),
     "not JSON": (lambda m, t: "{", "damaged header"),

@@ -8,7 +8,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bitwright.errors import BitwrightError, NetworkError
-from bitwright.network import MAX_LANES, Dense, Encoding, Input, Network, NumberType, Scores, Thresholds, signed_bits
+from bitwright.network import (
+    MAX_LANES,
+    Dense,
+    Encoding,
+    Input,
+    IntegerEncoding,
+    Network,
+    NumberType,
+    Scores,
+    Thresholds,
+    signed_bits,
+)
 from bitwright.network.bits import pack_bits, unpack_bits
 
 from .networks import random_network
@@ -47,9 +58,31 @@ MISTAKES = {
     "17 input bits": (lambda: Input(shape=(4,), bits=17), "input values must have 1 to 16 bits, not 17"),
     "no levels": (
         lambda: Encoding(thresholds=np.zeros(0, int)),
-        "encoding thresholds must be a list of levels, not of shape (0,)",
+        "encoding thresholds must be a list of levels, or rows of such lists, not of shape (0,)",
     ),
-    "levels in a matrix": (lambda: Encoding(thresholds=np.ones((2, 2), int)), "must be a list of levels"),
+    "levels in a cube": (lambda: Encoding(thresholds=np.ones((2, 2, 2), int)), "must be a list of levels"),
+    "falling levels in rows": (lambda: Encoding(thresholds=np.array([[1, 2], [2, 1]])), "must not decrease"),
+    "negative level in rows": (lambda: Encoding(thresholds=np.array([[-1, 2], [2, 3]])), "begin at 0 or more"),
+    "rows for other values": (
+        lambda: network(encoding=Encoding(thresholds=np.array([[1, 2], [1, 3], [1, 4]]))),
+        "one row of thresholds for all values, 4 (one a channel) or 4 (one a value), not 3",
+    ),
+    "row beyond the input": (
+        lambda: network(encoding=Encoding(thresholds=np.array([[1, 2], [1, 257]] * 2))),
+        "encoding threshold 257 is beyond the 8-bit input",
+    ),
+    "the same constant for all values": (
+        lambda: network(encoding=Encoding(thresholds=np.array([[0, 2]] * 4))),
+        "thresholds that differ, from 1 to 255, not [0, 2]",
+    ),
+    "integers of 33 bits": (
+        lambda: IntegerEncoding(table=np.array([0, 1 << 32])),
+        "more than 32 bits hold",
+    ),
+    "tables for other values": (
+        lambda: network(encoding=IntegerEncoding(table=np.arange(3 * 256).reshape(3, 256))),
+        "one row of integers for all values, 4 (one a channel) or 4 (one a value), not 3",
+    ),
     "equal levels": (lambda: Encoding(thresholds=np.array([3, 3])), "must increase strictly from at least 1"),
     "level of zero": (
         lambda: Encoding(thresholds=np.array([0, 3])),

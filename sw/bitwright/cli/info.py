@@ -54,9 +54,13 @@ def run(args: argparse.Namespace) -> int:
         )
         return 0
     shape = " x ".join(map(str, network.input.shape))
-    encoding = f"{network.encoding.number} integers, by a table"
-    if thresholds:
+    rows = len(network.encoding.rows)
+    each = "" if rows == 1 else " for each value" if rows == network.input.size else " for each channel"
+    encoding = f"{network.encoding.number} integers, by a table{each}"
+    if thresholds and rows == 1:
         encoding = f"{len(thresholds)} bit a value, thresholds {', '.join(map(str, thresholds))}"
+    elif thresholds:
+        encoding = f"{network.encoding.levels} bit a value, thresholds of their own{each}"
     result = f"{network.outputs} classes" if network.is_classifier else f"{network.outputs} bits"
     print_table(
         ["layer", "kind", "inputs", "outputs", "gives", "output", "weight bits", "operations a frame"],

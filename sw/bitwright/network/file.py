@@ -20,9 +20,9 @@ from bitwright.network.encoding import Encoding, Input, IntegerEncoding
 from bitwright.network.model import Layer, Network
 from bitwright.network.outputs import Scores, Thresholds, Votes
 from bitwright.network.pool import MaxPool2d
-from bitwright.network.values import BINARY, MAX_INPUT_BITS, NumberType
+from bitwright.network.values import BINARY, MAX_INTEGER_BITS, NumberType
 
-FORMAT_VERSION = 1
+FORMAT_VERSIONS = (1, 2)
 MAX_FILE_BYTES = 1 << 30
 _KEY = "bitwright"
 
@@ -97,6 +97,11 @@ def _layer_header(layer: Layer) -> _LayerHeader:
     )  # fmt: skip
 
 
+def format_version(network: Network) -> int:
+    """The lowest version of the file format that has everything in `network`."""
+    return 1 if network.encoding.is_version_1 else 2
+
+
 def save(network: Network, path: object) -> None:
     """Writes `network` to `path`, atomically. Raises OSError if the folder is missing or full."""
     from safetensors.numpy import save as to_bytes
@@ -113,7 +118,7 @@ def save(network: Network, path: object) -> None:
             tensors |= {f"layers.{index}.{key}": tensor for key, tensor in _parts(layer.output)[1].items()}
     headers = [_layer_header(layer) for layer in network.layers]
     header = _Header(
-        version=FORMAT_VERSION,
+        version=format_version(network),
         name=network.name,
         input_shape=list(network.input.shape),
         input_bits=network.input.bits,
@@ -155,8 +160,11 @@ def _read(file: Path) -> tuple[_Header, dict[str, NDArray[Any]]]:
         raise NetworkError(f"{file}: not a readable network file ({error}); was it cut short?") from None
     try:
         version = msgspec.json.decode(text).get("version")
-        if version != FORMAT_VERSION:
-            raise NetworkError(f"{file}: network format {version!r}, but this bitwright reads format {FORMAT_VERSION}")
+        if version not in FORMAT_VERSIONS or isinstance(version, bool):
+            raise NetworkError(
+                f"{file}: network format {version!r}, but this bitwright reads formats "
+                f"{' and '.join(map(str, FORMAT_VERSIONS))}"
+            )
         return msgspec.json.decode(text, type=_Header), tensors
     except (msgspec.DecodeError, AttributeError) as error:
         raise NetworkError(f"{file}: damaged header ({error})") from None
@@ -209,8 +217,8 @@ class _Tensors:
 
 
 def _takes(bits: int) -> NumberType:
-    if not 0 <= bits <= MAX_INPUT_BITS + 1:
-        raise NetworkError(f"integers of {bits} bits; at most {MAX_INPUT_BITS + 1} can be taken")
+    if not 0 <= bits <= MAX_INTEGER_BITS:
+        raise NetworkError(f"integers of {bits} bits; at most {MAX_INTEGER_BITS} can be taken")
     return NumberType(kind="signed", bits=bits) if bits else BINARY
 
 
@@ -250,10 +258,16 @@ def _network(header: _Header, arrays: dict[str, NDArray[Any]]) -> Network:
     layers = [_layer(layer, f"layers.{index}", tensors) for index, layer in enumerate(header.layers)]
     if tensors.left:
         raise NetworkError(f"unexpected tensor {min(tensors.left)}")
-    return Network(
+    network = Network(
         name=header.name,
         input=Input(shape=tuple(header.input_shape), bits=header.input_bits),
         encoding=encoding,
         layers=tuple(layers),
         labels=tuple(header.labels),
     )
+    if format_version(network) > header.version:
+        raise NetworkError(
+            f"a file of format {header.version} with what only format {format_version(network)} has: encodings of "
+            "several rows, or of integers of more than 17 bits"
+        )
+    return network

@@ -47,7 +47,7 @@ class Network:
         object.__setattr__(self, "labels", tuple(self.labels))
         if not self.layers:
             raise NetworkError(f"network {self.name} has no layers")
-        self.encoding.check_input(self.input)
+        object.__setattr__(self, "encoding", self.encoding.fitted(self.input))
         names = [layer.name for layer in self.layers]
         for name in names:
             if names.count(name) > 1:
@@ -120,10 +120,14 @@ class Network:
         """SHA-256 (hex) over everything that decides what the network computes: not name nor labels."""
         sha = hashlib.sha256(b"bitwright network 1\n")
         match self.encoding:
-            case Encoding(thresholds=thresholds):
+            case Encoding(thresholds=thresholds) if thresholds.ndim == 1:
                 sha.update(repr((self.input.shape, self.input.bits, thresholds.tolist())).encode())
-            case IntegerEncoding(table=table):
+            case IntegerEncoding(table=table) if table.ndim == 1:
                 sha.update(repr((self.input.shape, self.input.bits, "integers", table.tolist())).encode())
+            case Encoding(rows=rows) | IntegerEncoding(rows=rows):
+                kind = "rows of integers" if isinstance(self.encoding, IntegerEncoding) else "rows"
+                sha.update(repr((self.input.shape, self.input.bits, kind, rows.shape)).encode())
+                sha.update(rows.astype("<i8").tobytes())
         for layer in self.layers:
             match layer:
                 case Dense():
