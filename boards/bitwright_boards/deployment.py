@@ -19,8 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bitwright import golden
+from bitwright.derived import check_derived
 from bitwright.design import Design
 from bitwright.errors import BoardError
+from bitwright.framing import output_format
 from bitwright.network import Encoding
 
 FORMAT_VERSION = 1
@@ -45,12 +47,20 @@ class Vectors:
         return buffer.getvalue()
 
     def differing(self, *, classes: NDArray | None, scores: NDArray | None) -> NDArray[np.bool_]:
-        """(n,): which frames a board's answers, of the shapes of ours, are wrong for. None is not compared."""
+        """(n,): which frames a board's answers are wrong for. An answer that is missing, or of another shape, is
+        wrong for all."""
         wrong = np.zeros(len(self.frames), bool)
         for got, expected in ((classes, self.classes), (scores, self.scores)):
-            if got is not None and expected is not None:
-                wrong |= (got != expected).reshape(len(wrong), -1).any(axis=1)
+            if expected is not None:
+                same = got is not None and got.shape == expected.shape
+                wrong |= (got != expected).reshape(len(wrong), -1).any(axis=1) if same else True
         return wrong
+
+    @property
+    def integers(self) -> dict[str, int]:
+        """How many integers `differing` compares, of classes and of scores (or bits)."""
+        arrays = {"classes": self.classes, "scores" if self.classes is not None else "bits": self.scores}
+        return {name: int(array.size) for name, array in arrays.items() if array is not None}
 
     def accuracy(self, classes: NDArray | None) -> float | None:
         """The share of `classes` (n,) that are the labels; None without either."""
@@ -58,9 +68,13 @@ class Vectors:
 
 
 def make_vectors(design: Design, frames: NDArray, labels: NDArray | None = None) -> Vectors:
-    """The golden model's answers to `frames` (n, ...). Raises DataError for frames that do not fit."""
+    """The golden model's answers to `frames` (n, ...): all that network and plan make the design send.
+
+    Raises DataError for frames that do not fit, DesignError for a manifest that network and plan do not bear out.
+    """
+    check_derived(design)
     outputs = golden.outputs(design.network, frames)
-    form = design.manifest.output
+    form = output_format(design.network, design.plan)
     return Vectors(
         frames=np.asarray(frames),
         classes=outputs.argmax(axis=1) if form.classifier else None,

@@ -53,6 +53,7 @@ class ProgramReport:
     folder: str  # on the board
     frames: int
     mismatches: tuple[Mismatch, ...]
+    compared: dict[str, int]  # integers: classes, scores or bits
     accuracy: float | None  # of the board; None without labels or classes
     golden_accuracy: float | None
     frames_per_second: float  # as the board's processor measured it, packing included
@@ -283,6 +284,7 @@ def _judge(
         folder=folder,
         frames=len(vectors.frames),
         mismatches=mismatches,
+        compared=vectors.integers,
         accuracy=vectors.accuracy(got.get("classes")),
         golden_accuracy=vectors.accuracy(vectors.classes),
         frames_per_second=done["frames_per_second"],

@@ -24,6 +24,7 @@ class SerialReport:
     port: str  # or "simulated"
     frames: int
     mismatches: tuple[int, ...]  # frames whose class or scores are not the golden model's
+    compared: dict[str, int]  # integers: classes, scores or bits
     accuracy: float | None  # None without labels or classes
     golden_accuracy: float | None
     frames_per_second: float
@@ -76,6 +77,7 @@ def run_serial(
         port=port or "simulated",
         frames=len(frames),
         mismatches=tuple(int(k) for k in np.flatnonzero(wrong)),
+        compared=expected.integers,
         accuracy=expected.accuracy(result.classes),
         golden_accuracy=expected.accuracy(expected.classes),
         frames_per_second=result.frames_per_second,

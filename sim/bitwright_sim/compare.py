@@ -5,14 +5,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from bitwright.derived import CLASS, OUTPUT, SCORES
 from bitwright.design import Design
+from bitwright.errors import DesignError
 from bitwright.golden import Trace, margins, trace
 from bitwright.network import MaxPool2d, Network
 from bitwright_sim.native.build import Probe
 from bitwright_sim.native.model import MISSING, NativeResult
 from bitwright_sim.timing import settling_frames, steady_interval
-
-SCORES, CLASS, OUTPUT = "scores", "class", "output"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +36,7 @@ class Comparison:
     """One chunk of n frames."""
 
     bad: NDArray[np.bool_]  # (n,)
+    compared: dict[str, int]  # how many integers of each layer, and of what follows the last one
     first: Mismatch | None
     classes: NDArray[np.int64] | None  # (n,) of the hardware, -1 where missing
     golden_classes: NDArray[np.int64] | None
@@ -83,13 +84,21 @@ def compare(
     probes: tuple[Probe, ...],
     start: int = 0,
 ) -> Comparison:
-    """Compares what `frames` (n, ...) gave; `start` is the number of the first one."""
+    """Compares what `frames` (n, ...) gave; `start` is the number of the first one.
+
+    Raises DesignError if `probes` or the result do not show something that the golden model has integers of.
+    """
     golden, expected = expected_values(network, frames)
     got = got_values(design, network, result, probes)
     if golden.classes is not None and OUTPUT in got:
         expected[OUTPUT] = expected[SCORES]  # the scores as they left, beside those of the probe
     count = len(frames)
-    wrong = {name: expected[name] != got[name] for name in expected if name in got}
+    if unseen := [name for name in expected if name not in got]:
+        raise DesignError(
+            f"{design.folder}: nothing shows the integers of {', '.join(unseen)}, so they cannot be compared; "
+            "generate the design again"
+        )
+    wrong = {name: expected[name] != got[name] for name in expected}
     bad = np.zeros(count, np.bool_)
     for array in wrong.values():
         bad |= array.any(axis=1)
@@ -115,6 +124,7 @@ def compare(
     classes = got.get(CLASS)
     return Comparison(
         bad=bad,
+        compared={name: array.size for name, array in wrong.items()},
         first=first,
         classes=None if classes is None else np.where(classes == MISSING, -1, classes)[:, 0],
         golden_classes=golden.classes,

@@ -1,7 +1,9 @@
 """Runs the cocotb benches of a whole accelerator on a generated design."""
 
+import ast
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from importlib.resources import files
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -9,14 +11,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bitwright.derived import check_derived
 from bitwright.design import Design
 from bitwright.golden import check_frames
 from bitwright_sim.bench import BenchReport, run_bench
 from bitwright_sim.cache import BuildCache
 
 Progress = Callable[[str, int, int], None]
-_BENCH = "bitwright_sim.accelerator_bench"
-_STREAM_BENCH = "bitwright_sim.stream_bench"
+_BENCH = "accelerator_bench"
+_STREAM_BENCH = "stream_bench"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,12 +82,16 @@ def simulate(
     `simulator` is "verilator" or "icarus". `waves` leaves the signal traces in the design's folder. `seed` makes
     a run repeatable; the report has the one used. Failed tests are in the report, not raised.
 
-    Raises ToolError for missing tools, a failed build or a simulator that dies.
+    A test that did not run counts as failed.
+
+    Raises ToolError for missing tools, a failed build or a simulator that dies; DesignError for a manifest that does
+    not follow from the design's network and plan.
     """
+    check_derived(design)
     report = run_bench(
         design.simulation_sources,
         design.manifest.top,
-        _BENCH,
+        f"{__package__}.{_BENCH}",
         simulator=simulator,
         parameters={"design": str(design.folder.absolute())},
         seed=seed,
@@ -93,7 +100,7 @@ def simulate(
         cache=cache,
         progress=progress,
     )
-    return _report(design, report)
+    return _report(design, report, _BENCH)
 
 
 def simulate_frames(
@@ -108,6 +115,7 @@ def simulate_frames(
 
     What `verify` does natively, through cocotb: to compare their speed on the same frames.
     """
+    check_derived(design)
     flat = check_frames(design.network, frames)
     with TemporaryDirectory(prefix="bitwright-frames-") as folder:
         file = Path(folder) / "frames.npy"
@@ -115,7 +123,7 @@ def simulate_frames(
         report = run_bench(
             design.simulation_sources,
             design.manifest.top,
-            _STREAM_BENCH,
+            f"{__package__}.{_STREAM_BENCH}",
             simulator=simulator,
             parameters={"design": str(design.folder.absolute()), "frames": str(file)},
             seed=0,
@@ -123,19 +131,37 @@ def simulate_frames(
             cache=cache,
             progress=progress,
         )
-    return _report(design, report)
+    return _report(design, report, _STREAM_BENCH)
 
 
-def _report(design: Design, report: BenchReport) -> SimulateReport:
+def bench_tests(bench: str) -> tuple[str, ...]:
+    """The names of a bench's tests, read from its source: what must have run, whatever a simulator says."""
+    tree = ast.parse((files(__package__) / f"{bench}.py").read_text())
+    return tuple(
+        node.name
+        for node in tree.body
+        if isinstance(node, ast.AsyncFunctionDef)
+        and any(isinstance(mark, ast.Name) and mark.id == "register_test" for mark in node.decorator_list)
+    )
+
+
+def _report(design: Design, report: BenchReport, bench: str) -> SimulateReport:
+    tests = [
+        TestResult(name=test.name.rsplit(".", 1)[-1], passed=test.passed, message=test.message, seconds=test.seconds)
+        for test in report.tests
+    ]
+    ran = {test.name for test in tests}
+    tests += [
+        TestResult(name=name, passed=False, message="did not run", seconds=0.0)
+        for name in bench_tests(bench)
+        if name not in ran
+    ]
+    if report.facts.get("frames", 0) < 1:
+        tests.append(TestResult(name="frames", passed=False, message="no result was compared", seconds=0.0))
     return SimulateReport(
         simulator=report.simulator,
         seed=report.seed,
-        tests=tuple(
-            TestResult(
-                name=test.name.rsplit(".", 1)[-1], passed=test.passed, message=test.message, seconds=test.seconds
-            )
-            for test in report.tests
-        ),
+        tests=tuple(tests),
         frames=report.facts.get("frames", 0),
         cycles=report.facts.get("cycles", 0),
         seconds=report.seconds,

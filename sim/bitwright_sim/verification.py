@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
+from bitwright.derived import check_derived, integers_a_frame
 from bitwright.design import Design
 from bitwright.errors import DataError, DesignError
 from bitwright.framing import pack_frames
@@ -38,6 +39,7 @@ class VerifyReport:
 
     frames: int
     mismatches: int  # frames in which any integer differs, a result is missing, or one came too many
+    compared: dict[str, int]  # integers of each layer, of the scores, and of the class or the output bits
     accuracy: float | None  # of the hardware; None without labels or classes
     golden_accuracy: float | None
     interval_cycles: float | None  # measured, in the steady state; an int where it is constant
@@ -54,9 +56,14 @@ class VerifyReport:
     def passed(self) -> bool:
         return self.mismatches == 0
 
+    @property
+    def integers(self) -> int:
+        """All that were compared."""
+        return sum(self.compared.values())
+
     def to_dict(self) -> dict[str, Any]:
-        """For JSON."""
-        result = asdict(self)
+        """For JSON: the fields, and `integers`."""
+        result = {**asdict(self), "integers": self.integers}
         result["reproducer"] = None if self.reproducer is None else str(self.reproducer)
         return result
 
@@ -74,14 +81,15 @@ def verify(
 ) -> VerifyReport:
     """Simulates `frames` (n, ...) on `design` and compares every layer's integers with those of `network`.
 
-    Popcount less threshold of every neuron, scores and class are compared; a result that is lost, came twice
-    or is framed wrongly is a mismatch too. `network` may be any of the design's shape. `jobs` models run at
+    Popcount less threshold of every neuron, scores and class are compared, whatever the manifest lists: what must be
+    seen is derived from network and plan. A result that is lost, came twice or is framed wrongly is a mismatch too. `network` may be any of the design's shape. `jobs` models run at
     once (default: one a core). At a mismatch, folder `reproducer` (default: "reproducer" in the design's folder)
     gets the frame, both sets of integers and waves; what it held from an earlier one is replaced.
 
-    Raises DataError for frames or labels that do not fit, DesignError for a network of another shape or an
-    accelerator that hangs, ToolError for missing tools or a failed build.
+    Raises DataError for frames or labels that do not fit, DesignError for a network of another shape, a manifest
+    that does not follow from the design's network and plan, or an accelerator that hangs, ToolError for missing tools or a failed build.
     """
+    check_derived(design)
     check_shape(design, network)
     flat = check_frames(network, frames)
     if not len(flat):
@@ -105,6 +113,7 @@ def verify(
         for model in models:
             model.close()
 
+    compared = _compared(comparisons, network, len(flat))
     bad = np.concatenate([one.bad for one in comparisons])
     first = next((one.first for one in comparisons if one.first is not None), None)
     interval = comparisons[0].interval
@@ -119,6 +128,7 @@ def verify(
     return VerifyReport(
         frames=len(flat),
         mismatches=int(bad.sum()),
+        compared=compared,
         accuracy=accuracy,
         golden_accuracy=golden_accuracy,
         interval_cycles=interval,
@@ -131,6 +141,19 @@ def verify(
         first_mismatch=first,
         reproducer=folder,
     )
+
+
+def _compared(comparisons: list[Comparison], network: Network, frames: int) -> dict[str, int]:
+    """The integers compared, by layer. Raises DesignError if there are fewer than `network` has."""
+    due = integers_a_frame(network)
+    compared = {name: sum(one.compared.get(name, 0) for one in comparisons) for name in comparisons[0].compared}
+    for name, count in due.items():
+        if compared.get(name, 0) != count * frames:
+            raise DesignError(
+                f"{compared.get(name, 0):,} integers of {name} were compared in place of {count * frames:,}; "
+                "generate the design again"
+            )
+    return compared
 
 
 def check_shape(design: Design, network: Network) -> None:

@@ -23,6 +23,8 @@ def test_every_integer_is_the_golden_models(design, network):
     report = verify(design, network, frames, labels, jobs=2, progress=lambda *step: done.append(step))
     assert report.passed and report.first_mismatch is None and report.reproducer is None
     assert (report.frames, report.mismatches, report.accuracy, report.golden_accuracy) == (700, 0, 0.9, 0.9)
+    assert report.compared == {"layer0": 9100, "layer1": 6300, "layer2": 3500, "scores": 3500, "class": 700}
+    assert report.integers == 23100
     assert report.interval_cycles == design.manifest.interval_cycles == report.ideal_interval_cycles
     assert report.latency_cycles == design.manifest.latency_cycles
     assert report.simulator.startswith("Verilator 5.") and not report.edited and report.frames_per_second > 0

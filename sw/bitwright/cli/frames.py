@@ -1,7 +1,7 @@
 """What verify, program and serial share: which frames they run, and how their report begins."""
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -48,3 +48,8 @@ def frame_facts(report: Judged, *, frames: int, mismatches: int, where: str) -> 
         told = f"{percent(report.accuracy)} {where}, {percent(report.golden_accuracy)} golden model"
         facts.append(("accuracy", told))
     return facts
+
+
+def compared(integers: Mapping[str, int]) -> str:
+    """How many integers were compared, in all and of each layer or kind of result."""
+    return f"{sum(integers.values()):,} integers: " + ", ".join(f"{name} {n:,}" for name, n in integers.items())

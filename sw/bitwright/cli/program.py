@@ -125,7 +125,7 @@ def _jtag(args: argparse.Namespace) -> int:
 
 
 def _print(report: "ProgramReport", data: str) -> None:
-    from bitwright.cli.frames import frame_facts
+    from bitwright.cli.frames import compared, frame_facts
     from bitwright.cli.output import print_facts, say
 
     simulated = report.board == "simulated"
@@ -135,6 +135,7 @@ def _print(report: "ProgramReport", data: str) -> None:
         ("board", f"{where}, pynq {report.pynq} on Python {report.python}"),
         ("clock", f"{report.clock_mhz:g} MHz"),
         *frame_facts(report, frames=report.frames, mismatches=len(report.mismatches), where="on the board"),
+        ("compared", compared(report.compared)),
         ("rate", f"{report.frames_per_second:,.0f} frames/s, packing and transfers included{of_simulation}"),
         ("accelerator", f"{report.busy_frames_per_second:,.0f} frames/s by its own cycle counter"),
         ("one frame", f"{1e6 * report.latency_seconds:,.0f} us from its transfer to its result{of_simulation}"),

@@ -51,12 +51,13 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _print(report: "SerialReport", data: str) -> None:
-    from bitwright.cli.frames import frame_facts
+    from bitwright.cli.frames import compared, frame_facts
     from bitwright.cli.output import print_facts, say
 
     facts: list[tuple[str, object]] = [
         ("board", f"{report.board}, {report.port}"),
         *frame_facts(report, frames=report.frames, mismatches=len(report.mismatches), where="on the board"),
+        ("compared", compared(report.compared)),
         ("rate", f"{report.frames_per_second:,.0f} frames/s over the line"),
         ("accelerator", f"{report.busy_frames_per_second:,.0f} frames/s by its own cycle counter"),
         ("line", f"{report.packets} packets, {report.repeated} sent again"),

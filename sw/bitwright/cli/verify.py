@@ -58,7 +58,7 @@ def as_json(report: "VerifyReport") -> dict[str, Any]:
 
 
 def _print(report: "VerifyReport", design: "Design", args: argparse.Namespace) -> None:
-    from bitwright.cli.frames import frame_facts
+    from bitwright.cli.frames import compared, frame_facts
     from bitwright.cli.output import cell, print_facts, say
 
     if report.edited:
@@ -66,6 +66,7 @@ def _print(report: "VerifyReport", design: "Design", args: argparse.Namespace) -
     print_facts(
         [
             *frame_facts(report, frames=report.frames, mismatches=report.mismatches, where="in hardware"),
+            ("compared", compared(report.compared)),
             (
                 "a frame every",
                 f"{cell(report.interval_cycles)} cycles (ideal {cell(report.ideal_interval_cycles)})",
