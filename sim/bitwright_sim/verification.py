@@ -82,12 +82,14 @@ def verify(
     """Simulates `frames` (n, ...) on `design` and compares every layer's integers with those of `network`.
 
     Popcount less threshold of every neuron, scores and class are compared, whatever the manifest lists: what must be
-    seen is derived from network and plan. A result that is lost, came twice or is framed wrongly is a mismatch too. `network` may be any of the design's shape. `jobs` models run at
-    once (default: one a core). At a mismatch, folder `reproducer` (default: "reproducer" in the design's folder)
-    gets the frame, both sets of integers and waves; what it held from an earlier one is replaced.
+    seen is derived from network and plan. A result that is lost, came twice or is framed wrongly is a mismatch too.
+    `network` may be any of the design's shape. `jobs` models run at once (default: one a core). At a mismatch, folder
+    `reproducer` (default: "reproducer" in the design's folder) gets the frame, both sets of integers and waves; what it
+    held from an earlier one is replaced.
 
     Raises DataError for frames or labels that do not fit, DesignError for a network of another shape, a manifest
-    that does not follow from the design's network and plan, or an accelerator that hangs, ToolError for missing tools or a failed build.
+    that does not follow from the design's network and plan, or an accelerator that hangs, ToolError for missing tools
+    or a failed build.
     """
     check_derived(design)
     check_shape(design, network)
