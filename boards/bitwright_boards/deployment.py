@@ -52,8 +52,10 @@ class Vectors:
         wrong = np.zeros(len(self.frames), bool)
         for got, expected in ((classes, self.classes), (scores, self.scores)):
             if expected is not None:
-                same = got is not None and got.shape == expected.shape
-                wrong |= (got != expected).reshape(len(wrong), -1).any(axis=1) if same else True
+                if got is None or got.shape != expected.shape:
+                    wrong[:] = True
+                else:
+                    wrong |= (got != expected).reshape(len(wrong), -1).any(axis=1)
         return wrong
 
     @property
