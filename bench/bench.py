@@ -25,8 +25,9 @@ from bitwright import golden
 from bitwright.atomic import write_text
 from bitwright.cli.output import print_table, progress
 from bitwright.network import Dense, Encoding, Input, Network, Scores, Thresholds
-from bitwright.plan import Plan, Target
-from bitwright_hw.cells import FAMILIES, Counts, Family
+from bitwright.plan import Plan
+from bitwright_hw.cells import Counts
+from bitwright_hw.families import ECP5, GENERIC, XC7, Family
 from bitwright_hw.synth import synthesize_verilog
 
 
@@ -210,14 +211,14 @@ def luts_a_lane(context: Context) -> list[Row]:
     """
     layer = bw.dense_layer(1024, 1024, seed=0)
 
-    def engine(pe: int, simd: int, target: Target, family: Family) -> Counts:
-        plan = bw.size(layer, pe=pe, simd=simd, target=target)
+    def engine(pe: int, simd: int, target: Family, family: Family) -> Counts:
+        plan = bw.size(layer, pe=pe, simd=simd, target=target.name)
         plan = replace(plan, layers=tuple(replace(choice, memory="block") for choice in plan.layers))
-        return bw.synth(context.design(layer, plan), family=family, progress=context.progress).layers[0].engine
+        return bw.synth(context.design(layer, plan), family=family.name, progress=context.progress).layers[0].engine
 
     rows = []
     for pe, simd, goal in ((32, 32, 1.45), (16, 64, 1.35)):
-        counts = engine(pe, simd, "xc7", "xc7")
+        counts = engine(pe, simd, XC7, XC7)
         row = Row(
             what=f"xc7 engine, PE {pe} x SIMD {simd}",
             value=counts.luts / 1024,
@@ -227,7 +228,7 @@ def luts_a_lane(context: Context) -> list[Row]:
             note=f"{counts.luts:,} LUTs, {counts.block_rams:g} BRAM36",
         )
         rows.append(row)
-    ecp5, plain = engine(32, 32, "ecp5", "ecp5"), engine(32, 32, "generic", "ecp5")
+    ecp5, plain = engine(32, 32, ECP5, ECP5), engine(32, 32, GENERIC, ECP5)
     less = 1 - ecp5.luts / plain.luts
     rows.append(
         Row(
@@ -262,14 +263,16 @@ ESTIMATED: list[tuple[tuple[int, ...], dict[str, Any]]] = [
 ]
 
 
+FITTED = (XC7, ECP5)  # families whose estimates are measured
+
+
 def estimates(context: Context) -> list[Row]:
-    """The estimate over what Yosys counts: LUTs and block RAM of whole designs, on both families."""
+    """The estimate over what Yosys counts: LUTs and block RAM of whole designs, on each family."""
     rows = []
-    families: list[Family] = ["xc7", "ecp5"]
-    for index, (family, (sizes, options)) in enumerate(itertools.product(families, ESTIMATED)):
+    for index, (family, (sizes, options)) in enumerate(itertools.product(FITTED, ESTIMATED)):
         network = context.network(*sizes)
         memory = options.get("memory", "auto")
-        plan = bw.size(network, target=family, **{key: value for key, value in options.items() if key != "memory"})
+        plan = bw.size(network, target=family.name, **{key: value for key, value in options.items() if key != "memory"})
         plan = replace(plan, layers=tuple(replace(layer, memory=memory) for layer in plan.layers))
         design = context.design(network, plan)
         expected = bw.estimate(network, design.plan).total
@@ -277,7 +280,7 @@ def estimates(context: Context) -> list[Row]:
         shown = " ".join(f"{key} {value}" for key, value in options.items())
         rows.append(
             Row(
-                what=f"estimate over Yosys, {family}, {'-'.join(map(str, sizes))}, {shown}",
+                what=f"estimate over Yosys, {family.name}, {'-'.join(map(str, sizes))}, {shown}",
                 value=expected.luts / measured.luts,
                 unit="LUTs",
                 goal="0.85 .. 1.15, same block RAM",
@@ -287,7 +290,7 @@ def estimates(context: Context) -> list[Row]:
                 f"flip-flops {expected.ffs:,} of {measured.ffs:,}",
             )
         )
-        context.progress("estimates", index + 1, 2 * len(ESTIMATED))
+        context.progress("estimates", index + 1, len(FITTED) * len(ESTIMATED))
     worst = max(rows, key=lambda row: abs(row.value - 1))
     note = worst.what.removeprefix("estimate over Yosys, ")
     return [*rows, replace(worst, what=f"estimate over Yosys, the worst of {len(rows)}", note=note)]
@@ -302,7 +305,7 @@ def lfc_on_pynq(context: Context) -> list[Row]:
     plan = bw.size(network, board="pynq-z2", progress=context.progress)
     design = context.design(network, plan)
     # simulated as portable Verilog: compiling models of every LUT of weights takes Verilator half an hour
-    portable = context.design(network, replace(plan, target="generic"))
+    portable = context.design(network, replace(plan, target=GENERIC.name))
     if portable.manifest.interval_cycles != design.manifest.interval_cycles:
         raise SystemExit("bench: lfc for pynq-z2 has other cycles in portable Verilog")
     report = bw.verify(portable, context.frames(network, 1000), progress=context.progress)
@@ -335,7 +338,7 @@ def lfc_on_pynq(context: Context) -> list[Row]:
 def clocks(context: Context) -> list[Row]:
     """The highest clock of sfc at PE 16 on an ECP5-85F, speed grade 6, by nextpnr: one seed, so some MHz either way."""
     network = context.network(*SFC)
-    plan = bw.size(network, pe=16, simd=16, target="ecp5", clock_mhz=125)
+    plan = bw.size(network, pe=16, simd=16, target=ECP5.name, clock_mhz=125)
     report = bw.synth(context.design(network, plan), place=True, progress=context.progress)
     assert report.placed is not None  # place was asked for
     return [
@@ -358,9 +361,9 @@ def hardwired_digits(context: Context) -> list[Row]:
     network = bw.train_network("digits", context.folder / "digits", progress=context.progress).network
     test = load_dataset("digits", None)
     rows = []
-    for family in FAMILIES:
-        design = context.design(network, bw.size(network, hardwired=True, target=family))
-        if family == "xc7":
+    for family in (XC7, ECP5):
+        design = context.design(network, bw.size(network, hardwired=True, target=family.name))
+        if family is XC7:
             report = bw.verify(design, test.test_frames, test.test_labels, progress=context.progress)
             if report.mismatches or report.interval_cycles is None:
                 raise SystemExit(f"bench: the hardwired digits differ from the golden model: {report.first_mismatch}")
@@ -373,11 +376,17 @@ def hardwired_digits(context: Context) -> list[Row]:
                 note=f"{report.frames} held-out frames, bit-exact, {100 * (report.accuracy or 0):.1f} % right",
             )
             rows.append(row)
-        counts = bw.synth(design, family=family, place=family == "ecp5", progress=context.progress)
+        counts = bw.synth(design, family=family.name, place=family is ECP5, progress=context.progress)
         inside = sum(layer.engine.luts for layer in counts.layers)
         note = f"{inside:,} of them in the layers, {counts.total.ffs:,} FF, {counts.total.dsps} DSP"
         rows.append(
-            Row(what=f"digits hardwired, {family}", value=counts.total.luts, unit="LUTs", goal="reference", note=note)
+            Row(
+                what=f"digits hardwired, {family.name}",
+                value=counts.total.luts,
+                unit="LUTs",
+                goal="reference",
+                note=note,
+            )
         )
         if counts.placed is not None:
             fmax = counts.placed.fmax_mhz
@@ -390,8 +399,8 @@ def hardwired_against_da4ml(context: Context) -> list[Row]:
     """784-64-10 hardwired against da4ml, by the same Yosys command: from encoded bits to the last popcounts, so neither
     encoder nor scores nor class on either side. bitwright's is fully pipelined, da4ml's combinational."""
     network, weights = _mnist64(context)
-    design = context.design(network, bw.size(network, hardwired=True, encoding="host", target="xc7"))
-    layers = bw.synth(design, family="xc7", progress=context.progress).layers
+    design = context.design(network, bw.size(network, hardwired=True, encoding="host", target=XC7.name))
+    layers = bw.synth(design, family=XC7.name, progress=context.progress).layers
     mine = sum(layer.engine.luts for layer in layers)
     flops = sum(layer.engine.ffs for layer in layers)
     interpreter = da4ml_compare.python()
@@ -404,7 +413,7 @@ def hardwired_against_da4ml(context: Context) -> list[Row]:
     context.progress("da4ml (minutes)", 0, 1)
     da4ml = da4ml_compare.run(network, context.folder / "da4ml", interpreter)
     context.progress("da4ml (minutes)", 1, 1)
-    synthesized = synthesize_verilog(da4ml.files, da4ml.top, family="xc7", check=False, progress=context.progress)
+    synthesized = synthesize_verilog(da4ml.files, da4ml.top, family=XC7, check=False, progress=context.progress)
     counts = synthesized[da4ml.top]
     less = 1 - mine / counts.luts
     note = f"da4ml {da4ml.version}, {da4ml.seconds:.0f} s, combinational"

@@ -1,20 +1,22 @@
-"""What the cells of a synthesized netlist occupy, for each FPGA family."""
+"""Resources of an FPGA, as they are counted."""
 
-import re
-from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any, Literal
+from typing import Any
 
-from bitwright.errors import ToolError
 
-Family = Literal["xc7", "ecp5"]
-FAMILIES: tuple[Family, ...] = ("xc7", "ecp5")
+@dataclass(frozen=True, kw_only=True)
+class BlockRam:
+    """What a family's block RAMs are called."""
+
+    key: str  # in JSON
+    title: str  # in tables
+    halves: bool = False  # whether half of one is counted
 
 
 @dataclass(frozen=True, kw_only=True)
 class Counts:
-    """Resources. `luts` holds `lutram`, the LUTs that serve as memories and shift registers. `block_rams` are
-    RAMB36 (an RAMB18 is half of one) or ECP5's EBR."""
+    """Resources. `luts` holds `lutram`, the LUTs that serve as memories and shift registers. `block_rams` are the
+    family's blocks: RAMB36 (an RAMB18 is half of one), or EBR."""
 
     luts: int = 0
     lutram: int = 0
@@ -31,10 +33,10 @@ class Counts:
     def __sub__(self, other: "Counts") -> "Counts":
         return self + Counts(**{f.name: -getattr(other, f.name) for f in fields(self)})
 
-    def to_dict(self, family: Family) -> dict[str, Any]:
-        """JSON's keys: `bram36` for xc7, `ebr` for ecp5."""
-        memory = {"bram36": self.block_rams} if family == "xc7" else {"ebr": int(self.block_rams)}
-        return {"luts": self.luts, "ffs": self.ffs, **memory, "lutram": self.lutram, "dsps": self.dsps}
+    def to_dict(self, memory: BlockRam) -> dict[str, Any]:
+        """JSON's keys; block RAMs go by the name of `memory`."""
+        blocks = self.block_rams if memory.halves else int(self.block_rams)
+        return {"luts": self.luts, "ffs": self.ffs, memory.key: blocks, "lutram": self.lutram, "dsps": self.dsps}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,53 +52,11 @@ class LayerCounts:
         return self.engine + self.queue
 
 
-def _logic(luts: int) -> Counts:
+def logic_luts(luts: int) -> Counts:
+    """LUTs of logic."""
     return Counts(luts=luts)
 
 
-def _memory(luts: int) -> Counts:
+def memory_luts(luts: int) -> Counts:
+    """LUTs that serve as memory."""
     return Counts(luts=luts, lutram=luts)
-
-
-_FREE = Counts()
-_NOTES = r"\$scopeinfo"  # Yosys' notes on the modules that it flattened
-
-# A cell's name, as a whole, and what it occupies. 7-series: UG474 tables of the SLICEM's memories; a carry chain and
-# the wide multiplexers lie beside the LUTs. ECP5 (FPGA-TN-02235): a carry cell takes both LUT4 of a slice;
-# 16 x 4 bits take four LUT4 and, for the write port, the inputs of two more.
-_CELLS: dict[Family, tuple[tuple[str, Counts], ...]] = {
-    "xc7": (
-        (r"LUT[1-6]|LUT6_2|INV", _logic(1)),
-        (r"SRL16E|SRLC16E|SRLC32E|RAM(16|32|64)X1S", _memory(1)),
-        (r"RAM(16|32|64)X1D|RAM32X2S|RAM128X1S", _memory(2)),
-        (r"RAM32M|RAM64M|RAM128X1D|RAM256X1S", _memory(4)),
-        (r"RAM256X1D|RAM512X1S", _memory(8)),
-        (r"FD[RSCP]E(_1)?", Counts(ffs=1)),
-        (r"RAMB36E1", Counts(block_rams=1)),
-        (r"RAMB18E1", Counts(block_rams=0.5)),
-        (r"DSP48E1", Counts(dsps=1)),
-        (r"CARRY4|MUXF[78]|BUFG|[IO]BUF|GND|VCC|" + _NOTES, _FREE),
-    ),
-    "ecp5": (
-        (r"LUT4", _logic(1)),
-        (r"CCU2C", _logic(2)),
-        (r"TRELLIS_DPR16X4", _memory(6)),
-        (r"TRELLIS_FF", Counts(ffs=1)),
-        (r"DP16KD|PDPW16KD", Counts(block_rams=1)),
-        (r"MULT(9X9|18X18)D", Counts(dsps=1)),
-        (r"PFUMX|L6MUX21|TRELLIS_IO|GSR|PUR|VLO|VHI|" + _NOTES, _FREE),
-    ),
-}
-
-
-def count_cells(cells: Mapping[str, int], family: Family) -> Counts:
-    """What `cells`, a number of each type, occupy. Raises ToolError for a type that it does not know."""
-    total = Counts()
-    for kind, number in cells.items():
-        for pattern, counts in _CELLS[family]:
-            if re.fullmatch(pattern, kind):
-                total += Counts(**{f.name: number * getattr(counts, f.name) for f in fields(Counts)})
-                break
-        else:
-            raise ToolError(f"the netlist for {family} has {number} {kind}, which bitwright cannot count as LUTs")
-    return total

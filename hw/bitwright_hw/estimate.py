@@ -11,11 +11,13 @@ from typing import Any, Literal
 import numpy as np
 
 from bitwright.errors import PlanError
+from bitwright.families import FamilyName
 from bitwright.framing import InputFormat
 from bitwright.network import Network, Scores
 from bitwright.plan import Fold, LayerPlan, Plan, bit_thresholds, ceil_div
-from bitwright_hw.cells import Counts, Family, LayerCounts
+from bitwright_hw.cells import Counts, LayerCounts
 from bitwright_hw.engine import Matrix, MatrixEngine, accumulator_bits, preload_borders, preload_values
+from bitwright_hw.families import family_named
 from bitwright_hw.gearbox import shift_params
 from bitwright_hw.integer_row import chain_length
 from bitwright_hw.lut_rom import lut_rom_luts
@@ -34,7 +36,8 @@ from bitwright_hw.popcount import row_luts
 from bitwright_hw.rom import NARROW_WORDS, ram_place, rom_place
 from bitwright_hw.window_params import WindowParams
 
-Part = Literal["xc7", "ecp5", "ice40"]  # what a model is for: the families that Yosys counts, and one that is rough
+Family = Literal["xc7", "ecp5"]
+Part = FamilyName  # what a model is for: the families that Yosys counts, and one that is rough
 
 # widths of the shapes of a block, each as deep as its data bits fill it (a width that is no power of two holds parity)
 _WIDTHS = {4: (2, 4, 8, 16), 18: (1, 2, 4, 9, 18, 36), 36: (1, 2, 4, 9, 18, 36, 72)}
@@ -82,12 +85,10 @@ class Estimate:
 
     def to_dict(self) -> dict[str, Any]:
         """As `bitwright synth --json` prints it."""
-        layers = [
-            {"name": layer.name, **layer.total.to_dict(_counted(self.family)), "cycles": layer.cycles}
-            for layer in self.layers
-        ]
-        total = self.total.to_dict(_counted(self.family))
-        return {**total, "cycles": self.cycles, "layers": layers, "other": self.other.to_dict(_counted(self.family))}
+        memory = family_named(self.family).block_ram
+        layers = [{"name": layer.name, **layer.total.to_dict(memory), "cycles": layer.cycles} for layer in self.layers]
+        total = self.total.to_dict(memory)
+        return {**total, "cycles": self.cycles, "layers": layers, "other": self.other.to_dict(memory)}
 
 
 def estimate(network: Network, plan: Plan, *, family: Part) -> Estimate:

@@ -25,9 +25,9 @@ from bitwright.plan import Plan
 from bitwright_hw.accelerator import AxiAccelerator
 from bitwright_hw.control import REGISTERS
 from bitwright_hw.emit import emit
+from bitwright_hw.families import family_named
 from bitwright_hw.hardwired import HardwiredEngine
 from bitwright_hw.params import AcceleratorParams, derive, score_params
-from bitwright_hw.popcount import simulation_models
 from bitwright_hw.rom import rom_place
 
 NETWORK_FILE = "network.safetensors"
@@ -65,7 +65,7 @@ def generate(
         folder.mkdir()
         verilog = [f"{name}.v"]
         write_text(folder / verilog[0], header(network, plan, params) + text)
-        models = simulation_models(plan.target)
+        models = family_named(plan.target).simulation_models
         for model in models:
             write_bytes(folder / model.name, model.read_bytes())
         network.save(folder / NETWORK_FILE)

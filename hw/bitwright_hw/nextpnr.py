@@ -1,4 +1,4 @@
-"""nextpnr for ECP5 and iCE40, from the wheels `yowasp-nextpnr-*`, run as a process of its own."""
+"""nextpnr, from each family's wheel, run as a process of its own."""
 
 import json
 import re
@@ -6,16 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Literal
 
 from bitwright.errors import ToolError
-from bitwright_hw.block_ram_registers import absorb_registers
-from bitwright_hw.carry_ends import trim_carries
+from bitwright_hw.families import Family
+from bitwright_hw.families.flow import Flow
 from bitwright_hw.process import run_python
-from bitwright_hw.spread_rows import spread_rows
 
-_RUN = "import sys, yowasp_nextpnr_{0} as wheel; sys.exit(wheel.run_nextpnr_{0}(sys.argv[1:]))"
-_GET = {"ecp5": "pip install 'bitwright[place]'", "ice40": "pip install 'bitwright[open]'"}
+_RUN = "import sys, {0} as wheel; sys.exit(wheel.{1}(sys.argv[1:]))"
 # what nextpnr says when it begins a stage, and what that stage is called here
 _STAGES = (
     ("Packing", "packing"),
@@ -42,21 +39,23 @@ class Placed:
 
 
 class Nextpnr:
-    """Places and routes netlists. Raises ToolError if the wheel for `family` is missing or too old."""
+    """Places and routes netlists for `family`, which has a flow. Raises ToolError if its wheel is missing or too
+    old."""
 
     MINIMUM = (0, 7)
-    DEVICE = "LFE5U-85F-6 CABGA381"
 
-    def __init__(self, family: Literal["ecp5", "ice40"] = "ecp5") -> None:
-        self.family = family
-        wheel = f"yowasp-nextpnr-{family}"
+    def __init__(self, family: Family) -> None:
+        if family.flow is None:
+            raise ToolError(f"nextpnr does not place designs for {family.name}")
+        self.flow = family.flow
+        wheel = self.flow.wheel
+        how = f"pip install 'bitwright[{wheel.extra}]'"
         try:
-            self.version = metadata.version(wheel)
+            self.version = metadata.version(wheel.package)
         except metadata.PackageNotFoundError:
-            name = {"ecp5": "ECP5", "ice40": "iCE40"}[family]
-            raise ToolError(f"placing needs nextpnr for {name}; get it with: {_GET[family]}") from None
+            raise ToolError(f"placing needs nextpnr for {family.title}; get it with: {how}") from None
         if tuple(int(part) for part in self.version.split(".")[:2]) < self.MINIMUM:
-            raise ToolError(f"{wheel} {self.version} is too old; get 0.7 or newer: {_GET[family]}")
+            raise ToolError(f"{wheel.package} {self.version} is too old; get 0.7 or newer: {how}")
 
     @property
     def name(self) -> str:
@@ -82,7 +81,7 @@ class Nextpnr:
             elif conflicts is not None and progress is not None:
                 progress(f"nextpnr, {names[reached]}, {int(conflicts[1]):,} conflicts left", reached, len(names))
 
-        if run_python(_RUN.format(self.family), options, folder, line=follow):
+        if run_python(_RUN.format(self.flow.wheel.module, self.flow.wheel.nextpnr), options, folder, line=follow):
             errors = [line for line in log if "ERROR" in line] or log[-1:]
             raise ToolError(f"nextpnr {self.version} failed: {' '.join(errors)[:500]}")
         if progress is not None and reached == len(names) - 1:
@@ -98,25 +97,27 @@ class Nextpnr:
         spread: bool = False,
         progress: Callable[[str, int, int], None] | None = None,
     ) -> Placed:
-        """Places and routes `netlist` (Yosys' JSON) on an LFE5U-85F, CABGA381, speed grade 6 (the ULX3S's), aiming
-        for `clock_mhz`; a clock that is missed is no error.
+        """Places and routes `netlist` (Yosys' JSON) on the family's device, aiming for `clock_mhz`; a clock that is
+        missed is no error.
 
         With `spread`, for designs of which all parts are wired to all others, the placement is drawn apart over
-        the whole device, and routed by router2, which negotiates for wires that several nets want (after CRoute,
-        Vercruyce et al., 2019).
+        the whole device, where the family can, and routed by router2, which negotiates for wires that several nets want
+        (after CRoute, Vercruyce et al., 2019).
         """
+        device = self.flow.device
+        if device is None:
+            raise ToolError(f"{self.flow.wheel.package} has no device here that designs are placed on by themselves")
         folder = netlist.parent
-        options = ["--85k", "--package", "CABGA381", "--speed", "6", "--lpf-allow-unconstrained", "--timing-allow-fail"]
-        options += ["--freq", f"{clock_mhz:g}", "--seed", str(seed)]
+        options = [*device.options, "--timing-allow-fail", "--freq", f"{clock_mhz:g}", "--seed", str(seed)]
         source = ["--json", netlist.name]
-        if spread:
+        if spread and device.spread is not None:
             apart = folder / "placed.json"
             # half of what a region holds leaves more of the wires along each row; the router is named here, as the
             # settings in a placement that nextpnr writes outrank the options of the run that reads it
             only = ["--placer-heap-beta", "0.5", "--router", "router2", "--no-route", "--write", apart.name]
             self.place([*options, *source, *only], folder, progress=progress)
             placed = json.loads(apart.read_text())
-            spread_rows(placed, "top")
+            device.spread(placed, "top")
             apart.write_text(json.dumps(placed))
             source = ["--json", apart.name, "--no-pack", "--no-place"]
         self.place([*options, *source, "--report", "report.json"], folder, progress=progress)
@@ -126,18 +127,20 @@ class Nextpnr:
             raise ToolError(f"nextpnr {self.version} found no clock in the netlist, so it has no highest frequency")
         return Placed(
             tool=self.name,
-            device=self.DEVICE,
+            device=device.title,
             seed=seed,
             fmax_mhz=min(clocks),
             critical_path=critical_path(report),
         )
 
 
-def prepare_ecp5(netlist: Path, top: str) -> None:
-    """Changes Yosys' JSON for ECP5 so that module `top` comes out smaller and faster, with the same function."""
+def prepare(netlist: Path, top: str, flow: Flow) -> None:
+    """Takes Yosys' JSON through the steps of `flow`, which change module `top`."""
+    if not flow.steps:
+        return
     cells = json.loads(netlist.read_text())
-    absorb_registers(cells, top)
-    trim_carries(cells, top)
+    for step in flow.steps:
+        step(cells, top)
     netlist.write_text(json.dumps(cells))
 
 

@@ -17,6 +17,7 @@ from bitwright.plan import Fold, LayerPlan, Plan, ceil_div, folds
 from bitwright_hw.constant_bits import Known, known_inputs
 from bitwright_hw.encoder import Encoder
 from bitwright_hw.engine import MatrixEngine, accumulator_bits, count_range
+from bitwright_hw.families import family_named
 from bitwright_hw.frame_buffer import FrameBuffer
 from bitwright_hw.hardwired import HardwiredEngine
 from bitwright_hw.image_params import ImageFront, image_front
@@ -109,7 +110,7 @@ def engine_pipeline(fold: Fold, choice: LayerPlan, plan: Plan, *, binary: bool =
     """The registers of an engine folded so, for the plan's clock."""
     stored = choice.engine != "hardwired" and fold.cycles > 1
     block_ram = stored and rom_place(choice.memory, fold.cycles) == "block"
-    found = pipeline(fold.simd, plan.clock_mhz, plan.target, block_ram=block_ram)
+    found = pipeline(fold.simd, plan.clock_mhz, family_named(plan.target), block_ram=block_ram)
     return found if binary else Pipeline(read_latency=found.read_latency, stages=row_stages(fold.simd))
 
 

@@ -1,6 +1,5 @@
 """LUTs, flip-flops and memories of an emitted design, measured by Yosys."""
 
-import itertools
 import json
 import re
 import tempfile
@@ -13,22 +12,12 @@ from typing import Any
 from bitwright.atomic import write_text
 from bitwright.design import Design
 from bitwright.errors import ToolError
-from bitwright_hw.cells import FAMILIES, Counts, Family, LayerCounts, count_cells
+from bitwright_hw.cells import Counts, LayerCounts
 from bitwright_hw.estimate import Estimate, estimate
-from bitwright_hw.nextpnr import Nextpnr, Placed, pins, prepare_ecp5
+from bitwright_hw.families import COUNTED, FAMILIES, Family
+from bitwright_hw.families.synthesis import Synthesis
+from bitwright_hw.nextpnr import Nextpnr, Placed, pins, prepare
 from bitwright_hw.yosys import Yosys
-
-# Yosys' own scripts and their parts, run one after the other so that progress shows; the last label is not run
-_SCRIPTS: dict[Family, tuple[str, str]] = {
-    "xc7": (
-        "synth_xilinx -family xc7 -flatten -noiopad -noclkbuf",
-        "begin prepare map_dsp coarse map_memory map_ffram fine map_cells map_ffs map_luts finalize check edif",
-    ),
-    "ecp5": (
-        "synth_ecp5 -noiopad",
-        "begin coarse map_ram map_ffram map_gates map_ffs map_luts map_cells check edif",
-    ),
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,24 +42,24 @@ class SynthReport:
 
     def to_dict(self) -> dict[str, Any]:
         """What `bitwright synth --json` prints."""
-        family = self.family
+        memory = self.family.block_ram
         layers = [
             {
                 "name": layer.name,
-                **layer.total.to_dict(family),
-                "engine": layer.engine.to_dict(family),
-                "queue": layer.queue.to_dict(family),
+                **layer.total.to_dict(memory),
+                "engine": layer.engine.to_dict(memory),
+                "queue": layer.queue.to_dict(memory),
             }
             for layer in self.layers
         ]
         return {
-            "family": family,
+            "family": self.family.name,
             "tool": self.tool,
             "seconds": round(self.seconds, 1),
-            **self.total.to_dict(family),
+            **self.total.to_dict(memory),
             "fmax_mhz": None if self.placed is None else round(self.placed.fmax_mhz, 2),
             "layers": layers,
-            "other": self.other.to_dict(family),
+            "other": self.other.to_dict(memory),
             "estimate": None if self.estimate is None else self.estimate.to_dict(),
             "placed": None if self.placed is None else asdict(self.placed),
         }
@@ -91,16 +80,16 @@ def synthesize(
     has its own counts. Pads and clock buffers are left out: the design lies inside another one. The result is
     written to synth-FAMILY.json in the design's folder, too.
 
-    With `place` (ecp5 alone) nextpnr places and routes those very cells, between registers that stand for the
-    pins, aiming for `clock_mhz`, or else for the plan's clock; hardwired layers are drawn apart over the device.
+    With `place`, for a family that has a device for it, nextpnr places and routes those very cells, between registers
+    that stand for the pins, aiming for `clock_mhz`, or else for the plan's clock; hardwired layers are drawn apart over
+    the device.
 
     Raises ToolError if Yosys or nextpnr is missing or fails, or if there is no placing for the family.
     """
-    if family not in FAMILIES:
-        raise ValueError(f"family must be one of {', '.join(FAMILIES)}, not {family}")
-    if place and family != "ecp5":
-        raise ToolError(f"nothing places designs for {family} here: bitwright places with nextpnr, on ecp5 alone")
-    nextpnr = Nextpnr() if place else None  # before minutes of synthesis
+    if family.synthesis is None:
+        names = ", ".join(counted.name for counted in COUNTED)
+        raise ToolError(f"nothing counts the cells of {family.name} designs; synthesize them for one of {names}")
+    nextpnr = _placer(family) if place else None  # before minutes of synthesis
     started = time.monotonic()
     yosys = Yosys()
     top = design.manifest.top
@@ -108,7 +97,7 @@ def synthesize(
     parts = [f"{top}.core.engine_{k}" for k in range(len(design.manifest.layers))]
     parts += [f"{top}.core.queue_{k}" for k in queued]
     hardwired = any(layer.engine == "hardwired" for layer in design.plan.layers)
-    expected = None if hardwired else estimate(design.network, design.plan, family=family)
+    expected = None if hardwired else estimate(design.network, design.plan, family=family.name)
     placed = None
     with tempfile.TemporaryDirectory(prefix="bitwright-") as folder_name:
         netlist = None if nextpnr is None else Path(folder_name) / "netlist.json"
@@ -116,7 +105,7 @@ def synthesize(
             design.verilog, top, family=family, kept=parts, netlist=netlist, progress=progress
         )  # fmt: skip
         if nextpnr is not None and netlist is not None:
-            prepare_ecp5(netlist, "pins")
+            prepare(netlist, "pins", nextpnr.flow)
             clock = design.plan.clock_mhz if clock_mhz is None else clock_mhz
             placed = nextpnr.run(netlist, clock_mhz=clock, seed=seed, spread=hardwired, progress=progress)
     layers = tuple(
@@ -136,8 +125,18 @@ def synthesize(
         estimate=expected,
         placed=placed,
     )
-    write_text(design.folder / f"synth-{family}.json", json.dumps(report.to_dict(), indent=2) + "\n")
+    write_text(design.folder / f"synth-{family.name}.json", json.dumps(report.to_dict(), indent=2) + "\n")
     return report
+
+
+def _placer(family: Family) -> Nextpnr:
+    """Raises ToolError if nothing places designs for `family`, or if nextpnr is missing."""
+    if family.flow is None or family.flow.device is None:
+        able = " and ".join(one.name for one in FAMILIES if one.flow is not None and one.flow.device is not None)
+        raise ToolError(
+            f"nothing places designs for {family.name} here: bitwright places with nextpnr, on {able} alone"
+        )
+    return Nextpnr(family)
 
 
 def _chained(design: Design, k: int) -> bool:
@@ -162,7 +161,9 @@ def synthesize_verilog(
     compare its result with what it was given, which takes hours where deep adders are not in carry chains. The
     result is the same.
     """
-    script, labels = _SCRIPTS[family]
+    script = family.synthesis
+    if script is None:
+        raise ToolError(f"nothing counts the cells of {family.name} designs")
     commands = [] if check else ["scratchpad -set abc9.verify 0"]
     commands += [f'read_verilog "{file.resolve()}"' for file in files]
     above, whole = top, list(kept or [])
@@ -171,11 +172,11 @@ def synthesize_verilog(
         wrapper = netlist.with_suffix(".v")
         wrapper.write_text(pins(top, _ports(files, top), "aclk"))
         commands.append(f'read_verilog "{wrapper.resolve()}"')
-    parts = [f"{script} -top {above} -run {begin}:{end}" for begin, end in itertools.pairwise(labels.split())]
-    commands += [parts[0], "proc", "opt_clean"]
+    first, *parts = script.parts(above)
+    commands += [*first, "proc", "opt_clean"]
     commands += [f"setattr -mod -set keep_hierarchy 1 {module}" for module in whole]
     # ports that nothing reads (what simulation looks at) and inputs that are constant must not cost in a kept module
-    commands += ["opt_hier", "opt_clean", *parts[1:]]
+    commands += ["opt_hier", "opt_clean", *(command for part in parts for command in part)]
     commands += ["tee -q -o stat.json stat -json"]
     if netlist is not None:
         commands += [f"setattr -mod -unset keep_hierarchy {module}" for module in whole]
@@ -185,13 +186,13 @@ def synthesize_verilog(
 
         def step(done: int) -> None:
             if progress is not None:
-                progress(f"Yosys, {family}", done, len(commands))
+                progress(f"Yosys, {family.name}", done, len(commands))
 
         step(0)
         Yosys().run(commands, folder, step=step)
         statistics = json.loads((folder / "stat.json").read_text())["modules"]
     found = {name.removeprefix("\\"): module["num_cells_by_type"] for name, module in statistics.items()}
-    return {name: _recursive(name, found, family) for name in [top, *(kept or [])]}
+    return {name: _recursive(name, found, script) for name in [top, *(kept or [])]}
 
 
 def _ports(files: list[Path], top: str) -> list[tuple[str, str, int]]:
@@ -202,13 +203,13 @@ def _ports(files: list[Path], top: str) -> list[tuple[str, str, int]]:
     return [(direction, name, int(high or 0) + 1) for direction, high, name in found]
 
 
-def _recursive(name: str, modules: Mapping[str, Mapping[str, int]], family: Family) -> Counts:
+def _recursive(name: str, modules: Mapping[str, Mapping[str, int]], script: Synthesis) -> Counts:
     cells = modules[name]
     inner = {kind.removeprefix("\\"): number for kind, number in cells.items() if kind.removeprefix("\\") in modules}
     leaves = {kind: number for kind, number in cells.items() if kind.removeprefix("\\") not in inner}
-    total = count_cells(leaves, family)
+    total = script.count(leaves)
     for kind, number in inner.items():
-        part = _recursive(kind, modules, family)
+        part = _recursive(kind, modules, script)
         for _ in range(number):
             total += part
     return total

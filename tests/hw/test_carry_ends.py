@@ -6,8 +6,9 @@ import json
 import pytest
 from amaranth.back import rtlil
 
-from bitwright_hw.carry_ends import trim_carries
-from bitwright_hw.popcount import ecp5, simulation_models
+from bitwright_hw.families import ECP5
+from bitwright_hw.families.ecp5.carry_ends import trim_carries
+from bitwright_hw.popcount import ecp5
 from bitwright_hw.yosys import Yosys
 from tests.hw.popcount_support import Function
 
@@ -45,7 +46,7 @@ def test_trimmed_carries_do_not_matter(count, carry, tmp_path):
         wires = cell["connections"]
         wires["CIN"] = [carry] if wires["CIN"] == ["x"] else wires["CIN"]
         wires["COUT"] = [100_000 + number] if wires["COUT"] == ["x"] else wires["COUT"]
-    commands = [f"read_verilog {model}" for model in simulation_models("ecp5")]
+    commands = [f"read_verilog {model}" for model in ECP5.simulation_models]
     for name, netlist in (("gold", count), ("gate", changed)):
         (tmp_path / f"{name}.json").write_text(json.dumps({"modules": {name: netlist["modules"]["count"]}}))
         commands.append(f"read_json {name}.json")

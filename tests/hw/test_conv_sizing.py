@@ -8,6 +8,7 @@ from bitwright.errors import PlanError
 from bitwright.plan import LayerPlan, Plan
 from bitwright_hw.emit import emit
 from bitwright_hw.estimate import estimate, pool_counts, source_counts, window_counts
+from bitwright_hw.families import XC7
 from bitwright_hw.max_pool import MaxPool
 from bitwright_hw.params import derive
 from bitwright_hw.pixel_source import PixelSource
@@ -73,7 +74,7 @@ def test_parts_agree_with_yosys(tmp_path):
     ):
         file = tmp_path / f"{name}.v"
         file.write_text(emit(component, name))
-        counted = synthesize_verilog([file], name, family="xc7")[name]
+        counted = synthesize_verilog([file], name, family=XC7)[name]
         assert abs(expected.luts - counted.luts) <= 0.2 * counted.luts + 15, name
 
 

@@ -12,6 +12,7 @@ import bitwright as bw
 from bitwright.plan import Fold, LayerPlan, Plan
 from bitwright_hw.emit import emit
 from bitwright_hw.estimate import block_rams, engine_counts, estimate
+from bitwright_hw.families import ECP5, XC7
 from bitwright_hw.gearbox import Gearbox
 from bitwright_hw.lut_rom import LutRom, lut_rom_luts
 from bitwright_hw.synth import synthesize_verilog
@@ -84,7 +85,7 @@ def test_weights_in_luts_take_what_they_should(tmp_path, words, width):
     rom = LutRom(width=width, words=[int(word) for word in rng.integers(0, 1 << width, words)])
     file = tmp_path / "rom.v"
     file.write_text(emit(rom, "rom"))
-    counts = synthesize_verilog([file], "rom", family="xc7")["rom"]
+    counts = synthesize_verilog([file], "rom", family=XC7)["rom"]
     assert counts.luts == lut_rom_luts(words, width)
     assert counts.block_rams == 0
 
@@ -95,7 +96,7 @@ def test_columns_that_are_equal_or_constant_take_nothing(tmp_path):
     words = [int(bit) * 0b0111 | 0b1000 for bit in bits]  # three equal bits, a 1, and a 0 above
     file = tmp_path / "rom.v"
     file.write_text(emit(LutRom(width=5, words=words), "rom"))
-    assert synthesize_verilog([file], "rom", family="xc7")["rom"].luts == 1
+    assert synthesize_verilog([file], "rom", family=XC7)["rom"].luts == 1
 
 
 @pytest.mark.parametrize("widths", [(8, 18), (12, 18), (8, 5), (12, 5)])
@@ -103,4 +104,4 @@ def test_a_shifting_gearbox_is_no_monster_on_ecp5(tmp_path, widths):
     """One case for each position of a word made thousands of LUT4s."""
     file = tmp_path / "gearbox.v"
     file.write_text(emit(Gearbox(in_width=widths[0], out_width=widths[1], bits=200), "gearbox"))
-    assert synthesize_verilog([file], "gearbox", family="ecp5")["gearbox"].luts < 400
+    assert synthesize_verilog([file], "gearbox", family=ECP5)["gearbox"].luts < 400

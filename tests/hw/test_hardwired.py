@@ -14,10 +14,10 @@ from bitwright.network import Dense, Encoding, Input, Network, Thresholds
 from bitwright.plan import LayerPlan, Plan, default_plan, hardwired, with_folds
 from bitwright_hw.chained_sums import additions
 from bitwright_hw.constant_bits import known_inputs
+from bitwright_hw.families import family_named
 from bitwright_hw.hardwired import HardwiredEngine
 from bitwright_hw.neurons import Neurons, as_sum
 from bitwright_hw.params import derive
-from bitwright_hw.popcount import simulation_models
 from bitwright_hw.shared_sums import LAST_CAPACITY, ROW_CAPACITY, share
 from tests.hw.benches import SEED, SIMULATORS, bench, fields_of, random_layer, random_network, words_of
 from tests.hw.test_accelerator import check, random_case
@@ -135,7 +135,7 @@ def hardwired_case(inputs, outputs, *, scores=False, stages=2, target="generic",
 def test_hardwired_engine(inputs, outputs, scores, stages, target, simulator, tmp_path):
     engine, words, expected = hardwired_case(inputs, outputs, scores=scores, stages=stages, target=target)
     assert engine.latency == stages + 2
-    engine.simulation_models = simulation_models(target)
+    engine.simulation_models = family_named(target).simulation_models
     times = [engine.latency + k for k in range(len(expected))]
     bench(engine, tmp_path, simulator, words=words, expected=expected, times=times)
 
@@ -181,7 +181,7 @@ def test_every_small_neuron_on_every_frame(target, stages, known, tmp_path):
     inputs = len(known)
     layer = every_neuron(inputs)
     engine = HardwiredEngine(layer=layer, target=target, stages=stages, known=known)
-    engine.simulation_models = simulation_models(target)
+    engine.simulation_models = family_named(target).simulation_models
     frames = np.array([[code >> i & 1 for i in range(inputs)] for code in range(1 << inputs)], np.uint8)
     frames = frames[[all(v in (None, x) for v, x in zip(known, frame, strict=True)) for frame in frames]]
     values = golden.accumulators(layer, frames) - layer.output.values[:, 0]

@@ -6,7 +6,8 @@ import subprocess
 import pytest
 
 from bitwright.errors import ToolError
-from bitwright_hw.popcount import AccumulateRow, simulation_models, xc7
+from bitwright_hw.families import family_named
+from bitwright_hw.popcount import AccumulateRow, xc7
 from bitwright_sim.tools import Icarus, Verilator
 from tests.hw.popcount_support import row_benches
 
@@ -61,7 +62,7 @@ def test_the_bench_finds_a_wrong_table(tmp_path, monkeypatch):
 @pytest.mark.parametrize("target", ["xc7", "ecp5"])
 def test_models_are_clean_in_verilator(target):
     verilator = Verilator.find()
-    (model,) = simulation_models(target)
+    (model,) = family_named(target).simulation_models
     command = [str(verilator.executable), "--lint-only", "-Wall", "-Wno-MULTITOP", "-Wno-DECLFILENAME", str(model)]
     done = subprocess.run(command, env=verilator.environment(), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

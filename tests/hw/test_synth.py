@@ -10,10 +10,11 @@ import bitwright as bw
 from bitwright.cli import main
 from bitwright.errors import PlanError, ToolError
 from bitwright.plan import Plan
-from bitwright_hw.cells import Counts, count_cells
+from bitwright_hw.cells import Counts
 from bitwright_hw.emit import without_brackets
+from bitwright_hw.families import ECP5, GENERIC, XC7
+from bitwright_hw.families.ecp5.spread_rows import ROWS, spread_rows
 from bitwright_hw.nextpnr import pins
-from bitwright_hw.spread_rows import ROWS, spread_rows
 from bitwright_hw.synth import _ports, synthesize
 from bitwright_hw.yosys import Yosys
 from tests.sw.networks import random_network
@@ -41,24 +42,24 @@ def design(network, tmp_path_factory):
 @pytest.fixture(scope="module")
 def report(design):
     steps = []
-    found = synthesize(design, family="xc7", progress=lambda *step: steps.append(step))
+    found = synthesize(design, family=XC7, progress=lambda *step: steps.append(step))
     assert [done for _, done, _ in steps] == list(range(steps[-1][2] + 1))
     return found
 
 
 def test_cells_are_counted_at_the_luts_that_they_occupy():
     cells = {"LUT6": 3, "LUT6_2": 2, "INV": 1, "RAM32M": 2, "SRL16E": 1, "RAM64X1D": 1, "CARRY4": 9, "MUXF7": 4}
-    assert count_cells(cells, "xc7") == Counts(luts=3 + 2 + 1 + 8 + 1 + 2, lutram=8 + 1 + 2)
+    assert XC7.synthesis.count(cells) == Counts(luts=3 + 2 + 1 + 8 + 1 + 2, lutram=8 + 1 + 2)
     cells = {"FDRE": 5, "FDSE": 1, "RAMB18E1": 3, "RAMB36E1": 2, "DSP48E1": 1}
-    assert count_cells(cells, "xc7") == Counts(ffs=6, block_rams=3.5, dsps=1)
+    assert XC7.synthesis.count(cells) == Counts(ffs=6, block_rams=3.5, dsps=1)
     cells = {"LUT4": 3, "CCU2C": 2, "TRELLIS_DPR16X4": 1, "TRELLIS_FF": 7, "DP16KD": 2, "MULT18X18D": 1, "PFUMX": 5}
-    assert count_cells(cells, "ecp5") == Counts(luts=3 + 4 + 6, lutram=6, ffs=7, block_rams=2, dsps=1)
+    assert ECP5.synthesis.count(cells) == Counts(luts=3 + 4 + 6, lutram=6, ffs=7, block_rams=2, dsps=1)
 
 
 @pytest.mark.parametrize("kind", ["LUT7", "XLUT6", "MYSTERY", "$lut"])
 def test_an_unknown_cell_is_not_counted_as_nothing(kind):
     with pytest.raises(ToolError, match=rf"{re.escape(kind)}, which bitwright cannot count"):
-        count_cells({"LUT6": 1, kind: 2}, "xc7")
+        XC7.synthesis.count({"LUT6": 1, kind: 2})
 
 
 def test_elements_of_arrays_are_named_apart_from_bits():
@@ -74,7 +75,7 @@ def test_yosys_own_script_takes_the_verilog(design, report, tmp_path):
     Yosys().run([*commands, "tee -o stat.json stat -json"], tmp_path)
     modules = json.loads((tmp_path / "stat.json").read_text())["modules"]
     (cells,) = [module["num_cells_by_type"] for module in modules.values() if "FDRE" in module["num_cells_by_type"]]
-    flat = count_cells(cells, "xc7")
+    flat = XC7.synthesis.count(cells)
     assert (flat.block_rams, flat.lutram) == (report.total.block_rams, report.total.lutram)
     assert abs(report.total.luts / flat.luts - 1) < 0.05  # layers that stay modules cost next to nothing
 
@@ -128,7 +129,7 @@ def test_the_command(design, report, capsys, monkeypatch):
 def test_ecp5(network, tmp_path):
     design = bw.generate(network, bw.size(network, **FOLDS, target="ecp5"), tmp_path / "d")
     report = bw.synth(design)  # the plan names the family
-    assert report.family == "ecp5"
+    assert report.family is ECP5
     facts = report.to_dict()
     assert isinstance(facts["ebr"], int) and facts["luts"] > 0
     assert facts["luts"] == sum(layer["luts"] for layer in facts["layers"]) + facts["other"]["luts"]
@@ -136,10 +137,14 @@ def test_ecp5(network, tmp_path):
 
 def test_a_generic_design_needs_a_family(network, tmp_path):
     design = bw.generate(network, bw.size(network, cycles=64), tmp_path / "d")
-    with pytest.raises(PlanError, match="xc7 or ecp5"):
+    with pytest.raises(PlanError, match="target is generic; say for which family, xc7, ecp5 or ice40"):
         bw.synth(design)
-    with pytest.raises(ValueError, match="family"):
-        synthesize(design, family="ice40")
+    with pytest.raises(PlanError, match="family generic is no FPGA"):
+        bw.synth(design, family="generic")
+    with pytest.raises(PlanError, match="a family must be one of generic, xc7, ecp5, ice40, not 'asic'"):
+        bw.synth(design, family="asic")
+    with pytest.raises(ToolError, match="nothing counts the cells of generic designs"):
+        synthesize(design, family=GENERIC)
 
 
 def test_a_failing_command_is_told(tmp_path):

@@ -1,8 +1,8 @@
 """The targets for which there is a popcount."""
 
-from typing import Literal
+from bitwright.families import FamilyName
 
-Target = Literal["generic", "xc7", "ecp5"]
+Target = FamilyName
 TARGETS = ("generic", "xc7", "ecp5")
 
 

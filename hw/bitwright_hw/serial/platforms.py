@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from bitwright.errors import ToolError
-
-OpenFamily = Literal["ecp5", "ice40"]
+from bitwright_hw.families import ECP5, ICE40, Family
+from bitwright_hw.families.flow import BoardFlow, Pin, Pins, Wheel
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,12 +19,26 @@ class OpenBoard:
     name: str
     module: str
     platform: str
-    family: OpenFamily
+    family: Family
     device: tuple[str, ...]
     clock: str
     baud: int
     buffer_bytes: int
     leds: tuple[tuple[str, int], ...]
+
+    @property
+    def flow(self) -> BoardFlow:
+        """What makes its bitstream."""
+        if self.family.flow is None or self.family.flow.board is None:
+            raise ToolError(f"nothing makes bitstreams for {self.family.name} here")
+        return self.family.flow.board
+
+    @property
+    def wheel(self) -> Wheel:
+        """What brings the tools of its flow."""
+        if self.family.flow is None:
+            raise ToolError(f"nothing places designs for {self.family.name} here")
+        return self.family.flow.wheel
 
 
 OPEN_BOARDS: Mapping[str, OpenBoard] = {
@@ -34,7 +48,7 @@ OPEN_BOARDS: Mapping[str, OpenBoard] = {
             name="ulx3s-85f",
             module="amaranth_boards.ulx3s",
             platform="ULX3S_85F_Platform",
-            family="ecp5",
+            family=ECP5,
             device=("--85k", "--package", "CABGA381", "--speed", "6"),
             clock="clk25",
             baud=3_000_000,  # the most of its FT231X
@@ -45,7 +59,7 @@ OPEN_BOARDS: Mapping[str, OpenBoard] = {
             name="icebreaker",
             module="amaranth_boards.icebreaker",
             platform="ICEBreakerPlatform",
-            family="ice40",
+            family=ICE40,
             device=("--up5k", "--package", "sg48"),
             clock="clk12",
             baud=1_000_000,
@@ -54,42 +68,6 @@ OPEN_BOARDS: Mapping[str, OpenBoard] = {
         ),
     )
 }
-
-
-@dataclass(frozen=True, kw_only=True)
-class Pin:
-    """A port of the top (with index, for `led`), its site, whether the board inverts it, and its attributes."""
-
-    port: str
-    site: str
-    inverted: bool
-    attributes: Mapping[str, str]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Pins:
-    """The pins of a board's top, and its oscillator."""
-
-    clock_mhz: float
-    pins: tuple[Pin, ...]
-
-    def lpf(self) -> str:
-        """nextpnr-ecp5's constraints."""
-        lines = [f'FREQUENCY PORT "clk" {self.clock_mhz:g} MHZ;']
-        for pin in self.pins:
-            lines.append(f'LOCATE COMP "{pin.port}" SITE "{pin.site}";')
-            attributes = " ".join(f"{name}={value}" for name, value in pin.attributes.items())
-            if attributes:
-                lines.append(f'IOBUF PORT "{pin.port}" {attributes};')
-        return "\n".join(lines) + "\n"
-
-    def pcf(self) -> str:
-        """nextpnr-ice40's constraints."""
-        lines = [f"set_frequency clk {self.clock_mhz:g}"]
-        for pin in self.pins:
-            pullup = "-pullup yes " if pin.attributes.get("PULLUP") == "1" else ""
-            lines.append(f"set_io {pullup}{pin.port} {pin.site}")
-        return "\n".join(lines) + "\n"
 
 
 def board_pins(board: OpenBoard) -> Pins:

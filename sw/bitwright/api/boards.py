@@ -40,6 +40,7 @@ def build(
     met; ToolError for tools that are missing or fail.
     """
     from bitwright.errors import BoardError
+    from bitwright.families import PORTABLE
     from bitwright_boards import load_board
     from bitwright_boards.vivado import PRESETS, build_pynq
     from bitwright_hw.serial.platforms import OPEN_BOARDS
@@ -50,7 +51,7 @@ def build(
     if seeds < 1:
         raise BoardError(f"at least 1 placement is needed, not {seeds}")
     if board in PRESETS:
-        if opened.manifest.target not in ("generic", found.target):
+        if opened.manifest.target not in (PORTABLE, found.target):
             raise BoardError(
                 f"the design is for {opened.manifest.target}, {board} is {found.target}; "
                 f"generate it with --target {found.target}"

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 from bitwright.design import Design
 from bitwright.errors import PlanError, ToolError
+from bitwright.families import FamilyName
 from bitwright.plan import Plan
 
 if TYPE_CHECKING:
-    from bitwright_hw.cells import Family
+    from bitwright_hw.families import Family
 
 Progress = Callable[[str, int, int], None]
 PathLike = str | os.PathLike[str]
@@ -38,9 +39,19 @@ def open_design(design: Design | PathLike) -> Design:
     return design if isinstance(design, Design) else Design.load(design)
 
 
-def family_of(family: "Family | None", plan: Plan) -> "Family":
-    if family is not None:
-        return family
-    if plan.target == "generic":
-        raise PlanError("the plan's target is generic; say for which family, xc7 or ecp5")
-    return plan.target
+def family_of(family: FamilyName | None, plan: Plan) -> "Family":
+    """The family called `family`, or the one that the plan's target names. Raises PlanError where that is none whose
+    designs can be counted."""
+    from bitwright_hw.families import COUNTED, family_named
+
+    try:
+        found = family_named(plan.target if family is None else family)
+    except ValueError as error:
+        raise PlanError(str(error)) from None
+    if found not in COUNTED:
+        *names, last = [counted.name for counted in COUNTED]
+        which = f"{', '.join(names)} or {last}"
+        if family is None:
+            raise PlanError(f"the plan's target is {plan.target}; say for which family, {which}")
+        raise PlanError(f"family {family} is no FPGA, whose resources could be counted; say {which}")
+    return found

@@ -10,11 +10,11 @@ from bitwright.api.common import PathLike, Progress, family_of, needs_extra, ope
 from bitwright.api.frames import load_frames
 from bitwright.api.sizing import size
 from bitwright.design import Design
+from bitwright.families import FamilyName
 from bitwright.network import Network
 from bitwright.plan import Plan
 
 if TYPE_CHECKING:
-    from bitwright_hw.cells import Family
     from bitwright_hw.synth import SynthReport
     from bitwright_sim import SimulateReport, VerifyReport
 
@@ -128,7 +128,7 @@ def verify(
 def synth(
     design: Design | PathLike,
     *,
-    family: "Family | None" = None,
+    family: FamilyName | None = None,
     place: bool = False,
     seed: int = 1,
     clock_mhz: float | None = None,
@@ -136,7 +136,8 @@ def synth(
 ) -> "SynthReport":
     """Synthesizes a design with Yosys: LUTs, flip-flops, memories and DSPs of the whole and of each layer.
 
-    `family` is xc7 (counts LUT6, RAMB36) or ecp5 (LUT4, EBR); None for the one that the plan's target names.
+    `family` is xc7 (counts LUT6, RAMB36), ecp5 (LUT4, EBR) or ice40 (LUT4, blocks of 4 kbit); None for the one that the
+    plan's target names.
 
     With `place`, nextpnr then places and routes it on an ECP5-85F, from `seed`, aiming for `clock_mhz` (the plan's
     unless given). The result lands in synth-FAMILY.json in the design's folder, too.

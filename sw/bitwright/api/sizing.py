@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from bitwright.api.common import PathLike, Progress, family_of, needs_extra
 from bitwright.errors import PlanError
+from bitwright.families import FamilyName
 from bitwright.framing import frame_wide
 from bitwright.network import Network
 from bitwright.plan import Plan, Target, default_plan, with_folds
@@ -15,7 +16,6 @@ from bitwright.plan import hardwired as hardwired_plan
 if TYPE_CHECKING:
     from bitwright.frontier import Exploration
     from bitwright_boards import Board
-    from bitwright_hw.cells import Family
     from bitwright_hw.estimate import Estimate
     from bitwright_hw.sizing import Limits
 
@@ -179,7 +179,7 @@ def _sequence(values: int | Sequence[int] | None) -> Sequence[int] | None:
     return [values] if isinstance(values, int) else values
 
 
-def estimate(network: Network, plan: Plan, *, family: "Family | None" = None) -> "Estimate":
+def estimate(network: Network, plan: Plan, *, family: FamilyName | None = None) -> "Estimate":
     """What `plan` would take, and each layer of it, without generating or synthesizing anything.
 
     `family` as for `synth`. For a plan whose target is that family, LUTs come out within 15 % of Yosys' and
@@ -191,4 +191,4 @@ def estimate(network: Network, plan: Plan, *, family: "Family | None" = None) ->
     """
     from bitwright_hw.estimate import estimate as model
 
-    return model(network, plan, family=family_of(family, plan))
+    return model(network, plan, family=family_of(family, plan).name)

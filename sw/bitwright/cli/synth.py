@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     from bitwright.cli.output import add_json
+    from bitwright.families import FPGA_NAMES
 
     command = commands.add_parser(
         "synth",
@@ -18,7 +19,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     )
     command.add_argument("design", metavar="DIR", type=Path, help="a design folder")
     command.add_argument(
-        "--family", choices=("xc7", "ecp5"), help="the FPGA family (default: the one that the plan's target names)"
+        "--family", choices=FPGA_NAMES, help="the FPGA family (default: the one that the plan's target names)"
     )
     command.add_argument("--place", action="store_true", help="place and route, too (ecp5, with nextpnr): the clock")
     command.add_argument("--seed", metavar="N", type=int, default=1, help="where placing starts (default 1)")
@@ -40,7 +41,7 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print_json(report.to_dict())
     else:
-        _print(report, design.manifest.name, design.edited, design.folder / f"synth-{report.family}.json")
+        _print(report, design.manifest.name, design.edited, design.folder / f"synth-{report.family.name}.json")
     return 0
 
 
@@ -58,11 +59,10 @@ def _print(report: "SynthReport", name: str, edited: bool, report_file: Path) ->
         parts.append(("estimated", report.estimate.total))
         error = report.estimate.total.luts / report.total.luts - 1
         facts.append(("estimated LUTs", f"{100 * error:+.1f} % of those counted"))
-    memory = "BRAM36" if report.family == "xc7" else "EBR"
     print_table(
-        ["part", "LUTs", "of them memory", "flip-flops", memory, "DSPs"],
+        ["part", "LUTs", "of them memory", "flip-flops", report.family.block_ram.title, "DSPs"],
         [[what, c.luts, c.lutram, c.ffs, c.block_rams, c.dsps] for what, c in parts],
-        title=f"Design {name} on {report.family}",
+        title=f"Design {name} on {report.family.name}",
     )
     tools = report.tool
     if report.placed is not None:

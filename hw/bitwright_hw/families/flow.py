@@ -1,0 +1,91 @@
+"""What lies between a netlist and a bitstream, as objects that a family puts together."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from amaranth.hdl import Instance, Signal
+
+from bitwright_hw.netlist import Netlist
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pin:
+    """A port of the top (with index, for `led`), its site, whether the board inverts it, and its attributes."""
+
+    port: str
+    site: str
+    inverted: bool
+    attributes: Mapping[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pins:
+    """The pins of a board's top, and its oscillator."""
+
+    clock_mhz: float
+    pins: tuple[Pin, ...]
+
+
+class Pll(Protocol):
+    """A PLL whose dividers are chosen."""
+
+    @property
+    def mhz(self) -> float:
+        """What comes out."""
+        ...
+
+    def instance(self, clock: Signal, output: Signal, locked: Signal) -> Instance:
+        """The cell: `clock` in, `output` and `locked` out."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wheel:
+    """A wheel that brings nextpnr and a packer for one family, and the extra of bitwright that has it."""
+
+    package: str
+    module: str
+    nextpnr: str  # the module's function that runs it
+    extra: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Device:
+    """The part that `bitwright synth --place` places on.
+
+    `spread`, where there is one, draws a placement apart over the whole device, in nextpnr's own JSON.
+    """
+
+    title: str
+    options: tuple[str, ...]  # nextpnr's
+    spread: Callable[[Netlist, str], int] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class BoardFlow:
+    """From a netlist to the bitstream of a board."""
+
+    constraints_file: str
+    constraints_option: str  # nextpnr's
+    constraints: Callable[[Pins], str]
+    placed_file: str  # what nextpnr writes
+    placed_option: str
+    packer: str
+    packer_options: tuple[str, ...]
+    bitstream_suffix: str
+    choose_pll: Callable[[float, float], Pll] | None  # of the oscillator's MHz and those wanted; None: no PLL is used
+
+
+@dataclass(frozen=True, kw_only=True)
+class Flow:
+    """nextpnr for a family, and what goes around it.
+
+    `steps` change module `top` of Yosys' netlist on its way to nextpnr, so that it comes out smaller or faster with the
+    same function. `device` is what designs are placed on for their clock alone, `board` what makes bitstreams.
+    """
+
+    wheel: Wheel
+    steps: tuple[Callable[[Netlist, str], int], ...] = ()
+    device: Device | None = None
+    board: BoardFlow | None = None

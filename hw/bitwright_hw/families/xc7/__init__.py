@@ -1,0 +1,20 @@
+"""AMD 7-series: LUT6, CARRY4, RAMB36. UltraScale+ takes its cells, too, as Vivado retargets them.
+
+Delays of speed grade -1 are the data sheet's (AMD DS187, switching characteristics) with a nanosecond of wire a
+level; no Vivado has confirmed them.
+"""
+
+from pathlib import Path
+
+from bitwright_hw.cells import BlockRam
+from bitwright_hw.families.family import Delays, Family
+from bitwright_hw.families.xc7.synthesis import SYNTHESIS
+
+XC7 = Family(
+    name="xc7",
+    title="7-series",
+    delays=Delays(register=1.5, block_ram=3.6, level=1.2),
+    simulation_models=(Path(__file__).with_name("xc7.v"),),
+    block_ram=BlockRam(key="bram36", title="BRAM36", halves=True),
+    synthesis=SYNTHESIS,
+)
