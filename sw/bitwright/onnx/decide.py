@@ -36,8 +36,8 @@ def decide(signal: Accumulators, expression: Expr, *, then: Expr = SOURCE) -> De
     With `then`, a pool stands between the two: the bit says what `then` makes of the largest in a window, which
     is the OR of the bits only if `then` rises with what is pooled, or, turned round, falls. Raises ValueError.
     """
-    short = then is SOURCE and len(signal.dots) > MANY and is_monotone(expression)
-    step = signal.plane.channels if short else max(1, _CHUNK // len(signal.dots))
+    short = then is SOURCE and signal.count > MANY and is_monotone(expression)
+    step = signal.plane.channels if short else max(1, _CHUNK // signal.count)
     found = []
     for start in range(0, signal.plane.channels, step):
         found.append(_decide(signal, slice(start, min(start + step, signal.plane.channels)), expression, then, short))
@@ -49,14 +49,14 @@ def decide(signal: Accumulators, expression: Expr, *, then: Expr = SOURCE) -> De
 
 
 def _decide(signal: Accumulators, part: slice, expression: Expr, then: Expr, short: bool) -> Decision:
-    rows, dots = signal.rows.part(part), signal.dots
+    rows = signal.rows.part(part)
     cut, plane = chunk_channels(expression, signal.plane, part)
     behind, _ = chunk_channels(then, signal.plane, part)
 
     def activate(values: Values, exact: bool) -> tuple[Activations, NDArray[np.bool_]]:
-        if short and _finite_ends(values, dots, cut, plane, exact):
-            return _bisected(values, dots, cut, plane, exact), np.zeros(plane.channels, bool)
-        return _table(values(dots[:, None]), cut, behind, plane, exact=exact)
+        if short and _finite_ends(values, signal, cut, plane, exact):
+            return _bisected(values, signal, cut, plane, exact), np.zeros(plane.channels, bool)
+        return _table(values(signal.dots[:, None]), cut, behind, plane, exact=exact)
 
     found, turned = activate(rows.values, False)
     differs = np.zeros(plane.channels, bool)
@@ -70,7 +70,7 @@ def _decide(signal: Accumulators, part: slice, expression: Expr, then: Expr, sho
     return Decision(
         # a turned bit is 1 for the low value: the row and the threshold change sides once more
         falling=found.falling ^ turned,
-        thresholds=np.where(turned, len(dots) - found.thresholds, found.thresholds),
+        thresholds=np.where(turned, signal.count - found.thresholds, found.thresholds),
         zero=zero,
         one=one,
         rounding=int(differs.sum()),
@@ -81,17 +81,17 @@ def _shifted(rows: Rows, margin: NDArray[np.float64], dots: NDArray[np.int64]) -
     return rows.exact(dots) + margin
 
 
-def _finite_ends(values: Values, dots: NDArray[np.int64], expression: Expr, plane: Plane, exact: bool) -> bool:
+def _finite_ends(values: Values, signal: Accumulators, expression: Expr, plane: Plane, exact: bool) -> bool:
     """Whether nothing within a monotone expression overflows: what is finite at both ends is so between them."""
-    ends = values(dots[[0, -1], None])
+    ends = values(np.array([[-signal.largest], [signal.largest]]))
     return all(np.isfinite(channel_table(part, plane, ends, exact=exact)).all() for part in parts(expression))
 
 
-def _bisected(values: Values, dots: NDArray[np.int64], expression: Expr, plane: Plane, exact: bool) -> Activations:
+def _bisected(values: Values, signal: Accumulators, expression: Expr, plane: Plane, exact: bool) -> Activations:
     def at(index: NDArray[np.int64]) -> NDArray[Any]:
-        return channel_table(expression, plane, values(dots[index][None]), exact=exact)[0]
+        return channel_table(expression, plane, values(signal.dots_at(index)[None]), exact=exact)[0]
 
-    return bisect(at, len(dots), plane.channels)
+    return bisect(at, signal.count, plane.channels)
 
 
 def _table(

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from bitwright.atomic import write_bytes
+from bitwright.errors import NetworkError
 from bitwright.network import Conv2d, Dense, Encoding, IntegerEncoding, MaxPool2d, Network, Scores, Thresholds, Votes
 from bitwright.onnx.importer import METADATA_KEY
 
@@ -22,6 +23,7 @@ Dialect = Literal["standard", "qonnx"]
 OPSET = 13  # the oldest that has every operator used here in its present form
 IR_VERSION = 8
 QONNX_DOMAIN = "qonnx.custom_op.general"
+_EXACT = 1 << 24  # every whole number up to it is a float32
 _PAD_VALUES = {"minus_one": -1.0, "plus_one": 1.0, "zero": 0.0}
 
 
@@ -34,7 +36,26 @@ def to_model(network: Network, *, dialect: Dialect = "standard") -> onnx.ModelPr
     """The ONNX model of `network`, the same bytes for the same network."""
     if dialect not in ("standard", "qonnx"):
         raise ValueError(f"no ONNX dialect {dialect!r}; there are standard and qonnx")
+    _check_sums(network)
     return _Writer(network, dialect).model()
+
+
+def _check_sums(network: Network) -> None:
+    """Raises NetworkError for a first layer on integers whose sums float32 rounds."""
+    first = network.layers[0]
+    if not isinstance(network.encoding, IntegerEncoding) or isinstance(first, MaxPool2d):
+        return
+    largest = np.abs(network.encoding.rows).max(axis=1)
+    taps = first.inputs // first.channels if isinstance(first, Conv2d) else 1
+    if isinstance(first, Conv2d) and len(largest) == network.input.size:
+        largest = largest.reshape(-1, first.channels).max(axis=0)
+    lanes = first.channels if isinstance(first, Conv2d) else first.inputs
+    bound = int(np.resize(largest, lanes).sum()) * taps
+    if bound > _EXACT:
+        raise NetworkError(
+            f"layer {first.name} adds up integers to sums of up to {bound:,}, which float32 does not hold exactly, so "
+            "that no ONNX graph of standard operators computes this network; import it with coarser inputs"
+        )
 
 
 class _Writer:
@@ -94,19 +115,27 @@ class _Writer:
         """Raw frames to +-1, or to integers."""
         network = self.network
         match network.encoding:
-            case Encoding(thresholds=thresholds):
-                shape = (*network.encoded_edge.shape[:-1], -1, 1)
+            case Encoding(rows=rows, levels=levels):
+                edge = network.encoded_edge.shape
+                shape = (*edge[:-1], -1, 1)
+                thresholds = rows  # (1, levels) and (channels, levels) are broadcast
+                if len(rows) == network.input.size:
+                    thresholds = rows.reshape(*edge[:-1], -1, levels)
                 self._node("Cast", "input_cast", to=TensorProto.FLOAT)
                 self._node("Reshape", "input_values", self._constant("input_shape", np.array([0, *shape])))
-                self._sign("input", thresholds.astype(np.float32))
+                self._sign("input", (thresholds if len(rows) > 1 else rows[0]).astype(np.float32))
                 self._node(
                     "Reshape", "encoded", self._constant("encoded_shape", np.array([0, *network.encoded_edge.shape]))
                 )
-            case IntegerEncoding(table=table):
+            case IntegerEncoding(rows=rows):
                 shape = network.encoded_edge.shape
                 self._node("Cast", "input_cast", to=TensorProto.INT64)
                 self._node("Reshape", "input_values", self._constant("input_shape", np.array([0, *shape])))
-                self._constant("input_table", table.astype(np.float32))
+                if len(rows) > 1:  # one table, in which each channel or value has a part of its own
+                    parts = np.arange(len(rows)) * rows.shape[1]
+                    parts = parts if len(rows) == shape[-1] else parts.reshape(shape)
+                    self._node("Add", "input_parts", self._constant("input_part", parts))
+                self._constant("input_table", rows.reshape(-1).astype(np.float32))
                 self.nodes.append(
                     helper.make_node("Gather", ["input_table", self.value], ["encoded"], name="encode", axis=0)
                 )

@@ -22,6 +22,8 @@ class Lanes:
     middle: NDArray[np.float64]  # (values,)
     half: NDArray[np.float64]  # (values,), not 0; negative where a bit of 1 is the smaller value
     integers: bool = False  # lanes are signed integers, of an IntegerEncoding, instead of +-1
+    # (values,): of a value that never changes what its lanes add, with weights of +1, to a dot product; NaN of others
+    idle: NDArray[np.float64] | None = None
 
     @property
     def size(self) -> int:
@@ -62,15 +64,21 @@ class Rows:
     @property
     def dyadic(self) -> bool:
         """Whether every partial sum is exact in float32, in whatever order a runtime adds."""
-        mantissa, _ = np.frexp(self.scale)
-        whole = self.offset / self.scale
+        some = self.scale > 0  # of a row of zeros the sum is 0, exactly
+        mantissa, _ = np.frexp(self.scale[some])
+        whole = self.offset[some] / self.scale[some]
         return bool((mantissa == 0.5).all() and (whole == np.rint(whole)).all())
 
 
 def product(weights: NDArray[Any], lanes: Lanes) -> Rows:
-    """Rows of weights (outputs, values), each +-1 times a scale, over `lanes`. Raises ValueError."""
+    """Rows of weights (outputs, values), each +-1 times a scale, over `lanes`. Raises ValueError.
+
+    A row of zeros has the scale 0, and a sum of 0. A column of zeros, a value that no output takes, must be one of the
+    lanes' idle ones, whose share in the dot product the offset takes back.
+    """
     if weights.shape[1] != len(lanes.lane):
         raise ValueError(f"its weights take {weights.shape[1]} values of {len(lanes.lane)}")
+    unused = ~weights.astype(bool).any(axis=0)
     size = np.abs(lanes.half)
     if size.max() - size.min() > _SAME * size.max():
         raise ValueError(
@@ -78,8 +86,14 @@ def product(weights: NDArray[Any], lanes: Lanes) -> Rows:
             "for all channels is needed before a binary layer"
         )
     values = weights.astype(np.float64)
-    positive = (values > 0) == (lanes.half > 0)
+    positive = ((values > 0) == (lanes.half > 0)) | unused
     bits = np.zeros((len(values), lanes.size), np.uint8)
     for level in range(lanes.lane.shape[1]):
         bits[:, lanes.lane[:, level]] = positive
-    return Rows(bits=bits, scale=np.abs(values[:, 0]) * size[0], offset=values @ lanes.middle)
+    scale = np.abs(values).max(axis=1) * size[0]
+    offset = values @ lanes.middle
+    if unused.any():
+        if lanes.idle is None or np.isnan(lanes.idle[unused]).any():
+            raise ValueError("it has weights of 0 for inputs that change: zeros must be of a whole row or channel")
+        offset = offset - scale * lanes.idle[unused].sum()
+    return Rows(bits=bits, scale=scale, offset=offset)

@@ -94,17 +94,28 @@ def weight_rows(node: Node, weights: NDArray[Any]) -> NDArray[Any]:
 
 
 def not_binary(rows: NDArray[Any]) -> str | None:
-    """Why rows of weights are not +-1 times one scale a row; None if they are."""
+    """Why rows of weights are not +-1 times one scale a row; None if they are.
+
+    Whole rows may be 0, as a batch norm of gamma 0 that was folded leaves them, and whole columns.
+    """
     if rows.ndim != 2 or rows.dtype.kind != "f":
         return f"its weights are a {rows.ndim}-axis tensor of {rows.dtype}"
     if not np.isfinite(rows).all():
         return "its weights hold NaN or infinities"
     size = np.abs(rows)
-    same = (size == size[:, :1]).all(axis=1) & (size[:, 0] > 0)
+    if not size.any():
+        return "all its weights are 0"
+    size = size[:, size.any(axis=0)]
+    same = (size == size[:, :1]).all(axis=1)
     if same.all():
         return None
     row = int(np.argmin(same))
     values = np.unique(rows[row])
+    if 0 in values and len(np.unique(np.abs(rows[row]))) == 2:
+        return (
+            f"ternary weights: output {row} has weights of 0 and +-{np.abs(rows[row]).max():.6g}; only whole rows or "
+            "columns may be 0; binarise them with BipolarQuant, or Sign without 0"
+        )
     shown = ", ".join(f"{value:.6g}" for value in values[:3]) + (", ..." if len(values) > 3 else "")
     kind = "float weights" if len(values) > 4 else "weights that are not +-1 times one scale"
     return (

@@ -7,11 +7,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bitwright.errors import BitwrightError
-from bitwright.network import Encoding, Input, IntegerEncoding, Network, NumberType
+from bitwright.network import (
+    Conv2d,
+    Dense,
+    Encoding,
+    Input,
+    IntegerEncoding,
+    MaxPool2d,
+    Network,
+    NumberType,
+    Thresholds,
+)
 from bitwright.network.model import Layer
 from bitwright.network.values import BINARY
 from bitwright.onnx.decide import Decision, decide, emit, emit_scores, emit_votes, votes_of
-from bitwright.onnx.encoder import MAX_THERMOMETER, input_table, integer_encoding, threshold_encoding
+from bitwright.onnx.encoder import (
+    MAX_THERMOMETER,
+    Taken,
+    input_table,
+    integer_encoding,
+    most_levels,
+    threshold_encoding,
+)
 from bitwright.onnx.expression import DECIDING, SOURCE, Expr, map_constants, operations
 from bitwright.onnx.form import Graph, Node
 from bitwright.onnx.lanes import Lanes, product
@@ -20,7 +37,7 @@ from bitwright.onnx.names import Names
 from bitwright.onnx.pointwise import View
 from bitwright.onnx.refusals import Refusals
 from bitwright.onnx.signals import Accumulators, Bits, Plane, RawInput, channel_table, in_channels
-from bitwright.onnx.windows import padding_of, pool_layer, window_lanes
+from bitwright.onnx.windows import padding_of, pads_of, pool_layer, window_lanes
 
 InputEncoding = str  # "auto", "thermometer" or "integers"
 
@@ -65,8 +82,10 @@ class Lowering:
                     view = replace(view, expression=SOURCE)
                 continue
             try:
-                if node.op in LINEAR:
-                    signal = self._product(node, *self._inputs(signal, view, node))
+                if node.op in LINEAR and isinstance(signal, RawInput):
+                    signal = self._first_product(node, view)
+                elif node.op in LINEAR and not isinstance(signal, RawInput):
+                    signal = self._product(node, self._inputs(signal, view, node), view)
                 else:
                     after = chain[place + 1] if place + 1 < len(chain) else None
                     signal = self._pool(node, signal, view, after)
@@ -82,10 +101,8 @@ class Lowering:
     def _identity(self, name: str) -> View:
         return View(source=name, shape=self.graph.shapes[name][1:], index=None, expression=SOURCE)
 
-    def _inputs(self, signal: RawInput | Accumulators | Bits, view: View, node: Node) -> tuple[Lanes, View]:
+    def _inputs(self, signal: Accumulators | Bits, view: View, node: Node) -> Lanes:
         """The lanes that a product takes, in the order of `view`."""
-        if isinstance(signal, RawInput):
-            return self._encode(view), view
         if isinstance(signal, Accumulators):
             signal = self._decided(signal, in_channels(view, signal.plane))
             values = np.stack([signal.zero, signal.one])
@@ -96,23 +113,91 @@ class Lowering:
         indices = view.indices.reshape(-1)
         channel = np.indices(plane.shape)[plane.axis].reshape(-1)[indices]
         zero, one = values[0][channel], values[1][channel]
-        if (zero == one).any():
+        used = self._used(node, view)
+        if ((zero == one) & used).any():
             raise ValueError("an activation before it is always the same")
-        lanes = Lanes(lane=plane.position[indices][:, None], middle=(zero + one) / 2, half=(one - zero) / 2)
-        return lanes, view
+        middle = np.where(used, (zero + one) / 2, 0.0)
+        half = np.where(used, (one - zero) / 2, (one - zero)[used][0] / 2)
+        idle = None if used.all() else self._silenced(node, view, channel, used, zero, one)
+        return Lanes(lane=plane.position[indices][:, None], middle=middle, half=half, idle=idle)
 
-    def _encode(self, view: View) -> Lanes:
+    def _used(self, node: Node, view: View) -> NDArray[np.bool_]:
+        """(elements,): whether some weight that is not 0 meets an element, or, in a convolution, its channel."""
+        weights = self.graph.constants[node.inputs[1]]
+        if node.op == "MatMul":
+            return np.broadcast_to(weights.astype(bool).any(axis=1), view.shape).reshape(-1)
+        channels = 1 if node.op == "Conv" else 3
+        found = weights.astype(bool).any(axis=tuple(axis for axis in range(4) if axis != channels))
+        return np.broadcast_to(found.reshape(-1, 1, 1) if node.op == "Conv" else found, view.shape).reshape(-1)
+
+    def _silenced(
+        self,
+        node: Node,
+        view: View,
+        channel: NDArray[np.int64],
+        used: NDArray[np.bool_],
+        zero: NDArray[np.float64],
+        one: NDArray[np.float64],
+    ) -> NDArray[np.float64]:
+        """Channels of the layer before that `node` does not use become constant bits; what each element then adds.
+
+        The bit is what the node's padding is, if anything pads it. Raises ValueError where a channel is used in part,
+        or zeros pad it.
+        """
+        silent = np.setdiff1d(channel, channel[used])
+        if (np.isin(channel, silent) == used).any():
+            raise ValueError(
+                f"its weights of input channel {int(channel[~used & ~np.isin(channel, silent)][0])} are 0 for some "
+                "pixels only; zeros must be of a whole row or channel"
+            )
+        place = next(k for k in reversed(range(len(self.layers))) if not isinstance(self.layers[k], MaxPool2d))
+        before = self.layers[place]
+        assert isinstance(before, Dense | Conv2d) and isinstance(before.output, Thresholds)
+        bit = 0
+        if node.op != "MatMul":
+            images = Plane(shape=view.shape, axis=0 if node.op == "Conv" else 2)
+            padding, value = pads_of(node, outside_kernel(node, self.graph.constants[node.inputs[1]]), images)
+            around = value[np.indices(view.shape)[images.axis].reshape(-1)]
+            if any(padding) and not (around == zero)[used].all():
+                if not (around == one)[used].all():
+                    raise ValueError("its weights of an input channel are all 0, and zeros pad it: prune the channel")
+                bit = 1
+        least, largest = before.accumulator_range
+        values = before.output.values.copy()
+        values[silent] = least if bit else largest + 1
+        self.layers[place] = replace(before, output=Thresholds(values=values))
+        return np.where(used, np.nan, 2.0 * bit - 1.0)
+
+    def _first_product(self, node: Node, view: View) -> Accumulators:
+        """The first product, on bits where they can say what the input becomes, else on integers."""
         columns, kinds = input_table(view, self.graph.input_dtype, self.input_bits)
-        position = self.plane.position
-        levels = max(len(np.flatnonzero(np.diff(column))) for column in columns.T)
+        group = pad = None
+        if node.op != "MatMul":
+            images = Plane(shape=view.shape, axis=0 if node.op == "Conv" else 2)
+            padding, value = pads_of(node, outside_kernel(node, self.graph.constants[node.inputs[1]]), images)
+            group = np.indices(view.shape)[images.axis].reshape(-1)
+            pad = value if any(padding) else None
+        taken = Taken(
+            columns=columns, kinds=kinds, source=self.plane.position[view.indices.reshape(-1)],
+            values=int(np.prod(self.plane.shape)), used=self._used(node, view), group=group, pad=pad,
+        )  # fmt: skip
+        taken.check()
+        auto = self.input_encoding == "auto"
         integers = self.input_encoding == "integers" or (
-            self.input_encoding == "auto" and (levels > MAX_THERMOMETER or "Lookup" in operations(view.expression))
+            auto and (most_levels(columns) > MAX_THERMOMETER or "Lookup" in operations(view.expression))
         )
-        if integers:
-            self.encoding, lanes = integer_encoding(view, columns, kinds, position)
-        else:
-            self.encoding, lanes = threshold_encoding(view, columns, kinds, position)
-        return lanes
+        if not integers:
+            try:
+                self.encoding, lanes = threshold_encoding(taken)
+                return self._product(node, lanes, view)
+            except ValueError:
+                if not auto:
+                    raise
+        self.encoding, lanes, note = integer_encoding(taken)
+        signal = self._product(node, lanes, view)
+        if note:
+            self.notes.append(f"{signal.name}: {note}")
+        return signal
 
     def _decided(self, signal: Accumulators, expression: Expr) -> Bits:
         """Emits the layer with the thresholds that `expression` amounts to; what its bits stand for."""
@@ -145,7 +230,7 @@ class Lowering:
         first = node.op == "Conv"
         images = Plane(shape=view.shape, axis=0 if first else 2)
         window = window_lanes(images, weights.shape[2:] if first else weights.shape[1:3], lanes)
-        padding = padding_of(node, weights, images, lanes)
+        padding = padding_of(node, outside_kernel(node, weights), images, window)
         rows = product(weight_rows(node, weights), window)
         outside = (view.shape[1:] if first else view.shape[:2], padding["padding"])
         whole = outside == (weights.shape[2:] if first else weights.shape[1:3], (0, 0, 0, 0))
@@ -158,8 +243,6 @@ class Lowering:
             **padding,
         }
         plane = Plane(shape=shape, axis=0 if first else 2)
-        if padding["padding_value"] == "zero" and any(padding["padding"]) and (rows.offset != 0).any():
-            raise ValueError("zeros pad values that are not symmetric about 0; pad with one of the two values instead")
         return self._accumulators(node, "conv", plane, rows, number, convolution)
 
     def _accumulators(

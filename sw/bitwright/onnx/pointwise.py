@@ -18,6 +18,7 @@ from bitwright.onnx.quantizers import QUANTIZERS, multi_threshold, quant_attribu
 from bitwright.onnx.refusals import Refusals
 
 Array = NDArray[Any]
+ELEMENTWISE = frozenset(OPERATIONS) | QUANTIZERS | {"BatchNormalization", "BatchNormalizationChannelsLast"}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -118,7 +119,7 @@ def _combined(graph: Graph, node: Node, variable: list[View], shape: tuple[int, 
             args.append(graph.constants[name])
         else:
             args.append(spread[id(next(waiting))].expression)
-    return View(source=first.source, shape=shape, index=first.index, expression=_expression(node, args, shape))
+    return View(source=first.source, shape=shape, index=first.index, expression=expression_of(node, args, shape))
 
 
 def _spread(view: View, shape: tuple[int, ...]) -> View:
@@ -131,7 +132,8 @@ def _spread(view: View, shape: tuple[int, ...]) -> View:
     return View(source=view.source, shape=shape, index=index, expression=view.expression)
 
 
-def _expression(node: Node, args: list[Expr | Array | None], shape: tuple[int, ...]) -> Expr:
+def expression_of(node: Node, args: list[Expr | Array | None], shape: tuple[int, ...]) -> Expr:
+    """An elementwise node on expressions and constants, for values of `shape` without frames. Raises ValueError."""
     rank = len(shape) + 1
     if node.op == "MultiThreshold":
         source, thresholds = args

@@ -15,6 +15,8 @@ from bitwright.onnx.expression import Expr, evaluate, map_constants
 from bitwright.onnx.lanes import Rows
 from bitwright.onnx.pointwise import View
 
+MAX_DOTS = 1 << 23  # of a table over all of them
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Plane:
@@ -125,6 +127,20 @@ class Accumulators:
     convolution: dict[str, Any] | None
 
     @property
+    def count(self) -> int:
+        """How many different dot products can occur."""
+        return 2 * self.largest + 1 if self.sums_dots else self.largest + 1
+
+    def dots_at(self, index: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The dot products number `index` of those that can occur, rising from 0."""
+        return (1 if self.sums_dots else 2) * index - self.largest
+
+    @property
     def dots(self) -> NDArray[np.int64]:
-        """Every dot product that can occur, rising."""
-        return np.arange(-self.largest, self.largest + 1, 1 if self.sums_dots else 2)
+        """Every dot product that can occur, rising. Raises ValueError for more than can be looked at."""
+        if self.count > MAX_DOTS:
+            raise ValueError(
+                f"its sums take {self.count:,} values, too many to look at each; only what rises or falls with them by "
+                "its operations alone (sums, products and comparisons with constants) can follow"
+            )
+        return self.dots_at(np.arange(self.count))

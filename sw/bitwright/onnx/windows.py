@@ -28,6 +28,7 @@ def window_lanes(images: Plane, kernel: tuple[int, ...], lanes: Lanes) -> Lanes:
         middle=np.tile(middle[0, 0], taps),
         half=np.tile(half[0, 0], taps),
         integers=lanes.integers,
+        idle=None if lanes.idle is None else np.tile(_raster(images, lanes.idle.reshape(images.shape))[0, 0], taps),
     )
 
 
@@ -41,30 +42,44 @@ def _raster(images: Plane, values: NDArray[Any]) -> NDArray[Any]:
     return np.moveaxis(values, images.axis, 2)
 
 
-def padding_of(node: Node, weights: NDArray[Any], images: Plane, lanes: Lanes) -> dict[str, Any]:
-    """Stride, padding and padding value of a convolution, as Conv2d has them. Raises ValueError."""
-    kernel = weights.shape[2:] if node.op == "Conv" else weights.shape[1:3]
-    strides, pads = window_sizes(node, tuple(kernel), _image(images))
+def pads_of(
+    node: Node, kernel: tuple[int, ...], images: Plane
+) -> tuple[tuple[int, int, int, int], NDArray[np.float64]]:
+    """(top, bottom, left, right) of a convolution, and what pads each channel (channels,). Raises ValueError."""
+    _, pads = window_sizes(node, kernel, _image(images))
     around = tuple(node.attributes.get("around", (0, 0, 0, 0)))  # of a Pad before it
     total = [a + b for a, b in zip(pads, around, strict=True)]
-    padding = (total[0], total[2], total[1], total[3])
+    value = np.asarray(node.attributes.get("around_value", 0.0), np.float64).reshape(-1)
+    if any(around) and any(pads) and (value != 0).any():
+        raise ValueError(f"it is padded twice, with {value[0]:g} and with 0")
+    if len(value) not in (1, images.channels):
+        raise ValueError(f"it is padded with {len(value)} values, for {images.channels} channels")
+    return (total[0], total[2], total[1], total[3]), np.broadcast_to(value, images.channels)
+
+
+def padding_of(node: Node, kernel: tuple[int, ...], images: Plane, window: Lanes) -> dict[str, Any]:
+    """Stride, padding and padding value of a convolution, as Conv2d has them. Raises ValueError.
+
+    `window` are the lanes of one window. A lane outside the image adds nothing where what pads is the middle between
+    its values (0 for -1 and +1), or, of integers, what 0 stands for.
+    """
+    strides, _ = window_sizes(node, kernel, _image(images))
+    padding, value = pads_of(node, kernel, images)
     found = {"stride": tuple(strides), "padding": padding, "padding_value": "minus_one"}
     if not any(padding):
         return found
-    value = float(node.attributes.get("around_value", 0.0))
-    if any(around) and any(pads) and value != 0:
-        raise ValueError(f"it is padded twice, with {value:g} and with 0")
-    levels = lanes.lane.shape[1]
-    if value == 0 and (lanes.middle == 0).all():
-        found["padding_value"] = "zero"
-    elif not lanes.integers and (lanes.middle - lanes.half * levels == value).all():
-        found["padding_value"] = "minus_one"
-    elif not lanes.integers and (lanes.middle + lanes.half * levels == value).all():
-        found["padding_value"] = "plus_one"
-    else:
-        low, high = lanes.middle[0] - abs(lanes.half[0]) * levels, lanes.middle[0] + abs(lanes.half[0]) * levels
-        raise ValueError(f"it is padded with {value:g}, which values between {low:g} and {high:g} have no bit for")
-    return found
+    levels = window.lane.shape[1]
+    middle, reach = window.middle[: images.channels], window.half[: images.channels] * levels
+    idle = None if window.idle is None else window.idle[: images.channels]
+    for name, what, lane in (("zero", middle, 0), ("minus_one", middle - reach, -1), ("plus_one", middle + reach, 1)):
+        same = what == value
+        if idle is not None:  # a channel that is not used must pad as it always is
+            same = np.where(np.isnan(idle), same, idle == lane * levels)
+        if same.all() and (name == "zero" or not window.integers):
+            return found | {"padding_value": name}
+    wrong = int(np.argmax(middle != value))
+    low, high = middle[wrong] - abs(reach[wrong]), middle[wrong] + abs(reach[wrong])
+    raise ValueError(f"it is padded with {value[wrong]:g}, which values between {low:g} and {high:g} have no bit for")
 
 
 def pool_layer(node: Node, name: str, images: Plane) -> MaxPool2d:

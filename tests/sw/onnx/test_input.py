@@ -126,13 +126,6 @@ def test_both_encodings_of_few_levels_agree(tmp_path, encoding):
     np.testing.assert_array_equal(golden.classify(found, raw), reference(model, raw.astype(np.float32)).argmax(axis=1))
 
 
-def test_deviations_by_channel_are_refused_without_a_quantizer(tmp_path):
-    weights = np.ones((12, 5), np.float32)
-    model = make([("Flatten", "x", "e", {})], shape=(3, 2, 2), weights=weights)
-    with pytest.raises(OnnxError, match="3 different tables of integers, as a normalisation by channel"):
-        load(tmp_path, model, mean=(0.4, 0.5, 0.6), std=(0.2, 0.21, 0.22), layout="nchw")
-
-
 def test_bytes_are_taken_as_they_are(tmp_path):
     model = make([("Cast", "x", "f", {"to": 1}), ("Sub", "f high", "c", {}), sign()], kind=TensorProto.UINT8)
     found = load(tmp_path, model)

@@ -29,14 +29,14 @@ CONSTANTS = {
     "w6": signs(6, 3),
     "wf": RNG.normal(size=(8, 6)),
     "zeros": np.zeros((8, 6)),
+    "ternary": np.where(np.arange(48).reshape(8, 6) == 7, 0, 1),
     "wc": signs(4, 2, 3, 3),
     "wg": signs(4, 1, 3, 3),
+    "wd": np.ones((2, 4, 3, 3)),
     "bits9": np.sort(RNG.normal(size=(6, 15)), axis=1),
-    "per_channel": np.linspace(0.1, 0.8, 8),
     "steps": np.linspace(0.5, 2, 6),
     "nan": np.full(6, np.nan),
     "nans": np.full((8, 6), np.nan),
-    "image_means": np.linspace(0.1, 0.9, 8 * 8).reshape(1, 8, 8),
 }
 
 
@@ -78,10 +78,14 @@ REFUSED = {
         [*ENCODE, node("MatMul", "bits wf", "y")],
         r"node the_y \(MatMul\): float weights: output 0 has 8 values \(.*binarise them with BipolarQuant",
     ),
-    "zero weights": ([*ENCODE, node("MatMul", "bits zeros", "y")], r"the_y \(MatMul\): weights that are not \+-1"),
+    "zero weights": ([*ENCODE, node("MatMul", "bits zeros", "y")], r"the_y \(MatMul\): all its weights are 0"),
+    "ternary weights": (
+        [*ENCODE, node("MatMul", "bits ternary", "y")],
+        r"the_y \(MatMul\): ternary weights: output 1 has weights of 0 and \+-1; only whole rows or columns may be 0",
+    ),
     "sign of zero weights": (
         [*ENCODE, node("Sign", "zeros", "w"), node("MatMul", "bits w", "y")],
-        r"the_y \(MatMul\): weights that are not \+-1 times one scale",
+        r"the_y \(MatMul\): all its weights are 0",
     ),
     "residual sum": (
         [*FIRST, *SIGN, node("MatMul", "bits w8", "other"), node("Add", "hidden other", "y"), node("Relu", "y", "z")],
@@ -126,10 +130,6 @@ REFUSED = {
     ),
     "scores that are NaN": ([*FIRST, node("Add", "sums nan", "y")], r"the_sums \(MatMul\): .*class scores .*NaN"),
     "scores that are not monotone": ([*FIRST, node("Abs", "sums", "y")], r"the_sums \(MatMul\): .*decrease"),
-    "thresholds by channel": (
-        [node("Sub", "x per_channel", "c"), node("BipolarQuant", "c one", "bits"), node("MatMul", "bits w8", "y")],
-        r"node the_y \(MatMul\): thresholds differ from value to value of a frame \(26 and 51\)",
-    ),
     "an input without effect": (
         [node("BipolarQuant", "x one", "bits"), node("MatMul", "bits w8", "y")],
         r"node the_y \(MatMul\): no input value makes a difference .*--input-range",
@@ -180,7 +180,13 @@ IMAGES = {
         r"node the_p \(Pad\): mode reflect",
     ),
     "pads of another value": (
-        [*ENCODE, node("Pad", "bits pads half", "p"), node("Conv", "p wc", "y")],
+        [
+            *ENCODE,
+            node("Conv", "bits wc", "c"),
+            node("BipolarQuant", "c one", "b"),
+            node("Pad", "b pads half", "p"),
+            node("Conv", "p wd", "y"),
+        ],
         r"node the_y \(Conv\): it is padded with 0.5, which values between -1 and 1 have no bit for",
     ),
     "a pad without convolution": (
@@ -209,10 +215,6 @@ IMAGES = {
             node("Mul", "p minus", "y"),
         ],
         r"the bits that the graph ends in are turned round|scale has turned round",
-    ),
-    "thresholds by pixel": (
-        [node("Sub", "x image_means", "c"), node("BipolarQuant", "c one", "bits"), node("Conv", "bits wc", "y")],
-        r"node the_y \(Conv\): thresholds differ from value to value",
     ),
 }
 

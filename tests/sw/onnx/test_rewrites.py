@@ -167,7 +167,7 @@ def test_absorb_pads_before_a_convolution():
     )
     new = check(absorb_pads(graph))
     assert ops(new) == ["Conv"] and new.nodes[0].inputs[0] == "x"
-    assert new.nodes[0].attributes["around"] == (1, 2, 3, 4) and new.nodes[0].attributes["around_value"] == -1
+    assert new.nodes[0].attributes["around"] == (1, 2, 3, 4) and new.nodes[0].attributes["around_value"] == (-1,)
 
 
 def test_absorb_pads_through_a_transpose():

@@ -1,11 +1,14 @@
 """Export and import: the same Network comes back, and runtimes compute the golden model's integers."""
 
+from dataclasses import replace
+
 import numpy as np
 import onnx
 import pytest
 
 from bitwright import golden
-from bitwright.network import Network
+from bitwright.errors import NetworkError
+from bitwright.network import IntegerEncoding, Network, NumberType
 from bitwright.onnx import export_onnx, import_onnx
 from bitwright.onnx.exporter import to_model
 
@@ -28,6 +31,9 @@ def networks() -> dict[str, Network]:
     }
     for seed in range(8):
         found[f"conv{seed}"] = random_conv_network(seed, convs=1 + seed % 3, integers=seed % 2 == 1)
+    for rows in ("channel", "value"):
+        for integers in (False, True):
+            found[f"{rows}_{integers}"] = random_conv_network(3, integers=integers, rows=rows)
     return found
 
 
@@ -72,6 +78,27 @@ def test_scores_beyond_float32_come_back(tmp_path):
     assert import_onnx(tmp_path / "n.onnx").network == big
     frames = random_frames(big, 20).astype(np.uint8)
     np.testing.assert_array_equal(reference(to_model(big), frames), golden.outputs(big, frames))
+
+
+@pytest.mark.parametrize("rows", ["channel", "value"])
+@pytest.mark.parametrize("integers", [False, True])
+def test_flat_rows_come_back(tmp_path, rows, integers):
+    network = random_conv_network(2, shape=(3, 2, 2), convs=0, pools=False, integers=integers, rows=rows)
+    export_onnx(network, tmp_path / "n.onnx")
+    assert import_onnx(tmp_path / "n.onnx").network == network
+    frames = random_frames(network, 40).astype(np.uint8)
+    np.testing.assert_array_equal(reference(to_model(network), frames), golden.outputs(network, frames))
+
+
+def test_sums_beyond_float32_are_refused(tmp_path):
+    network = random_conv_network(2, integers=True, rows="channel")
+    wide = type(network)(
+        name="wide", input=network.input, encoding=IntegerEncoding(table=network.encoding.table << 20),
+        layers=(replace(network.layers[0], takes=NumberType(kind="signed", bits=26)), *network.layers[1:]),
+    )  # fmt: skip
+    with pytest.raises(NetworkError, match=r"sums of up to [0-9,]+, which float32 does not hold exactly"):
+        export_onnx(wide, tmp_path / "n.onnx")
+    assert not (tmp_path / "n.onnx").exists()
 
 
 def test_the_standard_dialect_has_standard_operators_alone():
