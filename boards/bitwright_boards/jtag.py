@@ -14,11 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bitwright.errors import BoardError, ToolError
+from bitwright.extras import install
+from bitwright.near import did_you_mean
 
 Progress = Callable[[str, int, int], None]
 LOADER_BOARDS = {"pynq-z1": "pynq_z1", "pynq-z2": "pynq_z2", "ulx3s-85f": "ulx3s"}
 LIMIT_SECONDS = 600
-_GET = "get it with: pip install 'bitwright[board]' and apt-get install libusb-1.0-0 libftdi1-2"
+_GET = f"get it with: {install('board')} and apt-get install libusb-1.0-0 libftdi1-2"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +55,11 @@ class Loader:
             raise ToolError(f"{executable} does not run ({said}); {_GET}")
         return cls(executable=executable, version=found[1])
 
+    def boards(self) -> list[str]:
+        """The names of the boards that openFPGALoader itself knows."""
+        done = subprocess.run([str(self.executable), "--list-boards"], capture_output=True, text=True, check=False)
+        return [line.split()[0] for line in done.stdout.splitlines() if line.strip()]
+
     def command(
         self, board: str, bitstream: Path, *, flash: bool = False, cable_serial: str | None = None
     ) -> list[str]:
@@ -60,8 +67,7 @@ class Loader:
 
         Raises BoardError for a board that openFPGALoader does not know, or has no flash for.
         """
-        if board not in LOADER_BOARDS:
-            raise BoardError(f"{board} has no JTAG here; boards that have it: {', '.join(LOADER_BOARDS)}")
+        check_jtag(board)
         if flash and board.startswith("pynq"):
             raise BoardError(f"{board} boots from its SD card, not from a bitstream in flash; leave out --flash")
         command = [str(self.executable), "--board", LOADER_BOARDS[board]]
@@ -69,6 +75,22 @@ class Loader:
         if cable_serial is not None:
             command += ["--ftdi-serial", cable_serial]
         return [*command, str(bitstream)]
+
+
+def check_jtag(board: str) -> None:
+    """Raises BoardError for a board without JTAG here, and says so if openFPGALoader itself knows it."""
+    if board in LOADER_BOARDS:
+        return
+    known = ", ".join(LOADER_BOARDS)
+    message = f"{board} has no JTAG here{did_you_mean(board, LOADER_BOARDS)}; boards that have it: {known}"
+    try:
+        theirs = Loader.find().boards()
+    except ToolError:
+        theirs = []
+    name = board.replace("-", "_")
+    if name in theirs:
+        message += f"; openFPGALoader itself knows it: openFPGALoader --board {name} FILE"
+    raise BoardError(message)
 
 
 def load_bitstream(

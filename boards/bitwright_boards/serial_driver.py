@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bitwright.board_build import load_build
+from bitwright.extras import install
 from bitwright.serial_link import LINK_REGISTERS, LINK_VERSION, Kind
 from bitwright_boards.driver import (
     IDENTITY,
@@ -196,7 +197,7 @@ def _open(port: str | None, baud: int) -> Line:
     try:
         import serial
     except ModuleNotFoundError:
-        raise NoDevice("the serial link needs pyserial: pip install 'bitwright[open]'") from None
+        raise NoDevice(f"the serial link needs pyserial: {install('open')}") from None
     try:
         line: Line = serial.Serial(port, baud, timeout=QUIET_SECONDS, write_timeout=5, exclusive=True)
     except (OSError, ValueError) as error:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from bitwright.errors import ToolError
+from bitwright.extras import install
 from bitwright_boards.errors import ConnectionLostError, HostError, HostKeyError, JobError, LoginError
 
 KEEPALIVE_SECONDS = 10
@@ -69,7 +70,7 @@ class Connection:
             import paramiko
         except ModuleNotFoundError:
             raise ToolError(
-                "programming over SSH needs paramiko, which is not installed: pip install 'bitwright[board]'"
+                f"programming over SSH needs paramiko, which is not installed: {install('board')}"
             ) from None
 
         self.target = target

@@ -8,6 +8,7 @@ from importlib import metadata
 from pathlib import Path
 
 from bitwright.errors import ToolError
+from bitwright.extras import install
 from bitwright_hw.families import Family
 from bitwright_hw.families.flow import Flow
 from bitwright_hw.process import run_python
@@ -49,7 +50,7 @@ class Nextpnr:
             raise ToolError(f"nextpnr does not place designs for {family.name}")
         self.flow = family.flow
         wheel = self.flow.wheel
-        how = f"pip install 'bitwright[{wheel.extra}]'"
+        how = install(wheel.extra)
         try:
             self.version = metadata.version(wheel.package)
         except metadata.PackageNotFoundError:

@@ -15,6 +15,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from bitwright.errors import ToolError
+
 LIMIT_BYTES = 4 << 30
 KEEP_SECONDS = 3600  # a build this young may be in use, and is never pruned
 
@@ -82,8 +84,15 @@ class BuildCache:
     def _lock(self, name: str, *, wait: bool = True) -> Iterator[bool]:
         """Holds the lock of one build; gives False if `wait` is false and another process has it."""
         folder = self.folder / "locks"
-        folder.mkdir(parents=True, exist_ok=True)
-        with (folder / name).open("a") as file:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            opened = (folder / name).open("a")
+        except OSError as error:
+            raise ToolError(
+                f"{self.folder}: simulator builds cannot be kept there ({error.strerror or error}); name another "
+                "folder in BITWRIGHT_CACHE"
+            ) from None
+        with opened as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
             except BlockingIOError:

@@ -23,6 +23,12 @@ REPRODUCER = "repro.json"
 _BEFORE = 8  # frames that go first where the frame alone comes out right
 
 
+def check_reproducer(out: Path) -> None:
+    """Raises DataError if `out` holds other files than an earlier reproducer."""
+    if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not (out / REPRODUCER).is_file())):
+        raise DataError(f"{out}: holds files that are not a reproducer; name an empty or new folder")
+
+
 def write_reproducer(
     out: Path,
     design: Design,
@@ -38,8 +44,7 @@ def write_reproducer(
     The frame goes alone into an idle accelerator. If it comes out right there, up to 8 frames before it (from
     `chunk_start` on, where the failing run began) go first. Raises DataError if `out` holds other files.
     """
-    if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not (out / REPRODUCER).is_file())):
-        raise DataError(f"{out}: holds files that are not a reproducer; name an empty or new folder")
+    check_reproducer(out)
     out.parent.mkdir(parents=True, exist_ok=True)
     frame = first.frame
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as temporary:

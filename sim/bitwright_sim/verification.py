@@ -23,7 +23,7 @@ from bitwright_sim.cache import BuildCache
 from bitwright_sim.compare import Comparison, Mismatch, compare
 from bitwright_sim.native.build import build_native
 from bitwright_sim.native.model import MISSING, NativeModel
-from bitwright_sim.reproducer import write_reproducer
+from bitwright_sim.reproducer import check_reproducer, write_reproducer
 from bitwright_sim.timing import settling_frames, steady_interval
 from bitwright_sim.tools import Verilator
 
@@ -99,6 +99,8 @@ def verify(
     golden_labels = _check_labels(labels, len(flat))
     if jobs is not None and jobs < 1:
         raise DataError(f"jobs must be at least 1, not {jobs}")
+    target = design.folder / "reproducer" if reproducer is None else reproducer
+    check_reproducer(target)
     tool = Verilator.find()
     cache = BuildCache() if cache is None else cache
     library = build_native(design, cache=cache, progress=progress)
@@ -124,7 +126,6 @@ def verify(
     accuracy, golden_accuracy = _accuracies(comparisons, golden_labels)
     folder = None
     if first is not None:
-        target = design.folder / "reproducer" if reproducer is None else reproducer
         chunk = next(part for part in parts if part.start <= first.frame < part.stop)
         folder = write_reproducer(target, design, network, flat, first, chunk.start, cache, progress)
     return VerifyReport(

@@ -6,7 +6,14 @@ from pathlib import Path
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Writes `content` to `path` through a temporary file in the same folder. Raises OSError."""
+    """Writes `content` to `path` through a temporary file in the same folder. Raises OSError, which names `path`."""
+    try:
+        _write(path, content)
+    except OSError as error:
+        raise type(error)(error.errno, error.strerror or str(error), str(path)) from None
+
+
+def _write(path: Path, content: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     temporary = Path(name)

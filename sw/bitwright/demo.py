@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from bitwright import api
+from bitwright.api.common import check_extra
 from bitwright.design import Design
 from bitwright.errors import ToolError
 
@@ -53,9 +54,12 @@ def demo(out: Path, *, progress: Callable[[str, int, int], None] | None = None) 
 
     Raises BitwrightError where a step cannot run; a step that finds a difference is told in the report.
     """
-    with api.needs_extra("train", "the demo"):
-        from bitwright.train import check_export, load_model
+    for extra in ("train", "sim"):
+        check_extra(extra, "the demo")
+    from bitwright.train import check_export, load_model
+    from bitwright_sim.tools import Verilator
 
+    Verilator.find()
     steps: list[Step] = []
     started = time.monotonic()
 

@@ -29,6 +29,10 @@ class DesignError(BitwrightError):
     """A generated design folder that is incomplete, damaged or of another version."""
 
 
+class OutputError(BitwrightError):
+    """A place that was named to write to, where nothing can be written."""
+
+
 class TrainingError(BitwrightError):
     """A training configuration or checkpoint that cannot be used."""
 

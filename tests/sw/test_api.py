@@ -8,6 +8,7 @@ import pytest
 import bitwright as bw
 from bitwright import api, golden
 from bitwright.errors import DataError, DesignError, PlanError, ToolError
+from bitwright.extras import install
 
 from .networks import random_frames, random_network
 
@@ -155,7 +156,7 @@ def test_a_missing_extra_is_told_with_its_remedy(*, network, tmp_path, monkeypat
     with pytest.raises(ToolError) as caught:
         call(design)
     assert module.partition("_")[0] in str(caught.value)
-    assert f"pip install 'bitwright[{extra}]'" in str(caught.value)
+    assert install(extra) in str(caught.value)
 
 
 def test_a_missing_module_of_our_own_is_a_defect():

@@ -5,10 +5,27 @@ started without one finds no pynq here, as there.
 """
 
 import shlex
+import subprocess
 from importlib.resources import files
 from pathlib import Path
 
 from bitwright.errors import BoardError
+
+_ASK_SECONDS = 60
+
+
+def check_pynq(pynq_python: Path) -> None:
+    """Raises BoardError unless `pynq_python` is a Python that has the pynq package; imports nothing of it."""
+    remedy = "make pynq's environment with: make pynq-env, and name another place of it with --pynq or BITWRIGHT_PYNQ"
+    if not pynq_python.is_file():
+        raise BoardError(f"{pynq_python} is missing; {remedy}")
+    asked = "import importlib.util as u, sys; sys.exit(u.find_spec('pynq') is None)"
+    try:
+        done = subprocess.run([str(pynq_python), "-c", asked], capture_output=True, check=False, timeout=_ASK_SECONDS)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise BoardError(f"{pynq_python} does not run ({error}); {remedy}") from None
+    if done.returncode != 0:
+        raise BoardError(f"{pynq_python} has no pynq; {remedy}")
 
 
 def make_account(home: Path, pynq_python: Path, *, fast: bool = True) -> Path:
@@ -17,8 +34,7 @@ def make_account(home: Path, pynq_python: Path, *, fast: bool = True) -> Path:
     `fast` lets a poll of the DMA run the simulation to the transfer's end; without it every access of the processor
     takes its own cycles. Raises BoardError if there is no such Python.
     """
-    if not pynq_python.is_file():
-        raise BoardError(f"{pynq_python} is missing; make pynq's environment with: make pynq-env")
+    check_pynq(pynq_python)
     library = home / "lib"
     library.mkdir(parents=True, exist_ok=True)
     device = Path(str(files(__package__) / "pynq_device.py")).resolve()

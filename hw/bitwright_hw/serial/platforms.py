@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bitwright.errors import ToolError
+from bitwright.extras import install
 from bitwright_hw.families import ECP5, ICE40, Family
 from bitwright_hw.families.flow import BoardFlow, Pin, Pins, Wheel
 
@@ -77,7 +78,7 @@ def board_pins(board: OpenBoard) -> Pins:
     try:
         platform = getattr(import_module(board.module), board.platform)()
     except ModuleNotFoundError:
-        raise ToolError("the pins of open boards need amaranth-boards: pip install 'bitwright[open]'") from None
+        raise ToolError(f"the pins of open boards need amaranth-boards: {install('open')}") from None
     clock = platform.lookup(board.clock)
     uart = platform.lookup("uart", 0)
     lines = {subsignal.name: subsignal for subsignal in uart.ios}

@@ -8,6 +8,7 @@ from bitwright.api.common import PathLike, Progress, needs_extra, open_design
 from bitwright.api.frames import load_frames
 from bitwright.atomic import write_bytes, write_text
 from bitwright.design import Design
+from bitwright.near import did_you_mean
 
 if TYPE_CHECKING:
     from bitwright.board_build import SerialBuild
@@ -149,14 +150,17 @@ def program(
     from bitwright.errors import BoardError
     from bitwright_boards.deployment import find_overlay, make_vectors
     from bitwright_boards.program import BOARDS, run_on_board, run_simulated
+    from bitwright_boards.simulated.account import check_pynq
     from bitwright_boards.ssh import Target as Host
 
     if board not in BOARDS:
-        raise BoardError(f"{board} is not programmed over SSH; boards that are: {', '.join(BOARDS)}")
+        hint = did_you_mean(board, BOARDS)
+        raise BoardError(f"{board} is not programmed over SSH{hint}; boards that are: {', '.join(BOARDS)}")
     if (host is None) == (simulated is None):
         raise BoardError("say where the board is with host, or give simulated")
     opened = open_design(design)
     if simulated is not None:
+        check_pynq(Path(simulated))
         loaded = load_frames(opened.network, data, frames=frames, data_dir=data_dir)
         vectors = make_vectors(opened, loaded.frames, loaded.labels)
         with needs_extra("sim", "the simulated board"):

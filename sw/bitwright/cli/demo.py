@@ -24,7 +24,10 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
 def run(args: argparse.Namespace) -> int:
     from bitwright.cli.output import print_json, progress, quiet_stdout
     from bitwright.demo import demo
+    from bitwright.writable import check_folder
 
+    for folder in (args.out, args.out / "train", args.out / "design"):
+        check_folder(folder)
     with quiet_stdout(args.json), progress() as bars:
         report = demo(args.out, progress=bars)
     if args.json:

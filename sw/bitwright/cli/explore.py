@@ -13,7 +13,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         description="Sizes a network for many rates and draws what each takes: frontier.png, index.html and the chosen "
         "point's plan.toml. The point for --target-fps is chosen, or else the fastest.",
     )
-    command.add_argument("network", metavar="NETWORK", type=Path, help="a network file, or a design folder")
+    command.add_argument("network", metavar="NETWORK", type=Path, help="a network file, or a folder that has one")
     add_board_options(command)
     command.add_argument("--out", required=True, metavar="DIR", type=Path, help="the folder to write to")
     command.add_argument("--target-fps", metavar="F", type=float, help="frames a second of the chosen point")
@@ -26,7 +26,9 @@ def run(args: argparse.Namespace) -> int:
     from bitwright import api
     from bitwright.cli.output import print_json, print_table, progress, quiet_stdout, say
     from bitwright.cli.size import board_options
+    from bitwright.writable import check_folder
 
+    check_folder(args.out)
     with quiet_stdout(args.json), progress() as bars:
         network = api.load(args.network)
         found = api.explore(

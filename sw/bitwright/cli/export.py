@@ -14,7 +14,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         help="an ONNX file",
         description="Writes an ONNX file that computes the network's integers: raw frames in, scores out.",
     )
-    onnx.add_argument("network", metavar="NETWORK", type=Path, help="a network file, or a design folder")
+    onnx.add_argument("network", metavar="NETWORK", type=Path, help="a network file, or a folder that has one")
     onnx.add_argument("--out", required=True, metavar="FILE", type=Path, help="the .onnx file to write")
     onnx.add_argument(
         "--dialect",
@@ -29,7 +29,9 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
 def run(args: argparse.Namespace) -> int:
     from bitwright import api
     from bitwright.cli.output import print_facts, print_json
+    from bitwright.writable import check_file
 
+    check_file(args.out, inputs=(args.network,))
     network = api.load(args.network)
     api.export_onnx(network, args.out, dialect=args.dialect)
     size = args.out.stat().st_size

@@ -22,8 +22,8 @@ def add_frames(command: argparse._ActionsContainer, *, default: str | None) -> N
         metavar="NAME",
         default=default,
         required=default is None,
-        help="digits, mnist, fashion-mnist, cifar10, a .npz file, or random[:SEED] for random frames"
-        + (f" (default: {default})" if default else ""),
+        help="digits, mnist, fashion-mnist, cifar10, a .npz file (x_test, y_test), a .npy of frames, "
+        "or random[:SEED] for random frames" + (f" (default: {default})" if default else ""),
     )
     command.add_argument(
         "--data-dir", metavar="D", type=Path, help="folder of the data files (default: $BITWRIGHT_DATA, or data)"

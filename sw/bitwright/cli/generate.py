@@ -70,7 +70,11 @@ def run(args: argparse.Namespace) -> int:
     from bitwright.cli.output import print_json, progress, quiet_stdout
     from bitwright.errors import PlanError
     from bitwright.plan import Plan
+    from bitwright.writable import check_folder
+    from bitwright_hw.generator import check_folder as check_design_folder
 
+    check_design_folder(args.out)
+    check_folder(args.out)
     if args.plan is not None and args.cycles is not None:
         raise PlanError("--plan already decides the cycles a frame; give --plan or --cycles, not both")
     with quiet_stdout(args.json), progress() as report:
@@ -191,8 +195,9 @@ def _bound(design: "Design") -> list[tuple[str, str]]:
     return [("limited by", f"the output stream, {m.output.beats:,} beats a result")]
 
 
-def _print(design: "Design") -> None:
-    from bitwright.cli.output import print_facts, print_table, say
+def print_design(design: "Design") -> None:
+    """Folds, rate and latency; info shows them, too."""
+    from bitwright.cli.output import print_facts, print_table
 
     m = design.manifest
     print_table(
@@ -211,6 +216,13 @@ def _print(design: "Design") -> None:
             ("digest", m.digest),
         ]
     )
+
+
+def _print(design: "Design") -> None:
+    from bitwright.cli.output import say
+
+    print_design(design)
+    m = design.manifest
     data = "DATASET" if m.output.classifier else "random"
     say(f"\nNext: bitwright verify {design.folder} --data {data}")
     say(f"To fold it otherwise: edit a copy of {design.folder / m.plan}, then generate with --plan")

@@ -29,10 +29,16 @@ def add(formats: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
 def run(args: argparse.Namespace) -> int:
     from bitwright import api
     from bitwright.cli.output import print_facts, print_json, progress, say
+    from bitwright.errors import OutputError
+    from bitwright.writable import check_file
 
+    plan = args.plan or args.out.with_name(f"{args.out.stem}-plan.toml")
+    for file in (args.out, plan):
+        check_file(file, inputs=(Path(args.topology),))
+    if plan.absolute() == args.out.absolute():
+        raise OutputError(f"{plan}: cannot be both the network and its plan; name another with --plan")
     with progress() as bars:
         found = api.import_bnn_pynq(args.folder, topology=args.topology, name=args.name, progress=bars)
-    plan = args.plan or args.out.with_name(f"{args.out.stem}-plan.toml")
     found.network.save(args.out)
     found.plan.save(plan)
     network = found.network

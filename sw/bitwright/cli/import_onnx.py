@@ -41,7 +41,9 @@ def add(formats: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
 def run(args: argparse.Namespace) -> int:
     from bitwright import api
     from bitwright.cli.output import print_facts, print_json, progress, say
+    from bitwright.writable import check_file
 
+    check_file(args.out, inputs=(args.file,))
     with progress() as bars:
         found = api.import_onnx(
             args.file,

@@ -1,4 +1,4 @@
-"""`bitwright info NETWORK`: layers, shapes, weights in bits, operations a frame."""
+"""`bitwright info NETWORK`: layers, shapes, weights in bits, operations a frame; of a design its folds and rate."""
 
 import argparse
 from pathlib import Path
@@ -7,18 +7,27 @@ from pathlib import Path
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     from bitwright.cli.output import add_json
 
-    command = commands.add_parser("info", description="Shows a network file, or the network of a design folder.")
-    command.add_argument("network", metavar="NETWORK", type=Path, help="network.safetensors, or a design folder")
+    command = commands.add_parser(
+        "info", description="Shows a network; of a design folder its folds, clock and latency, too."
+    )
+    command.add_argument(
+        "network", metavar="NETWORK", type=Path, help="a network file, or the folder of a design, training run or build"
+    )
     add_json(command)
     command.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     from bitwright import api
+    from bitwright.api.networks import design_folder
+    from bitwright.cli.generate import as_json, print_design
     from bitwright.cli.output import print_facts, print_json, print_table, say
+    from bitwright.design import Design
     from bitwright.network import Encoding
 
-    network = api.load(args.network)
+    folder = design_folder(args.network)
+    design = None if folder is None else Design.load(folder)
+    network = api.load(args.network) if design is None else design.network
     edges = network.edges
     thresholds = network.encoding.thresholds.tolist() if isinstance(network.encoding, Encoding) else None
     layers = [
@@ -50,6 +59,9 @@ def run(args: argparse.Namespace) -> int:
                 "weight_bits": network.weight_bits,
                 "operations": network.operations,
                 "layers": layers,
+                "design": None
+                if design is None
+                else {**as_json(design), "clock_mhz": design.manifest.clock_mhz, "edited": design.edited},
             }
         )
         return 0
@@ -77,7 +89,12 @@ def run(args: argparse.Namespace) -> int:
             ("digest", network.digest),
         ]
     )
-    say(f"\nNext: bitwright generate {args.network} --out design")
+    if design is None:
+        say(f"\nNext: bitwright generate {args.network} --out design")
+        return 0
+    say()
+    print_design(design)
+    say(f"\nNext: bitwright verify {design.folder} --data {'DATASET' if network.is_classifier else 'random'}")
     return 0
 
 

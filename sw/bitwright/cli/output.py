@@ -13,6 +13,8 @@ Progress = Callable[[str, int, int], None]
 # where standard error is no terminal: nothing at first, then a line for each thing at most this often
 _QUIET_SECONDS = 2.0
 _PLAIN_SECONDS = 10.0
+_PIPE_WIDTH = 160
+_SHORT = 24  # a text up to here stays on one line of a table
 
 
 def add_json(command: argparse.ArgumentParser) -> None:
@@ -90,18 +92,58 @@ def _plain() -> Progress:
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, title: str | None = None) -> None:
-    """A table; numbers are set to the right. On a pipe it is as wide as it needs to be."""
+    """A table; numbers are set to the right. On a pipe it is as wide as it needs to be.
+
+    Where it is wider than the terminal, names of columns and texts break between words; where that does not do either,
+    each row becomes a list of its values, one a line. Numbers and names are never broken.
+    """
     from rich.table import Table
 
     if title is not None:
         say(title)  # rich would fold it to the table's width
+    out = console()
+    cells = [[cell(value) for value in row] for row in rows]
+    full = [max(len(text) for text in (name, *(row[k] for row in cells))) for k, name in enumerate(columns)]
+    room = out.width - 3 * len(columns) - 1
+    for short in (_SHORT, 0):
+        widths = [_least(name, [row[k] for row in rows], short) for k, name in enumerate(columns)]
+        if sum(widths) <= room:
+            break
+    else:
+        _print_records(columns, cells, out.width)
+        return
     table = Table()
-    for index, name in enumerate(columns):
-        numeric = all(isinstance(row[index], int | float) for row in rows)
-        table.add_column(name, justify="right" if numeric else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*(cell(value) for value in row))
-    console().print(table)
+    for k, name in enumerate(columns):
+        numeric = all(isinstance(row[k], int | float) for row in rows)
+        width = widths[k] + min(full[k] - widths[k], room - sum(widths))
+        widths[k] = width
+        table.add_column(name, justify="right" if numeric else "left", overflow="fold", width=width)
+    for row in cells:
+        table.add_row(*row)
+    out.print(table)
+
+
+def _least(name: str, values: Sequence[object], short: int) -> int:
+    """The width below which a column would break what stays whole: a word, a number, a text of up to `short`."""
+    whole = name.split()
+    for value in values:
+        text = cell(value)
+        whole += [text] if not isinstance(value, str) or len(text) <= short else text.split()
+    return max(map(len, whole), default=0)
+
+
+def _print_records(columns: Sequence[str], cells: Sequence[Sequence[str]], width: int) -> None:
+    """Each row as lines of name and value, with an empty line between rows."""
+    import textwrap
+
+    names = max(len(name) for name in columns)
+    for index, row in enumerate(cells):
+        if index:
+            say()
+        for name, value in zip(columns, row, strict=True):
+            lines = textwrap.wrap(value, max(width - names - 2, 20), break_long_words=False) or [""]
+            for k, line in enumerate(lines):
+                say(f"{name if not k else '':<{names}}  {line}".rstrip())
 
 
 def print_facts(facts: Sequence[tuple[str, object]]) -> None:
@@ -137,5 +179,6 @@ def console() -> Any:
         def on_broken_pipe(self) -> None:
             raise BrokenPipeError  # main() ends the command; rich would exit by itself
 
-    width = None if sys.stdout.isatty() else 160
+    # rich takes a terminal's width, or COLUMNS where that is set; what is read by a program has room
+    width = None if sys.stdout.isatty() or os.environ.get("COLUMNS", "").isdecimal() else _PIPE_WIDTH
     return Quiet(highlight=False, markup=False, soft_wrap=False, width=width)

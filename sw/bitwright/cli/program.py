@@ -112,8 +112,9 @@ def _jtag(args: argparse.Namespace) -> int:
     from bitwright.cli.output import print_facts, print_json, progress, quiet_stdout
     from bitwright.design import Design
     from bitwright_boards.deployment import find_bitstream
-    from bitwright_boards.jtag import load_bitstream
+    from bitwright_boards.jtag import check_jtag, load_bitstream
 
+    check_jtag(args.board)
     bit = find_bitstream(Design.load(args.design), args.board, args.overlay)
     with quiet_stdout(args.json), progress() as bars:
         report = load_bitstream(args.board, bit, flash=args.flash, cable_serial=args.cable_serial, progress=bars)

@@ -19,7 +19,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         description="Finds how to fold a network for a board: the least LUTs for a rate, or the highest rate within a "
         "budget, by default four fifths of the board's LUTs and all but four of its block RAMs. Writes a plan to edit.",
     )
-    command.add_argument("network", metavar="NETWORK", type=Path, help="a network file, or a design folder")
+    command.add_argument("network", metavar="NETWORK", type=Path, help="a network file, or a folder that has one")
     add_board_options(command)
     command.add_argument("--target-fps", metavar="F", type=float, help="frames a second to reach")
     command.add_argument("--max-luts", metavar="N", type=int, help="the most LUTs to take")
@@ -45,9 +45,12 @@ def board_options(args: argparse.Namespace) -> dict[str, Any]:
 def run(args: argparse.Namespace) -> int:
     from bitwright import api
     from bitwright.cli.output import print_json, progress, quiet_stdout
+    from bitwright.writable import check_file
     from bitwright_boards import load_board
     from bitwright_hw.estimate import estimate
 
+    if args.out is not None:
+        check_file(args.out, inputs=(args.network,))
     with quiet_stdout(args.json), progress() as bars:
         network = api.load(args.network)
         board = load_board(args.board)

@@ -32,8 +32,10 @@ def run(args: argparse.Namespace) -> int:
     from bitwright import api
     from bitwright.cli.output import print_json, progress, quiet_stdout
     from bitwright.design import Design
+    from bitwright.writable import check_folder
 
     design = Design.load(args.design)
+    check_folder(design.folder)  # the report goes there
     with quiet_stdout(args.json), progress() as bars:
         report = api.synth(
             design, family=args.family, place=args.place, seed=args.seed, clock_mhz=args.clock_mhz, progress=bars

@@ -31,8 +31,11 @@ def run(args: argparse.Namespace) -> int:
     from bitwright import api
     from bitwright.cli.output import print_json, progress, quiet_stdout
     from bitwright.design import Design
+    from bitwright.writable import check_folder
 
     design = Design.load(args.design)
+    if args.reproducer is not None:
+        check_folder(args.reproducer)
     network = None if args.network is None else api.load(args.network)
     with quiet_stdout(args.json), progress() as bars:
         report = api.verify(

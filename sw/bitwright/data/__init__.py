@@ -5,13 +5,14 @@ Importing this loads neither torch nor scikit-learn; the latter is loaded by `di
 
 from pathlib import Path
 
-from bitwright.data.dataset import Dataset
+from bitwright.data.dataset import Dataset, HeldOut
 from bitwright.data.idx import LABELS as _IDX_SETS
 from bitwright.errors import DataError
+from bitwright.near import did_you_mean
 
 NAMES = ("digits", *_IDX_SETS, "cifar10")
 
-__all__ = ["NAMES", "Dataset", "load_dataset"]
+__all__ = ["NAMES", "Dataset", "HeldOut", "load_dataset", "load_held_out"]
 
 
 def load_dataset(name_or_path: str | Path, data_dir: Path | None = None) -> Dataset:
@@ -38,8 +39,42 @@ def load_dataset(name_or_path: str | Path, data_dir: Path | None = None) -> Data
     if name.endswith(".npz"):
         from bitwright.data.npz import load_npz_dataset
 
-        path = Path(name)
-        if folder is not None and not path.is_file() and (folder / path).is_file():
-            path = folder / path
-        return load_npz_dataset(path)
-    raise DataError(f"no data set {name!r}: give one of {', '.join(NAMES)}, or the path of an .npz file")
+        return load_npz_dataset(_beside(name, folder))
+    raise DataError(f"{_unknown(name)}, or the path of an .npz file")
+
+
+def load_held_out(name_or_path: str | Path, data_dir: Path | None = None) -> HeldOut:
+    """The test frames of `load_dataset`'s set, without asking for the training files or arrays; or an .npy of frames.
+
+    Labels of an .npz may be missing; an .npy has none. Raises DataError.
+    """
+    name = str(name_or_path)
+    folder = None if data_dir is None else Path(data_dir)
+    if name in _IDX_SETS:
+        from bitwright.data.idx import load_idx_held_out
+
+        return load_idx_held_out(name, folder)
+    if name == "cifar10":
+        from bitwright.data.cifar import load_cifar10_held_out
+
+        return load_cifar10_held_out(folder)
+    if name.endswith((".npz", ".npy")):
+        from bitwright.data.npz import load_npy_frames, load_npz_held_out
+
+        path = _beside(name, folder)
+        return load_npz_held_out(path) if name.endswith(".npz") else load_npy_frames(path)
+    if name not in NAMES:
+        raise DataError(f"{_unknown(name)}, random[:SEED], or the path of an .npz or .npy file")
+    found = load_dataset(name, folder)
+    return HeldOut(name=found.name, frames=found.test_frames, labels=found.test_labels, classes=found.classes)
+
+
+def _beside(name: str, folder: Path | None) -> Path:
+    """A relative path that does not exist is looked for in the data folder, too."""
+    path = Path(name)
+    return folder / path if folder is not None and not path.is_file() and (folder / path).is_file() else path
+
+
+def _unknown(name: str) -> str:
+    hint = did_you_mean(name, NAMES)
+    return f"no data set {name!r}{hint}: give one of {', '.join(NAMES)}"

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from bitwright.data.dataset import Dataset
+from bitwright.data.dataset import Dataset, HeldOut
 from bitwright.errors import DataError
 
 LABELS = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
@@ -42,24 +42,37 @@ def read_records(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
 
 def load_cifar10(data_dir: Path | None) -> Dataset:
     """`cifar10` from data_dir/cifar10, data_dir/cifar-10-batches-bin or data_dir itself. Raises DataError."""
-    files = f"{_TRAIN[0]} to {_TRAIN[-1]} and {_TEST[0]}"
+    train, test = _read_parts(data_dir, f"{_TRAIN[0]} to {_TRAIN[-1]} and {_TEST[0]}", _TRAIN, _TEST)
+    return Dataset(
+        name="cifar10",
+        train_frames=train[0],
+        train_labels=train[1],
+        test_frames=test[0],
+        test_labels=test[1],
+        labels=LABELS,
+    )
+
+
+def load_cifar10_held_out(data_dir: Path | None) -> HeldOut:
+    """The test frames alone, of which the training files are not needed. Raises DataError."""
+    ((frames, labels),) = _read_parts(data_dir, _TEST[0], _TEST)
+    return HeldOut(name="cifar10", frames=frames, labels=labels, classes=len(LABELS))
+
+
+def _read_parts(
+    data_dir: Path | None, files: str, *parts: tuple[str, ...]
+) -> list[tuple[NDArray[np.uint8], NDArray[np.int64]]]:
+    """Frames and labels of each part, whose files are named; `files` names them all, for messages."""
     if data_dir is None:
         raise DataError(f"cifar10 is read from files: give --data-dir, a folder with cifar10/ ({files})")
     if not data_dir.is_dir():
         raise DataError(f"{data_dir}: no such folder; --data-dir must name the one with cifar10/ ({files})")
     folder = next((data_dir / name for name in _FOLDERS if (data_dir / name).is_dir()), data_dir)
-    missing = [name for name in (*_TRAIN, *_TEST) if not (folder / name).is_file()]
+    missing = [name for part in parts for name in part if not (folder / name).is_file()]
     if missing:
         raise DataError(f"{folder}: {missing[0]} is missing; cifar10 needs {files}")
-    parts = {}
-    for part, names in (("train", _TRAIN), ("test", _TEST)):
+    found = []
+    for names in parts:
         frames, labels = zip(*(read_records(folder / name) for name in names), strict=True)
-        parts[part] = np.concatenate(frames), np.concatenate(labels)
-    return Dataset(
-        name="cifar10",
-        train_frames=parts["train"][0],
-        train_labels=parts["train"][1],
-        test_frames=parts["test"][0],
-        test_labels=parts["test"][1],
-        labels=LABELS,
-    )
+        found.append((np.concatenate(frames), np.concatenate(labels)))
+    return found

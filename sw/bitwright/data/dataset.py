@@ -8,6 +8,38 @@ from numpy.typing import NDArray
 from bitwright.errors import DataError
 
 
+def check_part(name: str, part: str, frames: NDArray, labels: NDArray[np.int64] | None, classes: int | None) -> None:
+    """Raises DataError unless `frames` and their `labels` (None: there are none) can be those of a set of `classes`."""
+    if not 2 <= frames.ndim <= 4 or frames.size == 0:
+        raise DataError(
+            f"{name}: {part} frames must have shape (n, H, W), (n, H, W, C) or (n, values), not {frames.shape}"
+        )
+    if frames.dtype not in (np.uint8, np.uint16):
+        raise DataError(f"{name}: {part} frames must be uint8 or uint16, not {frames.dtype}")
+    if labels is None:
+        return
+    if labels.shape != (len(frames),):
+        raise DataError(
+            f"{name}: {len(frames)} {part} frames but labels of shape {labels.shape}; give one label for each frame"
+        )
+    if labels.min() < 0 or (classes is not None and labels.max() >= classes):
+        highest = "" if classes is None else classes - 1
+        raise DataError(f"{name}: {part} labels must lie in 0..{highest}, not {int(labels.min())}..{int(labels.max())}")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class HeldOut:
+    """The test frames of a data set, which is all that running a network takes. Raises DataError as Dataset does."""
+
+    name: str
+    frames: NDArray[np.unsignedinteger]  # (n, H, W[, C]) or (n, values)
+    labels: NDArray[np.int64] | None = None  # (n,); None where the set has none
+    classes: int | None = None  # labels lie below; None where that is not known
+
+    def __post_init__(self) -> None:
+        check_part(self.name, "test", self.frames, self.labels, self.classes)
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Dataset:
     """Frames for training and for the one look at the end. Raises DataError for parts that do not fit.
@@ -30,23 +62,7 @@ class Dataset:
             ("training", self.train_frames, self.train_labels),
             ("test", self.test_frames, self.test_labels),
         ):
-            if not 2 <= frames.ndim <= 4 or frames.size == 0:
-                raise DataError(
-                    f"{self.name}: {part} frames must have shape (n, H, W), (n, H, W, C) or (n, values), "
-                    f"not {frames.shape}"
-                )
-            if frames.dtype not in (np.uint8, np.uint16):
-                raise DataError(f"{self.name}: {part} frames must be uint8 or uint16, not {frames.dtype}")
-            if labels.shape != (len(frames),):
-                raise DataError(
-                    f"{self.name}: {len(frames)} {part} frames but labels of shape {labels.shape}; "
-                    "give one label for each frame"
-                )
-            if labels.min() < 0 or labels.max() >= len(self.labels):
-                raise DataError(
-                    f"{self.name}: {part} labels must lie in 0..{len(self.labels) - 1}, "
-                    f"not {int(labels.min())}..{int(labels.max())}"
-                )
+            check_part(self.name, part, frames, labels, len(self.labels))
         if self.train_frames.shape[1:] != self.test_frames.shape[1:]:
             raise DataError(
                 f"{self.name}: training frames have shape {self.train_frames.shape[1:]} "

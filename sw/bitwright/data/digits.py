@@ -16,7 +16,7 @@ def load_digits_dataset() -> Dataset:
     try:
         from sklearn.datasets import load_digits
     except ImportError:
-        raise DataError("digits comes from scikit-learn: pip install 'bitwright[train]'") from None
+        raise DataError("digits comes from scikit-learn, which is not installed: pip install scikit-learn") from None
     bunch = load_digits()
     frames = bunch.images.astype(np.uint8)
     labels = bunch.target.astype(np.int64)

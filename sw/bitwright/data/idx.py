@@ -13,7 +13,7 @@ from typing import BinaryIO, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from bitwright.data.dataset import Dataset
+from bitwright.data.dataset import Dataset, HeldOut
 from bitwright.errors import DataError
 
 _UNSIGNED_BYTES = 8
@@ -79,13 +79,36 @@ def _find(folders: tuple[Path, ...], stem: str, kind: str) -> Path | None:
 def load_idx_dataset(name: str, data_dir: Path | None) -> Dataset:
     """`mnist` or `fashion-mnist` from data_dir/NAME or data_dir itself. Raises DataError."""
     files = "train-images-idx3-ubyte, train-labels-idx1-ubyte and the two of t10k, each raw or as .gz"
+    train, test = _read_parts(name, data_dir, files, "train", "t10k")
+    return Dataset(
+        name=name,
+        train_frames=train[0],
+        train_labels=train[1],
+        test_frames=test[0],
+        test_labels=test[1],
+        labels=LABELS[name],
+    )
+
+
+def load_idx_held_out(name: str, data_dir: Path | None) -> HeldOut:
+    """The test frames alone, of which the training files are not needed. Raises DataError."""
+    files = "t10k-images-idx3-ubyte and t10k-labels-idx1-ubyte, each raw or as .gz"
+    ((frames, labels),) = _read_parts(name, data_dir, files, "t10k")
+    return HeldOut(name=name, frames=frames, labels=labels, classes=len(LABELS[name]))
+
+
+def _read_parts(
+    name: str, data_dir: Path | None, files: str, *stems: str
+) -> list[tuple[NDArray[np.uint8], NDArray[np.int64]]]:
+    """Images and labels of each stem; `files` names all files, for messages."""
     if data_dir is None:
         raise DataError(f"{name} is read from files: give --data-dir, a folder with {name}/ ({files})")
     if not data_dir.is_dir():
         raise DataError(f"{data_dir}: no such folder; --data-dir must name the one with {name}/ ({files})")
     folders = (data_dir / name,) if (data_dir / name).is_dir() else (data_dir,)
-    arrays = {}
-    for part, stem in (("train", "train"), ("test", "t10k")):
+    found = []
+    for stem in stems:
+        arrays = {}
         for what, kind, dimensions in (("images", "idx3", _IMAGE_DIMENSIONS), ("labels", "idx1", 1)):
             path = _find(folders, f"{stem}-{what}", kind)
             if path is None:
@@ -95,17 +118,11 @@ def load_idx_dataset(name: str, data_dir: Path | None) -> Dataset:
                 raise DataError(f"{path}: images of {values.shape[1:]} pixels, but {name} has {(_SIDE, _SIDE)}")
             if what == "labels" and values.max() >= len(LABELS[name]):
                 raise DataError(f"{path}: label {int(values.max())}, but {name} has 0..{len(LABELS[name]) - 1}")
-            arrays[part, what] = values
-        if len(arrays[part, "images"]) != len(arrays[part, "labels"]):
+            arrays[what] = values
+        if len(arrays["images"]) != len(arrays["labels"]):
             raise DataError(
-                f"{folders[0]}: {len(arrays[part, 'images'])} {stem} images but "
-                f"{len(arrays[part, 'labels'])} labels; the files belong to different sets"
+                f"{folders[0]}: {len(arrays['images'])} {stem} images but "
+                f"{len(arrays['labels'])} labels; the files belong to different sets"
             )
-    return Dataset(
-        name=name,
-        train_frames=arrays["train", "images"],
-        train_labels=arrays["train", "labels"].astype(np.int64),
-        test_frames=arrays["test", "images"],
-        test_labels=arrays["test", "labels"].astype(np.int64),
-        labels=LABELS[name],
-    )
+        found.append((arrays["images"], arrays["labels"].astype(np.int64)))
+    return found

@@ -1,4 +1,7 @@
-"""A user's own data set: an .npz file with x_train, y_train, x_test, y_test and, if wanted, labels."""
+"""A user's own data set: an .npz file with x_train, y_train, x_test, y_test and, if wanted, labels.
+
+Running a network takes x_test alone, or an .npy of frames.
+"""
 
 import zipfile
 import zlib
@@ -7,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from bitwright.data.dataset import Dataset
+from bitwright.data.dataset import Dataset, HeldOut
 from bitwright.errors import DataError
 
 _KEYS = ("x_train", "y_train", "x_test", "y_test")
@@ -32,51 +35,91 @@ def _whole(array: NDArray, path: Path, key: str, top: int) -> NDArray[np.integer
     return array if array.dtype.kind in "iu" else array.astype(np.int64)
 
 
-def load_npz_dataset(path: Path) -> Dataset:
-    """x_*: (n, H, W[, C]) or (n, values), whole numbers 0..65535; y_*: (n,), 0..classes-1; labels: names.
-
-    Read without pickle. Raises DataError for anything else.
-    """
+def _read(path: Path, needed: tuple[str, ...], wanted: tuple[str, ...], kind: str) -> dict[str, NDArray]:
+    """The arrays `needed`, and those of `wanted` that are there. Read without pickle. Raises DataError."""
     if not path.is_file():
         raise DataError(f"{path}: no such data file")
     try:
         with path.open("rb") as raw:  # numpy itself leaves a damaged file open
             file = np.load(raw, allow_pickle=False)
             if not isinstance(file, np.lib.npyio.NpzFile):
-                raise DataError(f"{path}: one array, not an .npz of {', '.join(_KEYS)}")
-            missing = [key for key in _KEYS if key not in file.files]
+                raise DataError(f"{path}: one array, not an .npz of {', '.join(needed)}")
+            missing = [key for key in needed if key not in file.files]
             if missing:
-                raise DataError(f"{path}: has no {', '.join(missing)}; an .npz data set holds {', '.join(_KEYS)}")
-            arrays = {key: file[key] for key in _KEYS}
-            names = file["labels"] if "labels" in file.files else None
+                there = f"; this one holds {', '.join(file.files)}" if file.files else ""
+                raise DataError(f"{path}: has no {', '.join(missing)}; {kind} holds {', '.join(needed)}{there}")
+            return {key: file[key] for key in (*needed, *wanted) if key in file.files}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         if isinstance(error, DataError):
             raise
         raise DataError(
             f"{path}: not a readable .npz ({error}); write it with numpy.savez and no object arrays"
         ) from None
-    frames = {}
-    labels = {}
-    for part in ("train", "test"):
-        x = _whole(arrays[f"x_{part}"], path, f"x_{part}", (1 << 16) - 1)
-        y = _whole(arrays[f"y_{part}"], path, f"y_{part}", (1 << 20) - 1)
-        if y.ndim != 1 or y.size == 0:
-            raise DataError(f"{path}: y_{part} must be a list of class numbers, not of shape {y.shape}")
-        frames[part] = x
-        labels[part] = y.astype(np.int64)
-    wide = any(x.size and int(x.max()) > np.iinfo(np.uint8).max for x in frames.values())
-    dtype = np.uint16 if wide else np.uint8
-    if names is None:
-        texts = tuple(str(n) for n in range(int(labels["train"].max()) + 1))
-    elif names.ndim == 1 and names.dtype.kind == "U":
-        texts = tuple(str(name) for name in names)
-    else:
+
+
+def _labels(array: NDArray, path: Path, key: str) -> NDArray[np.int64]:
+    y = _whole(array, path, key, (1 << 20) - 1)
+    if y.ndim != 1 or y.size == 0:
+        raise DataError(f"{path}: {key} must be a list of class numbers, not of shape {y.shape}")
+    return y.astype(np.int64)
+
+
+def _names(names: NDArray, path: Path) -> tuple[str, ...]:
+    if names.ndim != 1 or names.dtype.kind != "U":
         raise DataError(f"{path}: labels must be a list of texts, not {names.dtype} of shape {names.shape}")
+    return tuple(str(name) for name in names)
+
+
+def _dtype(*frames: NDArray) -> type[np.unsignedinteger]:
+    wide = any(x.size and int(x.max()) > np.iinfo(np.uint8).max for x in frames)
+    return np.uint16 if wide else np.uint8
+
+
+def load_npz_dataset(path: Path) -> Dataset:
+    """x_*: (n, H, W[, C]) or (n, values), whole numbers 0..65535; y_*: (n,), 0..classes-1; labels: names.
+
+    Raises DataError for anything else.
+    """
+    arrays = _read(path, _KEYS, ("labels",), "an .npz data set")
+    train, test = (_whole(arrays[key], path, key, (1 << 16) - 1) for key in ("x_train", "x_test"))
+    train_labels, test_labels = (_labels(arrays[key], path, key) for key in ("y_train", "y_test"))
+    dtype = _dtype(train, test)
+    if "labels" in arrays:
+        texts = _names(arrays["labels"], path)
+    else:
+        texts = tuple(str(n) for n in range(int(train_labels.max()) + 1))
     return Dataset(
         name=path.stem,
-        train_frames=frames["train"].astype(dtype),
-        train_labels=labels["train"],
-        test_frames=frames["test"].astype(dtype),
-        test_labels=labels["test"],
+        train_frames=train.astype(dtype),
+        train_labels=train_labels,
+        test_frames=test.astype(dtype),
+        test_labels=test_labels,
         labels=texts,
     )
+
+
+def load_npz_held_out(path: Path) -> HeldOut:
+    """x_test, and y_test and labels where they are there: what `load_npz_dataset` takes them for. Raises DataError."""
+    arrays = _read(path, ("x_test",), ("y_test", "labels"), "an .npz of test frames")
+    frames = _whole(arrays["x_test"], path, "x_test", (1 << 16) - 1)
+    return HeldOut(
+        name=path.stem,
+        frames=frames.astype(_dtype(frames)),
+        labels=_labels(arrays["y_test"], path, "y_test") if "y_test" in arrays else None,
+        classes=len(_names(arrays["labels"], path)) if "labels" in arrays else None,
+    )
+
+
+def load_npy_frames(path: Path) -> HeldOut:
+    """One array of frames, (n, H, W[, C]) or (n, values), whole numbers 0..65535, without labels. Raises DataError."""
+    if not path.is_file():
+        raise DataError(f"{path}: no such data file")
+    try:
+        with path.open("rb") as raw:
+            array = np.load(raw, allow_pickle=False)
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise DataError(f"{path}: not a readable .npy ({error}); write it with numpy.save") from None
+    if not isinstance(array, np.ndarray):
+        raise DataError(f"{path}: an .npz under the name of an .npy; rename it")
+    frames = _whole(array, path, "the array", (1 << 16) - 1)
+    return HeldOut(name=path.stem, frames=frames.astype(_dtype(frames)))

@@ -134,6 +134,8 @@ def save(network: Network, path: object) -> None:
 def load(path: object) -> Network:
     """Reads and checks a network file. Raises NetworkError for a file that is missing, cut or not one."""
     file = Path(str(path))
+    if file.is_dir():
+        raise NetworkError(f"{file}: a folder, where a network file is expected")
     if not file.is_file():
         raise NetworkError(f"{file}: no such network file")
     if file.stat().st_size > MAX_FILE_BYTES:
@@ -152,14 +154,17 @@ def _read(file: Path) -> tuple[_Header, dict[str, NDArray[Any]]]:
         with safe_open(file, framework="numpy") as opened:
             text = (opened.metadata() or {}).get(_KEY)
             if text is None:
-                raise NetworkError(f"{file}: a safetensors file, but not one that bitwright wrote (no {_KEY!r})")
+                raise NetworkError(_another(file, list(opened.keys())))
             tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
     except (SafetensorError, OSError, TypeError, ValueError) as error:
         if isinstance(error, NetworkError):
             raise
         raise NetworkError(f"{file}: not a readable network file ({error}); was it cut short?") from None
     try:
-        version = msgspec.json.decode(text).get("version")
+        header = msgspec.json.decode(text)
+        if isinstance(header, dict) and "config" in header:
+            raise NetworkError(_of_training(file, "data_digest" in header))
+        version = header.get("version")
         if version not in FORMAT_VERSIONS or isinstance(version, bool):
             raise NetworkError(
                 f"{file}: network format {version!r}, but this bitwright reads formats "
@@ -168,6 +173,22 @@ def _read(file: Path) -> tuple[_Header, dict[str, NDArray[Any]]]:
         return msgspec.json.decode(text, type=_Header), tensors
     except (msgspec.DecodeError, AttributeError) as error:
         raise NetworkError(f"{file}: damaged header ({error})") from None
+
+
+def _another(file: Path, tensors: list[str]) -> str:
+    named = f"{', '.join(sorted(tensors)[:3])}{', ...' if len(tensors) > 3 else ''}"
+    held = f"{len(tensors)} tensor{'s'[: len(tensors) > 1]} ({named})" if tensors else "no tensors"
+    return (
+        f"{file}: a safetensors file of another program's, with {held}, and no network of bitwright's; "
+        "bitwright import makes one of an ONNX file"
+    )
+
+
+def _of_training(file: Path, checkpoint: bool) -> str:
+    what = "a checkpoint that training goes on from" if checkpoint else "the float model that training left"
+    beside = file.with_name("network.safetensors")
+    where = f"the network is {beside}" if beside.is_file() else "the network is written at the end of bitwright train"
+    return f"{file}: {what}, not a network; {where}"
 
 
 class _Tensors:

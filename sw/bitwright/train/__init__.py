@@ -57,6 +57,9 @@ def __getattr__(name: str) -> Any:
         if error.name != "torch":
             raise
         from bitwright.errors import ToolError
+        from bitwright.extras import install
 
-        raise ToolError("training needs torch: pip install 'bitwright[train]' torch==2.13.0") from None
+        raise ToolError(
+            f"training needs torch: {install('train')} (with --constraint requirements-train-cpu.txt for the CPU build)"
+        ) from None
     return getattr(module, name)
