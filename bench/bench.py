@@ -89,7 +89,7 @@ LFC = (784, 1024, 1024, 1024, 10)
 
 
 def native_against_cocotb(context: Context) -> list[Row]:
-    """The same 400 frames of an sfc, through the compiled model and through the cocotb bench."""
+    """The same 1,000 frames of an sfc, through the compiled model and through the cocotb bench."""
     from bitwright_sim import simulate_frames
 
     network = context.network(*SFC)
