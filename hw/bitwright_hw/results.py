@@ -1,10 +1,11 @@
 """The end of a classifier: scores and classes wait here for the output stream."""
 
 from amaranth.hdl import Module, Mux, Signal, signed
-from amaranth.lib import data, fifo, stream, wiring
+from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from bitwright.framing import RESULT_BITS
+from bitwright_hw.credit_fifo import credit_fifo
 from bitwright_hw.frame_buffer import count_up
 from bitwright_hw.scores import ScoreParams
 from bitwright_hw.tokens import Tokens
@@ -42,7 +43,7 @@ class ResultQueue(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        m.submodules.classes = classes = fifo.SyncFIFOBuffered(width=self.params.class_bits, depth=self.slots)
+        m.submodules.classes = classes = credit_fifo(width=self.params.class_bits, depth=self.slots)
         sent = Signal()  # a frame's last beat leaves
         ready = Signal()
         m.d.comb += [
@@ -69,7 +70,7 @@ class ResultQueue(wiring.Component):
     def _with_scores(self, m: Module, ready: Signal, klass: Signal, sent: Signal) -> None:
         params = self.params
         width = params.lanes * params.score_bits
-        m.submodules.scores = scores = fifo.SyncFIFOBuffered(width=width, depth=self.slots * params.words)
+        m.submodules.scores = scores = credit_fifo(width=width, depth=self.slots * params.words)
         index = Signal(range(params.classes + 1))  # the class whose score is sent; `classes` for the class beat
         lane = Signal(range(max(2, params.lanes)))
         score = Signal(params.score_bits)
