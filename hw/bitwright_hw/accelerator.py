@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from amaranth.hdl import Cat, ClockDomain, ClockSignal, Module, ResetSignal, Signal, Value
+from amaranth.hdl import Cat, ClockDomain, ClockSignal, Module, Mux, ResetSignal, Signal, Value
 from amaranth.lib import fifo, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -10,6 +10,7 @@ from bitwright.framing import RESULT_BITS
 from bitwright.network import Dense, IntegerEncoding, Votes
 from bitwright.plan import bit_thresholds
 from bitwright_hw.control import AxiLiteSignature, Control, network_constants
+from bitwright_hw.credit_fifo import credit_fifo
 from bitwright_hw.encoder import Encoder, TableEncoder
 from bitwright_hw.engine import MatrixEngine, RowPool
 from bitwright_hw.frame_guard import FrameGuard
@@ -17,6 +18,7 @@ from bitwright_hw.frame_queue import FrameQueue
 from bitwright_hw.gearbox import Gearbox
 from bitwright_hw.hardwired import HardwiredEngine
 from bitwright_hw.max_pool import MaxPool, PoolParams
+from bitwright_hw.padding_mask import PaddingMask
 from bitwright_hw.params import AcceleratorParams, Path, QueueParams, score_params, values_in
 from bitwright_hw.pixel_source import PixelSource
 from bitwright_hw.results import RESULT_LAYOUT, ResultQueue
@@ -126,7 +128,7 @@ class Accelerator(wiring.Component):
 
         # Verdicts wait for their frame's last word; tags (does the frame end a packet?) for its result.
         m.submodules.verdicts = verdicts = fifo.SyncFIFO(width=2, depth=params.frames_before_queues)
-        m.submodules.tags = tags = fifo.SyncFIFOBuffered(width=1, depth=params.frames_in_flight)
+        m.submodules.tags = tags = credit_fifo(width=1, depth=params.frames_in_flight)
         first = queues[0]
         drop, last = verdicts.r_data[0], verdicts.r_data[1]
         m.d.comb += [
@@ -215,10 +217,22 @@ class Accelerator(wiring.Component):
             valid, payload = Signal(name="beat_valid"), Signal(len(guard.o.payload), name="beat")
             m.d.sync += [valid.eq(guard.o.valid), payload.eq(guard.o.payload)]
         if params.front is None:
+            if isinstance(encoding, IntegerEncoding) and encoding.table[0]:
+                valid, payload = self._masked(m, valid, payload)
             return _Giver(valid, payload, guard.space)
         m.submodules.source = source = PixelSource(params=params.front.source)
         self._give(m, _Giver(valid, payload, guard.space), source.i, source.space)
         return _Giver(source.o.valid, source.o.payload, source.grant)
+
+    def _masked(self, m: Module, valid: Value, payload: Value) -> tuple[Value, Value]:
+        """Encoded beats whose padding is 0 again."""
+        lanes = values_in(self.params.input)
+        if self.params.input.values % lanes == 0:
+            return valid, payload
+        bits = len(payload) // lanes * self.params.input.values
+        m.submodules.padding = padding = PaddingMask(width=len(payload), bits=bits)
+        m.d.comb += [padding.i.valid.eq(valid), padding.i.payload.eq(payload)]
+        return padding.o.valid, padding.o.payload
 
     def _classifier(self, m: Module, grant: wiring.PureInterface, tags: fifo.SyncFIFOBuffered) -> None:
         params, engine = self.params, self.engines[-1]
@@ -326,9 +340,10 @@ class AxiAccelerator(wiring.Component):
             self.m_axis_tlast.eq(core.o.payload.last),
             core.o.ready.eq(self.m_axis_tready & ~core_reset),
             core.batch.eq(control.batch),
-            control.busy.eq(core.busy),
-            control.errors.eq(core.errors),
-            control.count.eq(Cat(core.accepted, core.finished, core.dropped, core.busy)),
+            # nor is anything counted: the frames inside are about to be forgotten
+            control.busy.eq(core.busy & ~core_reset),
+            control.errors.eq(Mux(core_reset, 0, core.errors)),
+            control.count.eq(Mux(core_reset, 0, Cat(core.accepted, core.finished, core.dropped, core.busy))),
         ]
         for name, member in AxiLiteSignature().members.items():
             mine, theirs = getattr(self, f"s_axi_control_{name}"), getattr(control.bus, name)

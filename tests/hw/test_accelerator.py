@@ -13,6 +13,7 @@ from bitwright_hw.generator import generate
 from bitwright_hw.params import derive
 from bitwright_sim.bench import run_bench
 from tests.hw.benches import HERE, SEED, random_network, require_icarus
+from tests.sw.conv_networks import random_conv_network
 
 
 def random_case(seed, *, most=24):
@@ -30,10 +31,26 @@ def random_case(seed, *, most=24):
             for layer in network.layers
         ),
         scores=classifier and dice.random() < 0.5,
-        data_bits=dice.choice([8, 16, 32, 64, 128]) if bits != 12 else dice.choice([16, 64]),
+        data_bits=dice.choice([width for width in DATA_BITS if width >= 16 or bits != 12]),
         encoding=dice.choice(["hardware", "host"]),
     )
     return network, plan
+
+
+def integer_case(seed, *, most=12):
+    """A first dense layer on integers, of value counts that mostly fill no beat, on any stream that holds a value."""
+    dice = random.Random(seed)
+    bits = (8, 4, 1, 12)[seed % 4]
+    width = 1 if bits == 1 else 8 if bits <= 8 else 16
+    network = random_conv_network(
+        seed, shape=(dice.randint(2, 40), 1, 1), bits=bits, integers=True, convs=0,
+        dense=[dice.randint(1, most) for _ in range(dice.randint(1, 2))], classes=dice.choice([0, 3]),
+    )  # fmt: skip
+    layers = tuple(
+        LayerPlan(name=layer.name, pe=dice.randint(1, layer.outputs), simd=dice.randint(1, layer.inputs))
+        for layer in network.layers
+    )
+    return network, Plan(layers=layers, data_bits=dice.choice([bits for bits in DATA_BITS if bits >= width]))
 
 
 def check(network, plan, folder, *, simulator="icarus", frames=12):
@@ -64,6 +81,17 @@ def test_many_random_accelerators(seed, tmp_path):
 def test_targets_compute_the_same(target, tmp_path):
     network, plan = random_case(3)
     check(network, replace(plan, target=target), tmp_path / "design", frames=6)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_random_accelerators_on_integers(seed, tmp_path):
+    check(*integer_case(seed), tmp_path / "design")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(100, 160))
+def test_many_random_accelerators_on_integers(seed, tmp_path):
+    check(*integer_case(seed, most=40), tmp_path / "design", frames=20)
 
 
 @pytest.mark.parametrize(("pe", "simd"), [("full", "full"), (1, "full"), ("full", 1), (1, 1)])

@@ -10,7 +10,7 @@ import pytest
 from bitwright.errors import PlanError
 from bitwright.layer import conv_layer
 from bitwright.network import Encoding, Input, MaxPool2d, Network
-from bitwright.plan import LayerPlan, Plan, ceil_div, default_plan
+from bitwright.plan import DATA_BITS, LayerPlan, Plan, ceil_div, default_plan
 from bitwright_hw.params import derive
 from bitwright_hw.schedule import frame_times
 from tests.hw.test_accelerator import check
@@ -25,7 +25,7 @@ def random_plan(network, seed):
         for layer in network.matrix_layers
     )
     scores = network.is_classifier and dice.random() < 0.5
-    return Plan(layers=layers, scores=scores, data_bits=dice.choice([8, 16, 32, 64, 128]))
+    return Plan(layers=layers, scores=scores, data_bits=dice.choice(DATA_BITS))
 
 
 def random_case(seed, *, most=8, image=9):
