@@ -217,7 +217,8 @@ class Accelerator(wiring.Component):
             valid, payload = Signal(name="beat_valid"), Signal(len(guard.o.payload), name="beat")
             m.d.sync += [valid.eq(guard.o.valid), payload.eq(guard.o.payload)]
         if params.front is None:
-            if isinstance(encoding, IntegerEncoding) and encoding.table[0]:
+            zeros = encoding.rows[:, 0] if isinstance(encoding, IntegerEncoding) else encoding.rows <= 0
+            if zeros.any() and not params.input.encoded:  # what stands for a value of 0
                 valid, payload = self._masked(m, valid, payload)
             return _Giver(valid, payload, guard.space)
         m.submodules.source = source = PixelSource(params=params.front.source)
