@@ -173,7 +173,7 @@ def _probes(top: AxiAccelerator) -> list[LayerProbe]:
 
 
 def _score_probe(params: AcceleratorParams) -> ScoreProbe | None:
-    if not params.network.is_classifier:
+    if not params.network.gives_scores:
         return None
     scores = score_params(params.network, params.engines[-1].fold)
     return ScoreProbe(

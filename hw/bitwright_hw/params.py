@@ -203,7 +203,7 @@ def derive(network: Network, plan: Plan) -> AcceleratorParams:
         width = fold.pe
 
     result_queue = None
-    if network.is_classifier:
+    if network.gives_scores:
         scores = score_params(network, layer_folds[-1])
         # the scores of a word follow each other; the class comes after the frame's last
         decided = arrivals[-1] + ScoreUnit.LATENCY + scores.steps - 1 + scores.argmax_latency

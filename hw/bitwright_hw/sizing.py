@@ -202,7 +202,7 @@ class Sizer:
             front = {fold: _pareto(paths) for fold, paths in ways.items()}
         done: list[_Path] = []
         for fold, paths in front.items():
-            last = Counts() if self.network.is_classifier else self._queue(len(options), fold, None, interval)
+            last = Counts() if self.network.gives_scores else self._queue(len(options), fold, None, interval)
             done += [_Path(p.luts + last.luts, p.block_rams + last.block_rams, p.choice, p.before) for p in paths]
         return _pareto(path for path in done if path.block_rams <= block_rams)
 
@@ -292,7 +292,7 @@ class Sizer:
         """The choices with this fold: weights in blocks or in LUTs."""
         layer, options = self.layers[k], self.options
         last = Counts()
-        if k == len(self.layers) - 1 and self.network.is_classifier:
+        if k == len(self.layers) - 1 and self.network.gives_scores:
             last = score_counts(self.network, fold, sent=options.scores, family=self.family)
         choices = []
         memories: tuple[Memory, ...] = ("block", "distributed") if fold.cycles > 1 else ("auto",)

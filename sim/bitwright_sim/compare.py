@@ -40,6 +40,8 @@ class Comparison:
     first: Mismatch | None
     classes: NDArray[np.int64] | None  # (n,) of the hardware, -1 where missing
     golden_classes: NDArray[np.int64] | None
+    bits: NDArray[np.int64] | None  # (n, outputs) of a network that gives bits, by the hardware, -1 where missing
+    golden_bits: NDArray[np.int64] | None
     interval: float | None
     cycles: int
 
@@ -128,6 +130,8 @@ def compare(
         first=first,
         classes=None if classes is None else np.where(classes == MISSING, -1, classes)[:, 0],
         golden_classes=golden.classes,
+        bits=None if golden.classes is not None else np.where(got[OUTPUT] == MISSING, -1, got[OUTPUT]),
+        golden_bits=None if golden.classes is not None else expected[OUTPUT].astype(np.int64),
         interval=steady_interval(result, settling_frames(design)),
         cycles=result.cycles,
     )

@@ -18,6 +18,7 @@ from bitwright.design import Design
 from bitwright.errors import DataError, DesignError
 from bitwright.framing import pack_frames
 from bitwright.golden import check_frames
+from bitwright.metrics import LabelMetrics
 from bitwright.network import Network
 from bitwright_sim.cache import BuildCache
 from bitwright_sim.compare import Comparison, Mismatch, compare
@@ -42,6 +43,8 @@ class VerifyReport:
     compared: dict[str, int]  # integers of each layer, of the scores, and of the class or the output bits
     accuracy: float | None  # of the hardware; None without labels or classes
     golden_accuracy: float | None
+    label_metrics: LabelMetrics | None  # of the hardware's bits, where labels of 0 and 1 came with the frames
+    golden_label_metrics: LabelMetrics | None
     interval_cycles: float | None  # measured, in the steady state; an int where it is constant
     ideal_interval_cycles: int
     latency_cycles: int | None  # measured, first beat in to last beat out of an idle accelerator
@@ -96,7 +99,7 @@ def verify(
     flat = check_frames(network, frames)
     if not len(flat):
         raise DataError("no frames to verify; give at least one")
-    golden_labels = _check_labels(labels, len(flat))
+    golden_labels = _check_labels(labels, len(flat), network)
     if jobs is not None and jobs < 1:
         raise DataError(f"jobs must be at least 1, not {jobs}")
     target = design.folder / "reproducer" if reproducer is None else reproducer
@@ -123,7 +126,8 @@ def verify(
     interval = comparisons[0].interval
     if interval is None and first is None:
         interval = _short_interval(design, network, flat, library)
-    accuracy, golden_accuracy = _accuracies(comparisons, golden_labels)
+    accuracy, golden_accuracy = _accuracies(comparisons, golden_labels if network.is_classifier else None)
+    told, golden_told = _label_metrics(comparisons, golden_labels)
     folder = None
     if first is not None:
         chunk = next(part for part in parts if part.start <= first.frame < part.stop)
@@ -134,6 +138,8 @@ def verify(
         compared=compared,
         accuracy=accuracy,
         golden_accuracy=golden_accuracy,
+        label_metrics=told,
+        golden_label_metrics=golden_told,
         interval_cycles=interval,
         ideal_interval_cycles=design.ideal_interval_cycles,
         latency_cycles=latency,
@@ -176,7 +182,7 @@ def check_shape(design: Design, network: Network) -> None:
         ("encoding levels", network.encoding.levels, known.encoding.levels),
         ("what the first layer takes", str(network.encoding.number), str(known.encoding.number)),
         ("shapes of layers", _edges(network), _edges(known)),
-        ("kind of output (scores or bits)", network.is_classifier, known.is_classifier),
+        ("kind of output (scores or bits)", network.gives_scores, known.gives_scores),
     ):
         if a != b:
             raise DesignError(f"network {network.name} differs from that of {design.folder} in {what}: {a}, not {b}")
@@ -190,10 +196,17 @@ def _shapes(layers: list[tuple[int, int]]) -> str:
     return ", ".join(f"{inputs}x{outputs}" for inputs, outputs in layers)
 
 
-def _check_labels(labels: NDArray | None, count: int) -> NDArray[np.int64] | None:
+def _check_labels(labels: NDArray | None, count: int, network: Network) -> NDArray[np.int64] | None:
     if labels is None:
         return None
     array = np.asarray(labels)
+    if array.ndim == 2:
+        if network.gives != "bits" or array.shape != (count, network.outputs) or not np.isin(array, (0, 1)).all():
+            raise DataError(
+                f"labels of 0 and 1 are for networks that give bits, here ({count}, {network.outputs}) of "
+                f"{network.gives}, not {array.dtype} of shape {array.shape}"
+            )
+        return array.astype(np.int64)
     if array.shape != (count,) or not np.issubdtype(array.dtype, np.integer):
         raise DataError(f"labels must be {count} integers, one a frame, not {array.dtype} of shape {array.shape}")
     return array.astype(np.int64)
@@ -276,3 +289,13 @@ def _accuracies(comparisons: list[Comparison], labels: NDArray[np.int64] | None)
     got = np.concatenate([one.classes for one in comparisons if one.classes is not None])
     golden = np.concatenate([one.golden_classes for one in comparisons if one.golden_classes is not None])
     return float((got == labels).mean()), float((golden == labels).mean())
+
+
+def _label_metrics(
+    comparisons: list[Comparison], labels: NDArray[np.int64] | None
+) -> tuple[LabelMetrics | None, LabelMetrics | None]:
+    if labels is None or labels.ndim != 2:
+        return None, None
+    got = np.concatenate([one.bits for one in comparisons if one.bits is not None])
+    golden = np.concatenate([one.golden_bits for one in comparisons if one.golden_bits is not None])
+    return LabelMetrics.of(got, labels), LabelMetrics.of(golden, labels)

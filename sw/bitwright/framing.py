@@ -101,7 +101,7 @@ def frame_wide(plan: Plan, network: Network) -> Plan:
 
 
 def output_format(network: Network, plan: Plan) -> OutputFormat:
-    return OutputFormat(outputs=network.outputs, classifier=network.is_classifier, scores=plan.scores)
+    return OutputFormat(outputs=network.outputs, classifier=network.gives_scores, scores=plan.scores)
 
 
 def pack_frames(network: Network, plan: Plan, frames: NDArray) -> NDArray[np.uint8]:

@@ -35,7 +35,7 @@ class Trace:
 
     encoded: NDArray[np.integer]  # (n, encoded_size): bits (uint8), or signed integers (int32)
     layers: tuple[LayerTrace, ...]
-    classes: NDArray[np.int64] | None  # (n,), None for a network that gives bits
+    classes: NDArray[np.int64] | None  # (n,), the first largest score; None for a network that gives bits
 
 
 def check_frames(network: Network, frames: NDArray) -> NDArray[np.integer]:
@@ -190,7 +190,7 @@ def trace(network: Network, frames: NDArray) -> Trace:
     for layer in network.layers:
         layers.append(_traced(layer, values))
         values = layers[-1].values
-    classes = values.argmax(axis=1) if network.is_classifier else None
+    classes = values.argmax(axis=1) if network.gives_scores else None
     return Trace(encoded=encoded, layers=tuple(layers), classes=classes)
 
 
@@ -209,5 +209,12 @@ def outputs(network: Network, frames: NDArray) -> NDArray[np.int64]:
 def classify(network: Network, frames: NDArray) -> NDArray[np.int64]:
     """The class of each frame: the first of the largest scores. Raises DataError without scores."""
     if not network.is_classifier:
-        raise DataError(f"network {network.name} gives bits, not classes")
+        raise DataError(f"network {network.name} gives {network.gives}, not classes")
     return outputs(network, frames).argmax(axis=1)
+
+
+def values(network: Network, frames: NDArray) -> NDArray[np.float64]:
+    """The numbers (n, outputs) that the scores of each frame stand for. Raises DataError where they stand for none."""
+    if network.values is None:
+        raise DataError(f"network {network.name} gives {network.gives}, not values")
+    return outputs(network, frames) * np.float64(network.values.step)

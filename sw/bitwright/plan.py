@@ -112,8 +112,10 @@ class Plan:
             raise PlanError(
                 f"network {network.name} takes integers, which the hardware makes: encoding must be hardware"
             )
-        if self.scores and not network.is_classifier:
+        if self.scores and not network.gives_scores:
             raise PlanError(f"network {network.name} gives bits, so a plan for it cannot ask for scores")
+        if network.values is not None and not self.scores:
+            raise PlanError(f"network {network.name} gives values, which its scores are: the plan needs scores = true")
 
     def save(self, path: object) -> None:
         """Writes plan.toml, atomically."""
@@ -229,7 +231,7 @@ def default_plan(network: Network, *, cycles: int | None = None) -> Plan:
     for layer in network.matrix_layers:
         fold = smallest_fold(layer.inputs, layer.outputs, max(1, cycles // layer.pixels))
         layers.append(LayerPlan(name=layer.name, pe=fold.pe, simd=fold.simd))
-    return Plan(layers=tuple(layers))
+    return Plan(layers=tuple(layers), scores=network.gives == "values")
 
 
 def with_folds(

@@ -16,7 +16,10 @@ RANDOM_FRAMES = 1000
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Frames:
-    """Frames (n, values) for a network, with their labels (n,) where they have any."""
+    """Frames (n, values) for a network, with their labels where they have any that the network tells.
+
+    Labels are classes (n,), or 0 and 1 (n, labels) for a network that gives bits.
+    """
 
     name: str
     frames: NDArray[np.integer]
@@ -59,13 +62,28 @@ def load_frames(network: Network, data: str, *, frames: int | None = None, data_
         values = check_frames(network, values)
     except DataError as error:
         raise DataError(f"data set {dataset.name}: {error}") from None
-    labels = None if dataset.labels is None else dataset.labels[chosen]
-    if network.is_classifier and labels is not None and int(labels.max()) >= network.outputs:
+    labels = None if dataset.labels is None else _labels(network, dataset.name, dataset.labels[chosen])
+    return Frames(name=dataset.name, frames=values, labels=labels)
+
+
+def _labels(network: Network, name: str, labels: NDArray[np.int64]) -> NDArray[np.int64] | None:
+    """What of a data set's labels the network tells. Raises DataError where the two do not fit."""
+    if labels.ndim == 2:
+        if network.gives != "bits" or network.outputs != labels.shape[1]:
+            raise DataError(
+                f"data set {name} has {labels.shape[1]} labels a frame, but network {network.name} gives "
+                + {"class": "one class", "values": "values", "bits": f"{network.outputs} bits"}[network.gives]
+            )
+        return labels
+    if network.gives == "bits" and network.outputs == 1 and int(labels.max()) <= 1:
+        return labels[:, None]  # a decision between two classes
+    if not network.is_classifier:
+        return None
+    if int(labels.max()) >= network.outputs:
         raise DataError(
-            f"data set {dataset.name} has label {int(labels.max())}, "
-            f"but network {network.name} knows {network.outputs} classes"
+            f"data set {name} has label {int(labels.max())}, but network {network.name} knows {network.outputs} classes"
         )
-    return Frames(name=dataset.name, frames=values, labels=labels if network.is_classifier else None)
+    return labels
 
 
 def default_data_dir() -> Path:

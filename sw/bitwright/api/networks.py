@@ -108,13 +108,15 @@ def import_onnx(
     std: float | Sequence[float] = (),
     layout: Literal["auto", "nchw", "nhwc"] = "auto",
     encoding: Literal["auto", "thermometer", "integers"] = "auto",
+    outputs: Literal["auto", "class", "labels", "scores"] = "auto",
     progress: Progress | None = None,
 ) -> "Imported":
     """The network of an ONNX or QONNX file with binary weights and activations, exact (docs/onnx.md).
 
     `input_range` is what the graph takes for the least and the largest raw value, (0, 255) or (0, 1), None where the
-    graph tells; `mean` and `std` are a normalisation outside the graph. Raises BitwrightError with every node that
-    cannot be imported; ToolError if the onnx package is not installed.
+    graph tells; `mean` and `std` are a normalisation outside the graph. `outputs` says what the graph's
+    outputs mean where its last operators do not: one class, labels that are bits, or scores that are numbers. Raises
+    BitwrightError with every node that cannot be imported; ToolError if the onnx package is not installed.
 
         found = bw.import_onnx("model.onnx", input_range=(0, 1))
         found.network, found.notes
@@ -131,6 +133,7 @@ def import_onnx(
             std=(float(std),) if isinstance(std, int | float) else tuple(std),
             layout=layout,
             encoding=encoding,
+            outputs=outputs,
         )
         return read(path, options, progress=progress)
 

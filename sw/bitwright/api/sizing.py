@@ -61,7 +61,10 @@ def size(
             raise PlanError("a board decides the folds; give it or cycles, pe, simd, hardwired or a plan, not both")
         return _for_board(
             network, board, target_fps, max_luts, progress,
-            {"scores": scores, "encoding": encoding, "target": target, "clock_mhz": clock_mhz, "data_bits": data_bits},
+            {
+                "scores": _scores(scores, network), "encoding": encoding, "target": target, "clock_mhz": clock_mhz,
+                "data_bits": data_bits,
+            },
         )  # fmt: skip
     if target_fps is not None or max_luts is not None:
         raise PlanError("target_fps and max_luts need a board; see bitwright boards")
@@ -141,7 +144,7 @@ def explore(
     with needs_extra("plot", "drawing"):
         import matplotlib  # noqa: F401  (before minutes of search)
     found = load_board(board)
-    options = {"scores": scores, "encoding": encoding, "clock_mhz": clock_mhz, "data_bits": data_bits}
+    options = {"scores": _scores(scores, network), "encoding": encoding, "clock_mhz": clock_mhz, "data_bits": data_bits}
     base, limits = _board_base(found, max_luts, options)
     chosen = size_for(
         network, base, family=found.estimate, limits=limits, target_fps=target_fps, progress=progress
@@ -173,6 +176,11 @@ def explore(
     )
     result.save(Path(out))
     return result
+
+
+def _scores(asked: bool | None, network: Network) -> bool | None:
+    """Whether results hold scores, where the user has not said: always, where scores are the result."""
+    return True if asked is None and network.gives == "values" else asked
 
 
 def _sequence(values: int | Sequence[int] | None) -> Sequence[int] | None:

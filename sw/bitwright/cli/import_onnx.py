@@ -34,6 +34,13 @@ def add(formats: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
         default="auto",
         help="how inputs of several levels reach the first layer (default: a thermometer code of up to 16 thresholds)",
     )
+    command.add_argument(
+        "--outputs",
+        choices=("auto", "class", "labels", "scores"),
+        default="auto",
+        help="what the outputs mean: one class, labels that each stand for themselves, or numbers (default: as the "
+        "graph's last operators tell)",
+    )
     add_json(command)
     command.set_defaults(run=run)
 
@@ -54,6 +61,7 @@ def run(args: argparse.Namespace) -> int:
             std=_numbers(args.std, "--std"),
             layout=args.layout,
             encoding=args.encoding,
+            outputs=args.outputs,
             progress=bars,
         )
     found.network.save(args.out)
@@ -69,6 +77,7 @@ def run(args: argparse.Namespace) -> int:
                 "weight_bits": network.weight_bits,
                 "input_range": [low, high],
                 "layout": found.layout,
+                "outputs": found.outputs,
                 "notes": list(found.notes),
             }
         )
@@ -78,6 +87,7 @@ def run(args: argparse.Namespace) -> int:
             ("network", repr(network)),
             ("weights", f"{network.weight_bits:,} bits"),
             ("input", f"{network.input.bits}-bit values, {low:g}..{high:g} in the graph, {found.layout}"),
+            ("outputs", found.outputs),
             ("written to", args.out),
         ]
     )

@@ -1,7 +1,10 @@
 """`bitwright info NETWORK`: layers, shapes, weights in bits, operations a frame; of a design its folds and rate."""
 
 import argparse
+from dataclasses import asdict
 from pathlib import Path
+
+_LABELS = 20  # names that are shown
 
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -54,6 +57,8 @@ def run(args: argparse.Namespace) -> int:
                 "encoding_thresholds": thresholds,
                 "encoded_size": network.encoded_size,
                 "classifier": network.is_classifier,
+                "gives": network.gives,
+                "values": None if network.values is None else asdict(network.values),
                 "outputs": network.outputs,
                 "labels": list(network.labels),
                 "weight_bits": network.weight_bits,
@@ -74,6 +79,11 @@ def run(args: argparse.Namespace) -> int:
     elif thresholds:
         encoding = f"{network.encoding.levels} bit a value, thresholds of their own{each}"
     result = f"{network.outputs} classes" if network.is_classifier else f"{network.outputs} bits"
+    if network.values is not None:
+        result = f"{network.outputs} numbers: {network.values.step:.9g} times the score, "
+        result += f"within {network.values.error:.3g}"
+    if network.labels:
+        result += f" ({', '.join(network.labels[:_LABELS])}{', ...' if len(network.labels) > _LABELS else ''})"
     print_table(
         ["layer", "kind", "inputs", "outputs", "gives", "output", "weight bits", "operations a frame"],
         [[*map(_cell, layer.values())] for layer in layers],

@@ -5,7 +5,7 @@ from bitwright.network.dense import Dense
 from bitwright.network.encoding import Encoding, Input, IntegerEncoding
 from bitwright.network.file import load, save
 from bitwright.network.model import Layer, Network
-from bitwright.network.outputs import Scores, Thresholds, Votes
+from bitwright.network.outputs import Scores, Thresholds, Values, Votes
 from bitwright.network.pool import MaxPool2d
 from bitwright.network.values import BINARY, MAX_LANES, Edge, NumberType, signed_bits
 from bitwright.network.windows import Windows
@@ -25,6 +25,7 @@ __all__ = [
     "NumberType",
     "Scores",
     "Thresholds",
+    "Values",
     "Votes",
     "Windows",
     "load",

@@ -18,7 +18,7 @@ from bitwright.network.conv import Conv2d, PaddingValue
 from bitwright.network.dense import Dense
 from bitwright.network.encoding import Encoding, Input, IntegerEncoding
 from bitwright.network.model import Layer, Network
-from bitwright.network.outputs import Scores, Thresholds, Votes
+from bitwright.network.outputs import Scores, Thresholds, Values, Votes
 from bitwright.network.pool import MaxPool2d
 from bitwright.network.values import BINARY, MAX_INTEGER_BITS, NumberType
 
@@ -60,6 +60,11 @@ class _PoolHeader(msgspec.Struct, forbid_unknown_fields=True, tag="max_pool2d", 
 _LayerHeader = _DenseHeader | _ConvHeader | _PoolHeader
 
 
+class _ValuesHeader(msgspec.Struct, forbid_unknown_fields=True):
+    step: float
+    error: float
+
+
 class _Header(msgspec.Struct, forbid_unknown_fields=True):
     version: int
     name: str
@@ -67,6 +72,7 @@ class _Header(msgspec.Struct, forbid_unknown_fields=True):
     input_bits: int
     layers: list[_LayerHeader]
     labels: list[str] = []
+    values: _ValuesHeader | msgspec.UnsetType = msgspec.UNSET
 
 
 def _parts(output: Thresholds | Scores | Votes) -> tuple[OutputKind, dict[str, NDArray[Any]]]:
@@ -99,7 +105,8 @@ def _layer_header(layer: Layer) -> _LayerHeader:
 
 def format_version(network: Network) -> int:
     """The lowest version of the file format that has everything in `network`."""
-    return 1 if network.encoding.is_version_1 else 2
+    named_bits = bool(network.labels) and not network.gives_scores
+    return 1 if network.encoding.is_version_1 and network.values is None and not named_bits else 2
 
 
 def save(network: Network, path: object) -> None:
@@ -124,6 +131,9 @@ def save(network: Network, path: object) -> None:
         input_bits=network.input.bits,
         layers=headers,
         labels=list(network.labels),
+        values=msgspec.UNSET
+        if network.values is None
+        else _ValuesHeader(step=network.values.step, error=network.values.error),
     )
     # one metadata key only: safetensors does not keep the order of several
     metadata = {_KEY: msgspec.json.encode(header).decode()}
@@ -285,10 +295,11 @@ def _network(header: _Header, arrays: dict[str, NDArray[Any]]) -> Network:
         encoding=encoding,
         layers=tuple(layers),
         labels=tuple(header.labels),
+        values=None if header.values is msgspec.UNSET else Values(step=header.values.step, error=header.values.error),
     )
     if format_version(network) > header.version:
         raise NetworkError(
             f"a file of format {header.version} with what only format {format_version(network)} has: encodings of "
-            "several rows, or of integers of more than 17 bits"
+            "several rows, or of integers of more than 17 bits, values of scores, or labels of bits"
         )
     return network

@@ -7,19 +7,21 @@ meaning of each number are in docs/network.md; in short:
 - a popcount p counts the agreeing lanes of N, so the dot product is 2p - N;
 - an accumulator a is the popcount, or the dot product where a layer takes integers or pads with zeros;
 - an activation bit is a >= T; images are HWC, in raster order;
-- the last layer of a classifier gives scores, and the class is the first largest.
+- the last layer of a classifier gives scores, and the class is the first largest;
+- `values` says what scores are worth where they are numbers by themselves.
 """
 
 import hashlib
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Literal
 
 from bitwright.errors import NetworkError
 from bitwright.network.bits import pack_bits
 from bitwright.network.conv import Conv2d
 from bitwright.network.dense import Dense
 from bitwright.network.encoding import Encoding, Input, IntegerEncoding
-from bitwright.network.outputs import Scores, Thresholds, Votes
+from bitwright.network.outputs import Scores, Thresholds, Values, Votes
 from bitwright.network.pool import MaxPool2d
 from bitwright.network.values import Edge, NumberType, check_name
 
@@ -30,8 +32,8 @@ Layer = Dense | Conv2d | MaxPool2d
 class Network:
     """Input, encoding and layers of a binary neural network, in integers only.
 
-    A network whose last layer has `Scores` or `Votes` is a classifier; any other gives bits (a single layer taken
-    by itself, or the front of a larger network). Two networks are equal when their digests are. Raises
+    A network whose last layer has `Scores` or `Votes` is a classifier, or, with `values`, gives numbers; any other
+    gives bits (labels that each stand for themselves, a single layer, or the front of a larger network). Raises
     NetworkError, in one sentence, for anything that breaks the rules.
     """
 
@@ -40,6 +42,7 @@ class Network:
     encoding: Encoding | IntegerEncoding
     layers: tuple[Layer, ...]
     labels: tuple[str, ...] = field(default=())
+    values: Values | None = None  # of scores that are numbers by themselves, instead of choosing a class
 
     def __post_init__(self) -> None:
         check_name(self.name, "network name")
@@ -58,8 +61,10 @@ class Network:
             if not isinstance(layer, MaxPool2d) and isinstance(layer.output, Scores | Votes) and layer is not self.last:
                 raise NetworkError(f"layer {layer.name} gives scores but is not the last layer")
             edge = layer.edge
-        if self.labels and (not self.is_classifier or len(self.labels) != self.outputs):
-            raise NetworkError(f"{len(self.labels)} labels for {self.outputs} outputs; give one for each class")
+        if self.labels and len(self.labels) != self.outputs:
+            raise NetworkError(f"{len(self.labels)} labels for {self.outputs} outputs; give one for each output")
+        if self.values is not None and not self.gives_scores:
+            raise NetworkError(f"network {self.name} gives bits, and only scores can stand for values")
 
     @property
     def last(self) -> Layer:
@@ -89,12 +94,23 @@ class Network:
         return self.encoding.edge(self.input)
 
     @property
-    def is_classifier(self) -> bool:
+    def gives_scores(self) -> bool:
+        """Whether the last layer gives scores, for a class or as values, and not bits."""
         return not isinstance(self.last, MaxPool2d) and isinstance(self.last.output, Scores | Votes)
 
     @property
+    def is_classifier(self) -> bool:
+        """Whether the result is a class: the first of the largest scores."""
+        return self.gives_scores and self.values is None
+
+    @property
+    def gives(self) -> Literal["class", "values", "bits"]:
+        """What a result is: one class, a number for each output, or a bit for each."""
+        return "class" if self.is_classifier else "values" if self.gives_scores else "bits"
+
+    @property
     def outputs(self) -> int:
-        """Classes of a classifier, or bits of a network that gives bits."""
+        """Classes of a classifier, or values, or bits of a network that gives those."""
         return self.last.edge.size
 
     @property
@@ -117,7 +133,7 @@ class Network:
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 (hex) over everything that decides what the network computes: not name nor labels."""
+        """SHA-256 (hex) over everything that decides what the network computes: not name, labels nor `values`."""
         sha = hashlib.sha256(b"bitwright network 1\n")
         match self.encoding:
             case Encoding(thresholds=thresholds) if thresholds.ndim == 1:
@@ -151,8 +167,9 @@ class Network:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Network):
             return NotImplemented
-        mine = (self.name, self.labels, [layer.name for layer in self.layers], self.digest)
-        return mine == (other.name, other.labels, [layer.name for layer in other.layers], other.digest)
+        mine = (self.name, self.labels, self.values, [layer.name for layer in self.layers], self.digest)
+        theirs = (other.name, other.labels, other.values, [layer.name for layer in other.layers], other.digest)
+        return mine == theirs
 
     def __hash__(self) -> int:
         return hash(self.digest)

@@ -1,5 +1,6 @@
-"""What a layer makes of its accumulators: activation bits, scores, or votes."""
+"""What a layer makes of its accumulators: activation bits, scores, or votes; and what scores are worth."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -89,6 +90,23 @@ class Votes:
     @property
     def outputs(self) -> int:
         return int(self.votes.size)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Values:
+    """What scores are worth as numbers: `step` times the score, at most `error` from the trained network's value.
+
+    Score 0 is the value 0, and a score is 0 or more exactly where the value is. Nothing computes with these two.
+    """
+
+    step: float  # above 0
+    error: float  # at least 0
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.step) and self.step > 0 and math.isfinite(self.error) and self.error >= 0):
+            raise NetworkError(
+                f"values need a finite step above 0 and a finite error of at least 0, not {self.step} and {self.error}"
+            )
 
 
 def check_output(

@@ -53,7 +53,19 @@ _TWO = frozenset(
 )
 _ONE = frozenset(
     (
-        *("Abs", "ArgMax", "Cast", "Ceil", "ConstantOfShape", "Flatten", "Floor", "LeakyRelu", "LogSoftmax", "MaxPool"),
+        *(
+            "Abs",
+            "ArgMax",
+            "ArgMin",
+            "Cast",
+            "Ceil",
+            "ConstantOfShape",
+            "Flatten",
+            "Floor",
+            "LeakyRelu",
+            "LogSoftmax",
+            "MaxPool",
+        ),
         *("MaxPoolChannelsLast", "Neg", "Not", "Reciprocal", "Relu", "Round", "Shape", "Sigmoid", "Sign", "Softmax"),
         *("Sqrt", "Transpose"),
     )

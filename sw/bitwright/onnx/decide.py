@@ -1,4 +1,4 @@
-"""Accumulators to thresholds or scores: the expression after a layer, at every value its accumulator can take."""
+"""Accumulators to thresholds: the expression after a layer, at every value its accumulator can take."""
 
 import functools
 from collections.abc import Callable
@@ -13,9 +13,9 @@ from bitwright.onnx.bisection import MANY, bisect, is_monotone, parts
 from bitwright.onnx.expression import SOURCE, Expr
 from bitwright.onnx.lanes import Rows
 from bitwright.onnx.signals import Accumulators, Plane, channel_table, chunk_channels
-from bitwright.onnx.tables import Activations, activations, scores
+from bitwright.onnx.tables import Activations, activations
 
-_CHUNK = 1 << 23  # values of one table
+CHUNK = 1 << 23  # values of one table
 Values = Callable[[NDArray[np.int64]], NDArray[Any]]  # dot products (n, 1) or (n, outputs) to sums (n, outputs)
 
 
@@ -37,7 +37,7 @@ def decide(signal: Accumulators, expression: Expr, *, then: Expr = SOURCE) -> De
     is the OR of the bits only if `then` rises with what is pooled, or, turned round, falls. Raises ValueError.
     """
     short = then is SOURCE and signal.count > MANY and is_monotone(expression)
-    step = signal.plane.channels if short else max(1, _CHUNK // signal.count)
+    step = signal.plane.channels if short else max(1, CHUNK // signal.count)
     found = []
     for start in range(0, signal.plane.channels, step):
         found.append(_decide(signal, slice(start, min(start + step, signal.plane.channels)), expression, then, short))
@@ -117,7 +117,8 @@ def _table(
     return found, turned
 
 
-def _layer(signal: Accumulators, falling: NDArray[np.bool_], output: Thresholds | Scores | Votes) -> Dense | Conv2d:
+def layer_of(signal: Accumulators, falling: NDArray[np.bool_], output: Thresholds | Scores | Votes) -> Dense | Conv2d:
+    """The layer with `output`, rows complemented where `falling`. Raises ValueError for scores of each pixel."""
     bits = np.where(falling[:, None], 1 - signal.rows.bits, signal.rows.bits)
     window = signal.convolution
     if window is None or (window["whole"] and not isinstance(output, Thresholds)):
@@ -139,36 +140,4 @@ def _layer(signal: Accumulators, falling: NDArray[np.bool_], output: Thresholds 
 def emit(signal: Accumulators, decision: Decision) -> Dense | Conv2d:
     """The layer with its thresholds."""
     shift = signal.largest if signal.sums_dots else 0
-    return _layer(signal, decision.falling, Thresholds(values=(decision.thresholds - shift)[:, None]))
-
-
-def emit_scores(signal: Accumulators, expression: Expr) -> Dense | Conv2d:
-    """The last layer with its scores. Raises ValueError or ExportError."""
-    dots = signal.dots
-    table: NDArray[Any] = channel_table(expression, signal.plane, signal.rows.values(dots[:, None]))
-    falling, found = scores(table, f"layer {signal.name}")
-    if signal.sums_dots:
-        found = Scores(scale=found.scale, offset=found.offset + found.scale * signal.largest)
-    return _layer(signal, falling, found)
-
-
-def votes_of(expression: Expr) -> NDArray[np.int64] | None:
-    """The votes (classes,), or one for all, of `Where(reached, votes, 0)` of integers; None for anything else."""
-    if expression.op != "Where" or not isinstance(expression.args[0], Expr):
-        return None
-    won, lost = expression.args[1:]
-    if not isinstance(won, np.ndarray) or not isinstance(lost, np.ndarray) or won.dtype.kind != "i":
-        return None
-    return won.reshape(-1).astype(np.int64) if (lost == 0).all() and (won >= 0).all() else None
-
-
-def emit_votes(signal: Accumulators, expression: Expr) -> Dense | Conv2d:
-    """The last layer with its votes. Raises ValueError."""
-    reached, votes = expression.args[0], votes_of(expression)
-    if not isinstance(reached, Expr) or votes is None:
-        raise ValueError("it gives no votes")
-    decision = decide(signal, reached)
-    # a condition that never or always holds has its other value from its neighbours: 0 and 1 all the same
-    thresholds = decision.thresholds - (signal.largest if signal.sums_dots else 0)
-    output = Votes(thresholds=thresholds, votes=np.broadcast_to(votes, thresholds.shape))
-    return _layer(signal, decision.falling, output)
+    return layer_of(signal, decision.falling, Thresholds(values=(decision.thresholds - shift)[:, None]))

@@ -81,7 +81,7 @@ class _Writer:
                 case Dense():
                     self._dense(layer)
         self._flat()
-        kind = TensorProto.INT64 if network.is_classifier else TensorProto.FLOAT
+        kind = TensorProto.INT64 if network.gives_scores else TensorProto.FLOAT
         outputs = [helper.make_tensor_value_info(self.value, kind, ["frames", network.outputs])]
         raw = TensorProto.UINT8 if network.input.bits <= 8 else TensorProto.UINT16
         inputs = [helper.make_tensor_value_info("frames", raw, ["frames", *network.input.shape])]
@@ -94,7 +94,10 @@ class _Writer:
             "input_layout": "nhwc",
             "layers": [layer.name for layer in network.layers],
             "labels": list(network.labels),
+            "outputs": {"class": "class", "values": "scores", "bits": "labels"}[network.gives],
         }
+        if network.values is not None:
+            facts["values"] = {"step": network.values.step, "error": network.values.error}
         helper.set_model_props(model, {METADATA_KEY: json.dumps(facts)})
         return model
 

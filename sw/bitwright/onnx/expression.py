@@ -140,6 +140,11 @@ def _where(condition: Array, a: Array, b: Array) -> Array:
     return np.where(condition, a, b)
 
 
+def _sigmoid(x: Array) -> Array:
+    one = x.dtype.type(1)
+    return one / (one + np.exp(-x))
+
+
 def _power(x: Array, exponent: Array) -> Array:
     return np.power(x, exponent.astype(x.dtype)) if x.dtype.kind == "f" else np.power(x, exponent)
 
@@ -174,6 +179,7 @@ OPERATIONS: dict[str, Callable[..., Array]] = {
     "Reciprocal": np.reciprocal,
     "Relu": lambda x: np.maximum(x, x.dtype.type(0)),
     "Round": np.round,
+    "Sigmoid": _sigmoid,
     "Sign": np.sign,
     "Sqrt": np.sqrt,
     "Sub": _arithmetic(np.subtract),

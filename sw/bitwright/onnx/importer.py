@@ -4,6 +4,7 @@ The order of the rewrites is the design: one form of each operator, constants an
 bare, heads gone, pads in their convolutions, and last everything between two products one expression.
 """
 
+import contextlib
 import json
 import os
 import re
@@ -15,13 +16,15 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from bitwright.network import Network
+from bitwright.errors import NetworkError
+from bitwright.network import Network, Values
 from bitwright.onnx.canonical import canonical
 from bitwright.onnx.constants import fold_constants
 from bitwright.onnx.form import Graph, check
 from bitwright.onnx.heads import prune, strip_heads
 from bitwright.onnx.linear import LINEAR, split_linear
 from bitwright.onnx.lower import Lowering, chain_of, network_of
+from bitwright.onnx.meaning import MEANINGS, Meaning
 from bitwright.onnx.names import Names, valid_name
 from bitwright.onnx.pads import absorb_pads
 from bitwright.onnx.pointwise import View, lift_pointwise
@@ -48,6 +51,7 @@ class Options:
     std: tuple[float, ...] = ()
     layout: Layout = "auto"
     encoding: Encodings = "auto"
+    outputs: Literal["auto"] | Meaning = "auto"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -57,6 +61,7 @@ class Imported:
     network: Network
     input_range: tuple[float, float]
     layout: str  # of the graph's input: nchw, nhwc or flat
+    outputs: str  # what was taken of the graph's end, and how a result is read
     notes: tuple[str, ...]
 
 
@@ -138,13 +143,18 @@ def _lowered(
         input_bits=bits,
         input_encoding=options.encoding,
         names=Names(tuple(facts.get("layers", ()))),
+        meaning=facts.get("outputs") if options.outputs == "auto" else options.outputs,
+        meaning_known=options.outputs == "auto" and "outputs" in facts,
+        values=facts.get("values") if options.outputs in ("auto", "scores") else None,
     )
     layers = lowering.run(chain_of(lifted))
     network = network_of(lowering, layers, name, tuple(facts.get("labels", ())))
     if progress:
         progress("import", 4, 4)
     layout = "flat" if len(shape) < 3 else "nchw" if axis == 0 else "nhwc"
-    return Imported(network=network, input_range=chosen, layout=layout, notes=tuple(lowering.notes))
+    return Imported(
+        network=network, input_range=chosen, layout=layout, outputs=lowering.sentence, notes=tuple(lowering.notes)
+    )
 
 
 def _first_view(graph: Graph) -> View | None:
@@ -230,6 +240,10 @@ def _checked(facts: dict[str, Any]) -> dict[str, Any]:
         good["input_bits"] = int(facts["input_bits"])
     if facts.get("input_layout") in ("nchw", "nhwc"):
         good["input_layout"] = facts["input_layout"]
+    if facts.get("outputs") in MEANINGS:
+        good["outputs"] = facts["outputs"]
+    with contextlib.suppress(KeyError, TypeError, NetworkError):
+        good["values"] = Values(**facts["values"])
     for key in ("labels", "layers"):
         if isinstance(facts.get(key), list) and all(isinstance(text, str) for text in facts[key]):
             good[key] = facts[key]

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-_NEAR = 2.0**-21  # of the largest sum: what rounding in float32 usually adds up to
+NEAR = 2.0**-21  # of the largest sum: what rounding in float32 usually adds up to
 _SAME = 2.0**-20  # relative difference of magnitudes that float32 arithmetic alone explains
 
 
@@ -58,7 +58,7 @@ class Rows:
         nothing = np.zeros_like(self.scale)
         if self.dyadic:
             return [nothing]
-        margin = _NEAR * (np.abs(self.offset) + self.scale * largest)
+        margin = NEAR * (np.abs(self.offset) + self.scale * largest)
         return [-margin, nothing, margin]
 
     @property

@@ -17,10 +17,11 @@ from bitwright.network import (
     Network,
     NumberType,
     Thresholds,
+    Values,
 )
 from bitwright.network.model import Layer
 from bitwright.network.values import BINARY
-from bitwright.onnx.decide import Decision, decide, emit, emit_scores, emit_votes, votes_of
+from bitwright.onnx.decide import Decision, decide, emit
 from bitwright.onnx.encoder import (
     MAX_THERMOMETER,
     Taken,
@@ -29,10 +30,12 @@ from bitwright.onnx.encoder import (
     most_levels,
     threshold_encoding,
 )
+from bitwright.onnx.ends import emit_choice, emit_numbers, emit_scores, emit_votes, is_one, votes_of
 from bitwright.onnx.expression import DECIDING, SOURCE, Expr, map_constants, operations
 from bitwright.onnx.form import Graph, Node
 from bitwright.onnx.lanes import Lanes, product
 from bitwright.onnx.linear import LINEAR, weight_rows
+from bitwright.onnx.meaning import Ending, Meaning, Outputs
 from bitwright.onnx.names import Names
 from bitwright.onnx.pointwise import View
 from bitwright.onnx.refusals import Refusals
@@ -65,10 +68,14 @@ class Lowering:
     input_bits: int
     input_encoding: InputEncoding
     names: Names
+    meaning: Meaning | None = None  # of the outputs, where the user or an export says it
+    meaning_known: bool = False  # an export of bitwright's own says it
+    values: Values | None = None  # of scores that are numbers; given where an export says so
     notes: list[str] = field(default_factory=list)
     refusals: Refusals = field(default_factory=Refusals)
     layers: list[Layer] = field(default_factory=list)
     encoding: Encoding | IntegerEncoding | None = None
+    sentence: str = ""  # what was taken of the outputs
     settled: set[str] = field(default_factory=set)  # values whose expression a layer before a pool has done already
 
     def run(self, chain: list[Node]) -> tuple[Layer, ...]:
@@ -209,12 +216,15 @@ class Lowering:
             return Bits(plane=signal.plane, zero=-ones, one=ones)
         return self._emitted(signal, decision)
 
-    def _emitted(self, signal: Accumulators, decision: Decision) -> Bits:
+    def _note(self, signal: Accumulators, decision: Decision) -> None:
         if decision.rounding:
             self.notes.append(
                 f"{signal.name}: {decision.rounding} of {signal.plane.channels} activations have a sum so near their "
                 "threshold that rounding decides in float32; the exact sum decides here"
             )
+
+    def _emitted(self, signal: Accumulators, decision: Decision) -> Bits:
+        self._note(signal, decision)
         self.layers.append(emit(signal, decision))
         return Bits(plane=signal.plane, zero=decision.zero, one=decision.one)
 
@@ -293,21 +303,61 @@ class Lowering:
     def _end(self, signal: RawInput | Accumulators | Bits, view: View) -> None:
         if isinstance(signal, RawInput):
             self.refusals.add("", "", "the graph has no layer: neither MatMul, Gemm nor Conv")
-        elif isinstance(signal, Bits):
-            values = channel_table(in_channels(view, signal.plane), signal.plane, signal.values)
-            if (values[1] <= values[0]).any():
-                self.refusals.add("", "", "the bits that the graph ends in are turned round behind a pool")
+            return
+        try:
+            if isinstance(signal, Bits):
+                self._end_in_bits(signal, view)
+            else:
+                self._end_in_sums(signal, in_channels(view, signal.plane))
+        except (BitwrightError, ValueError) as error:
+            node = signal.node if isinstance(signal, Accumulators) else None
+            self.refusals.add("" if node is None else node.name, "" if node is None else node.op, str(error))
+
+    def _end_in_bits(self, signal: Bits, view: View) -> None:
+        values = channel_table(in_channels(view, signal.plane), signal.plane, signal.values)
+        if (values[1] <= values[0]).any():
+            raise ValueError("the bits that the graph ends in are turned round behind a pool")
+        found = self._outputs("bits", int(np.prod(signal.plane.shape)))
+        if self._meant(found) == "class":
+            raise ValueError("a class is chosen among bits behind a pool; bits of a layer, or its sums, are needed")
+
+    def _end_in_sums(self, signal: Accumulators, expression: Expr) -> None:
+        votes = votes_of(expression)
+        count = int(np.prod(signal.plane.shape))
+        if votes is not None:
+            found = self._outputs("votes", count, different_votes=len(np.unique(votes)) > 1)
+            if self._meant(found) == "class":
+                self.layers.append(emit_votes(signal, expression))
+            else:
+                self._decided(signal, expression.args[0])  # type: ignore[arg-type]
+        elif operations(expression) & DECIDING:
+            if self._meant(self._outputs("bits", count)) == "class":
+                decision = decide(signal, expression)
+                self._note(signal, decision)
+                self.layers.append(emit_choice(signal, decision))
+            else:
+                self._decided(signal, expression)
         else:
-            try:
-                expression = in_channels(view, signal.plane)
-                if votes_of(expression) is not None:
-                    self.layers.append(emit_votes(signal, expression))
-                elif operations(expression) & DECIDING:
-                    self._decided(signal, expression)
-                else:
-                    self.layers.append(emit_scores(signal, expression))
-            except (BitwrightError, ValueError) as error:
-                self.refusals.add(signal.node.name, signal.node.op, str(error))
+            meaning = self._meant(self._outputs("sums", count))
+            if meaning == "labels":
+                self._decided(signal, is_one(signal, expression))
+            elif meaning == "class" or self.values is not None:
+                self.layers.append(emit_scores(signal, expression))
+            else:
+                layer, self.values = emit_numbers(signal, expression)
+                self.layers.append(layer)
+                self.sentence += f", {self.values.step:.9g}, within {self.values.error:.3g} of the graph's own float32"
+
+    def _outputs(self, ending: Ending, count: int, *, different_votes: bool = False) -> Outputs:
+        return Outputs(ending=ending, heads=self.graph.heads, count=count, different_votes=different_votes)
+
+    def _meant(self, found: Outputs) -> Meaning:
+        """The meaning of the outputs, which is then said. Raises ValueError."""
+        meaning = found.chosen(self.meaning, known=self.meaning_known)
+        if meaning != "scores":
+            self.values = None
+        self.sentence = found.sentence(meaning)
+        return meaning
 
 
 def outside_kernel(node: Node, weights: NDArray[Any]) -> tuple[int, int]:
@@ -341,5 +391,6 @@ def network_of(
         input=Input(shape=shape, bits=lowering.input_bits),
         encoding=lowering.encoding,
         layers=layers,
-        labels=labels,
+        labels=labels if len(labels) == layers[-1].edge.size else (),
+        values=lowering.values,
     )

@@ -14,7 +14,7 @@ from bitwright.onnx.quantizers import QUANTIZERS
 from bitwright.onnx.reader import MAX_ELEMENTS, MAX_RANK
 
 Shape = tuple[int, ...]
-HEADS = frozenset(("ArgMax", "TopK", "Softmax", "LogSoftmax", "Sigmoid"))
+HEADS = frozenset(("ArgMax", "ArgMin", "TopK", "Softmax", "LogSoftmax", "Sigmoid"))
 WINDOWS = frozenset(("Conv", "MaxPool", "ConvChannelsLast", "MaxPoolChannelsLast"))
 
 
@@ -38,7 +38,7 @@ def _infer(node: Node, given: list[Shape], constants: Mapping[str, NDArray[Any]]
     if not given:
         return None
     first = given[0]
-    if op in ("ArgMax", "TopK"):
+    if op in ("ArgMax", "ArgMin", "TopK"):
         return _chosen(node, first, constants)
     if op in QUANTIZERS or op in HEADS or op.startswith("BatchNormalization"):
         return first
@@ -61,12 +61,12 @@ def _infer(node: Node, given: list[Shape], constants: Mapping[str, NDArray[Any]]
 
 
 def _chosen(node: Node, shape: Shape, constants: Mapping[str, NDArray[Any]]) -> Shape:
-    """The shape of the places of the largest values."""
-    axis = int(node.attributes.get("axis", 0 if node.op == "ArgMax" else -1))
+    """The shape of the places of the largest values, or the smallest."""
+    axis = int(node.attributes.get("axis", -1 if node.op == "TopK" else 0))
     axis += len(shape) if axis < 0 else 0
     if not 0 <= axis < len(shape):
         raise ValueError(f"axis {axis} is none of {len(shape)}")
-    if node.op == "ArgMax" and not int(node.attributes.get("keepdims", 1)):
+    if node.op != "TopK" and not int(node.attributes.get("keepdims", 1)):
         return shape[:axis] + shape[axis + 1 :]
     count = 1
     if node.op == "TopK":

@@ -71,7 +71,9 @@ def _constants(
         return low, high, thresholds
     if constant.all():
         values = np.unique(low)
-        lows, highs = (values[0], values[-1]) if len(values) > 1 else (-abs(values[0]) or -1.0, abs(values[0]))
+        # one value alone: 0 is the lower of 0 and 1, any other of itself and its negative
+        one = (-abs(values[0]), abs(values[0])) if values[0] else (0.0, 1.0)
+        lows, highs = (values[0], values[-1]) if len(values) > 1 else one
     else:
         lows, highs = low[~constant].min(), high[~constant].max()
     never = constant & (low != highs) & ((low == lows) | (low < (lows + highs) / 2))
