@@ -18,7 +18,7 @@ SCORES, CLASS, OUTPUT = "scores", "class", "output"
 def integers_a_frame(network: Network) -> dict[str, int]:
     """The integers of each frame that a verification must compare, by layer, then of what follows the last one."""
     seen = {layer.name: layer.outputs * layer.pixels for layer in network.matrix_layers}
-    if network.is_classifier:
+    if network.gives_scores:
         return {**seen, SCORES: network.outputs, CLASS: 1}
     return {**seen, OUTPUT: network.outputs}
 
@@ -50,6 +50,6 @@ def _fields(design: Design) -> Iterator[tuple[str, object, object]]:
         yield f"layer {layer.name}", entry, due
     probed = [(probe.layer, probe.pe) for probe in manifest.probes]
     yield "list of probes (layer, pe)", probed, [(entry.name, entry.pe) for entry in manifest.layers]
-    yield "probe of scores", manifest.score_probe is not None, network.is_classifier
+    yield "probe of scores", manifest.score_probe is not None, network.gives_scores
     yield "input", manifest.input, input_format(network, plan)
     yield "output", manifest.output, output_format(network, plan)

@@ -1,5 +1,6 @@
 """The network file: what is written comes back, and nothing but a sound file is read."""
 
+import dataclasses
 import json
 import struct
 
@@ -11,7 +12,7 @@ from safetensors.numpy import load as parse
 from safetensors.numpy import save as render
 
 from bitwright.errors import NetworkError
-from bitwright.network import load, save
+from bitwright.network import Values, load, save
 
 from .networks import random_network
 
@@ -184,3 +185,21 @@ def test_writing_where_nothing_can_be_leaves_nothing(tmp_path):
     with pytest.raises(OSError):
         save(random_network(1), tmp_path / "file" / "n.safetensors")
     assert [entry.name for entry in tmp_path.iterdir()] == ["file"]
+
+
+def test_what_only_format_2_has(tmp_path):
+    plain = random_network(1)
+    for network, version in (
+        (plain, 1),
+        (random_network(1, labels=("a", "b", "c")), 1),
+        (dataclasses.replace(plain, values=Values(step=0.1, error=1e-9)), 2),
+        (random_network(1, classes=None, labels=tuple("abcde")), 2),
+    ):
+        save(network, tmp_path / "n")
+        raw = (tmp_path / "n").read_bytes()
+        assert load(tmp_path / "n") == network and b'\\"version\\":%d' % version in raw
+        if version == 2:
+            (tmp_path / "old").write_bytes(raw.replace(b'\\"version\\":2', b'\\"version\\":1'))
+            with pytest.raises(NetworkError, match="format 1 with what only format 2 has"):
+                load(tmp_path / "old")
+    assert dataclasses.replace(plain, values=Values(step=0.1, error=0.0)).digest == plain.digest

@@ -18,6 +18,7 @@ from bitwright.network import (
     NumberType,
     Scores,
     Thresholds,
+    Values,
     signed_bits,
 )
 from bitwright.network.bits import pack_bits, unpack_bits
@@ -164,11 +165,14 @@ MISTAKES = {
         lambda: network(layers=(dense(output=scores()), dense("last", np.ones((2, 2), int), scores()))),
         "layer hidden gives scores but is not the last layer",
     ),
-    "labels": (lambda: network(labels=("a", "b", "c")), "3 labels for 2 outputs; give one for each class"),
-    "labels without classes": (
-        lambda: network(layers=(dense(),), labels=("a", "b")),
-        "2 labels for 2 outputs",
+    "labels": (lambda: network(labels=("a", "b", "c")), "3 labels for 2 outputs; give one for each output"),
+    "labels of bits": (lambda: network(layers=(dense(),), labels=("a",)), "1 labels for 2 outputs"),
+    "values of bits": (
+        lambda: network(layers=(dense(),), values=Values(step=1.0, error=0.0)),
+        "gives bits, and only scores can stand for values",
     ),
+    "a step of 0": (lambda: Values(step=0.0, error=0.0), "a finite step above 0"),
+    "an error that is NaN": (lambda: Values(step=1.0, error=float("nan")), "a finite error of at least 0"),
 }
 
 

@@ -18,6 +18,14 @@ def check_part(name: str, part: str, frames: NDArray, labels: NDArray[np.int64] 
         raise DataError(f"{name}: {part} frames must be uint8 or uint16, not {frames.dtype}")
     if labels is None:
         return
+    if labels.ndim == 2:
+        names = labels.shape[1] if classes is None else classes
+        if labels.shape != (len(frames), names) or not np.isin(labels, (0, 1)).all():
+            raise DataError(
+                f"{name}: {part} labels must be 0 or 1, of shape ({len(frames)}, {names}): one for each frame and each "
+                f"of {names} names; they have shape {labels.shape}"
+            )
+        return
     if labels.shape != (len(frames),):
         raise DataError(
             f"{name}: {len(frames)} {part} frames but labels of shape {labels.shape}; give one label for each frame"
@@ -33,7 +41,7 @@ class HeldOut:
 
     name: str
     frames: NDArray[np.unsignedinteger]  # (n, H, W[, C]) or (n, values)
-    labels: NDArray[np.int64] | None = None  # (n,); None where the set has none
+    labels: NDArray[np.int64] | None = None  # (n,), or (n, labels) of 0 and 1; None where the set has none
     classes: int | None = None  # labels lie below; None where that is not known
 
     def __post_init__(self) -> None:
@@ -44,19 +52,20 @@ class HeldOut:
 class Dataset:
     """Frames for training and for the one look at the end. Raises DataError for parts that do not fit.
 
-    Frames are unsigned integers, uint8 (uint16 where the user's own values need it), HWC, HW or flat.
+    Frames are unsigned integers, uint8 (uint16 where the user's own values need it), HWC, HW or flat. Labels are one
+    class a frame, or 0 and 1 for each of several labels that stand for themselves.
     """
 
     name: str
     train_frames: NDArray[np.unsignedinteger]  # (n, H, W[, C]) or (n, values)
-    train_labels: NDArray[np.int64]  # (n,), 0 .. classes - 1
+    train_labels: NDArray[np.int64]  # (n,), 0 .. classes - 1; or (n, labels) of 0 and 1
     test_frames: NDArray[np.unsignedinteger]
     test_labels: NDArray[np.int64]
-    labels: tuple[str, ...]  # the name of each class
+    labels: tuple[str, ...]  # the name of each class, or label
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "labels", tuple(self.labels))
-        if len(self.labels) < 2:
+        if len(self.labels) < 2 and not self.is_multi_label:
             raise DataError(f"{self.name}: a data set needs at least two classes, not {len(self.labels)}")
         for part, frames, labels in (
             ("training", self.train_frames, self.train_labels),
@@ -73,6 +82,11 @@ class Dataset:
     def shape(self) -> tuple[int, ...]:
         """The shape of one frame."""
         return self.train_frames.shape[1:]
+
+    @property
+    def is_multi_label(self) -> bool:
+        """Whether each frame has a 0 or 1 for each label, instead of one class."""
+        return self.train_labels.ndim == 2
 
     @property
     def classes(self) -> int:

@@ -59,8 +59,11 @@ def _read(path: Path, needed: tuple[str, ...], wanted: tuple[str, ...], kind: st
 
 def _labels(array: NDArray, path: Path, key: str) -> NDArray[np.int64]:
     y = _whole(array, path, key, (1 << 20) - 1)
-    if y.ndim != 1 or y.size == 0:
-        raise DataError(f"{path}: {key} must be a list of class numbers, not of shape {y.shape}")
+    if y.ndim not in (1, 2) or y.size == 0:
+        raise DataError(
+            f"{path}: {key} must be a list of class numbers, or 0 and 1 of shape (frames, labels), "
+            f"not of shape {y.shape}"
+        )
     return y.astype(np.int64)
 
 
@@ -78,16 +81,19 @@ def _dtype(*frames: NDArray) -> type[np.unsignedinteger]:
 def load_npz_dataset(path: Path) -> Dataset:
     """x_*: (n, H, W[, C]) or (n, values), whole numbers 0..65535; y_*: (n,), 0..classes-1; labels: names.
 
-    Raises DataError for anything else.
+    y_* of shape (n, labels), of 0 and 1, are labels that each stand for themselves. Raises DataError for anything else.
     """
     arrays = _read(path, _KEYS, ("labels",), "an .npz data set")
     train, test = (_whole(arrays[key], path, key, (1 << 16) - 1) for key in ("x_train", "x_test"))
     train_labels, test_labels = (_labels(arrays[key], path, key) for key in ("y_train", "y_test"))
     dtype = _dtype(train, test)
+    if train_labels.ndim != test_labels.ndim:
+        raise DataError(f"{path}: y_train has shape {train_labels.shape}, but y_test {test_labels.shape}")
     if "labels" in arrays:
         texts = _names(arrays["labels"], path)
     else:
-        texts = tuple(str(n) for n in range(int(train_labels.max()) + 1))
+        count = int(train_labels.max()) + 1 if train_labels.ndim == 1 else train_labels.shape[1]
+        texts = tuple(map(str, range(count)))
     return Dataset(
         name=path.stem,
         train_frames=train.astype(dtype),

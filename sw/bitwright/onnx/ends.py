@@ -38,8 +38,7 @@ def emit_numbers(signal: Accumulators, expression: Expr) -> tuple[Dense | Conv2d
     """The last layer with scores that are numbers, and what they are worth. Raises ValueError."""
     base, rise = _lines(signal, expression)
     falling = rise < 0
-    last = len(signal.dots) - 1
-    found = number_scores(np.where(falling, base + rise * last, base), np.abs(rise), len(signal.dots))
+    found = number_scores(np.where(falling, base + rise * (signal.count - 1), base), np.abs(rise), signal.count)
     error = max(found.error, _error(signal, expression, falling, found.scores, found.step))
     scores = found.scores
     if signal.sums_dots:
@@ -49,9 +48,9 @@ def emit_numbers(signal: Accumulators, expression: Expr) -> tuple[Dense | Conv2d
 
 def _lines(signal: Accumulators, expression: Expr) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """The exact values (outputs,) at the least accumulator, and how much each rises a step. Raises ValueError."""
-    dots, last = signal.dots, len(signal.dots) - 1
+    last = signal.count - 1
     tried = np.unique(np.linspace(0, last, min(last + 1, _TRIED)).astype(np.int64))
-    table = channel_table(expression, signal.plane, signal.rows.exact(dots[tried, None]), exact=True)
+    table = channel_table(expression, signal.plane, signal.rows.exact(signal.dots_at(tried)[:, None]), exact=True)
     table = table.astype(np.float64)
     if not np.isfinite(table).all():
         raise ValueError(f"output {int(np.argmin(np.isfinite(table).all(axis=0)))} overflows or is NaN")
@@ -68,7 +67,8 @@ def _lines(signal: Accumulators, expression: Expr) -> tuple[NDArray[np.float64],
 
 def _error(signal: Accumulators, expression: Expr, falling: NDArray[np.bool_], scores: Scores, step: float) -> float:
     """How far step * score lies from what the graph computes in float32, at every sum; orders of adding included."""
-    dots, last = signal.dots, len(signal.dots) - 1
+    last = signal.count - 1
+    dots = signal.dots
     worst = size = 0.0
     chunk = max(1, CHUNK // signal.plane.channels)
     for start in range(0, len(dots), chunk):

@@ -87,7 +87,8 @@ def _check(graph: Graph, node: Node, value: str, refusals: Refusals, seen_class:
     elif rank and node.op != "Sigmoid" and (axis if axis >= 0 else axis + rank) not in _class_axes(shape):
         refusals.add(node.name, node.op, f"it chooses along axis {axis} of {list(shape)}, which are not the classes")
     elif node.op == "TopK" and value == node.outputs[0] and not set(node.outputs[1:]) & set(graph.outputs):
-        refusals.add(node.name, node.op, "the graph gives the largest score and not its place; give its second output")
+        which = "largest" if int(node.attributes.get("largest", 1)) else "smallest"
+        refusals.add(node.name, node.op, f"the graph gives the {which} score and not its place, its second output")
     elif node.op in ("ArgMax", "ArgMin") and int(node.attributes.get("select_last_index", 0)):
         which = "largest" if node.op == "ArgMax" else "smallest"
         refusals.add(node.name, node.op, f"it chooses the last of the {which} scores; bitwright chooses the first")

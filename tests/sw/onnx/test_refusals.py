@@ -141,9 +141,9 @@ REFUSED = {
     "too few inputs": ([*FIRST, node("Add", "sums", "y")], r"node the_y \(Add\): it has 1 inputs, not 2"),
     "weights that are computed": ([*ENCODE, node("MatMul", "bits bits", "y")], r"the_y \(MatMul\): "),
     "weights first": ([*ENCODE, node("MatMul", "w8 bits", "y")], r"node the_y \(MatMul\): "),
-    "the smallest": (
+    "the smallest itself": (
         [*FIRST, helper.make_node("TopK", ["sums", "k"], ["v", "y"], name="the_y", largest=0)],
-        r"node the_y \(TopK\): it chooses the smallest",
+        r"node the_y \(TopK\): the graph gives the smallest score and not its place",
     ),
     "the last": ([*FIRST, node("ArgMax", "sums", "y", axis=1, select_last_index=1)], r"it chooses the last of the"),
     "argmax of frames": ([*FIRST, node("ArgMax", "sums", "y", axis=0)], r"node the_y \(ArgMax\): it chooses along"),
