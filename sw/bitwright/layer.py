@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 from bitwright.errors import DataError
 from bitwright.network import Conv2d, Dense, Encoding, Input, Network, Thresholds
 from bitwright.network.conv import PaddingValue
+from bitwright.network.values import MAX_LANES
+
+_MAX_WEIGHTS = 1 << 28
 
 
 def dense_layer(
@@ -31,6 +34,7 @@ def dense_layer(
     """
     if inputs < 1 or outputs < 1:
         raise DataError(f"a layer needs at least 1 input and 1 output, not {inputs} and {outputs}")
+    _check_size(inputs, outputs)
     if (weights is None) != (thresholds is None):
         raise DataError("weights and thresholds go together: give both, or neither for random ones")
     if weights is None or thresholds is None:
@@ -74,6 +78,7 @@ def conv_layer(
     full = (outputs, *kernel, shape[2])
     if min(full) < 1:
         raise DataError(f"a convolution needs positive outputs, kernel and channels, not {full}")
+    _check_size(kernel[0] * kernel[1] * shape[2], outputs)
     if (weights is None) != (thresholds is None):
         raise DataError("weights and thresholds go together: give both, or neither for random ones")
     lanes = kernel[0] * kernel[1] * shape[2]
@@ -103,6 +108,15 @@ def conv_layer(
             ),
         ),
     )  # fmt: skip
+
+
+def _check_size(inputs: int, outputs: int) -> None:
+    """Raises DataError for a layer too large, before its weights are drawn."""
+    if max(inputs, outputs) > MAX_LANES or inputs * outputs > _MAX_WEIGHTS:
+        raise DataError(
+            f"a layer of {inputs:,} inputs and {outputs:,} outputs is too large: at most {MAX_LANES:,} of each and "
+            f"{_MAX_WEIGHTS:,} weights"
+        )
 
 
 def _weights(array: NDArray[Any], inputs: int, outputs: int) -> NDArray[np.uint8]:

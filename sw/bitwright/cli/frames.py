@@ -1,7 +1,7 @@
 """What verify, program and serial share: which frames they run, and how their report begins."""
 
 import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -37,6 +37,29 @@ def _frames(text: str) -> int | None:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number of frames, nor all")
     return int(text)
+
+
+def seconds(text: str) -> float:
+    """A type of argparse: a positive number of seconds."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a positive number of seconds")
+    return value
+
+
+def count(what: str, most: int | None = None) -> Callable[[str], int]:
+    """A type of argparse: a whole number from 1 up to `most`."""
+
+    def read(text: str) -> int:
+        if not (text.isascii() and text.isdecimal()) or int(text) < 1 or (most is not None and int(text) > most):
+            limit = "" if most is None else f" from 1 to {most:,}"
+            raise argparse.ArgumentTypeError(f"{text!r} is not a {what}{limit}")
+        return int(text)
+
+    return read
 
 
 def frame_facts(report: Judged, *, frames: int, mismatches: int, where: str) -> Sequence[tuple[str, object]]:

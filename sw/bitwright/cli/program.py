@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    from bitwright.cli.frames import add_frames
+    from bitwright.cli.frames import add_frames, count, seconds
     from bitwright.cli.output import add_json
 
     command = commands.add_parser(
@@ -25,7 +25,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     )
     ssh = command.add_argument_group("over SSH")
     ssh.add_argument("--host", metavar="H", help="the board's name or address (PYNQ images: 192.168.2.99)")
-    ssh.add_argument("--port", metavar="P", type=int, default=22, help="default 22")
+    ssh.add_argument("--port", metavar="P", type=count("port", 65535), default=22, help="default 22")
     ssh.add_argument("--user", metavar="U", default="xilinx", help="default xilinx")
     ssh.add_argument(
         "--password", metavar="W", help="for the login and sudo (default: $BITWRIGHT_BOARD_PASSWORD, else keys)"
@@ -35,9 +35,11 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     ssh.add_argument("--known-hosts", metavar="FILE", type=Path, help="default ~/.ssh/known_hosts")
     ssh.add_argument("--remote-dir", metavar="D", help="where deployments lie there (default: bitwright in the home)")
     add_frames(ssh, default="random")
-    ssh.add_argument("--batch-frames", metavar="N", type=int, help="frames a transfer (default: 1 MiB of them)")
     ssh.add_argument(
-        "--timeout", metavar="S", type=float, default=5.0, help="seconds the accelerator may stand still (default 5)"
+        "--batch-frames", metavar="N", type=count("number of frames"), help="frames a transfer (default: 1 MiB of them)"
+    )
+    ssh.add_argument(
+        "--timeout", metavar="S", type=seconds, default=5.0, help="seconds the accelerator may stand still (default 5)"
     )
     simulated = command.add_argument_group("without a board")
     simulated.add_argument(

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    from bitwright.cli.frames import add_frames
+    from bitwright.cli.frames import add_frames, seconds
     from bitwright.cli.output import add_json
 
     command = commands.add_parser(
@@ -23,7 +23,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     where.add_argument("--simulated", action="store_true", help="no board: Verilator runs its top, pins and all")
     add_frames(command, default="random")
     command.add_argument(
-        "--timeout", metavar="S", type=float, default=5.0, help="seconds without any answer (default 5)"
+        "--timeout", metavar="S", type=seconds, default=5.0, help="seconds without any answer (default 5)"
     )
     add_json(command)
     command.set_defaults(run=run)

@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from bitwright.data.dataset import Dataset, HeldOut
 from bitwright.errors import DataError
 
+# what numpy raises for a file that is damaged, of another kind, or promises more than memory holds
+_UNREADABLE = (OSError, ValueError, EOFError, SyntaxError, MemoryError, zipfile.BadZipFile, zlib.error)
 _KEYS = ("x_train", "y_train", "x_test", "y_test")
 
 
@@ -49,7 +51,7 @@ def _read(path: Path, needed: tuple[str, ...], wanted: tuple[str, ...], kind: st
                 there = f"; this one holds {', '.join(file.files)}" if file.files else ""
                 raise DataError(f"{path}: has no {', '.join(missing)}; {kind} holds {', '.join(needed)}{there}")
             return {key: file[key] for key in (*needed, *wanted) if key in file.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+    except _UNREADABLE as error:
         if isinstance(error, DataError):
             raise
         raise DataError(
@@ -123,7 +125,7 @@ def load_npy_frames(path: Path) -> HeldOut:
     try:
         with path.open("rb") as raw:
             array = np.load(raw, allow_pickle=False)
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+    except _UNREADABLE as error:
         raise DataError(f"{path}: not a readable .npy ({error}); write it with numpy.save") from None
     if not isinstance(array, np.ndarray):
         raise DataError(f"{path}: an .npz under the name of an .npy; rename it")
