@@ -8,7 +8,6 @@ from amaranth.lib.wiring import In, Out
 
 from bitwright.framing import RESULT_BITS
 from bitwright.network import Dense, IntegerEncoding, Votes
-from bitwright.plan import bit_thresholds
 from bitwright_hw.control import AxiLiteSignature, Control, network_constants
 from bitwright_hw.credit_fifo import credit_fifo
 from bitwright_hw.encoder import Encoder, TableEncoder
@@ -22,6 +21,7 @@ from bitwright_hw.padding_mask import PaddingMask
 from bitwright_hw.params import AcceleratorParams, Path, QueueParams, score_params, values_in
 from bitwright_hw.pixel_source import PixelSource
 from bitwright_hw.results import RESULT_LAYOUT, ResultQueue
+from bitwright_hw.row_encoder import RowEncoder, RowTableEncoder
 from bitwright_hw.scores import ArgMax, Scores
 from bitwright_hw.tokens import FrameTokens
 from bitwright_hw.window import Window
@@ -200,15 +200,20 @@ class Accelerator(wiring.Component):
         """
         params, encoding = self.params, self.params.network.encoding
         beat_bits, value_bits = values_in(params.input) * params.input.value_bits, params.input.value_bits
-        encoder: Encoder | TableEncoder | None = None
+        encoder: Encoder | TableEncoder | RowEncoder | RowTableEncoder | None = None
+        rows, values = encoding.rows.tolist(), params.input.values
         if isinstance(encoding, IntegerEncoding):
-            if params.front is None:
-                encoder = TableEncoder(
-                    beat_bits=beat_bits, value_bits=value_bits, table=encoding.table.tolist(),
-                    out_bits=encoding.number.bits,
-                )  # fmt: skip
+            bits = encoding.number.bits
+            if params.front is None and len(rows) == 1:
+                encoder = TableEncoder(beat_bits=beat_bits, value_bits=value_bits, table=rows[0], out_bits=bits)
+            elif params.front is None:
+                encoder = RowTableEncoder(
+                    beat_bits=beat_bits, value_bits=value_bits, rows=rows, values=values, out_bits=bits
+                )
+        elif not params.input.encoded and len(rows) == 1:
+            encoder = Encoder(beat_bits=beat_bits, value_bits=value_bits, thresholds=rows[0])
         elif not params.input.encoded:
-            encoder = Encoder(beat_bits=beat_bits, value_bits=value_bits, thresholds=bit_thresholds(params.network))
+            encoder = RowEncoder(beat_bits=beat_bits, value_bits=value_bits, rows=rows, values=values)
         if encoder is not None:
             m.submodules.encoder = encoder
             m.d.comb += [encoder.i.valid.eq(guard.o.valid), encoder.i.payload.eq(guard.o.payload)]
@@ -217,8 +222,8 @@ class Accelerator(wiring.Component):
             valid, payload = Signal(name="beat_valid"), Signal(len(guard.o.payload), name="beat")
             m.d.sync += [valid.eq(guard.o.valid), payload.eq(guard.o.payload)]
         if params.front is None:
-            zeros = encoding.rows[:, 0] if isinstance(encoding, IntegerEncoding) else encoding.rows <= 0
-            if zeros.any() and not params.input.encoded:  # what stands for a value of 0
+            # encoders with several rows know where a frame ends; one threshold never makes 1 of a 0
+            if isinstance(encoding, IntegerEncoding) and len(rows) == 1 and rows[0][0]:
                 valid, payload = self._masked(m, valid, payload)
             return _Giver(valid, payload, guard.space)
         m.submodules.source = source = PixelSource(params=params.front.source)

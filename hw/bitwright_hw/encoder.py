@@ -6,7 +6,7 @@ from amaranth.hdl import Cat, Module, Signal, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from bitwright_hw.pixel_source import looked_up
+from bitwright_hw.lookup import looked_up
 
 
 class Encoder(wiring.Component):

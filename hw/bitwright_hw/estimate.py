@@ -14,8 +14,9 @@ from bitwright.errors import PlanError
 from bitwright.families import FamilyName
 from bitwright.framing import InputFormat
 from bitwright.network import Network, Scores
-from bitwright.plan import Fold, LayerPlan, Plan, bit_thresholds, ceil_div
+from bitwright.plan import Fold, LayerPlan, Plan, ceil_div
 from bitwright_hw.cells import Counts, LayerCounts
+from bitwright_hw.encoder_counts import encoder_counts, source_table_counts
 from bitwright_hw.engine import Matrix, MatrixEngine, accumulator_bits, preload_borders, preload_values
 from bitwright_hw.families import family_named
 from bitwright_hw.gearbox import shift_params
@@ -29,9 +30,8 @@ from bitwright_hw.params import (
     engine_pipeline,
     lanes_in,
     score_params,
-    values_in,
 )
-from bitwright_hw.pixel_source import DEPTH, MOST_STEPS, SourceParams, table_steps
+from bitwright_hw.pixel_source import DEPTH, SourceParams
 from bitwright_hw.popcount import row_luts
 from bitwright_hw.rom import NARROW_WORDS, ram_place, rom_place
 from bitwright_hw.window_params import WindowParams
@@ -266,11 +266,8 @@ def source_counts(source: SourceParams, family: Part) -> Counts:
     width = source.width * source.lane_bits
     total = Counts(luts=_either(family, 20, 50), ffs=20) + _lut_memory(beat, DEPTH, family)
     total += _gearbox(beat, width, source.pixels * source.channels * source.lane_bits, family)
-    if source.table:
-        steps = table_steps(source.table)
-        bits = (len(source.table) - 1).bit_length()
-        each = 2 * bits if steps <= MOST_STEPS else source.out_bits * max(1, len(source.table) >> 6)
-        total += Counts(luts=source.width * each)
+    if source.tables:
+        total += source_table_counts(source, family)
     return total
 
 
@@ -337,20 +334,9 @@ def shell_counts(network: Network, stream: InputFormat, family: Part) -> Counts:
     total += Counts(luts=_either(family, 23 + width, 45 + width), ffs=4 + _bits(stream.beats))
     lanes = lanes_in(network, stream)
     total += Counts(ffs=lanes + 1)
-    if not stream.encoded:
-        thresholds = bit_thresholds(network)
-        each = sum(_comparator(stream.value_bits, t, len(thresholds) == 1, family) for t in thresholds)
-        total += Counts(luts=each * values_in(stream))
+    total += encoder_counts(network, stream, family)
     # the verdicts' and tags' queues
     return total + Counts(luts=_either(family, 37, 61), lutram=_either(family, 8, 12), ffs=21)
-
-
-def _comparator(value_bits: int, threshold: int, alone: bool, family: Part) -> int:
-    """LUTs of an encoder's comparison: by the bits from the threshold's lowest 1 on; several share some."""
-    bits = value_bits - ((threshold & -threshold).bit_length() - 1)
-    if bits == 1:
-        return 0
-    return max(1, ceil_div(bits - 1, 5 if family == "xc7" else 3) - (not alone))
 
 
 def _other(params: AcceleratorParams, family: Part) -> Counts:

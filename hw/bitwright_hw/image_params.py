@@ -116,19 +116,19 @@ def image_source(
     Its words have as many lanes as the first window reads at a time, or more if that takes longer than `interval`.
     """
     height, width, channels = _image(network)
-    table: tuple[int, ...] = ()
+    tables: tuple[tuple[int, ...], ...] = ()
     out_bits = 1
     if isinstance(network.encoding, IntegerEncoding):
-        table, out_bits = tuple(network.encoding.table.tolist()), network.encoding.number.bits
+        tables, out_bits = tuple(map(tuple, network.encoding.rows.tolist())), network.encoding.number.bits
     lanes = channels
     if fold is not None and not isinstance(network.layers[0], MaxPool2d):
         lanes = storage_lanes(
             channels, max(min(channels, fold.simd), ceil_div(height * width * channels, interval))
         )  # fmt: skip
     return SourceParams(
-        beat_lanes=beat_lanes * (1 if table or encoded else network.encoding.levels),
-        lane_bits=value_bits if table else 1, pixels=height * width, channels=channels, width=lanes,
-        table=table, out_bits=out_bits,
+        beat_lanes=beat_lanes * (1 if tables or encoded else network.encoding.levels),
+        lane_bits=value_bits if tables else 1, pixels=height * width, channels=channels, width=lanes,
+        tables=tables, out_bits=out_bits,
     )  # fmt: skip
 
 

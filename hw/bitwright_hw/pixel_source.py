@@ -1,28 +1,28 @@
 """Beats of the input stream to pixels of images."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
-from amaranth.hdl import Cat, Module, Signal, Value, signed, unsigned
+from amaranth.hdl import Cat, Module, Signal, unsigned
 from amaranth.lib import memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from bitwright.plan import ceil_div
 from bitwright_hw.frame_buffer import count_up
 from bitwright_hw.gearbox import Gearbox
+from bitwright_hw.lookup import lane_table, looked_up, looked_up_in
+from bitwright_hw.row_pattern import table_pattern
 from bitwright_hw.tokens import Tokens
 
 DEPTH = 16  # beats that wait: more than the round trip of a token
-MOST_STEPS = 6  # of a table that is value plus a constant for each of so many ranges
 
 
 @dataclass(frozen=True, kw_only=True)
 class SourceParams:
     """The arguments of PixelSource: beats of `beat_lanes` lanes, `lane_bits` bits each, of images of `pixels` pixels.
 
-    A pixel has `channels` lanes and leaves in words of `width` lanes, which divides channels. `table`, if not empty,
-    gives for each value of a lane the signed integer of `out_bits` bits that takes its place.
+    A pixel has `channels` lanes and leaves in words of `width` lanes, which divides channels. `tables`, if not empty,
+    give for each value of a lane the signed integer of `out_bits` bits that takes its place: value i of a frame takes
+    table i modulo their number.
     """
 
     beat_lanes: int
@@ -30,7 +30,7 @@ class SourceParams:
     pixels: int
     channels: int
     width: int
-    table: tuple[int, ...] = ()
+    tables: tuple[tuple[int, ...], ...] = ()
     out_bits: int = 1
 
     def __post_init__(self) -> None:
@@ -70,7 +70,7 @@ class PixelSource(wiring.Component):
                 "i": In(stream.Signature(params.beat_lanes * params.lane_bits, always_ready=True)),
                 "space": Out(Tokens),
                 "grant": In(Tokens),
-                "o": Out(stream.Signature(params.width * (params.out_bits if params.table else params.lane_bits),
+                "o": Out(stream.Signature(params.width * (params.out_bits if params.tables else params.lane_bits),
                                           always_ready=True)),
             }
         )  # fmt: skip
@@ -116,43 +116,19 @@ class PixelSource(wiring.Component):
             self.grant.ready.eq(gearbox.o.valid & first),
             self.o.valid.eq(gearbox.o.valid & gearbox.o.ready),
         ]
-        if not p.table:
+        if not p.tables:
             m.d.comb += self.o.payload.eq(gearbox.o.payload)
             return m
-        bits = (len(p.table) - 1).bit_length()
+        bits = (len(p.tables[0]) - 1).bit_length()
         values = [gearbox.o.payload[k * p.lane_bits : k * p.lane_bits + bits] for k in range(p.width)]
-        m.d.comb += self.o.payload.eq(Cat(*(looked_up(m, value, p.table, p.out_bits) for value in values)))
+        if len(p.tables) == 1:
+            m.d.comb += self.o.payload.eq(Cat(*(looked_up(m, value, p.tables[0], p.out_bits) for value in values)))
+            return m
+        pattern = table_pattern(p.tables, p.pixels * p.channels, p.width)
+        phase = pattern.phase(m, self.o.valid)
+        tables = [[lane_table(p.tables, cells[k]) for cells in pattern.cells] for k in range(p.width)]
+        integers = [
+            looked_up_in(m, value, phase, lane, p.out_bits) for value, lane in zip(values, tables, strict=True)
+        ]  # fmt: skip
+        m.d.comb += self.o.payload.eq(Cat(*integers))
         return m
-
-
-def table_steps(table: Sequence[int]) -> int:
-    """How often a table less the value itself changes from one value to the next."""
-    offsets = [entry - index for index, entry in enumerate(table)]
-    return sum(a != b for a, b in pairwise(offsets))
-
-
-def looked_up(m: Module, value: Value, table: Sequence[int], bits: int) -> Value:
-    """`table[value]` in `bits` bits, in the same cycle.
-
-    A table that differs from the value itself by a constant in each of a few ranges takes an addition and the ranges'
-    comparisons, any other a memory's worth of LUTs.
-    """
-    offsets = [entry - index for index, entry in enumerate(table)]
-    starts = [k for k in range(1, len(table)) if offsets[k] != offsets[k - 1]]
-    result = Signal(bits)
-    if table_steps(table) <= MOST_STEPS:
-        offset = Signal(signed(max(bits, len(value)) + 2))
-        m.d.comb += offset.eq(offsets[0])
-        for start in starts:
-            with m.If(value >= start):
-                m.d.comb += offset.eq(offsets[start])
-        m.d.comb += result.eq(value + offset)
-        return result
-    rom = memory.Memory(
-        shape=unsigned(bits), depth=len(table), init=[entry & (1 << bits) - 1 for entry in table],
-        attrs={"ram_style": "logic", "rom_style": "distributed"},
-    )  # fmt: skip
-    m.submodules += rom
-    reader = rom.read_port(domain="comb")
-    m.d.comb += [reader.addr.eq(value), result.eq(reader.data)]
-    return result

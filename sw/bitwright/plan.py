@@ -14,7 +14,7 @@ import msgspec
 from bitwright.atomic import write_text
 from bitwright.errors import PlanError
 from bitwright.keys import first_mistake
-from bitwright.network import Dense, Encoding, IntegerEncoding, Network, Votes
+from bitwright.network import Dense, IntegerEncoding, Network, Votes
 
 Memory = Literal["auto", "block", "distributed"]
 Target = Literal["generic", "xc7", "ecp5"]
@@ -25,14 +25,6 @@ HARDWIRED_WEIGHTS = 1 << 18  # the most of a hardwired layer: some 40,000 LUTs o
 
 def ceil_div(a: int, b: int) -> int:
     return -(-a // b)
-
-
-def bit_thresholds(network: Network) -> list[int]:
-    """The thresholds that turn values into bits; none for a network on integers."""
-    if not isinstance(network.encoding, Encoding):
-        return []
-    thresholds: list[int] = network.encoding.thresholds.tolist()
-    return thresholds
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,8 +98,6 @@ class Plan:
                     f"layer {layer.name}: {layer.weights.size:,} weights are too many to hardwire "
                     f"({HARDWIRED_WEIGHTS:,} at the most); give it a pe and simd and leave out its engine"
                 )
-        if len(network.encoding.rows) > 1:
-            raise PlanError(f"network {network.name} has an encoding of several rows, for which no hardware is made")
         if self.encoding == "host" and isinstance(network.encoding, IntegerEncoding):
             raise PlanError(
                 f"network {network.name} takes integers, which the hardware makes: encoding must be hardware"

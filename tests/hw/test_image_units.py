@@ -14,8 +14,9 @@ from bitwright_hw.encoder import TableEncoder
 from bitwright_hw.engine import MatrixEngine, RowPool
 from bitwright_hw.frame_guard import FrameGuard
 from bitwright_hw.integer_row import row_stages
+from bitwright_hw.lookup import table_steps
 from bitwright_hw.max_pool import MaxPool, PoolParams
-from bitwright_hw.pixel_source import PixelSource, SourceParams, table_steps
+from bitwright_hw.pixel_source import PixelSource, SourceParams
 from tests.hw.benches import SEED, bench, fields_of
 from tests.hw.images import pixel_words, random_windows, windows_of
 from tests.hw.test_components import GOOD, GOOD_OUT, SHORT, cases
@@ -100,8 +101,8 @@ def test_pixel_source(beat_lanes, lane_bits, pixels, channels, width, table, sim
     values = tuple(int(value) for value in tables[table])
     out_bits = {"": lane_bits, "steps": 8, "random": 5}[table]
     source = SourceParams(
-        beat_lanes=beat_lanes, lane_bits=lane_bits, pixels=pixels, channels=channels, width=width, table=values,
-        out_bits=out_bits,
+        beat_lanes=beat_lanes, lane_bits=lane_bits, pixels=pixels, channels=channels, width=width,
+        tables=(values,) if values else (), out_bits=out_bits,
     )  # fmt: skip
     frames = rng.integers(0, 1 << lane_bits, (4, pixels * channels))
     words = [
