@@ -1,7 +1,8 @@
 """The one way from Amaranth to Verilog.
 
-Components become RTLIL, Yosys writes it as Verilog. Attributes that only tell where a line came from are
-stripped, ram_style stays. The same component gives the same bytes, whatever the hash seed or folder.
+Components become RTLIL, Yosys writes it as Verilog, in which the contents of memories are put by `memory_contents` and
+long lines broken by `verilog_lines`. Attributes that only tell where a line came from are stripped; those that say
+where a memory lies stay. The same component gives the same bytes, whatever the hash seed or folder.
 """
 
 import re
@@ -13,28 +14,41 @@ from amaranth.back import rtlil
 from amaranth.hdl import Const, Value
 from amaranth.lib import wiring
 
+from bitwright_hw.memory_contents import Contents, put_contents, take_contents
+from bitwright_hw.verilog_lines import short_lines
 from bitwright_hw.yosys import Yosys
 
 # an Amaranth name for element k of an array, `\name[k]`; RTLIL writes bit k of a signal with a space before it
 _ELEMENT = re.compile(r"\\\S+\[\d+\]\S*")
-_INITIAL_WORDS = 256  # statements of an initial block: the time that Yosys takes to read one grows with their square
 _STRIPPED = ("src", "generator", "top", "amaranth.hierarchy", "amaranth.decoding", "amaranth.sample_reg")
+# of wires that a register in a module below drives: that register has its value by itself
+_INITIAL = re.compile(r"^ *\(\* init = .* \*\)\n", re.M)
 
 
 def emit(component: wiring.Component, name: str, *, shared: Mapping[str, wiring.Component] | None = None) -> str:
     """Verilog text of `component` as module `name`.
 
     `shared` gives the modules that the component instantiates by name: each is elaborated once, however often
-    it is used. Module names below the top carry its name as a prefix, so that designs can be put together.
+    it is used. The names of all modules below the top begin with `name` and a dot, those of `shared` too, so that
+    designs of different names can be put together. Lines have at most `verilog_lines.LINE` characters, unless one token
+    has more.
     """
     yosys = Yosys()
+    contents: dict[tuple[str, str], Contents] = {}
+    instances = re.compile(rf"^( *cell \\)({'|'.join(map(re.escape, shared))})(?= )", re.M) if shared else None
     with tempfile.TemporaryDirectory(prefix="bitwright-") as folder_name:
         folder = Path(folder_name)
-        commands = []
-        for module, part in [*sorted((shared or {}).items()), (name, component)]:
-            text = rtlil.convert(part, name=module, ports=ports(part), emit_src=False)
-            (folder / f"{module}.il").write_text(without_brackets(text))
-            commands.append(f"read_rtlil {module}.il")
+        commands: list[str] = []
+        parts = [(f"{name}.{module}", part) for module, part in sorted((shared or {}).items())]
+        for module, part in [*parts, (name, component)]:
+            text = without_brackets(rtlil.convert(part, name=module, ports=ports(part), emit_src=False))
+            if instances is not None:
+                text = instances.sub(rf"\g<1>{name}.\g<2>", text)
+            text, found = take_contents(text)
+            contents |= found
+            file = folder / f"{len(commands)}.il"
+            file.write_text(text)
+            commands.append(f"read_rtlil {file.name}")
         removals = " ".join(f"-remove {attribute}" for attribute in _STRIPPED)
         # nothing is optimized: that is the synthesizer's work, and here it would take masks and wide registers apart
         # bit by bit, which readers and simulators pay for, and drop what only the benches look at
@@ -49,25 +63,8 @@ def emit(component: wiring.Component, name: str, *, shared: Mapping[str, wiring.
         yosys.run(commands, folder)
         text = (folder / "out.v").read_text()
     # the first line names Yosys' build
-    return short_initials(text.split("\n", 1)[1].lstrip("\n"))
-
-
-def short_initials(text: str) -> str:
-    """Verilog with initial blocks of at most _INITIAL_WORDS lines: those of deep memories cut into several."""
-    lines: list[str] = []
-    inside = 0
-    for line in text.split("\n"):
-        if line == "  initial begin":
-            inside = 1
-        elif line == "  end":
-            inside = 0
-        elif inside:
-            if inside > _INITIAL_WORDS:
-                lines += ["  end", "  initial begin"]
-                inside = 1
-            inside += 1
-        lines.append(line)
-    return "\n".join(lines)
+    text = _INITIAL.sub("", text.split("\n", 1)[1].lstrip("\n"))
+    return short_lines(put_contents(text, contents))
 
 
 def without_brackets(text: str) -> str:

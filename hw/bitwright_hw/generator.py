@@ -1,5 +1,6 @@
 """Network and plan to a design folder."""
 
+import hashlib
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from bitwright.atomic import write_bytes, write_text
 from bitwright.design import (
     FORMAT_VERSION,
     MANIFEST,
+    MODELS_FOLDER,
     Design,
     LayerEntry,
     LayerProbe,
@@ -19,8 +21,9 @@ from bitwright.design import (
     ScoreProbe,
     verilog_digest,
 )
-from bitwright.errors import DesignError
+from bitwright.errors import DesignError, NetworkError
 from bitwright.network import Network
+from bitwright.network.values import check_name
 from bitwright.plan import Plan
 from bitwright_hw.accelerator import AxiAccelerator
 from bitwright_hw.control import REGISTERS
@@ -37,15 +40,22 @@ _BY_PRODUCTS = ("waves-", "reproducer", "synth")
 
 
 def generate(
-    network: Network, plan: Plan, out: Path, *, progress: Callable[[str, int, int], None] | None = None
+    network: Network,
+    plan: Plan,
+    out: Path,
+    *,
+    name: str | None = None,
+    progress: Callable[[str, int, int], None] | None = None,
 ) -> Design:
     """Writes the design of `network`, folded as `plan` says, into folder `out` and opens it.
 
-    Leaves NAME.v, plan.toml, network.safetensors and manifest.json; a design that was there before is replaced
-    as a whole, at the end. Raises PlanError for a plan that does not fit, DesignError if `out` holds
-    something that is not a design, ToolError if Yosys is missing.
+    Leaves TOP.v, plan.toml, network.safetensors, manifest.json and, in the folder sim, models of the cells that TOP.v
+    instantiates, if any; a design that was there before is replaced as a whole, at the end. `name` names the
+    design and its top module. Raises PlanError for a plan that does not fit, DesignError for a name that is no
+    lower-case identifier, or if `out` holds something that is not a design, ToolError if Yosys is missing.
     """
     out = Path(out)
+    top_name = top_module(network, plan, name)
     check_folder(out)
     report = progress or (lambda what, done, total: None)
     report("derive parameters", 0, 3)
@@ -56,25 +66,25 @@ def generate(
         report(f"share the sums of {engine.layer.name}", k, len(hardwired))
         _ = engine.neurons.sums
     report("elaborate", 1, 3)
-    name = f"bitwright_{network.name}"
-    text = emit(top, name, shared=top.shared)
+    text = emit(top, top_name, shared=top.shared)
     report("write", 2, 3)
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as folder_name:
         folder = Path(folder_name) / "design"
         folder.mkdir()
-        verilog = [f"{name}.v"]
+        verilog = [f"{top_name}.v"]
         write_text(folder / verilog[0], header(network, plan, params) + text)
         models = family_named(plan.target).simulation_models
         for model in models:
-            write_bytes(folder / model.name, model.read_bytes())
+            (folder / MODELS_FOLDER).mkdir(exist_ok=True)
+            write_bytes(folder / MODELS_FOLDER / model.name, model.read_bytes())
         network.save(folder / NETWORK_FILE)
         plan.save(folder / PLAN_FILE)
         manifest = Manifest(
             format=FORMAT_VERSION,
             bitwright=metadata.version("bitwright"),
-            name=network.name,
-            top=name,
+            name=network.name if name is None else name,
+            top=top_name,
             verilog=verilog,
             digest=verilog_digest([folder / file for file in verilog]),
             network=NETWORK_FILE,
@@ -91,12 +101,25 @@ def generate(
             output=params.output,
             stream_cycles=params.front.stream_cycles if params.front else 0,
             registers=dict(REGISTERS),
-            simulation_models=[model.name for model in models],
+            simulation_models=[f"{MODELS_FOLDER}/{model.name}" for model in models],
         )
         write_bytes(folder / MANIFEST, msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n")
         _replace(folder, out)
     report("done", 3, 3)
     return Design.load(out)
+
+
+def top_module(network: Network, plan: Plan, name: str | None = None) -> str:
+    """The top module's name: bitwright_NAME, or of a design without a name the network's name with eight digits of
+    a digest of network and plan, so that no two designs have one name that a tool could take for the other."""
+    if name is None:
+        digest = hashlib.sha256(f"{network.digest}\n{plan.text}".encode()).hexdigest()
+        return f"bitwright_{network.name}_{digest[:8]}"
+    try:
+        check_name(name, "design")
+    except NetworkError as error:
+        raise DesignError(str(error)) from None
+    return f"bitwright_{name}"
 
 
 def check_folder(folder: Path) -> None:
@@ -119,6 +142,9 @@ def check_folder(folder: Path) -> None:
         m = Design.load(folder).manifest
         mine = {*m.verilog, *m.simulation_models, m.network, m.plan, MANIFEST}
         mine |= {name for name in present if name.startswith(_BY_PRODUCTS)}
+        if MODELS_FOLDER in present and (folder / MODELS_FOLDER).is_dir():
+            present.remove(MODELS_FOLDER)
+            present |= {f"{MODELS_FOLDER}/{entry.name}" for entry in (folder / MODELS_FOLDER).iterdir()}
     foreign = sorted(present - mine)
     if foreign:
         others = f" and {len(foreign) - 1} more" if len(foreign) > 1 else ""

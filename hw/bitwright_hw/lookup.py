@@ -6,7 +6,7 @@ from itertools import pairwise
 from amaranth.hdl import Array, C, Cat, Module, Signal, Value, signed, unsigned
 from amaranth.lib import memory
 
-from bitwright_hw.rom import rom_attributes
+from bitwright_hw.rom import LOGIC_ROM, rom_attributes
 
 MOST_STEPS = 6  # of a table that is value plus a constant for each of so many ranges
 FEW = 8  # phases up to which each has gates of its own, and one is chosen
@@ -37,7 +37,7 @@ def looked_up(m: Module, value: Value, table: Sequence[int], bits: int) -> Value
         return result
     rom = memory.Memory(
         shape=unsigned(bits), depth=len(table), init=[entry & (1 << bits) - 1 for entry in table],
-        attrs={"ram_style": "logic", "rom_style": "distributed"},
+        attrs=LOGIC_ROM,
     )  # fmt: skip
     m.submodules += rom
     reader = rom.read_port(domain="comb")

@@ -7,6 +7,8 @@ from bitwright.plan import Memory, ceil_div
 WIDE_WORDS = 16  # words of a weight memory up to which a bit takes no more than one LUT4
 NARROW_WORDS = 64  # of a narrow one, whose block RAM would lie empty: one LUT6 a bit
 
+LOGIC_ROM = {"ram_style": "registers", "rom_style": "distributed"}  # of a read-only memory in LUTs
+
 
 def rom_place(memory: Memory, depth: int, *, limit: int = WIDE_WORDS) -> Literal["block", "distributed"]:
     """Where a read-only memory of `depth` words goes: `memory`, or what its depth asks for if that is auto."""
@@ -18,12 +20,12 @@ def rom_place(memory: Memory, depth: int, *, limit: int = WIDE_WORDS) -> Literal
 def rom_attributes(memory: Memory, depth: int, *, limit: int = WIDE_WORDS) -> dict[str, str]:
     """The Verilog attributes that put it there, so that every tool decides as the estimate does.
 
-    Yosys keeps its LUT memories for what is written, too, and makes logic of a read-only one if told so;
-    Vivado takes rom_style.
+    Vivado takes rom_style, one of "block" and "distributed" (UG901). Yosys reads ram_style first; it keeps its LUT
+    memories for what is written, too, and makes logic of a read-only one if told so, in UG901's word "registers".
     """
     if rom_place(memory, depth, limit=limit) == "block":
-        return {"ram_style": "block"}
-    return {"ram_style": "logic", "rom_style": "distributed"}
+        return {"rom_style": "block"}
+    return dict(LOGIC_ROM)
 
 
 BLOCK_LUTS = 256  # LUTs of a buffer that half a block RAM (18 kbit) is worth

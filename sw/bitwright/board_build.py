@@ -84,6 +84,7 @@ def copy_design(design: Design, folder: Path) -> Design:
         shutil.rmtree(target)
     target.mkdir(parents=True)
     for name in [*manifest.verilog, *manifest.simulation_models, manifest.network, manifest.plan, MANIFEST]:
+        (target / name).parent.mkdir(exist_ok=True)
         shutil.copyfile(design.folder / name, target / name)
     return Design.load(target)
 

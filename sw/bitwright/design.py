@@ -16,6 +16,7 @@ from bitwright.plan import Plan
 
 FORMAT_VERSION = 1
 MANIFEST = "manifest.json"
+MODELS_FOLDER = "sim"  # of models of vendor cells, apart: DESIGN/*.v must not bring them to a tool that has its own
 
 
 class LayerEntry(msgspec.Struct, frozen=True, kw_only=True):
@@ -113,7 +114,8 @@ class Design:
             raise DesignError(f"{file}: damaged ({error}); generate the design again") from None
         design = Design(path, manifest)
         for name in [*manifest.verilog, *manifest.simulation_models, manifest.network, manifest.plan]:
-            if Path(name).name != name or not (path / name).is_file():
+            plain = name.removeprefix(f"{MODELS_FOLDER}/") if name in manifest.simulation_models else name
+            if Path(plain).name != plain or not (path / name).is_file():
                 raise DesignError(f"{path}: file {name} is missing; generate the design again")
         return design
 

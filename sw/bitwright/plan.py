@@ -109,10 +109,15 @@ class Plan:
 
     def save(self, path: object) -> None:
         """Writes plan.toml, atomically."""
+        write_text(Path(str(path)), self.text)
+
+    @property
+    def text(self) -> str:
+        """What plan.toml says."""
         import tomli_w
 
         text = "# How the network is folded into hardware. Edit, then: bitwright generate NETWORK --plan THIS\n"
-        write_text(Path(str(path)), text + tomli_w.dumps(msgspec.to_builtins(self)))
+        return text + tomli_w.dumps(msgspec.to_builtins(self))
 
     @staticmethod
     def load(path: object) -> "Plan":

@@ -24,13 +24,15 @@ def generate(
     plan: Plan | None = None,
     out: PathLike = "design",
     *,
+    name: str | None = None,
     progress: Progress | None = None,
 ) -> Design:
     """Writes the accelerator for `network` to the folder `out`: Verilog, plan.toml, manifest.json.
 
-    Without a plan, `size(network)` decides. A plan that names a board and does not fit it is refused with a
-    PlanError. A folder that holds an earlier design is written over; one
-    that holds anything else is refused with a DesignError.
+    Without a plan, `size(network)` decides. `name` names the design, and its top module bitwright_NAME; without it the
+    name is the network's, and the module's has digits of network and plan behind it. A plan that names a board and
+    does not fit it is refused with a PlanError. A folder that holds an earlier design is written over; one that holds
+    anything else is refused with a DesignError.
 
         design = bw.generate(network, plan, "design")
         design.manifest.interval_cycles
@@ -40,7 +42,7 @@ def generate(
     chosen = plan if plan is not None else size(network)
     if chosen.board:
         _check_board(network, chosen)
-    return bitwright_hw.generate(network, chosen, Path(out), progress=progress)
+    return bitwright_hw.generate(network, chosen, Path(out), name=name, progress=progress)
 
 
 def _check_board(network: Network, plan: Plan) -> None:

@@ -23,6 +23,10 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     )
     command.add_argument("network", metavar="NETWORK", nargs="?", type=Path, help="a network file")
     command.add_argument("--out", required=True, metavar="DIR", type=Path, help="the design folder to write")
+    command.add_argument(
+        "--name", metavar="NAME", help="of the design, whose top module is bitwright_NAME (default: the network's name "
+        "with digits that tell networks and plans apart)",
+    )  # fmt: skip
     command.add_argument("--plan", metavar="PLAN.toml", type=Path, help="folds and options, as generate writes them")
     command.add_argument("--pe", metavar="P[,P...]", type=_numbers, help="rows at a time, for all layers or each")
     command.add_argument("--simd", metavar="S[,S...]", type=_numbers, help="lanes of a row at a time")
@@ -92,7 +96,7 @@ def run(args: argparse.Namespace) -> int:
             clock_mhz=args.clock_mhz,
             data_bits=args.data_bits,
         )
-        design = api.generate(network, plan, args.out, progress=report)
+        design = api.generate(network, plan, args.out, name=args.name, progress=report)
     if args.layer is not None and args.weights is None and args.seed is None:
         print("no --weights and no --seed: random weights from seed 0", file=sys.stderr)
     if args.json:
