@@ -42,7 +42,10 @@ def check_frames(network: Network, frames: NDArray) -> NDArray[np.integer]:
     """Frames as an integer array (n, values), flattened; raises DataError for a wrong shape or range."""
     frames = np.asarray(frames)
     shape = network.input.shape
-    if frames.ndim >= 1 and frames.shape[1:] not in (shape, (network.input.size,)):
+    given = frames.shape[1:]
+    # axes of size 1 say nothing: a signal (length, channels) is an image (1, length, channels)
+    same = [size for size in given if size != 1] == [size for size in shape if size != 1] and given != ()
+    if frames.ndim >= 1 and not same and given != (network.input.size,):
         raise DataError(
             f"frames have shape {frames.shape}, but network {network.name} takes (n, {', '.join(map(str, shape))})"
         )

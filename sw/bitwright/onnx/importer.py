@@ -26,6 +26,7 @@ from bitwright.onnx.linear import LINEAR, split_linear
 from bitwright.onnx.lower import Lowering, chain_of, network_of
 from bitwright.onnx.meaning import MEANINGS, Meaning
 from bitwright.onnx.names import Names, valid_name
+from bitwright.onnx.one_d import lift_signals
 from bitwright.onnx.pads import absorb_pads
 from bitwright.onnx.pointwise import View, lift_pointwise
 from bitwright.onnx.ranges import Scaling, found_range, scale_input
@@ -78,6 +79,7 @@ REWRITES: tuple[Callable[[Graph], Graph], ...] = (
     prune,
     fold_constants,
     prune,
+    lift_signals,
     split_linear,
     survey_or_raise,
     strip_heads,
@@ -151,7 +153,9 @@ def _lowered(
     network = network_of(lowering, layers, name, tuple(facts.get("labels", ())))
     if progress:
         progress("import", 4, 4)
-    layout = "flat" if len(shape) < 3 else "nchw" if axis == 0 else "nhwc"
+    layout = "nchw" if axis == 0 else "nhwc"
+    if len(shape) < 3:  # a signal's frames are what the graph takes, turned where its channels come first
+        layout = "nct" if len(shape) == 2 and axis == 0 else "flat"
     return Imported(
         network=network, input_range=chosen, layout=layout, outputs=lowering.sentence, notes=tuple(lowering.notes)
     )
@@ -191,25 +195,25 @@ def _range(graph: Graph, options: Options, bits: int, axis: int) -> tuple[float,
 def _channel_axis(graph: Graph, layout: Layout, facts: dict[str, Any]) -> int:
     """The channels' axis of the raw input, frames not counted."""
     shape = graph.shapes[graph.input][1:]
-    if len(shape) < 3:
-        return len(shape) - 1
     if len(shape) > 3:
         raise OnnxError(f"frames of {len(shape)} axes are not supported, only one to three")
     told = facts.get("input_layout") if layout == "auto" else layout
-    if told in ("nchw", "nhwc"):
+    if len(shape) == 3 and told in ("nchw", "nhwc"):
         return 0 if told == "nchw" else 2
     first = next((node for node in graph.nodes if node.op in LINEAR), None)
     if first is not None and first.op.startswith("Conv"):
         view = _first_view(graph)
         order = np.arange(int(np.prod(shape))).reshape(shape) if view is None else view.indices
-        if order.ndim == 3:
+        if order.ndim == 3 and (len(shape) == 3 or order.shape[0 if first.op == "Conv" else 2] > 1):
             return _source_axis(order, 0 if first.op == "Conv" else 2, shape)
+    if len(shape) < 3:
+        return len(shape) - 1
     return 0 if shape[0] in (1, 2, 3, 4) and shape[2] not in (1, 2, 3, 4) else 2
 
 
 def _source_axis(order: NDArray[np.int64], channel: int, shape: tuple[int, ...]) -> int:
     """The axis of the input, of `shape`, along which axis `channel` of `order` runs; the one left over if it is 1."""
-    left = {0, 1, 2}
+    left = set(range(len(shape)))
     for axis in range(3):
         ends = np.moveaxis(order, axis, 0)[[0, -1], 0, 0]
         first, last = np.stack(np.unravel_index(ends, shape), axis=1)

@@ -75,6 +75,7 @@ class Lowering:
     refusals: Refusals = field(default_factory=Refusals)
     layers: list[Layer] = field(default_factory=list)
     encoding: Encoding | IntegerEncoding | None = None
+    image: tuple[int, ...] | None = None  # (height, width, channels) of what a first convolution takes
     sentence: str = ""  # what was taken of the outputs
     settled: set[str] = field(default_factory=set)  # values whose expression a layer before a pool has done already
 
@@ -183,6 +184,7 @@ class Lowering:
             images = Plane(shape=view.shape, axis=0 if node.op == "Conv" else 2)
             padding, value = pads_of(node, outside_kernel(node, self.graph.constants[node.inputs[1]]), images)
             group = np.indices(view.shape)[images.axis].reshape(-1)
+            self.image = (*(size for axis, size in enumerate(view.shape) if axis != images.axis), images.channels)
             pad = value if any(padding) else None
         taken = Taken(
             columns=columns, kinds=kinds, source=self.plane.position[view.indices.reshape(-1)],
@@ -385,6 +387,8 @@ def network_of(
     if len(shape) == 3:
         moved = [size for axis, size in enumerate(shape) if axis != lowering.plane.axis]
         shape = (*moved, lowering.plane.channels)
+    elif lowering.image is not None and (*shape, 1) != lowering.image:
+        shape = lowering.image  # a signal is an image of height or width 1
     assert lowering.encoding is not None
     return Network(
         name=name,

@@ -57,6 +57,8 @@ def _infer(node: Node, given: list[Shape], constants: Mapping[str, NDArray[Any]]
         return tuple(size + before + after for size, (before, after) in zip(first, pads, strict=True))
     if op in WINDOWS:
         return _window(node, given)
+    if op == "GlobalMaxPool" and len(first) in (3, 4):
+        return (*first[:2], *[1] * (len(first) - 2))
     return None
 
 
@@ -109,31 +111,37 @@ def window_sizes(node: Node, kernel: Shape, image: Shape) -> tuple[Shape, Shape]
 def _window(node: Node, given: list[Shape]) -> Shape:
     last = node.op.endswith("ChannelsLast")
     shape = given[0]
-    if len(shape) != 4:
-        raise ValueError(f"it takes values of shape {list(shape)}; only images (frames, channels, height, width) work")
-    spatial, channels = (shape[1:3], shape[3]) if last else (shape[2:], shape[1])
+    rank = len(shape)
+    if rank not in (3, 4):
+        raise ValueError(
+            f"it takes values of shape {list(shape)}; only images (frames, channels, height, width) and signals "
+            "(frames, channels, length) work"
+        )
+    spatial, channels = (shape[1:-1], shape[-1]) if last else (shape[2:], shape[1])
     if node.op.startswith("Conv"):
-        if len(given) < 2 or len(given[1]) != 4:
-            raise ValueError("its weights have no four axes")
+        if len(given) < 2 or len(given[1]) != rank:
+            raise ValueError(f"its weights have no {rank} axes, which values of shape {list(shape)} need")
         weights = given[1]
         kernel: Shape
         outputs, inside, kernel = (
-            (weights[0], weights[3], weights[1:3]) if last else (weights[0], weights[1], weights[2:])
+            (weights[0], weights[-1], weights[1:-1]) if last else (weights[0], weights[1], weights[2:])
         )  # fmt: skip
-        if int(node.attributes.get("group", 1)) != 1:
-            raise ValueError(f"group {node.attributes['group']} is not supported, only 1 (no grouped convolutions)")
+        group = int(node.attributes.get("group", 1))
+        if group != 1:
+            kind = "depthwise" if group == channels else "grouped"
+            raise ValueError(f"group {group} is not supported, only 1 (no {kind} convolutions)")
         if inside != channels:
             raise ValueError(f"its weights take {inside} channels of {channels}")
     else:
         outputs = channels
         kernel = integers(node.attributes.get("kernel_shape", ()), "kernel_shape")
-        if len(kernel) != 2 or min(kernel) < 1:
-            raise ValueError(f"kernel_shape {list(kernel)} is no window of an image")
+        if len(kernel) != rank - 2 or min(kernel) < 1:
+            raise ValueError(f"kernel_shape {list(kernel)} is no window of values of shape {list(shape)}")
         if int(node.attributes.get("ceil_mode", 0)):
             raise ValueError("ceil_mode = 1 is not supported")
     strides, pads = window_sizes(node, tuple(kernel), spatial)
     sizes = tuple(
-        (size + pads[i] + pads[i + 2] - kernel[i]) // strides[i] + 1 for i, size in enumerate(spatial)
+        (size + pads[i] + pads[i + len(spatial)] - kernel[i]) // strides[i] + 1 for i, size in enumerate(spatial)
     )  # fmt: skip
     if min(sizes) < 1:
         raise ValueError(f"its window of {list(kernel)} does not fit {list(spatial)}")
