@@ -14,10 +14,15 @@ PYNQ_VENV := .venv-pynq
 PYNQ_STAMP := $(PYNQ_VENV)/installed.stamp
 SOURCES := sw hw sim boards tests bench
 
+# of `make fuzz`: how long, the first network's seed, and cycles of each network
+SECONDS ?= 600
+SEED ?= 0
+CYCLES ?= 150000
+
 # cocotb's and Verilator's own parallel builds follow this too
 JOBS ?= 2
 
-.PHONY: help demo test test-all lint format bench clean distclean env pynq-env
+.PHONY: help demo test test-all fuzz lint format bench clean distclean env pynq-env
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -47,6 +52,9 @@ test: $(TESTS_STAMP) ## all tests but the slow ones (PYTEST="-k name" to choose)
 
 test-all: $(TESTS_STAMP) ## the slow tests too
 	@$(BIN)/python -m pytest -q -n $(JOBS) --dist worksteal --slow $(PYTEST)
+
+fuzz: $(TESTS_STAMP) ## random accelerators under random traffic (SECONDS=600 SEED=0; CYCLES of each)
+	@$(BIN)/python -m tests.fuzz.fuzz --seconds $(SECONDS) --seed $(SEED) --cycles $(CYCLES)
 
 lint: $(TESTS_STAMP) ## ruff and mypy
 	@$(BIN)/ruff check $(SOURCES)

@@ -1,0 +1,155 @@
+"""`make fuzz`: random accelerators under random traffic, until the time is over or something is wrong.
+
+    python -m tests.fuzz.fuzz --seconds 600 --seed 1
+    python -m tests.fuzz.fuzz --replay 17 --cycles 400000
+
+A network's seed gives network, plan, frames and traffic; `--replay` runs one again. The work is done by driver.cpp.
+"""
+
+import argparse
+import ctypes
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from bitwright.design import Design
+from bitwright.framing import pack_frames
+from bitwright.golden import trace
+from bitwright.network import Network
+from bitwright.network.bits import pack_bits
+from bitwright_hw.generator import generate
+from bitwright_sim.cache import BuildCache
+from bitwright_sim.native.library import build_library
+from tests.fuzz.cases import random_case, random_frames
+
+FRAMES = 200  # different ones of a network
+CYCLES = 150_000
+_U64 = ctypes.c_uint64
+COUNTS = {  # of driver.cpp, in its order, and what they are
+    "ran": "cycles", "frames_in": "frames", "results": "results", "dropped": "broken frames", "resets": "resets",
+    "soft_resets": "soft resets", "accesses": "register accesses",
+}  # fmt: skip
+
+
+class _Run(ctypes.Structure):
+    """FuzzRun of driver.cpp."""
+
+    _fields_ = [
+        ("frames", ctypes.c_void_p), ("expected", ctypes.c_void_p), ("frame_count", _U64), ("seed", _U64),
+        ("cycles", _U64), ("message", ctypes.c_char_p), *((name, _U64) for name in COUNTS),
+    ]  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What a network's run did; `failure` is empty if all was right."""
+
+    what: str
+    failure: str
+    counts: dict[str, int]
+
+
+def expected_beats(network: Network, design: Design, frames: np.ndarray) -> np.ndarray:
+    """The result of each frame as 64-bit words (n, beats), by the golden model."""
+    golden = trace(network, frames)
+    values = golden.layers[-1].values.reshape(len(frames), -1)
+    if golden.classes is None:
+        packed = pack_bits(values.astype(np.uint8))
+        words = np.zeros((len(frames), design.manifest.output.beats * 8), np.uint8)
+        words[:, : packed.shape[1]] = packed
+        return np.ascontiguousarray(words).view("<u8")
+    columns = [values.astype("<i8")] if design.manifest.output.scores else []
+    return np.ascontiguousarray(np.concatenate([*columns, golden.classes[:, None].astype("<i8")], axis=1)).view("<u8")
+
+
+def config(design: Design) -> str:
+    """fuzz_config.h: the sizes of one design."""
+    manifest, fmt = design.manifest, design.manifest.input
+    lanes = fmt.data_bits // 8
+    last = fmt.bytes - (fmt.beats - 1) * lanes
+    digest = manifest.network_digest
+    words = ", ".join(f"0x{digest[8 * k : 8 * k + 8]}u" for k in range(8))
+    sizes = {
+        "BYTES": lanes, "BEATS": fmt.beats, "LAST_BYTES": last, "FRAME_BYTES": fmt.bytes,
+        "FREE_BITS": 8 * fmt.bytes - fmt.values * fmt.value_bits, "OUT_BEATS": manifest.output.beats,
+        "OUTPUTS": manifest.output.outputs, "LATENCY": manifest.latency_cycles, "INTERVAL": manifest.interval_cycles,
+        "WATCHDOG": 1000 + 20 * (manifest.interval_cycles + manifest.latency_cycles),
+    }  # fmt: skip
+    lines = [f"constexpr uint64_t {name} = {value};" for name, value in sizes.items()]
+    return "\n".join([*lines, f"constexpr uint32_t DIGEST[8] = {{{words}}};"]) + "\n"
+
+
+def fuzz_design(design: Design, *, seed: int, cycles: int, cache: BuildCache | None) -> tuple[str, dict[str, int]]:
+    """Runs one design for so many cycles; returns what went wrong ("" if nothing), and the counts."""
+    network = design.network
+    library = build_library(
+        design.simulation_sources, name=design.manifest.name,
+        texts={"fuzz_config.h": config(design), "driver.cpp": (Path(__file__).parent / "driver.cpp").read_text()},
+        top=design.manifest.top, prefix="Vfuzz", kind="fuzz", cache=cache,
+    )  # fmt: skip
+    frames = random_frames(network, FRAMES, seed)
+    packed = np.ascontiguousarray(pack_frames(network, design.plan, frames))
+    expected = expected_beats(network, design, frames)
+    message = ctypes.create_string_buffer(400)
+    run = _Run(
+        frames=packed.ctypes.data, expected=expected.ctypes.data, frame_count=FRAMES, seed=seed, cycles=cycles,
+        message=ctypes.cast(message, ctypes.c_char_p),
+    )  # fmt: skip
+    status = ctypes.CDLL(str(library)).fuzz_run(ctypes.byref(run))
+    counts = {name: int(getattr(run, name)) for name in COUNTS}
+    return message.value.decode() if status else "", counts
+
+
+def fuzz_seed(seed: int, *, cycles: int = CYCLES, cache: BuildCache | None = None) -> Outcome:
+    """Makes the network of a seed and runs it; builds go to `cache`."""
+    kind, network, plan = random_case(seed)
+    folds = " ".join(f"{one.pe}x{one.simd}" for one in plan.layers)
+    tail = "scores" if plan.scores else "class" if network.is_classifier else "bits"
+    what = f"{kind}, {tail}, {plan.target}, {plan.data_bits} bits, folds {folds}"
+    with tempfile.TemporaryDirectory(prefix="bitwright-fuzz-") as folder:
+        design = generate(network, plan, Path(folder) / "design")
+        failure, counts = fuzz_design(design, seed=seed, cycles=cycles, cache=cache)
+    return Outcome(what=what, failure=failure, counts=counts)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.fuzz.fuzz", description=__doc__.split("\n")[0])
+    parser.add_argument("--seconds", type=float, default=600, help="how long to go on (default: 600)")
+    parser.add_argument("--seed", type=int, default=0, help="of the first network; the next has the next (default: 0)")
+    parser.add_argument("--cycles", type=int, default=CYCLES, help=f"of each network (default: {CYCLES})")
+    parser.add_argument("--replay", metavar="SEED", type=int, help="run the network of this seed alone")
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="bitwright-fuzz-cache-") as folder:
+        return run(args, BuildCache(Path(folder), limit_bytes=100 << 20))
+
+
+def run(args: argparse.Namespace, cache: BuildCache) -> int:
+    """Network after network; the exit status."""
+    totals = dict.fromkeys(COUNTS, 0)
+    networks = 0
+    started = time.monotonic()
+    seed = args.seed if args.replay is None else args.replay
+    while True:
+        outcome = fuzz_seed(seed, cycles=args.cycles, cache=cache)
+        networks += 1
+        for name, count in outcome.counts.items():
+            totals[name] += count
+        parts = [f"{totals[name]:,} {words}" for name, words in COUNTS.items()]
+        line = ", ".join([f"{networks} networks", *parts])
+        if outcome.failure:
+            print(f"FAILED: seed {seed} ({outcome.what})\n  {outcome.failure}", flush=True)
+            print(f"  again with: python -m tests.fuzz.fuzz --replay {seed} --cycles {args.cycles}\nuntil then: {line}")
+            return 1
+        print(f"seed {seed}: {outcome.what}\n  so far {line}, {time.monotonic() - started:.0f} s", flush=True)
+        if args.replay is not None or time.monotonic() - started >= args.seconds:
+            print(f"all right: {line}")
+            return 0
+        seed += 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
