@@ -17,6 +17,7 @@ from bitwright.network import Network
 from bitwright_sim.cache import BuildCache
 from bitwright_sim.compare import Mismatch, compare, expected_values, got_values
 from bitwright_sim.native.model import NativeModel
+from bitwright_sim.native.stalls import NO_STALLS, Pattern
 
 Progress = Callable[[str, int, int], None]
 REPRODUCER = "repro.json"
@@ -35,14 +36,16 @@ def write_reproducer(
     network: Network,
     flat: NDArray,
     first: Mismatch,
-    chunk_start: int,
+    part: slice,
+    stalls: Pattern,
     cache: BuildCache,
     progress: Progress | None,
 ) -> Path:
     """Reruns the frame of `first` with waves and writes folder `out`; returns it.
 
-    The frame goes alone into an idle accelerator. If it comes out right there, up to 8 frames before it (from
-    `chunk_start` on, where the failing run began) go first. Raises DataError if `out` holds other files.
+    The frame goes alone into an idle accelerator. If it comes out right there, up to 8 frames before it (of `part`,
+    with which the failing run began) go first; with `stalls`, all of `part` with the same pauses. Raises
+    DataError if `out` holds other files.
     """
     check_reproducer(out)
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -50,24 +53,29 @@ def write_reproducer(
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as temporary:
         folder = Path(temporary) / "reproducer"
         folder.mkdir()
-        starts = [frame] if frame == chunk_start else [frame, max(chunk_start, frame - _BEFORE)]
+        starts = [frame] if frame == part.start else [frame, max(part.start, frame - _BEFORE)]
+        if stalls != NO_STALLS:
+            starts = [part.start]
         seen, hang = None, ""
         sent = flat[frame : frame + 1]
         for start in starts:
-            sent = flat[start : frame + 1]
+            sent = flat[start : part.stop if stalls != NO_STALLS else frame + 1]
             with NativeModel(design, trace=folder / "waves.vcd", cache=cache, progress=progress) as model:
                 try:
-                    result = model.run(pack_frames(network, design.plan, sent))
+                    result = model.run(pack_frames(network, design.plan, sent), **asdict(stalls))
                 except DesignError as error:
                     hang = str(error)
                     break
                 seen = compare(design, network, sent, result, model.probes, start).first
                 got = got_values(design, network, result, model.probes)
-                np.savez_compressed(folder / "got.npz", **{name: array[-1] for name, array in got.items()})
+                np.savez_compressed(folder / "got.npz", **{name: array[frame - start] for name, array in got.items()})
             if seen is not None:
                 break
         values = expected_values(network, sent)[1]
-        np.savez_compressed(folder / "expected.npz", **{name: array[-1] for name, array in values.items()})
+        last = part.start + len(sent) - 1 if stalls != NO_STALLS else frame
+        np.savez_compressed(
+            folder / "expected.npz", **{name: array[frame - last - 1] for name, array in values.items()}
+        )
         np.save(folder / "input.npy", sent.reshape(len(sent), *network.input.shape))
         note = {
             "what": "bitwright: the first frame whose integers differ from the golden model's",
@@ -79,8 +87,9 @@ def write_reproducer(
             "mismatch": {**asdict(first), "text": str(first)},
             "rerun": None if seen is None else {**asdict(seen), "text": str(seen)},
             "rerun_hang": hang,
+            "stalls": None if stalls == NO_STALLS else asdict(stalls),
             "files": {
-                "input.npy": f"frames {frame - len(sent) + 1}..{frame} as sent after a reset; the last one differs",
+                "input.npy": f"frames {last - len(sent) + 1}..{last} as sent after a reset; frame {frame} differs",
                 "expected.npz": "that frame's integers by layer (popcount - threshold, scores, class), golden model",
                 "got.npz": f"the same from the rerun; {np.iinfo(np.int64).min} where nothing came",
                 "waves.vcd": "every signal of the rerun (GTKWave, Surfer); a clock cycle is 10 time units",

@@ -4,7 +4,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
@@ -24,6 +24,7 @@ from bitwright_sim.cache import BuildCache
 from bitwright_sim.compare import Comparison, Mismatch, compare
 from bitwright_sim.native.build import build_native
 from bitwright_sim.native.model import MISSING, NativeModel
+from bitwright_sim.native.stalls import KINDS, NO_STALLS, Pattern, pattern
 from bitwright_sim.reproducer import check_reproducer, write_reproducer
 from bitwright_sim.timing import settling_frames, steady_interval
 from bitwright_sim.tools import Verilator
@@ -51,6 +52,7 @@ class VerifyReport:
     frames_per_second: float  # wall clock of simulation and comparison, without the build
     cycles: int  # simulated, by all jobs
     simulator: str
+    stalls: int | None  # the seed of the stalls on both sides; None without any
     edited: bool  # the Verilog is not what the generator wrote
     first_mismatch: Mismatch | None
     reproducer: Path | None
@@ -78,6 +80,7 @@ def verify(
     labels: NDArray | None = None,
     *,
     jobs: int | None = None,
+    stalls: int | None = None,
     reproducer: Path | None = None,
     progress: Progress | None = None,
     cache: BuildCache | None = None,
@@ -89,6 +92,9 @@ def verify(
     `network` may be any of the design's shape. `jobs` models run at once (default: one a core). At a mismatch, folder
     `reproducer` (default: "reproducer" in the design's folder) gets the frame, both sets of integers and waves; what it
     held from an earlier one is replaced.
+
+    With a seed in `stalls` both sides pause, each part of the frames in another way, up to pauses in which all buffers
+    fill or run empty (`bitwright_sim.native.stalls`); interval and latency are still measured without.
 
     Raises DataError for frames or labels that do not fit, DesignError for a network of another shape, a manifest
     that does not follow from the design's network and plan, or an accelerator that hangs, ToolError for missing tools
@@ -110,11 +116,12 @@ def verify(
 
     with NativeModel(design, library=library) as model:
         latency = _latency(model, pack_frames(network, design.plan, flat[:1]))
-    parts = list(_chunks(design, len(flat), jobs or _cores()))
+    parts = list(_chunks(design, len(flat), jobs or _cores(), least=1 if stalls is None else KINDS))
+    patterns = [NO_STALLS if stalls is None else pattern(design, stalls, number) for number in range(len(parts))]
     models = [NativeModel(design, library=library) for _ in range(min(jobs or _cores(), len(parts)))]
     try:
         started = time.monotonic()
-        comparisons = _simulate(design, network, flat, parts, models, progress)
+        comparisons = _simulate(design, network, flat, parts, patterns, models, progress)
         seconds = time.monotonic() - started
     finally:
         for model in models:
@@ -130,8 +137,10 @@ def verify(
     told, golden_told = _label_metrics(comparisons, golden_labels)
     folder = None
     if first is not None:
-        chunk = next(part for part in parts if part.start <= first.frame < part.stop)
-        folder = write_reproducer(target, design, network, flat, first, chunk.start, cache, progress)
+        number = next(k for k, part in enumerate(parts) if part.start <= first.frame < part.stop)
+        folder = write_reproducer(
+            target, design, network, flat, first, parts[number], patterns[number], cache, progress
+        )  # fmt: skip
     return VerifyReport(
         frames=len(flat),
         mismatches=int(bad.sum()),
@@ -146,6 +155,7 @@ def verify(
         frames_per_second=len(flat) / seconds,
         cycles=sum(one.cycles for one in comparisons),
         simulator=tool.name,
+        stalls=stalls,
         edited=design.edited,
         first_mismatch=first,
         reproducer=folder,
@@ -216,13 +226,14 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _chunks(design: Design, count: int, jobs: int) -> Iterator[slice]:
-    """Slices of frames: bounded memory each, all jobs busy, long enough that filling and draining cost little."""
+def _chunks(design: Design, count: int, jobs: int, *, least: int = 1) -> Iterator[slice]:
+    """Slices of frames, `least` if there are so many: bounded memory each, all jobs busy, long enough that filling and
+    draining cost little."""
     manifest = design.manifest
     values = sum(layer.inputs + 6 * layer.outputs * layer.pixels for layer in manifest.layers)
     low, high = _CHUNK_FRAMES
     room = min(_CHUNK_BYTES, _ALL_BYTES // jobs)
-    step = max(1, min(high, max(low, -(-count // (4 * jobs))), room // (8 * values)))
+    step = max(1, min(high, max(low, -(-count // (4 * jobs))), room // (8 * values), -(-count // least)))
     for start in range(0, count, step):
         yield slice(start, min(start + step, count))
 
@@ -232,6 +243,7 @@ def _simulate(
     network: Network,
     flat: NDArray,
     parts: list[slice],
+    patterns: list[Pattern],
     models: list[NativeModel],
     progress: Progress | None,
 ) -> list[Comparison]:
@@ -240,12 +252,14 @@ def _simulate(
     for model in models:
         idle.put(model)
 
-    def one(part: slice) -> Comparison:
+    def one(part: slice, stalls: Pattern) -> Comparison:
         model = idle.get()
         try:
             packed = pack_frames(network, design.plan, flat[part])
-            result = model.run(packed)
+            result = model.run(packed, **asdict(stalls))
             comparison = compare(design, network, flat[part], result, model.probes, part.start)
+            if stalls != NO_STALLS:
+                comparison = replace(comparison, interval=None)  # it says nothing of the accelerator
             if comparison.first is not None:
                 model.reset()  # a result that is still inside must not reach the next chunk
             return comparison
@@ -256,7 +270,9 @@ def _simulate(
     # one thread of BLAS a job: the golden model's small products cost several times the CPU time on more
     with threadpool_limits(limits=1, user_api="blas"), ThreadPoolExecutor(len(models)) as pool:
         try:
-            futures: list[Future[Comparison]] = [pool.submit(one, part) for part in parts]
+            futures: list[Future[Comparison]] = [
+                pool.submit(one, part, stalls) for part, stalls in zip(parts, patterns, strict=True)
+            ]
             left = set(futures)
             while left:
                 ready, left = wait(left, return_when=FIRST_COMPLETED)

@@ -16,8 +16,26 @@ from bitwright.framing import pack_frames
 from bitwright_sim.bench import bench_parameters, bench_seed, record
 
 
-async def run(dut, stall):
-    """Sends all frames, pausing on both sides with probability `stall`; checks results, and cycles without stalls."""
+class Pauses:
+    """Whether one side pauses: with probability `share`, cycle by cycle or in stretches of up to `longest` cycles."""
+
+    def __init__(self, dice, share, longest):
+        self.dice, self.share, self.longest = dice, share, longest
+        self.left, self.paused = 0, False
+
+    def now(self):
+        if not self.left:
+            self.left = self.dice.randint(1, self.longest)
+            self.paused = self.dice.random() < self.share
+        self.left -= 1
+        return self.paused
+
+
+async def run(dut, stall, *, long=False):
+    """Sends all frames, pausing on both sides with probability `stall`; checks results, and cycles without stalls.
+
+    With `long`, pauses last up to some times of what it takes to fill and to empty the accelerator.
+    """
     parameters = bench_parameters()
     design = Design.load(parameters["design"])
     network, manifest = design.network, design.manifest
@@ -43,9 +61,12 @@ async def run(dut, stall):
     offered = False
     first = None
     results, words, ends = [], [], []
-    limit = 40 * len(frames) * manifest.interval_cycles + 4 * manifest.latency_cycles + 1000
+    longest = 2 * manifest.latency_cycles + 20 * manifest.interval_cycles if long else 1
+    pauses_in, pauses_out = (Pauses(dice, stall, longest) for _ in range(2))
+    limit = 40 * len(frames) * manifest.interval_cycles + 4 * manifest.latency_cycles + 1000 + 40 * longest
     while len(results) < len(frames):
-        if not offered and sent < len(queue) and dice.random() >= stall:
+        pause = pauses_in.now()
+        if not offered and sent < len(queue) and not pause:
             frame, beat = queue[sent]
             part = packed[frame, beat * width : (beat + 1) * width]
             dut.s_axis_tdata.value = int.from_bytes(part.tobytes(), "little")
@@ -53,7 +74,7 @@ async def run(dut, stall):
             dut.s_axis_tlast.value = int(beat == beats - 1)
             offered = True
         dut.s_axis_tvalid.value = int(offered)
-        ready = dice.random() >= stall
+        ready = not pauses_out.now()
         dut.m_axis_tready.value = int(ready)
         await ReadOnly()
         if offered and int(dut.s_axis_tready.value):
@@ -92,3 +113,9 @@ async def full_speed(dut):
 async def random_stalls(dut):
     """The same results while both sides pause at random."""
     await run(dut, 0.4)
+
+
+@cocotb.test()
+async def long_stalls(dut):
+    """The same results while both sides pause for so long that every buffer fills and runs empty."""
+    await run(dut, 0.5, long=True)

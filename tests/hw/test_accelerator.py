@@ -62,7 +62,7 @@ def check(network, plan, folder, *, simulator="icarus", frames=12):
         parameters={"design": str(folder), "frames": frames},
     )  # fmt: skip
     report.check()
-    assert report.facts["frames"] == 2 * frames
+    assert report.facts["frames"] == 3 * frames
     return design
 
 

@@ -58,6 +58,39 @@ def test_stalls_change_nothing_but_time(design, network):
                 assert comparison.interval > design.manifest.interval_cycles
 
 
+def test_long_stalls_are_verified(design, network, tmp_path):
+    """Each part of the frames has its own pauses; figures are those without."""
+    frames = frames_for(network, 480)
+    report = verify(design, network, frames, stalls=5, jobs=1)
+    plain = verify(design, network, frames, jobs=1)
+    assert report.passed and report.stalls == 5 and plain.stalls is None
+    assert report.interval_cycles == plain.interval_cycles == design.manifest.interval_cycles
+    assert report.latency_cycles == plain.latency_cycles
+    assert report.cycles > 1.3 * plain.cycles
+    again = verify(design, network, frames, stalls=5, jobs=1)
+    assert again.cycles == report.cycles
+    with pytest.raises(DataError, match="a seed of stalls must be 0 or more, not -1"):
+        verify(design, network, frames_for(network, 3), stalls=-1)
+
+
+def test_a_result_that_long_stalls_lose_is_found(design, network, tmp_path):
+    """A result that waits for 300 cycles is not the frame's any more; only --stalls sees it, and the rerun too."""
+    broken = sabotage(
+        design, tmp_path / "design", m_axis_tdata="inner_m_axis_tdata ^ (waited > 300)",
+        body="""
+  reg [31:0] waited = 0;
+  always @(posedge aclk) waited <= inner_m_axis_tvalid && !m_axis_tready ? waited + 1 : 0;
+""",
+    )  # fmt: skip
+    frames = frames_for(network, 240)
+    assert verify(broken, network, frames, jobs=1).passed
+    report = verify(broken, network, frames, stalls=1, jobs=1)
+    assert not report.passed and report.first_mismatch.layer == "class"
+    note = json.loads((report.reproducer / "repro.json").read_text())
+    assert note["stalls"]["longest_out"] > 300 and note["rerun"]["frame"] == report.first_mismatch.frame
+    assert np.load(report.reproducer / "got.npz")["class"] != np.load(report.reproducer / "expected.npz")["class"]
+
+
 # layer 1 has 13 inputs in folds of 3 lanes, 5 words a pass; word 5 + 1 is pass 1, lanes 3..5; bit 2 * 3 + 1 is row 2
 @pytest.mark.parametrize(("layer", "word", "bit", "neuron"), [(1, 6, 7, 4 + 2)])
 def test_one_weight_bit_is_found(design, network, tmp_path, layer, word, bit, neuron):

@@ -48,11 +48,27 @@ inline int64_t field(const uint32_t* words, unsigned position, unsigned bits) {
 struct Random {  // xorshift64*, Vigna 2016
     uint64_t state;
     explicit Random(uint64_t seed) : state(seed * 2 + 1) {}
-    bool chance(uint32_t permille) {
+    uint64_t next() {
         state ^= state >> 12;
         state ^= state << 25;
         state ^= state >> 27;
-        return permille && ((state * 0x2545F4914F6CDD1DULL) >> 32) % 1000 < permille;
+        return (state * 0x2545F4914F6CDD1DULL) >> 32;
+    }
+    bool chance(uint32_t permille) { return next() % 1000 < permille; }
+};
+
+struct Pauses {  // of one side of a stream: cycle by cycle, or in stretches of up to `longest` cycles, a pause first
+    uint64_t permille, longest, left = 0;
+    bool paused = false, begun = false;
+    bool now(Random& random) {
+        if (!longest) return random.chance(permille);
+        if (!left) {
+            left = 1 + random.next() % longest;
+            paused = random.chance(permille) || !begun;
+            begun = true;
+        }
+        --left;
+        return paused;
     }
 };
 
@@ -72,11 +88,13 @@ struct NativeRun {
     uint64_t* first_in;      // frames: cycle of the first beat accepted
     uint64_t* last_out;      // frames: cycle of the result's last beat
     uint64_t* probe_words;   // one count a probe: words seen, more than fit included
-    uint64_t watchdog;       // cycles without any beat or probe word after which the run ends
+    uint64_t watchdog;       // cycles without any beat or probe word, and without a pause, after which the run ends
     uint64_t quiet;          // cycles to go on after the last result, so that a result too many is seen
     uint64_t seed;
     uint64_t stall_in;       // permille of cycles in which no input is offered
     uint64_t stall_out;      // permille of cycles in which no output is taken
+    uint64_t longest_in;     // cycles that a pause of the input may last; 0: each cycle is drawn by itself
+    uint64_t longest_out;    // the same of the output
     uint64_t in_beats;       // result: input beats accepted
     uint64_t out_beats;      // result: output beats seen, more than fit included
     uint64_t bad_framing;    // result: output beats with TLAST or TKEEP wrong
@@ -154,6 +172,7 @@ void native_free(Native* native) {
 int native_run(Native* native, NativeRun* run) {
     Vnative& top = *native->top;
     Random random{run->seed};
+    Pauses pauses_in{run->stall_in, run->longest_in}, pauses_out{run->stall_out, run->longest_out};
     const uint64_t all_in = run->frames * IN_BEATS, all_out = run->frames * OUT_BEATS;
     uint64_t in = 0, out = 0, since = 0, quiet = 0, beat = 0, frame = 0;
     uint64_t out_beat = 0, out_frame = 0;
@@ -166,7 +185,9 @@ int native_run(Native* native, NativeRun* run) {
     for (unsigned p = 0; p < PROBES; ++p) run->probe_words[p] = 0;
 
     for (;;) {
-        if (!offering && in < all_in && !random.chance(run->stall_in)) {
+        bool pausing = false;  // nothing need happen in this cycle
+        if (!offering && in < all_in) pausing = pauses_in.now(random);
+        if (!offering && in < all_in && !pausing) {
             offering = true;
             get_bytes(top.s_axis_tdata, run->input + in * IN_BYTES);
             const bool last = beat == IN_BEATS - 1;
@@ -174,7 +195,8 @@ int native_run(Native* native, NativeRun* run) {
             top.s_axis_tlast = last;
         }
         top.s_axis_tvalid = offering;
-        top.m_axis_tready = !random.chance(run->stall_out);
+        top.m_axis_tready = !pauses_out.now(random);
+        pausing |= !top.m_axis_tready;
         native->low();
 
         bool progress = false;
@@ -224,7 +246,7 @@ int native_run(Native* native, NativeRun* run) {
             status = 2;
             break;
         }
-        since = progress ? 0 : since + 1;
+        since = progress ? 0 : since + !pausing;
         if (out >= all_out && in == all_in) {
             if (++quiet > run->quiet) break;
         } else if (since > run->watchdog) {

@@ -28,6 +28,7 @@ class _Run(ctypes.Structure):
         ("frames", _U64), ("input", ctypes.c_void_p), ("results", ctypes.c_void_p), ("probes", ctypes.c_void_p),
         ("first_in", ctypes.c_void_p), ("last_out", ctypes.c_void_p), ("probe_words", ctypes.c_void_p),
         ("watchdog", _U64), ("quiet", _U64), ("seed", _U64), ("stall_in", _U64), ("stall_out", _U64),
+        ("longest_in", _U64), ("longest_out", _U64),
         ("in_beats", _U64), ("out_beats", _U64), ("bad_framing", _U64), ("first_bad", _U64), ("cycles", _U64),
     ]  # fmt: skip
 
@@ -107,12 +108,15 @@ class NativeModel:
         seed: int = 0,
         stall_in: float = 0.0,
         stall_out: float = 0.0,
+        longest_in: int = 0,
+        longest_out: int = 0,
         watchdog: int | None = None,
     ) -> NativeResult:
         """Sends frames (n, stride) of bytes, as `bitwright.framing` packs them, back to back.
 
         `stall_in` and `stall_out` are the shares of cycles, chosen by `seed`, in which no input is offered and
-        no output is taken. Raises DesignError if the accelerator stops taking input.
+        no output is taken; in stretches of up to `longest_in` and `longest_out` cycles, if those are not 0. Raises
+        DesignError if the accelerator stops taking input.
         """
         manifest = self.design.manifest
         if packed.ndim != 2 or packed.shape[1] != manifest.input.stride:
@@ -132,6 +136,7 @@ class NativeModel:
             watchdog=self.watchdog_cycles if watchdog is None else watchdog,
             quiet=manifest.interval_cycles + manifest.latency_cycles, seed=seed,
             stall_in=round(1000 * stall_in), stall_out=round(1000 * stall_out),
+            longest_in=longest_in, longest_out=longest_out,
         )  # fmt: skip
         status = self._library.native_run(self._handle, ctypes.byref(call))
         if status == _STALLED:

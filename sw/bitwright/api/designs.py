@@ -93,6 +93,7 @@ def verify(
     frames: int | None = None,
     data_dir: PathLike | None = None,
     jobs: int | None = None,
+    stalls: int | None = None,
     reproducer: PathLike | None = None,
     progress: Progress | None = None,
 ) -> "VerifyReport":
@@ -100,7 +101,8 @@ def verify(
 
     `data` is what `load_frames` takes, or an array of frames (n, ...), with `labels` (n,) for the accuracy.
     The golden model computes `network`, the design's own unless another is given. A first mismatch is
-    named by frame, layer and neuron and leaves input, expected and got, and waves in `reproducer`.
+    named by frame, layer and neuron and leaves input, expected and got, and waves in `reproducer`. With a seed in
+    `stalls` both sides of the accelerator pause, now for a cycle and now until all its buffers are full or empty.
 
         report = bw.verify(design, data="mnist")
         report.mismatches, report.accuracy
@@ -122,6 +124,7 @@ def verify(
             values,
             labels,
             jobs=jobs,
+            stalls=stalls,
             reproducer=None if reproducer is None else Path(reproducer),
             progress=progress,
         )

@@ -22,6 +22,11 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     command.add_argument("--network", metavar="NETWORK", type=Path, help="what to compare with (default: the design's)")
     add_frames(command, default=None)
     command.add_argument("--jobs", metavar="J", type=int, help="simulations at a time (default: one a core)")
+    command.add_argument(
+        "--stalls", action="store_true",
+        help="both sides pause, now for a cycle and now until all buffers are full or empty",
+    )  # fmt: skip
+    command.add_argument("--seed", metavar="S", type=int, help="of the stalls (default: a new one, which is printed)")
     command.add_argument("--reproducer", metavar="DIR", type=Path, help="where a first mismatch is kept")
     add_json(command)
     command.set_defaults(run=run)
@@ -36,6 +41,7 @@ def run(args: argparse.Namespace) -> int:
     design = Design.load(args.design)
     if args.reproducer is not None:
         check_folder(args.reproducer)
+    stalls = _stalls(args)
     network = None if args.network is None else api.load(args.network)
     with quiet_stdout(args.json), progress() as bars:
         report = api.verify(
@@ -45,6 +51,7 @@ def run(args: argparse.Namespace) -> int:
             frames=args.frames,
             data_dir=args.data_dir,
             jobs=args.jobs,
+            stalls=stalls,
             reproducer=args.reproducer,
             progress=bars,
         )
@@ -53,6 +60,19 @@ def run(args: argparse.Namespace) -> int:
     else:
         _print(report, design, args)
     return 0 if report.passed else 1
+
+
+def _stalls(args: argparse.Namespace) -> int | None:
+    """The seed of the stalls; None if there are to be none."""
+    import random
+
+    from bitwright.errors import DataError
+
+    if args.seed is not None and not args.stalls:
+        raise DataError("--seed is that of --stalls; give --stalls, too")
+    if not args.stalls:
+        return None
+    return random.randrange(1 << 32) if args.seed is None else args.seed
 
 
 def as_json(report: "VerifyReport") -> dict[str, Any]:
@@ -83,6 +103,7 @@ def _print(report: "VerifyReport", design: "Design", args: argparse.Namespace) -
                 f"{cell(report.interval_cycles)} cycles (ideal {cell(report.ideal_interval_cycles)})",
             ),
             ("latency", f"{cell(report.latency_cycles)} cycles"),
+            *([] if report.stalls is None else [("stalls", f"on both sides, --seed {report.stalls}")]),
             ("simulated", f"{report.frames_per_second:,.0f} frames/s, {report.simulator}"),
         ]
     )
