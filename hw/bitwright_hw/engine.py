@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from bitwright.network import Conv2d, Dense, Scores, signed_bits
 from bitwright.plan import Fold, Memory
 from bitwright_hw.frame_buffer import count_up
-from bitwright_hw.integer_row import IntegerRow, chain_length, correction, skewed, word_terms, x_bits
+from bitwright_hw.integer_row import IntegerRow, chain_length, corrections, skewed, word_terms, x_bits
 from bitwright_hw.lut_rom import LutRom
 from bitwright_hw.popcount import AccumulateRow, Target
 from bitwright_hw.preloads import Borders, Preloads
@@ -70,6 +70,18 @@ def preload_values(layer: Matrix, fold: Fold, bits: int) -> tuple[tuple[int, ...
     The bias makes the top bit of a row's total the activation itself, so that no row needs an inverter. A layer of
     scores starts from 0. On integers all start with what IntegerRow lacks.
     """
+    values = [tuple(row) for row in _starts(layer, fold, bits).tolist()]
+    return tuple(values[:1] if len(set(values)) == 1 else values)
+
+
+def preload_count(layer: Matrix, fold: Fold, bits: int) -> int:
+    """How many `preload_values` has."""
+    starts = _starts(layer, fold, bits)
+    return 1 if bool((starts == starts[0]).all()) else len(starts)
+
+
+def _starts(layer: Matrix, fold: Fold, bits: int) -> NDArray[np.int64]:
+    """(border classes * NF, PE): `preload_values`, one for all where they are equal or not."""
     rows = fold.neuron_folds * fold.pe
     start: NDArray[np.int64] = np.zeros((1, rows), np.int64)
     if not isinstance(layer.output, Scores):
@@ -78,9 +90,8 @@ def preload_values(layer: Matrix, fold: Fold, bits: int) -> tuple[tuple[int, ...
         start[:, : layer.outputs] = thresholds
         start = (1 << (bits - 1)) - start
     if not layer.takes.is_binary:
-        start = start + np.array([correction(row, fold.simd) for row in _folded(layer, fold).tolist()])
-    values = [tuple(row) for row in start.reshape(-1, fold.pe).tolist()]
-    return tuple(values[:1] if len(set(values)) == 1 else values)
+        start = start + corrections(_folded(layer, fold), fold.simd)
+    return start.reshape(-1, fold.pe)
 
 
 def preload_borders(layer: Matrix) -> Borders | None:

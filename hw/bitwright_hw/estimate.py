@@ -17,7 +17,7 @@ from bitwright.network import Network, Scores
 from bitwright.plan import Fold, LayerPlan, Plan, ceil_div
 from bitwright_hw.cells import Counts, LayerCounts
 from bitwright_hw.encoder_counts import encoder_counts, source_table_counts
-from bitwright_hw.engine import Matrix, MatrixEngine, accumulator_bits, preload_borders, preload_values
+from bitwright_hw.engine import Matrix, MatrixEngine, accumulator_bits, preload_borders, preload_count
 from bitwright_hw.families import family_named
 from bitwright_hw.gearbox import shift_params
 from bitwright_hw.integer_row import chain_length
@@ -47,6 +47,19 @@ _BLOCKS: dict[Part, tuple[tuple[int, float, int], ...]] = {
     "ecp5": ((18, 1.0, 128),),
     "ice40": ((4, 1.0, 1),),
 }
+
+
+def weights_a_block(family: Part) -> int:
+    """Bits of a block, parity included: no weight memory puts more into one."""
+    return max(round(kbit * 1024 / blocks) for kbit, blocks, _ in _BLOCKS[family])
+
+
+def weights_a_lut(family: Part) -> int:
+    """Weights of a layer for each LUT that it takes, at the most, where they lie in no block RAM: a LUT's bits.
+
+    Folds of so few cycles that columns of the memory repeat take more LUTs in their rows.
+    """
+    return 64 if family == "xc7" else 16
 
 
 def block_rams(width: int, depth: int, family: Part) -> float:
@@ -148,16 +161,16 @@ def engine_counts(
     stages = registers.stages
     bits = accumulator_bits(layer, fold)
     single = fold.synapse_folds == 1
-    values = preload_values(layer, fold, bits)
+    values = preload_count(layer, fold, bits)
     if binary:
         row = row_luts(simd=fold.simd, bits=bits, target=target, stages=stages, single=single, family=_counted(family))
     else:
         row = integer_row_luts(fold.simd, layer.takes.bits, bits)
-    if len(values) == 1 and not stages:
+    if values == 1 and not stages:
         row -= bits  # a constant preload is blanked for nothing
     scores = isinstance(layer.output, Scores)
     kept = bits * (0 if single else 1) + (bits if scores else 1)
-    row_ffs = kept + (bits if stages and len(values) > 1 else 0)
+    row_ffs = kept + (bits if stages and values > 1 else 0)
     tree_ffs = _either(family, 0.33 * fold.lanes * stages, 0.4 * fold.lanes * stages)
     again = (registers.read_latency - 1) * (fold.simd + fold.lanes)  # words and weights wait a cycle more
     counter = _bits(fold.cycles) + _bits(fold.synapse_folds)
@@ -173,14 +186,14 @@ def engine_counts(
         columns = _distinct_columns(layer.rows, fold) if exact else min(fold.lanes, 1 << min(32, fold.cycles))
         luts = lut_rom_luts(fold.cycles, columns) if target == "xc7" else _rom(columns, fold.cycles, family)
         total += Counts(luts=luts, ffs=columns)
-    if len(values) == 1:
+    if values == 1:
         return total
     borders = preload_borders(layer)
     if borders is not None:
         total += Counts(luts=_either(family, 30, 60), ffs=_bits(len(borders.rows)) + _bits(len(borders.columns)) + 8)
     step = ceil_div(fold.pe, fold.synapse_folds)
     steps = ceil_div(fold.pe, step)
-    words = steps * len(values)
+    words = steps * values
     control = 2 * _bits(words) + _bits(steps)
     merged = 0 if stages else fold.pe  # without a register the blanking shares the final adder's LUTs
     total += Counts(

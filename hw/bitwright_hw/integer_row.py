@@ -1,6 +1,8 @@
 """One row of a matrix engine on signed integers: sums of +x and -x, accumulated with a threshold."""
 
+import numpy as np
 from amaranth.hdl import Cat, Module, Mux, Signal, Value, signed
+from numpy.typing import NDArray
 
 from bitwright_hw.popcount import AccumulateRow
 
@@ -21,13 +23,13 @@ def x_bits(simd: int, lane_bits: int) -> int:
     return simd // 2 * 2 * (lane_bits + 1) + simd % 2 * lane_bits
 
 
-def correction(weights: list[int], simd: int) -> int:
-    """What a row's sum of a pass lacks, for the preload to add: see IntegerRow. `weights` holds SF * simd lanes."""
-    lacking = 0
-    for word in range(0, len(weights), simd):
-        first, *others = weights[word : word + simd : 2]
-        lacking += (1 - first) - sum(others)
-    return lacking
+def corrections(weights: NDArray[np.uint8], simd: int) -> NDArray[np.int64]:
+    """(rows,): what each row's sum of a pass lacks, for the preload to add: see IntegerRow.
+
+    `weights` is (rows, SF * simd). Of each word, one less the weights of its lanes 0, 2, 4 and so on.
+    """
+    words = weights.reshape(len(weights), -1, simd)
+    return words.shape[1] - words[:, :, ::2].sum(axis=(1, 2), dtype=np.int64)
 
 
 def word_terms(m: Module, lanes: Value, simd: int, lane_bits: int) -> Value:

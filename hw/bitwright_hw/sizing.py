@@ -32,6 +32,8 @@ from bitwright_hw.estimate import (
     score_counts,
     shell_counts,
     source_counts,
+    weights_a_block,
+    weights_a_lut,
     window_counts,
 )
 from bitwright_hw.image_params import image_source, pool_params, window_params
@@ -121,6 +123,11 @@ class Sizer:
             for passes in distinct_folds(layer.outputs):
                 found |= {passes * words * layer.pixels for words in distinct_folds(layer.inputs)}
         return sorted(cycles for cycles in found if cycles >= self.least_interval)
+
+    def most_weights(self, *, luts: float, block_rams: float) -> float:
+        """Weights of which block RAMs and LUTs are full: no plan within these limits has more, whatever its folds."""
+        left = max(0, luts - shell_counts(self.network, self.input, self.family).luts)
+        return weights_a_block(self.family) * block_rams + weights_a_lut(self.family) * left
 
     def smallest(self, interval: int, *, luts: float = float("inf"), block_rams: float = float("inf")) -> Sized | None:
         """The plan of the least LUTs whose interval is at most `interval` cycles; None if none keeps to the limits."""
@@ -353,6 +360,13 @@ def size_for(
     sizer = Sizer(network, options, family=family, progress=progress)
     most = {"luts": limits.luts, "block_rams": limits.block_rams}
     allowed = f"the {limits.luts:,} LUTs and {limits.block_rams} block RAMs allowed"
+    weights = sum(layer.weight_bits for layer in network.matrix_layers)
+    if weights > sizer.most_weights(**most):
+        raise PlanError(
+            f"network {network.name} does not fit {allowed} at any rate: they hold at most "
+            f"{sizer.most_weights(**most):,.0f} weights ({weights_a_block(family):,} a block RAM, "
+            f"{weights_a_lut(family)} a LUT), and it has {weights:,}; choose a larger board, or fewer weights"
+        )
     if target_fps is None:
         fastest = sizer.fastest(**most)
         if fastest is None:

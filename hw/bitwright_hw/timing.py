@@ -34,6 +34,8 @@ def pipeline(simd: int, clock_mhz: float, target: Family, *, block_ram: bool) ->
     registered = block_ram and period < delays.block_ram + LEVELS_BEHIND_BLOCK_RAM * delays.level
     start = delays.block_ram if block_ram and not registered else delays.register
     room = (period - start) / delays.level
-    depths = [row_levels(simd, target.name, stages) for stages in range(1, MOST_STAGES + 1)]
-    stages = next((k for k, depth in enumerate(depths, 1) if depth <= room), 1 + depths.index(min(depths)))
+    depths: list[float] = []
+    while len(depths) < MOST_STAGES and not (depths and depths[-1] <= room):
+        depths.append(row_levels(simd, target.name, len(depths) + 1))
+    stages = len(depths) if depths[-1] <= room else 1 + depths.index(min(depths))
     return Pipeline(read_latency=2 if registered else 1, stages=stages)

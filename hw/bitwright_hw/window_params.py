@@ -5,7 +5,7 @@ before `oldest[j]` is needed by it or by a later one; so what must be kept at an
 """
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -99,35 +99,26 @@ class WindowParams:
         """Cycles from an output pixel's start to its first word on `o`."""
         return 2 if self.read_lanes == self.simd else 3
 
-    @cached_property
+    @property
     def need(self) -> NDArray[np.int64]:
         """(pixels,): the last pixel of the image that each output pixel or an earlier one needs.
 
         A frame's last output pixel waits for all of the image, so that no result is there before its frame.
         """
-        (height, width), (down, across) = self.windows.image, self.windows.kernel
-        rows = np.array([down - 1 + y for y in self._tops]).clip(0, height - 1)
-        columns = np.array([across - 1 + x for x in self._lefts]).clip(0, width - 1)
-        found = np.maximum.accumulate((rows[:, None] * width + columns).reshape(-1))
-        found[-1] = self.image_pixels - 1
-        return found
+        return _pixels(self.windows)[0]
 
-    @cached_property
+    @property
     def oldest(self) -> NDArray[np.int64]:
         """(pixels + 1,): the first pixel of the image that each output pixel or a later one needs; last all."""
-        width = self.windows.image[1]
-        rows, columns = np.array(self._tops).clip(0), np.array(self._lefts).clip(0)
-        first = (rows[:, None] * width + columns).reshape(-1)
-        first = np.minimum(first, self.image_pixels)  # windows that lie below the image need nothing
-        return np.append(np.minimum.accumulate(first[::-1])[::-1], self.image_pixels)
+        return _pixels(self.windows)[1]
 
     @property
     def _tops(self) -> list[int]:
-        return [y * self.windows.stride[0] - self.windows.padding[0] for y in range(self.windows.shape[0])]
+        return _corners(self.windows, 0)
 
     @property
     def _lefts(self) -> list[int]:
-        return [x * self.windows.stride[1] - self.windows.padding[2] for x in range(self.windows.shape[1])]
+        return _corners(self.windows, 1)
 
     @cached_property
     def need_steps(self) -> list[list[int]]:
@@ -157,4 +148,25 @@ class WindowParams:
     @property
     def least_capacity(self) -> int:
         """Pixels without which some window is never complete."""
-        return int((self.need - self.oldest[:-1]).max()) + 1
+        return _pixels(self.windows)[2]
+
+
+def _corners(windows: Windows, axis: int) -> list[int]:
+    """Where the windows begin, down (axis 0) or across (1)."""
+    return [k * windows.stride[axis] - windows.padding[2 * axis] for k in range(windows.shape[axis])]
+
+
+@lru_cache(maxsize=64)
+def _pixels(windows: Windows) -> tuple[NDArray[np.int64], NDArray[np.int64], int]:
+    """`need`, `oldest` and `least_capacity`, which do not depend on the fold."""
+    (height, width), (down, across) = windows.image, windows.kernel
+    tops, lefts = np.array(_corners(windows, 0)), np.array(_corners(windows, 1))
+    rows, columns = (down - 1 + tops).clip(0, height - 1), (across - 1 + lefts).clip(0, width - 1)
+    need = np.maximum.accumulate((rows[:, None] * width + columns).reshape(-1))
+    need[-1] = height * width - 1
+    first = (tops.clip(0)[:, None] * width + lefts.clip(0)).reshape(-1)
+    first = np.minimum(first, height * width)  # windows that lie below the image need nothing
+    oldest = np.append(np.minimum.accumulate(first[::-1])[::-1], height * width)
+    for array in (need, oldest):
+        array.flags.writeable = False
+    return need, oldest, int((need - oldest[:-1]).max()) + 1

@@ -2,16 +2,21 @@
 
 import itertools
 import json
+import re
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 import bitwright as bw
 from bitwright.cli import main
 from bitwright.errors import PlanError
-from bitwright.plan import LayerPlan, Plan, distinct_folds
+from bitwright.network import Dense, Encoding, Input, Network, Scores, Thresholds
+from bitwright.plan import Fold, LayerPlan, Plan, distinct_folds
+from bitwright_hw.engine import accumulator_bits, preload_count, preload_values
 from bitwright_hw.estimate import estimate
 from bitwright_hw.sizing import Limits, Sizer, size_for
+from tests.sw.conv_networks import random_conv_network
 from tests.sw.networks import random_network
 
 NETWORK = random_network(3, shape=(8, 8), bits=8, levels=1, hidden=(32, 24))
@@ -158,3 +163,55 @@ def test_the_command_writes_a_plan_to_edit(tmp_path, capsys):
     assert "frames/s: a frame every" in capsys.readouterr().out
     assert main([*arguments[:-1], "1e9"]) == 2
     assert "the target must lie in" in capsys.readouterr().err
+
+
+def wide_network(outputs=1024):
+    """12.6 million weights in three layers."""
+    rng = np.random.default_rng(1)
+    layers, inputs = [], 8192
+    for k, count in enumerate((outputs, 4 * outputs, 10)):
+        output = Scores(scale=np.ones(10, int), offset=np.zeros(10, int))
+        if k < 2:
+            output = Thresholds(values=np.full((count, 1), inputs // 2))
+        weights = rng.integers(0, 2, (count, inputs), dtype=np.uint8)
+        layers.append(Dense(name=f"dense{k}", weights=weights, output=output))
+        inputs = count
+    encoding = Encoding(thresholds=np.array([1]))
+    return Network(name="wide", input=Input(shape=(8192,), bits=1), encoding=encoding, layers=tuple(layers))
+
+
+@pytest.mark.parametrize("options", [{}, {"target_fps": 100}])
+def test_too_many_weights_are_refused_without_a_search(options, monkeypatch):
+    monkeypatch.setattr(Sizer, "_choices", lambda *_: pytest.fail("a search"))
+    with pytest.raises(PlanError) as caught:
+        bw.size(wide_network(), board="pynq-z2", **options)
+    assert re.fullmatch(
+        r"network wide does not fit the 42,560 LUTs and 136 block RAMs allowed at any rate: they hold at most 7,[\d,]+ "
+        r"weights \(36,864 a block RAM, 64 a LUT\), and it has 12,623,872; choose a larger board, or fewer weights",
+        str(caught.value),
+    )
+
+
+@pytest.mark.parametrize("family", ["xc7", "ecp5", "ice40"])
+def test_what_fits_keeps_to_the_bound(family):
+    """The least plans by LUTs and by blocks, of every interval's: more weights than the bound would make it wrong."""
+    network = random_network(4, shape=(16, 8), bits=1, levels=1, hidden=(96, 64))
+    weights = sum(layer.weight_bits for layer in network.matrix_layers)
+    target = "generic" if family == "ice40" else family
+    found = Sizer(network, Plan(layers=(), target=target), family=family)
+    for interval in (found.least_interval, 64, 512, found.intervals[-1]):
+        for path in found._paths(interval, float("inf")):
+            assert weights <= found.most_weights(luts=path.luts, block_rams=path.block_rams)
+
+
+@pytest.mark.parametrize("integers", [False, True])
+def test_preloads_are_counted_without_them(integers):
+    for seed in range(6):
+        network = random_conv_network(seed, shape=(6, 6, 3), integers=integers, classes=3)
+        for layer in network.matrix_layers:
+            for pe, simd in itertools.product((1, 2, layer.outputs), (1, 2, 5, layer.inputs)):
+                fold = Fold(
+                    inputs=layer.inputs, outputs=layer.outputs, pe=min(pe, layer.outputs), simd=min(simd, layer.inputs)
+                )
+                bits = accumulator_bits(layer, fold)
+                assert preload_count(layer, fold, bits) == len(preload_values(layer, fold, bits))

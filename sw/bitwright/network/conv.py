@@ -121,7 +121,7 @@ class Conv2d(MatrixLayer):
         signs = 2 * self.weights.astype(np.int64) - 1
         return -np.einsum("byx,oyxc->bo", padded.astype(np.int64), signs)
 
-    @property
+    @cached_property
     def engine_thresholds(self) -> NDArray[np.int64]:
         if not self._border:
             return super().engine_thresholds
