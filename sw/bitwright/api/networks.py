@@ -109,14 +109,17 @@ def import_onnx(
     layout: Literal["auto", "nchw", "nhwc"] = "auto",
     encoding: Literal["auto", "thermometer", "integers"] = "auto",
     outputs: Literal["auto", "class", "labels", "scores"] = "auto",
+    score_bits: int = 24,
     progress: Progress | None = None,
 ) -> "Imported":
     """The network of an ONNX or QONNX file with binary weights and activations, exact (docs/onnx.md).
 
     `input_range` is what the graph takes for the least and the largest raw value, (0, 255) or (0, 1), None where the
     graph tells; `mean` and `std` are a normalisation outside the graph. `outputs` says what the graph's
-    outputs mean where its last operators do not: one class, labels that are bits, or scores that are numbers. Raises
-    BitwrightError with every node that cannot be imported; ToolError if the onnx package is not installed.
+    outputs mean where its last operators do not: one class, labels that are bits, or scores that are numbers. Class
+    scores have about `score_bits` bits, and two that nearly tie may change sides (a note says how many); 0 keeps the
+    order of all or refuses. Raises BitwrightError with every node that cannot be imported; ToolError if the onnx
+    package is not installed.
 
         found = bw.import_onnx("model.onnx", input_range=(0, 1))
         found.network, found.notes
@@ -134,6 +137,7 @@ def import_onnx(
             layout=layout,
             encoding=encoding,
             outputs=outputs,
+            score_bits=score_bits,
         )
         return read(path, options, progress=progress)
 

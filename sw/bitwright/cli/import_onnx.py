@@ -41,6 +41,13 @@ def add(formats: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
         help="what the outputs mean: one class, labels that each stand for themselves, or numbers (default: as the "
         "graph's last operators tell)",
     )
+    command.add_argument(
+        "--score-bits",
+        metavar="B",
+        type=int,
+        default=24,
+        help="width of class scores; two that nearly tie may change sides (default: 24); 0: the order of all, exactly",
+    )
     add_json(command)
     command.set_defaults(run=run)
 
@@ -62,6 +69,7 @@ def run(args: argparse.Namespace) -> int:
             layout=args.layout,
             encoding=args.encoding,
             outputs=args.outputs,
+            score_bits=args.score_bits,
             progress=bars,
         )
     found.network.save(args.out)

@@ -1,7 +1,5 @@
 """The last layer: its sums to class scores, to numbers, to votes."""
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,20 +9,50 @@ from bitwright.onnx.expression import Expr
 from bitwright.onnx.lanes import NEAR
 from bitwright.onnx.numbers import number_scores
 from bitwright.onnx.signals import Accumulators, channel_table
-from bitwright.onnx.tables import scores
+from bitwright.onnx.tables import integer_scores
+from bitwright.train.class_scores import class_scores
 
 _TRIED = 1025  # sums at which a line is looked at
 _STRAIGHT = 2.0**-40  # of the largest value: how straight a line computed in float64 is
 
 
-def emit_scores(signal: Accumulators, expression: Expr) -> Dense | Conv2d:
-    """The last layer with its scores. Raises ValueError or ExportError."""
-    dots = signal.dots
-    table: NDArray[Any] = channel_table(expression, signal.plane, signal.rows.values(dots[:, None]))
-    falling, found = scores(table, f"layer {signal.name}")
+def emit_scores(signal: Accumulators, expression: Expr, bits: int) -> tuple[Dense | Conv2d, str | None]:
+    """The last layer with class scores of about `bits` bits (0: exact), and what to note.
+
+    Raises ValueError or ExportError.
+    """
+    where = f"layer {signal.name}"
+    small = signal.count * signal.plane.channels <= CHUNK
+    table = channel_table(expression, signal.plane, signal.rows.values(signal.dots[:, None])) if small else None
+    if table is not None:
+        falling = table[-1] < table[0]
+        table = np.ascontiguousarray(np.where(falling, table[::-1], table))
+        exact = integer_scores(table)
+        if exact is not None:
+            return _with_scores(signal, falling, exact), None
+        table = table.astype(np.float32)
+    lines = None
+    try:
+        base, rise = _lines(signal, expression)
+        if table is None:
+            falling = rise < 0
+        lines = np.where(falling, base + rise * (signal.count - 1), base), np.where(falling, -rise, rise)
+        flat = lines[1] < 0  # in float32, and not quite so exactly
+        lines = np.where(flat, lines[0] + lines[1] * (signal.count // 2), lines[0]), np.maximum(lines[1], 0)
+    except ValueError:
+        if table is None:
+            raise
+    size = 0.0 if lines is None else float(np.abs(lines[0]).max() + (lines[1] * signal.count).max())
+    found = class_scores(table, lines, signal.count, where, bits=bits, rounding=NEAR * size)
+    note = found.note
+    return _with_scores(signal, falling, found.scores), None if note is None else f"{signal.name}: {note}"
+
+
+def _with_scores(signal: Accumulators, falling: NDArray[np.bool_], scores: Scores) -> Dense | Conv2d:
+    """The layer with scores of its accumulator, for scores of the accumulator's index."""
     if signal.sums_dots:
-        found = Scores(scale=found.scale, offset=found.offset + found.scale * signal.largest)
-    return layer_of(signal, falling, found)
+        scores = Scores(scale=scores.scale, offset=scores.offset + scores.scale * signal.largest)
+    return layer_of(signal, falling, scores)
 
 
 def is_one(signal: Accumulators, expression: Expr) -> Expr:
@@ -40,10 +68,7 @@ def emit_numbers(signal: Accumulators, expression: Expr) -> tuple[Dense | Conv2d
     falling = rise < 0
     found = number_scores(np.where(falling, base + rise * (signal.count - 1), base), np.abs(rise), signal.count)
     error = max(found.error, _error(signal, expression, falling, found.scores, found.step))
-    scores = found.scores
-    if signal.sums_dots:
-        scores = Scores(scale=scores.scale, offset=scores.offset + scores.scale * signal.largest)
-    return layer_of(signal, falling, scores), Values(step=found.step, error=error)
+    return _with_scores(signal, falling, found.scores), Values(step=found.step, error=error)
 
 
 def _lines(signal: Accumulators, expression: Expr) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

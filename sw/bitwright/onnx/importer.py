@@ -53,6 +53,7 @@ class Options:
     layout: Layout = "auto"
     encoding: Encodings = "auto"
     outputs: Literal["auto"] | Meaning = "auto"
+    score_bits: int = 24  # of class scores; 0: as many as the order of all takes
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -127,6 +128,8 @@ def _located(error: OnnxError, file: Path) -> OnnxError:
 def _lowered(
     graph: Graph, options: Options, facts: dict[str, Any], name: str, progress: Progress | None
 ) -> Imported:  # fmt: skip
+    if options.score_bits and not 8 <= options.score_bits <= 48:
+        raise OnnxError(f"class scores have 8 to 48 bits, or 0 for the order of all, not {options.score_bits}")
     bits = options.input_bits or facts.get("input_bits") or 8
     if graph.input_dtype.kind in "iu" and bits > 8 * graph.input_dtype.itemsize:
         raise OnnxError(f"{bits}-bit inputs do not fit the graph's {graph.input_dtype}")
@@ -146,6 +149,7 @@ def _lowered(
         input_encoding=options.encoding,
         names=Names(tuple(facts.get("layers", ()))),
         meaning=facts.get("outputs") if options.outputs == "auto" else options.outputs,
+        score_bits=options.score_bits,
         meaning_known=options.outputs == "auto" and "outputs" in facts,
         values=facts.get("values") if options.outputs in ("auto", "scores") else None,
     )

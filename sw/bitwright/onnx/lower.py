@@ -76,6 +76,7 @@ class Lowering:
     layers: list[Layer] = field(default_factory=list)
     encoding: Encoding | IntegerEncoding | None = None
     image: tuple[int, ...] | None = None  # (height, width, channels) of what a first convolution takes
+    score_bits: int = 24  # of a class's scores; 0 keeps the order of all, whatever the width
     sentence: str = ""  # what was taken of the outputs
     settled: set[str] = field(default_factory=set)  # values whose expression a layer before a pool has done already
 
@@ -344,7 +345,9 @@ class Lowering:
             if meaning == "labels":
                 self._decided(signal, is_one(signal, expression))
             elif meaning == "class" or self.values is not None:
-                self.layers.append(emit_scores(signal, expression))
+                layer, note = emit_scores(signal, expression, self.score_bits)
+                self.layers.append(layer)
+                self.notes += [] if note is None else [note]
             else:
                 layer, self.values = emit_numbers(signal, expression)
                 self.layers.append(layer)

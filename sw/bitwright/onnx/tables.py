@@ -114,20 +114,5 @@ def integer_scores(table: NDArray[Any]) -> Scores | None:
     return Scores(scale=steps[0], offset=numbers[0])
 
 
-def scores(table: NDArray[Any], where: str) -> tuple[NDArray[np.bool_], Scores]:
-    """Which rows to complement, and scores: the table's integers, or the smallest that keep its order.
-
-    Raises ExportError (a BitwrightError) for a table that is not finite or not monotone, with `where`.
-    """
-    from bitwright.train.scores import order_keeping_scores
-
-    falling = table[-1] < table[0]
-    turned = np.ascontiguousarray(np.where(falling, table[::-1], table))
-    exact = integer_scores(turned)
-    if exact is not None:
-        return falling, exact
-    return falling, order_keeping_scores(turned.astype(np.float32), where)
-
-
 def _first(mask: NDArray[np.bool_]) -> int:
     return int(np.argmax(mask))

@@ -75,6 +75,7 @@ class TrainConfig:
     levels: Positive = 1
     encoding: Literal["bits", "integers"] = "bits"
     final_norm: bool = True  # the last layer ends in a batch norm
+    score_bits: Annotated[int, msgspec.Meta(ge=0, le=48)] = 24  # of class scores, 8 or more; 0: the order of all kept
     epochs: Positive = 100
     batch_size: Annotated[int, msgspec.Meta(ge=2, le=1 << 20)] = 100
     loss: Literal["cross_entropy", "squared_hinge"] = "cross_entropy"
@@ -121,6 +122,10 @@ class TrainConfig:
                     f"a convolution padded with {conv.padding_value} cannot follow a pool before its batch norm, whose "
                     "channels the export may turn; pad with zero, or unset pool_first"
                 )
+        if 0 < self.score_bits < 8:
+            raise TrainingError(
+                f"score_bits must be 8 to 48, or 0 to keep the order of all scores, not {self.score_bits}"
+            )
         if self.label_smoothing and self.loss != "cross_entropy":
             raise TrainingError(f"label_smoothing belongs to cross_entropy; remove it with {self.loss}")
 

@@ -19,10 +19,10 @@ from bitwright import golden
 from bitwright.errors import ExportError
 from bitwright.network import BINARY, Conv2d, Dense, Input, Layer, MaxPool2d, Network, Scores, Thresholds
 from bitwright.network.values import NumberType
+from bitwright.train.class_scores import SCORE_BITS, ClassScores, class_scores
 from bitwright.train.layers import BinaryConv, ExactBatchNorm
 from bitwright.train.layers import Layer as Stage
 from bitwright.train.model import BinaryNetwork, trace_model
-from bitwright.train.scores import order_keeping_scores
 
 ProgressCallback = Callable[[str, int, int], None]
 _CHUNK_VALUES = 1 << 24
@@ -100,11 +100,32 @@ def complemented(weights: NDArray[np.uint8], rows: NDArray[np.bool_]) -> NDArray
     return weights ^ rows.astype(np.uint8).reshape(-1, *[1] * (weights.ndim - 1))
 
 
-def fold_scores(weights: NDArray[np.uint8], table: NDArray[np.float32], where: str) -> tuple[NDArray[np.uint8], Scores]:
-    """Weights and integer scores that keep the order of the logits `table` (inputs + 1, classes)."""
+def norm_lines(norm: ExactBatchNorm, dots: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """What `norm` gives without the rounding of its sums: at the first of `dots`, and how much more at each further."""
+    assert norm.running_mean is not None and norm.running_var is not None
+    with torch.no_grad():
+        scale = norm.weight / torch.sqrt(norm.running_var + norm.eps)
+        factor, mean, bias = (t.detach().cpu().double().numpy() for t in (scale, norm.running_mean, norm.bias))
+    return (int(dots[0]) - mean) * factor + bias, factor * int(dots[1] - dots[0])
+
+
+def fold_scores(
+    weights: NDArray[np.uint8],
+    table: NDArray[np.float32],
+    lines: tuple[NDArray[np.float64], NDArray[np.float64]],
+    where: str,
+    bits: int,
+) -> tuple[NDArray[np.uint8], ClassScores]:
+    """Weights and integer scores for the logits `table` (inputs + 1, classes), which are `lines` but for rounding."""
     falling = table[-1] < table[0]
-    turned = np.where(falling, table[::-1], table)
-    return complemented(weights, falling), order_keeping_scores(np.ascontiguousarray(turned), where)
+    last = len(table) - 1
+    base, rise = lines
+    turned = np.ascontiguousarray(np.where(falling, table[::-1], table))
+    base, rise = np.where(falling, base + rise * last, base), np.where(falling, -rise, rise)
+    # flat in float32, and not quite so exactly
+    base, rise = np.where(rise < 0, base + rise * (last / 2), base), np.maximum(rise, 0)
+    found = class_scores(turned, (base, rise), len(table), where, bits=bits)
+    return complemented(weights, falling), found
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -113,6 +134,7 @@ class _Folded:
 
     layers: tuple[Layer, ...]
     inverted: NDArray[np.bool_]  # (outputs,): what is given out complemented
+    classes: ClassScores | None = None  # of the last stage, with a batch norm
 
 
 def _matching(weights: NDArray[np.uint8], inverted: NDArray[np.bool_]) -> NDArray[np.uint8]:
@@ -123,7 +145,13 @@ def _matching(weights: NDArray[np.uint8], inverted: NDArray[np.bool_]) -> NDArra
 
 
 def _fold(
-    stage: Stage, index: int, last: bool, shape: tuple[int, ...], takes: NumberType, inverted: NDArray[np.bool_]
+    stage: Stage,
+    index: int,
+    last: bool,
+    shape: tuple[int, ...],
+    takes: NumberType,
+    inverted: NDArray[np.bool_],
+    score_bits: int,
 ) -> _Folded:
     """Stage `index` of what has `shape`; `inverted` tells of each channel whether it comes complemented."""
     conv = isinstance(stage.linear, BinaryConv)
@@ -145,13 +173,16 @@ def _fold(
     base = -largest if sums_dots else 0
     gives = np.zeros(outputs, np.bool_)
     output: Thresholds | Scores
+    classes = None
     if stage.norm is None:
         # the accumulator orders as its popcount does, for all classes alike
         output = Scores(scale=np.ones(outputs, np.int64), offset=np.zeros(outputs, np.int64))
     elif last:
-        weights, output = fold_scores(weights, norm_table(stage.norm, dots, where), where)
+        table = norm_table(stage.norm, dots, where)
+        weights, classes = fold_scores(weights, table, norm_lines(stage.norm, dots), where, score_bits)
+        output = classes.scores
         if sums_dots:
-            # order_keeping_scores counts from 0, this accumulator from its least
+            # class_scores counts from 0, this accumulator from its least
             output = Scores(scale=output.scale, offset=output.offset - base * output.scale)
     else:
         table = norm_table(stage.norm, dots, where)
@@ -163,7 +194,9 @@ def _fold(
             weights, values = fold_thresholds(weights, table, where)
         output = Thresholds(values=(values + base)[:, None])
     if not conv:
-        return _Folded(layers=(Dense(name=name, weights=weights, output=output, takes=takes),), inverted=gives)
+        return _Folded(
+            layers=(Dense(name=name, weights=weights, output=output, takes=takes),), inverted=gives, classes=classes
+        )
     return _Folded(
         layers=_conv_layers(stage, index, shape, weights, output, takes, padding_value), inverted=gives
     )  # fmt: skip
@@ -196,13 +229,13 @@ def _conv_layers(
     return conv, pool
 
 
-def _folded(model: BinaryNetwork, progress: ProgressCallback | None = None) -> list[_Folded]:
+def _folded(model: BinaryNetwork, score_bits: int, progress: ProgressCallback | None = None) -> list[_Folded]:
     result: list[_Folded] = []
     shape: tuple[int, ...] = model.encoded_shape
     takes = model.encoding.number
     inverted = np.zeros(shape[-1], np.bool_)
     for index, stage in enumerate(model.stages):
-        folded = _fold(stage, index, index == len(model.layers) - 1, shape, takes, inverted)
+        folded = _fold(stage, index, index == len(model.layers) - 1, shape, takes, inverted, score_bits)
         result.append(folded)
         shape, takes, inverted = folded.layers[-1].edge.shape, BINARY, folded.inverted
         if progress:
@@ -211,26 +244,36 @@ def _folded(model: BinaryNetwork, progress: ProgressCallback | None = None) -> l
 
 
 def export_model(
-    model: BinaryNetwork, *, name: str, labels: tuple[str, ...] = (), progress: ProgressCallback | None = None
+    model: BinaryNetwork,
+    *,
+    name: str,
+    labels: tuple[str, ...] = (),
+    score_bits: int = SCORE_BITS,
+    progress: ProgressCallback | None = None,
 ) -> Network:
-    """The Network that computes what `model` computes in evaluation mode. Raises ExportError."""
+    """The Network that computes what `model` computes in evaluation mode. Raises ExportError.
+
+    Class scores have about `score_bits` bits, so that classes may differ where two logits nearly tie; 0 keeps the order
+    of all logits.
+    """
     return Network(
         name=name,
         input=Input(shape=model.shape, bits=model.input_bits),
         encoding=model.encoding,
-        layers=tuple(layer for folded in _folded(model, progress) for layer in folded.layers),
+        layers=tuple(layer for folded in _folded(model, score_bits, progress) for layer in folded.layers),
         labels=labels,
     )
 
 
 @dataclass(frozen=True, kw_only=True)
 class ExportCheck:
-    """What `check_export` compared, all of it equal."""
+    """What `check_export` compared, all of it equal but for `near_ties`."""
 
     frames: int
     accumulators: int
     bits: int
     classes: int
+    near_ties: int  # frames whose class differs, of logits that nearly tie (`within` of their ClassScores)
 
 
 def _orientation(layer: Dense | Conv2d, stage: Stage, inverted: NDArray[np.bool_]) -> NDArray[np.int64]:
@@ -258,24 +301,31 @@ def _compare(what: str, layer: str, first_frame: int, model: NDArray, network: N
 
 
 def check_export(
-    model: BinaryNetwork, network: Network, frames: NDArray, *, progress: ProgressCallback | None = None
+    model: BinaryNetwork,
+    network: Network,
+    frames: NDArray,
+    *,
+    score_bits: int = SCORE_BITS,
+    progress: ProgressCallback | None = None,
 ) -> ExportCheck:
     """Proves on integer frames (n, ...) that torch and the golden model agree in every layer's integers.
 
     Compared: encoded bits, accumulators (with the sign of rows that were complemented), activation bits (behind
-    a pool, where there is one), and the first largest logit with the class. Raises ExportError at the first
-    difference, naming frame, layer and neuron.
+    a pool, where there is one), and the first largest logit with the class, which may differ only where scores of
+    `score_bits` say so. Raises ExportError at the first difference, naming frame, layer and neuron.
     """
     if len(network.matrix_layers) != len(model.layers):
         raise ExportError(f"the network has {len(network.matrix_layers)} layers, the model {len(model.layers)}")
-    gives = [folded.inverted for folded in _folded(model)]
+    folds = _folded(model, score_bits)
+    gives = [folded.inverted for folded in folds]
+    within = 0.0 if folds[-1].classes is None else folds[-1].classes.within
     takes = [np.zeros(model.encoded_shape[-1], np.bool_), *gives]
     turns = [
         _orientation(layer, stage, inverted)
         for layer, stage, inverted in zip(network.matrix_layers, model.stages, takes, strict=False)
     ]
     last_of = _last_of_each_stage(network)
-    accumulators = bits = 0
+    accumulators = bits = near_ties = 0
     for part in golden.chunks(network, len(frames)):
         trace = golden.trace(network, frames[part])
         ours = {layer.name: layer for layer in trace.layers}
@@ -290,10 +340,16 @@ def check_export(
                 given = ours[last_of[index]].values ^ gives[index].astype(np.uint8)
                 bits += _compare("bit", last_of[index], part.start, theirs.bits[index], given)
         classes = trace.layers[-1].values.argmax(axis=1)
-        _compare("class", network.layers[-1].name, part.start, theirs.classes[:, None], classes[:, None])
+        row = np.arange(len(classes))
+        near = theirs.logits[row, theirs.classes] - theirs.logits[row, classes] <= within
+        near_ties += int((near & (classes != theirs.classes)).sum()) if within else 0
+        told = np.where(near, theirs.classes, classes) if within else classes
+        _compare("class", network.layers[-1].name, part.start, theirs.classes[:, None], told[:, None])
         if progress:
             progress("check export", part.stop, len(frames))
-    return ExportCheck(frames=len(frames), accumulators=accumulators, bits=bits, classes=len(frames))
+    return ExportCheck(
+        frames=len(frames), accumulators=accumulators, bits=bits, classes=len(frames), near_ties=near_ties
+    )
 
 
 def _last_of_each_stage(network: Network) -> list[str]:

@@ -201,8 +201,10 @@ def _train(
     )
     trained = time.monotonic()
     model.cpu()
-    network = export_model(model, name=config.name, labels=dataset.labels, progress=progress)
-    check = check_export(model, network, dataset.test_frames, progress=progress)
+    network = export_model(
+        model, name=config.name, labels=dataset.labels, score_bits=config.score_bits, progress=progress
+    )
+    check = check_export(model, network, dataset.test_frames, score_bits=config.score_bits, progress=progress)
     classes = golden.classify(network, dataset.test_frames)
     accuracy = float((classes == dataset.test_labels).mean())
 

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bitwright.errors import ExportError
-from bitwright.network import Scores
+from bitwright.network import Scores, signed_bits
 
 _PROBES = 8  # multipliers tried at each length of the largest scale, to find about where they fit
 _TRIES_A_BIT = 512  # and at most so many from a few bits below, to find the least
@@ -138,11 +138,12 @@ def _search(
     return None
 
 
-def order_keeping_scores(table: NDArray[np.float32], where: str) -> Scores:
+def order_keeping_scores(table: NDArray[np.float32], where: str, *, bits: int | None = None) -> Scores:
     """The smallest integers found that keep the order of `table` (N + 1, classes), columns never decreasing.
 
     The length of the largest scale grows bit by bit, a few multipliers of the float slopes tried at each,
-    until one fits; then up to 512 are tried at that length and those just below. Raises ExportError, beginning
+    until one fits; then up to 512 are tried at that length and those just below. With `bits`, the scores themselves may
+    have no more. Raises ExportError, beginning
     with `where`, for scores that are not finite or whose order no tried integers keep.
     """
     counts, classes = table.shape
@@ -162,6 +163,8 @@ def order_keeping_scores(table: NDArray[np.float32], where: str) -> Scores:
     if slope.max() > 0 and not np.allclose(slope / slope.max(), compressed / compressed.max(), rtol=1e-6, atol=0):
         slopes.append(compressed)
     limit = _SUM_BITS - counts.bit_length() - classes.bit_length() if slope.max() > 0 else 0
+    if bits is not None:
+        limit = min(limit, bits - (counts - 1).bit_length() + 1)
     tries = int(np.clip(_SEARCH_VALUES // (len(steps.lower_class) + classes**2), _PROBES, _TRIES_A_BIT))
     for probed in range(limit + 1):
         if _search(steps, slopes, probed, _PROBES) is None:
@@ -170,9 +173,12 @@ def order_keeping_scores(table: NDArray[np.float32], where: str) -> Scores:
         for length in range(max(0, probed - back), probed + 1):
             found = _search(steps, slopes, length, tries if length < probed else _PROBES)
             if found is not None:
-                return _centred(table, *found, where)
+                scores = _centred(table, *found, where)
+                if bits is None or max(map(signed_bits, scores.range(0, counts - 1))) <= bits:
+                    return scores
+                break
     raise ExportError(
-        f"{where}: no integer scores of up to {_SUM_BITS} bits keep the order of all {classes} classes; "
+        f"{where}: no integer scores of up to {bits or _SUM_BITS} bits keep the order of all {classes} classes; "
         "train with fewer classes, or with final_norm = false"
     )
 

@@ -21,7 +21,7 @@ def signs(*shape):
     return np.where(RNG.random(shape) < 0.5, -1, 1).astype(np.float32)
 
 
-def model(*tail, kind=TensorProto.FLOAT, outputs=("y",), weights=None, **constants):
+def model(*tail, inputs=INPUTS, outputs=("y",), weights=None, **constants):
     """Pixels of 0..1, each +1 from 0.5, times +-1 weights `W`: value `a`; then `tail` of (op, inputs, output, ...)."""
     tensors = {"half": 0.5, "none": 0.0, "minus": -1.0, "plus": 1.0, "W": weights} | constants
     nodes = [
@@ -39,7 +39,7 @@ def model(*tail, kind=TensorProto.FLOAT, outputs=("y",), weights=None, **constan
     graph = helper.make_graph(
         made,
         "net",
-        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", INPUTS])],
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", inputs])],
         [helper.make_empty_tensor_value_info(name) for name in outputs],
         [
             numpy_helper.from_array(array if array.dtype.kind in "ib" else array.astype(np.float32), name)
@@ -220,3 +220,26 @@ def test_number_scores_of_random_lines(seed):
     assert np.abs(found.step * scores - exact).max() <= found.error + rounding
     assert found.error <= (rise * last).max() * 2.0**-16
     np.testing.assert_array_equal(scores >= 0, exact >= 0)
+
+
+@pytest.mark.parametrize(("inputs", "classes"), [(1024, 62), (1024, 100), (512, 200), (256, 1000)])
+def test_classifiers_with_biases_and_many_classes(tmp_path, inputs, classes):
+    rng = np.random.default_rng(classes)
+    bias = rng.uniform(-1, 1, classes).astype(np.float32) * np.float32(inputs**-0.5)
+    given = model(("Add", "a b", "y"), inputs=inputs, weights=signs(inputs, classes), b=bias)
+    onnx.save(given, tmp_path / "net.onnx")
+    found = import_onnx(tmp_path / "net.onnx", Options(input_range=(0, 1)))
+    assert found.network.edges[-1].number.bits <= 24
+    assert any("the exact sums decide" in note for note in found.notes)
+    raw = rng.integers(0, 256, (300, inputs)).astype(np.uint8)
+    expected = reference(given, raw.astype(np.float32) / np.float32(255)).argmax(axis=1)
+    assert (golden.classify(found.network, raw) == expected).mean() > 0.99
+
+
+def test_the_exact_order_of_many_classes_is_asked_for_by_name(tmp_path):
+    bias = RNG.uniform(-1, 1, 62).astype(np.float32) / np.float32(32)
+    onnx.save(model(("Add", "a b", "y"), inputs=1024, weights=signs(1024, 62), b=bias), tmp_path / "net.onnx")
+    with pytest.raises(OnnxError, match="no integer scores of up to 58 bits keep the order"):
+        import_onnx(tmp_path / "net.onnx", Options(input_range=(0, 1), score_bits=0))
+    with pytest.raises(OnnxError, match="class scores have 8 to 48 bits, or 0"):
+        import_onnx(tmp_path / "net.onnx", Options(input_range=(0, 1), score_bits=3))
