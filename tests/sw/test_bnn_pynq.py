@@ -177,6 +177,41 @@ def test_the_table_of_cnv_is_that_of_the_original():
     assert topology_names() == ("cnv", "lfc")
 
 
+def test_thresholds_of_a_last_layer_that_counts_are_not_used(tmp_path):
+    """As in the set `streetview`, whose original takes the largest count and leaves the files alone."""
+    write_mlp(tmp_path, 3, rule="highest_bit")
+    (tmp_path / "t.toml").write_text(MLP.format(rule="largest_count"))
+    found = bw.import_bnn_pynq(tmp_path, topology=tmp_path / "t.toml")
+    assert isinstance(found.network.layers[-1].output, Scores)
+    (note,) = found.notes
+    assert note.startswith("layer 1 has files of thresholds, which are not used")
+    for file in tmp_path.glob("1-*-thres.bin"):
+        file.unlink()
+    without = bw.import_bnn_pynq(tmp_path, topology=tmp_path / "t.toml")
+    assert without.network == found.network and not without.notes
+
+
+def test_sets_of_other_numbers_of_classes(tmp_path, capsys):
+    """The rows of padding are classes, if classes.txt or the user says so."""
+    write_mlp(tmp_path, 4, rule="largest_count")
+    (tmp_path / "t.toml").write_text(MLP.format(rule="largest_count"))
+    assert bw.import_bnn_pynq(tmp_path, topology=tmp_path / "t.toml").network.outputs == 3
+    arguments = [str(tmp_path), "--topology", str(tmp_path / "t.toml"), "--out", str(tmp_path / "n.safetensors")]
+    assert main(["import", "bnn-pynq", *arguments, "--classes", "7"]) == 0
+    seven = load(tmp_path / "n.safetensors")
+    assert seven.outputs == 7 and seven.labels == ()
+    (tmp_path / "classes.txt").write_bytes(b"a\r\nb\r\nc\r\nd\r\ne\r\nf\r\ng")
+    found = bw.import_bnn_pynq(tmp_path, topology=tmp_path / "t.toml")
+    assert found.network.digest == seven.digest and found.network.labels == tuple("abcdefg")
+    assert found.notes == ("classes.txt has 7 names, so 7 classes, not the topology's 3",)
+    assert main(["import", "bnn-pynq", *arguments, "--classes", "5"]) == 2
+    assert "7 classes, but 5 are asked for" in capsys.readouterr().err
+    (tmp_path / "classes.txt").unlink()
+    for wrong in ("9", "0"):
+        assert main(["import", "bnn-pynq", *arguments, "--classes", wrong]) == 2
+        assert f"{wrong} classes, but the topology's last layer has 8 rows" in capsys.readouterr().err
+
+
 def cut(folder, name, change):
     file = folder / name
     file.write_bytes(change(file.read_bytes()))
@@ -196,7 +231,10 @@ MISTAKES = {
         lambda f: cut(f, "0-0-weights.bin", lambda raw: raw[:1] + b"\xff" + raw[2:]),
         "words have bits set beyond simd 4",
     ),
-    "classes": (lambda f: (f / "classes.txt").write_text("a\nb"), "2 classes, but the topology's last layer has 3"),
+    "classes": (
+        lambda f: (f / "classes.txt").write_text("\n".join("abcdefghi")),
+        "9 classes, but the topology's last layer has 8 rows",
+    ),
 }
 
 
@@ -240,7 +278,6 @@ TOPOLOGIES = {
     "no TOML": (lambda t: "[", "t.toml"),
     "folds": (lambda t: t.replace("padded_outputs = 8", "padded_outputs = 7"), "padded_outputs 7 must be a multiple"),
     "a shift on bits": (lambda t: t.replace("pe = 4", "pe = 4\nthreshold_shift = 1"), "is for a layer on integers"),
-    "rule without thresholds": (lambda t: t.replace("highest_bit", "largest_count"), "should it be highest_bit?"),
 }
 
 

@@ -82,20 +82,26 @@ def train_network(
 
 
 def import_bnn_pynq(
-    folder: PathLike, *, topology: PathLike, name: str | None = None, progress: Progress | None = None
+    folder: PathLike,
+    *,
+    topology: PathLike,
+    name: str | None = None,
+    classes: int | None = None,
+    progress: Progress | None = None,
 ) -> "ParameterSet":
     """The network of a folder of BNN-PYNQ's parameters, and its original folding as a plan.
 
     `topology` is lfc, cnv, or the path of a TOML file (docs/import.md); `name` replaces the network's.
+    `classes` is how many there are, if neither classes.txt nor the topology tells.
 
         found = bw.import_bnn_pynq("cifar10-cnvW1A1", topology="cnv")
-        found.network, found.plan
+        found.network, found.plan, found.notes
 
     Raises ParameterSetError or NetworkError for parameters or a topology that do not fit.
     """
     from bitwright.bnn_pynq import load_topology, read_parameters
 
-    return read_parameters(Path(folder), load_topology(str(topology)), name=name, progress=progress)
+    return read_parameters(Path(folder), load_topology(str(topology)), name=name, classes=classes, progress=progress)
 
 
 def import_onnx(

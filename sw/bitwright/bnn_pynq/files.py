@@ -57,9 +57,6 @@ class Folding:
             result[:, pe] = self._words(file, self.neuron_folds, "thresholds").view(np.int64)
         return result.reshape(-1)[:rows]
 
-    def has_thresholds(self) -> bool:
-        return (self.folder / f"{self.index}-0-thres.bin").is_file()
-
     def _words(self, file: Path, count: int, what: str) -> NDArray[np.uint64]:
         """`count` little-endian words; those that a shorter file lacks are 0."""
         try:
@@ -82,15 +79,17 @@ class Folding:
         return words
 
 
-def read_classes(folder: Path, count: int) -> tuple[str, ...]:
+def has_thresholds(folder: Path, index: int) -> bool:
+    """Whether layer number `index` has files of thresholds."""
+    return (folder / f"{index}-0-thres.bin").is_file()
+
+
+def read_classes(folder: Path) -> tuple[str, ...]:
     """The names in classes.txt, one a line; none if there is no such file. Raises ParameterSetError."""
     file = folder / "classes.txt"
     try:
-        names = tuple(line.strip() for line in file.read_text("utf-8").splitlines() if line.strip())
+        return tuple(line.strip() for line in file.read_text("utf-8").splitlines() if line.strip())
     except FileNotFoundError:
         return ()
     except (OSError, UnicodeDecodeError) as error:
         raise ParameterSetError(f"{file}: cannot be read as text ({error})") from None
-    if len(names) != count:
-        raise ParameterSetError(f"{file}: {len(names)} classes, but the topology's last layer has {count} outputs")
-    return names

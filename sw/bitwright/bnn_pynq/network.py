@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from bitwright.bnn_pynq.files import Folding, read_classes
+from bitwright.bnn_pynq.files import Folding, has_thresholds, read_classes
 from bitwright.bnn_pynq.topology import ConvFacts, DenseFacts, InputFacts, PoolFacts, Topology
 from bitwright.errors import NetworkError, ParameterSetError
 from bitwright.network import (
@@ -37,18 +38,28 @@ class ParameterSet:
 
     network: Network
     plan: Plan  # the original folding, less rows and lanes that were padding alone
+    notes: tuple[str, ...] = ()  # what a user should know of how it came about
 
 
 def read_parameters(
-    folder: Path, topology: Topology, *, name: str | None = None, progress: Progress | None = None
+    folder: Path,
+    topology: Topology,
+    *,
+    name: str | None = None,
+    classes: int | None = None,
+    progress: Progress | None = None,
 ) -> ParameterSet:
     """The network in `folder` with the shape that `topology` tells, under `name` (default: the topology's).
 
-    Padded rows are dropped, padded columns folded into the thresholds, exactly. Raises ParameterSetError for
+    `classes` of the last layer's rows are in use: by default as many as classes.txt has names, else as the topology
+    says. Padded rows are dropped, padded columns folded into the thresholds, exactly. Raises ParameterSetError for
     files that are missing, odd or too long, NetworkError for a topology that is no network.
     """
     if not folder.is_dir():
         raise ParameterSetError(f"{folder}: no such folder of parameters")
+    labels = read_classes(folder)
+    notes: list[str] = []
+    topology = _with_classes(topology, labels, classes, folder, notes)
     source = Input(shape=tuple(topology.input.shape), bits=topology.input.bits)
     encoding = _encoding(topology.input)
     edge = encoding.edge(source)
@@ -63,6 +74,11 @@ def read_parameters(
             case ConvFacts() | DenseFacts():
                 last = number == len(topology.layers) - 1
                 layer = _matrix(facts, edge, folder, len(plans), topology.class_rule if last else None)
+                if last and topology.class_rule == "largest_count" and has_thresholds(folder, len(plans)):
+                    notes.append(
+                        f"layer {len(plans)} has files of thresholds, which are not used: by the topology, the class "
+                        "is the largest count (highest_bit would use them)"
+                    )
                 plans.append(
                     LayerPlan(name=layer.name, pe=min(facts.pe, layer.outputs), simd=min(facts.simd, layer.inputs))
                 )
@@ -73,11 +89,33 @@ def read_parameters(
         input=source,
         encoding=encoding,
         layers=tuple(layers),
-        labels=read_classes(folder, edge.size),
+        labels=labels,
     )
     if progress:
         progress("read layers", len(topology.layers), len(topology.layers))
-    return ParameterSet(network=network, plan=Plan(layers=tuple(plans), target="xc7"))
+    return ParameterSet(network=network, plan=Plan(layers=tuple(plans), target="xc7"), notes=tuple(notes))
+
+
+def _with_classes(
+    topology: Topology, labels: tuple[str, ...], classes: int | None, folder: Path, notes: list[str]
+) -> Topology:
+    """The topology with a last layer of as many outputs as there are classes. Raises ParameterSetError."""
+    last = topology.layers[-1]
+    assert isinstance(last, DenseFacts)
+    rows = ceil_div(last.outputs, last.pe) * last.pe if last.padded_outputs is None else last.padded_outputs
+    if classes is None:
+        if len(labels) in (0, last.outputs):
+            return topology
+        classes = len(labels)
+        notes.append(f"classes.txt has {classes} names, so {classes} classes, not the topology's {last.outputs}")
+    if labels and len(labels) != classes:
+        raise ParameterSetError(f"{folder / 'classes.txt'}: {len(labels)} classes, but {classes} are asked for")
+    if not 1 <= classes <= rows:
+        raise ParameterSetError(
+            f"{folder}: {classes} classes, but the topology's last layer has {rows} rows, padding included"
+        )
+    layers = [*topology.layers[:-1], msgspec.structs.replace(last, outputs=classes, padded_outputs=rows)]
+    return msgspec.structs.replace(topology, layers=layers)
 
 
 def integer_table(facts: InputFacts) -> NDArray[np.int64]:
@@ -166,11 +204,6 @@ def _output(
 ) -> Thresholds | Scores | Votes:
     binary = edge.number.is_binary
     if rule == "largest_count":
-        if folding.has_thresholds():
-            raise ParameterSetError(
-                f"{folding.folder}: layer {folding.index} has thresholds, but the class rule largest_count uses none; "
-                "should it be highest_bit?"
-            )
         return Scores(scale=np.ones(facts.outputs, np.int64), offset=surplus if binary else 0 * surplus)
     raw = np.clip(folding.thresholds(facts.outputs), -_FAR, _FAR)
     if binary:

@@ -21,6 +21,12 @@ def add(formats: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     command.add_argument(
         "--plan", metavar="PLAN.toml", type=Path, help="the plan to write (default: NETWORK-plan.toml)"
     )
+    command.add_argument(
+        "--classes",
+        type=int,
+        metavar="N",
+        help="how many classes (default: as many as classes.txt names)",
+    )
     command.add_argument("--name", metavar="N", help="another name for the network")
     add_json(command)
     command.set_defaults(run=run)
@@ -38,7 +44,9 @@ def run(args: argparse.Namespace) -> int:
     if plan.absolute() == args.out.absolute():
         raise OutputError(f"{plan}: cannot be both the network and its plan; name another with --plan")
     with progress() as bars:
-        found = api.import_bnn_pynq(args.folder, topology=args.topology, name=args.name, progress=bars)
+        found = api.import_bnn_pynq(
+            args.folder, topology=args.topology, name=args.name, classes=args.classes, progress=bars
+        )
     found.network.save(args.out)
     found.plan.save(plan)
     network = found.network
@@ -51,6 +59,7 @@ def run(args: argparse.Namespace) -> int:
                 "digest": network.digest,
                 "layers": len(network.layers),
                 "weight_bits": network.weight_bits,
+                "notes": list(found.notes),
             }
         )
         return 0
@@ -62,5 +71,7 @@ def run(args: argparse.Namespace) -> int:
             ("original folding", plan),
         ]
     )
+    for note in found.notes:
+        say(f"note: {note}")
     say(f"\nNext: bitwright info {args.out}")
     return 0
