@@ -265,7 +265,7 @@ class Lowering:
         zeros = convolution is not None and any(convolution["padding"]) and convolution["padding_value"] == "zero"
         return Accumulators(
             plane=plane,
-            name=self.names.give(node.name, kind),
+            name=self.names.give(kind),
             node=node,
             rows=rows,
             sums_dots=zeros or not number.is_binary,
@@ -300,7 +300,7 @@ class Lowering:
             if (values[1] < values[0]).any():
                 raise ValueError("it pools bits that a negative scale has turned round; put the scale behind it")
             bits = Bits(plane=signal.plane, zero=values[0].astype(np.float64), one=values[1].astype(np.float64))
-        self.layers.append(pool_layer(node, self.names.give(node.name, "pool"), images))
+        self.layers.append(pool_layer(node, self.names.give("pool"), images))
         return Bits(plane=plane, zero=bits.zero, one=bits.one)
 
     def _end(self, signal: RawInput | Accumulators | Bits, view: View) -> None:

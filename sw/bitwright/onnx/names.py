@@ -1,4 +1,8 @@
-"""Names of layers: the node's own where it suits, else the kind of layer and a number."""
+"""Names of layers: as training and the other importers give them, so that a plan for one fits the other.
+
+Layers with weights are conv0, conv1, dense2, ...: the kind, and the place among layers with weights. A pool has the number
+of the layer before it. What bitwright itself exported keeps its names.
+"""
 
 import re
 
@@ -15,18 +19,17 @@ class Names:
 
     def __init__(self, given: tuple[str, ...] = ()) -> None:
         self._used: set[str] = set()
-        self._counts: dict[str, int] = {}
+        self._weighted = 0  # layers with weights so far
         self._given = [name for name in given if valid_name(name)]
 
-    def give(self, node: str, kind: str) -> str:
-        """A name for the layer made from `node`."""
-        wanted = self._given.pop(0) if self._given else node
-        if not valid_name(wanted) or wanted in self._used:
-            while True:
-                number = self._counts.get(kind, 0)
-                self._counts[kind] = number + 1
-                wanted = f"{kind}{number}"
-                if wanted not in self._used:
-                    break
-        self._used.add(wanted)
-        return wanted
+    def give(self, kind: str) -> str:
+        """A name for the next layer, of kind conv, dense or pool."""
+        number = max(0, self._weighted - 1) if kind == "pool" else self._weighted
+        self._weighted += kind != "pool"
+        wanted = name = self._given.pop(0) if self._given else f"{kind}{number}"
+        again = 1
+        while name in self._used:
+            again += 1
+            name = f"{wanted[:40]}_{again}"
+        self._used.add(name)
+        return name
