@@ -1,7 +1,7 @@
 """Names of layers: as training and the other importers give them, so that a plan for one fits the other.
 
-Layers with weights are conv0, conv1, dense2, ...: the kind, and the place among layers with weights. A pool has the number
-of the layer before it. What bitwright itself exported keeps its names.
+Layers with weights are conv0, conv1, dense2, ...: the kind, and the place among layers with weights. A pool has the
+number of the layer before it. What bitwright itself exported keeps its names.
 """
 
 import re

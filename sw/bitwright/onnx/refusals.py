@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from bitwright.errors import BitwrightError
 
-_LISTED = 50
+_LISTED = 8  # different reasons
+_NODES = 3  # of one reason
 _NAME, _REASON = 120, 400  # characters shown; names in a file may be of any length
 
 
@@ -28,6 +29,15 @@ class Refusal:
         return f"node {_plain(self.node)} ({_plain(self.operator)}): {reason}" if self.node else reason
 
 
+def _of_all(nodes: list[str], operator: str, reason: str) -> str:
+    """The same reason of several nodes, told once."""
+    if len(nodes) < 2:
+        return str(Refusal(node=nodes[0], operator=operator, reason=reason))
+    names = ", ".join(map(_plain, nodes[:_NODES]))
+    more = f" and {len(nodes) - _NODES} more" if len(nodes) > _NODES else ""
+    return f"nodes {names}{more} ({_plain(operator)}): {_plain(reason, _REASON)}"
+
+
 class OnnxError(BitwrightError):
     """A file that is no ONNX model, or a model that cannot become a Network; `refusals` holds every reason."""
 
@@ -35,9 +45,12 @@ class OnnxError(BitwrightError):
         if isinstance(refusals, str):
             refusals = (Refusal(reason=refusals),)
         self.refusals = tuple(refusals)
-        more = len(self.refusals) - _LISTED
-        text = "; ".join(map(str, self.refusals[:_LISTED]))
-        super().__init__(text + (f"; and {more} more" if more > 0 else ""))
+        alike: dict[tuple[str, str], list[str]] = {}
+        for refusal in self.refusals:
+            alike.setdefault((refusal.operator, refusal.reason), []).append(refusal.node)
+        texts = [_of_all(nodes, operator, reason) for (operator, reason), nodes in alike.items()]
+        more = sum(map(len, list(alike.values())[_LISTED:]))
+        super().__init__("; ".join(texts[:_LISTED]) + (f"; and {more} more" if more else ""))
 
 
 class Refusals:

@@ -20,16 +20,23 @@ def survey(graph: Graph) -> list[Refusal]:
     refusals = Refusals()
     roots = {graph.input: graph.input}
     refused: set[str] = set()  # values that follow from something refused already
+    weights: set[str] = set()  # of those the ones that come from constants alone
     hidden = _before_linear(graph)
     for node in graph.nodes:
         variable = graph.variable_inputs(node)
         found = {roots[name] for name in variable if name in roots}
         reason = _reason(graph, node, found, hidden)
+        if variable and all(name in weights for name in variable):
+            weights.update(node.outputs)
         if any(name in refused for name in variable) and node.op in LINEAR | {"Gemm"}:
             reason = None if node.inputs[0] not in refused else reason
+        if node.op in LINEAR | {"Gemm"} and len(node.inputs) > 1 and node.inputs[1] in weights:
+            reason = None  # what makes its weights is refused already
         if reason is not None:
             refusals.add(node.name, node.op, reason)
             refused.update(node.outputs)
+            if not variable:
+                weights.update(node.outputs)
         passes = node.op in _ELEMENTWISE or node.op in LAYOUT or node.op in HEADS
         root = next(iter(found)) if passes and len(found) == 1 else node.output
         roots.update((name, root) for name in node.outputs)

@@ -166,5 +166,5 @@ def test_notes_tell_where_rounding_decides(tmp_path):
     exact, rounded = (load(tmp_path, tie(scale)) for scale in (0.25, 0.1))
     assert exact.notes == ()
     (note,) = rounded.notes
-    assert note.startswith("n_s: 5 of 5 activations have a sum so near their threshold")
+    assert note.startswith("dense0: 5 of 5 activations have a sum so near their threshold")
     assert [layer.output.values.tolist() for layer in rounded.network.layers[:1]] == [[[3]] * 5]

@@ -6,6 +6,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from bitwright.errors import BitwrightError
 from bitwright.onnx import OnnxError, Options, import_onnx
+from bitwright.onnx.names import Names
 
 RNG = np.random.default_rng(5)
 
@@ -28,6 +29,7 @@ CONSTANTS = {
     "w8": signs(8, 6),
     "w6": signs(6, 3),
     "wf": RNG.normal(size=(8, 6)),
+    "square": np.linspace(-1, 1, 64).reshape(8, 8),
     "zeros": np.zeros((8, 6)),
     "ternary": np.where(np.arange(48).reshape(8, 6) == 7, 0, 1),
     "wc": signs(4, 2, 3, 3),
@@ -217,6 +219,31 @@ IMAGES = {
         r"the bits that the graph ends in are turned round|scale has turned round",
     ),
 }
+
+
+def test_a_reason_that_nodes_share_is_told_once(tmp_path):
+    layers = [node("MatMul", f"{'bits' if k == 0 else f'y{k - 1}'} square", f"y{k}") for k in range(20)]
+    with pytest.raises(BitwrightError) as caught:
+        attempt(tmp_path, [*ENCODE, *layers])
+    text = str(caught.value)
+    assert "nodes the_y0, the_y1, the_y2 and 17 more (MatMul): float weights" in text and len(text) < 400
+
+
+def test_weights_of_several_bits_are_told_once(tmp_path):
+    """Also behind a Transpose, and where the layer before is refused as well."""
+    quant = [node("Quant", "square one zero four", f"q{k}") for k in range(2)]
+    turned = [node("Transpose", f"q{k}", f"w{k}", perm=[1, 0]) for k in range(2)]
+    products = [node("MatMul", "bits w0", "y0"), node("MatMul", "y0 w1", "y1")]
+    with pytest.raises(BitwrightError, match="quantizes weights to 4 bits") as caught:
+        attempt(tmp_path, [*ENCODE, *quant, *turned, *products])
+    assert "not constant" not in str(caught.value)
+
+
+def test_names_are_those_of_training():
+    names = Names(("mine",))
+    assert [names.give(kind) for kind in ("conv", "conv", "pool", "pool", "dense")] == [
+        "mine", "conv1", "pool1", "pool1_2", "dense2",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("case", REFUSED)
