@@ -1,6 +1,7 @@
 """`bitwright train CONFIG --out DIR`: trains a network with torch and writes its integers."""
 
 import argparse
+from dataclasses import asdict
 from pathlib import Path
 
 
@@ -56,6 +57,7 @@ def run(args: argparse.Namespace) -> int:
         print_json(
             {
                 "test_accuracy": result.test_accuracy,
+                "test_labels": None if result.label_metrics is None else asdict(result.label_metrics),
                 "seconds": result.seconds,
                 "network": str(network),
                 "digest": result.network.digest,
@@ -66,7 +68,9 @@ def run(args: argparse.Namespace) -> int:
     print_facts(
         [
             ("network", repr(result.network)),
-            ("held-out accuracy", percent(result.test_accuracy)),
+            ("held-out accuracy", percent(result.test_accuracy))
+            if result.label_metrics is None
+            else ("held-out labels", str(result.label_metrics)),
             ("training took", f"{result.seconds:,.1f} s"),
             ("written to", args.out),
         ]

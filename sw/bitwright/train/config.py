@@ -78,7 +78,7 @@ class TrainConfig:
     score_bits: Annotated[int, msgspec.Meta(ge=0, le=48)] = 24  # of class scores, 8 or more; 0: the order of all kept
     epochs: Positive = 100
     batch_size: Annotated[int, msgspec.Meta(ge=2, le=1 << 20)] = 100
-    loss: Literal["cross_entropy", "squared_hinge"] = "cross_entropy"
+    loss: Literal["cross_entropy", "squared_hinge", "bce"] = "cross_entropy"  # bce: labels that stand for themselves
     label_smoothing: Fraction = 0.0  # cross entropy only
     learning_rate: Annotated[float, msgspec.Meta(gt=0, le=10)] = 0.003
     schedule: Literal["cosine", "step", "constant"] = "cosine"

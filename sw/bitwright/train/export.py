@@ -152,6 +152,7 @@ def _fold(
     takes: NumberType,
     inverted: NDArray[np.bool_],
     score_bits: int,
+    labels: bool,
 ) -> _Folded:
     """Stage `index` of what has `shape`; `inverted` tells of each channel whether it comes complemented."""
     conv = isinstance(stage.linear, BinaryConv)
@@ -174,10 +175,10 @@ def _fold(
     gives = np.zeros(outputs, np.bool_)
     output: Thresholds | Scores
     classes = None
-    if stage.norm is None:
+    if stage.norm is None and not labels:
         # the accumulator orders as its popcount does, for all classes alike
         output = Scores(scale=np.ones(outputs, np.int64), offset=np.zeros(outputs, np.int64))
-    elif last:
+    elif last and not labels and stage.norm is not None:
         table = norm_table(stage.norm, dots, where)
         weights, classes = fold_scores(weights, table, norm_lines(stage.norm, dots), where, score_bits)
         output = classes.scores
@@ -185,7 +186,10 @@ def _fold(
             # class_scores counts from 0, this accumulator from its least
             output = Scores(scale=output.scale, offset=output.offset - base * output.scale)
     else:
-        table = norm_table(stage.norm, dots, where)
+        if stage.norm is None:  # a label is 1 where its dot product is 0 or more
+            table = np.repeat(dots[:, None], outputs, axis=1).astype(np.float32)
+        else:
+            table = norm_table(stage.norm, dots, where)
         if stage.pool is not None and stage.pool_first:
             # the bit of the largest accumulator; where it falls, it is 0 as soon as one of them no longer fires
             gives, total = first_firing(table, where)
@@ -235,7 +239,8 @@ def _folded(model: BinaryNetwork, score_bits: int, progress: ProgressCallback | 
     takes = model.encoding.number
     inverted = np.zeros(shape[-1], np.bool_)
     for index, stage in enumerate(model.stages):
-        folded = _fold(stage, index, index == len(model.layers) - 1, shape, takes, inverted, score_bits)
+        last = index == len(model.layers) - 1
+        folded = _fold(stage, index, last, shape, takes, inverted, score_bits, last and model.multi_label)
         result.append(folded)
         shape, takes, inverted = folded.layers[-1].edge.shape, BINARY, folded.inverted
         if progress:
@@ -339,16 +344,23 @@ def check_export(
             if index < len(theirs.bits):
                 given = ours[last_of[index]].values ^ gives[index].astype(np.uint8)
                 bits += _compare("bit", last_of[index], part.start, theirs.bits[index], given)
+        if progress:
+            progress("check export", part.stop, len(frames))
+        if model.multi_label:
+            bits += _compare("label", network.layers[-1].name, part.start, theirs.labels, trace.layers[-1].values)
+            continue
         classes = trace.layers[-1].values.argmax(axis=1)
         row = np.arange(len(classes))
         near = theirs.logits[row, theirs.classes] - theirs.logits[row, classes] <= within
         near_ties += int((near & (classes != theirs.classes)).sum()) if within else 0
         told = np.where(near, theirs.classes, classes) if within else classes
         _compare("class", network.layers[-1].name, part.start, theirs.classes[:, None], told[:, None])
-        if progress:
-            progress("check export", part.stop, len(frames))
     return ExportCheck(
-        frames=len(frames), accumulators=accumulators, bits=bits, classes=len(frames), near_ties=near_ties
+        frames=len(frames),
+        accumulators=accumulators,
+        bits=bits,
+        classes=0 if model.multi_label else len(frames),
+        near_ties=near_ties,
     )
 
 

@@ -36,6 +36,7 @@ def build_model(config: TrainConfig, shape: tuple[int, ...], classes: int) -> Bi
         hidden=config.hidden,
         classes=classes,
         final_norm=config.final_norm,
+        multi_label=config.loss == "bce",
         input_dropout=config.input_dropout,
         dropout=config.dropout,
     )
@@ -56,10 +57,19 @@ def loss_of(config: TrainConfig, logits: Tensor, labels: Tensor) -> Tensor:
     """Mean loss over the batch. Without a last batch norm, logits are first divided by sqrt(inputs)."""
     if not config.final_norm:
         logits = logits / math.sqrt(config.hidden[-1] if config.hidden else logits.shape[1])
+    if config.loss == "bce":
+        return functional.binary_cross_entropy_with_logits(logits, labels.to(logits.dtype))
     if config.loss == "cross_entropy":
         return functional.cross_entropy(logits, labels, label_smoothing=config.label_smoothing)
     wanted = functional.one_hot(labels, logits.shape[1]).to(logits.dtype) * 2 - 1
     return torch.clamp(1 - wanted * logits, min=0).square().mean()
+
+
+def share_right(config: TrainConfig, logits: Tensor, labels: Tensor) -> Tensor:
+    """How many frames are classified right; of labels that stand for themselves, each frame's share, summed."""
+    if config.loss == "bce":
+        return ((logits >= 0) == (labels > 0)).to(torch.float64).mean(1).sum()
+    return (logits.argmax(1) == labels).sum().to(torch.float64)
 
 
 class Augmenter:
@@ -97,15 +107,15 @@ class Augmenter:
 
 
 def evaluate(model: BinaryNetwork, config: TrainConfig, frames: Tensor, labels: Tensor) -> tuple[float, float]:
-    """Mean loss and accuracy (0..1) in evaluation mode."""
+    """Mean loss and accuracy (0..1, of labels if each stands for itself) in evaluation mode."""
     model.eval()
     loss = 0.0
-    correct = 0
+    correct = 0.0
     with torch.no_grad():
         for part, wanted in zip(frames.split(_EVALUATION_CHUNK), labels.split(_EVALUATION_CHUNK), strict=True):
             logits = model(model.encode(part))
             loss += loss_of(config, logits, wanted).item() * len(part)
-            correct += int((logits.argmax(1) == wanted).sum())
+            correct += share_right(config, logits, wanted).item()
     return loss / len(frames), correct / len(frames)
 
 
@@ -118,10 +128,15 @@ def _data_digest(dataset: Dataset) -> str:
 
 
 def _split(config: TrainConfig, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Indices of the training and the validation frames: the same fraction of every class, by the seed."""
+    """Indices of the training and the validation frames, by the seed: the same fraction of every class.
+
+    Of labels that stand for themselves, any frames.
+    """
     random = np.random.default_rng(config.seed)
     held = np.zeros(len(labels), bool)
-    if config.validation_fraction:
+    if config.validation_fraction and labels.ndim == 2:
+        held[random.permutation(len(labels))[: round(len(labels) * config.validation_fraction)]] = True
+    elif config.validation_fraction:
         for label in np.unique(labels):
             members = random.permutation(np.flatnonzero(labels == label))
             held[members[: round(len(members) * config.validation_fraction)]] = True
@@ -133,6 +148,12 @@ def _check(config: TrainConfig, dataset: Dataset, frames: int) -> None:
         raise TrainingError(
             f"{dataset.name} has values up to {dataset.value_bits} bits but input_bits is "
             f"{config.input_bits}; set input_bits = {dataset.value_bits} and thresholds to suit"
+        )
+    if dataset.is_multi_label != (config.loss == "bce"):
+        raise TrainingError(
+            f'{dataset.name} has 0 and 1 for each of {dataset.classes} labels, which is for loss = "bce" alone'
+            if dataset.is_multi_label
+            else f'loss = "bce" is for labels of 0 and 1, of shape (frames, labels); {dataset.name} has a class a frame'
         )
     if frames < 2:
         raise TrainingError(f"{dataset.name}: {frames} frames are left to train on; at least 2 are needed")
@@ -185,7 +206,7 @@ def run(
         model.train()
         order = torch.randperm(len(kept), generator=generator).to(device)
         total = torch.zeros((), dtype=torch.float64, device=device)
-        correct = torch.zeros((), dtype=torch.int64, device=device)
+        correct = torch.zeros((), dtype=torch.float64, device=device)
         for step in range(steps):
             rate = learning_rate(config, epoch, step / steps)
             for group in optimizer.param_groups:
@@ -203,7 +224,7 @@ def run(
                 for weight in clipped:
                     weight.clamp_(-config.clip, config.clip)
                 total += loss
-                correct += (logits.argmax(1) == wanted).sum()
+                correct += share_right(config, logits, wanted)
             if progress and (step + 1) % _STEPS_A_REPORT == 0:
                 progress("train", epoch * steps + step + 1, config.epochs * steps)
         train_loss = total.item() / steps
@@ -217,7 +238,7 @@ def run(
             model=model,
             epoch=epoch,
             train_loss=train_loss,
-            train_accuracy=int(correct) / (steps * batch),
+            train_accuracy=correct.item() / (steps * batch),
             frames=held_frames,
             labels=held_labels,
         )

@@ -17,7 +17,7 @@ _PADDING = {"minus_one": -1.0, "plus_one": 1.0, "zero": 0.0}
 
 
 class BinaryNetwork(nn.Module):
-    """Encoded frames (n, values * levels), as +-1 or integers, to logits (n, classes).
+    """Encoded frames (n, values * levels), as +-1 or integers, to logits (n, classes), or (n, labels) if `multi_label`.
 
     `encode` gives them for frames of unsigned integers; `forward` takes them, so that training encodes a batch
     once. Inside, images are (n, channels, H, W); a first linear layer takes them flattened as HWC.
@@ -37,6 +37,7 @@ class BinaryNetwork(nn.Module):
         hidden: tuple[int, ...],
         classes: int,
         final_norm: bool = True,
+        multi_label: bool = False,
         input_dropout: float = 0.0,
         dropout: float = 0.0,
     ) -> None:
@@ -47,6 +48,7 @@ class BinaryNetwork(nn.Module):
         self.hidden = tuple(hidden)
         self.classes = classes
         self.final_norm = final_norm
+        self.multi_label = multi_label  # each logit is a label of its own, 1 where it is 0 or more
         self.input_dropout = input_dropout
         self.dropout = dropout
         self.register_buffer("thresholds", torch.tensor(thresholds, dtype=torch.int32), persistent=False)
@@ -136,7 +138,12 @@ class ModelTrace:
     encoded: NDArray[np.integer]  # (n, encoded_size): bits, or integers
     accumulators: tuple[NDArray[np.int64], ...]  # each layer, dot products, before any pool
     bits: tuple[NDArray[np.uint8], ...]  # each layer but the last, behind its pool
-    logits: NDArray[np.float32]  # (n, classes)
+    logits: NDArray[np.float32]  # (n, classes), or (n, labels)
+
+    @property
+    def labels(self) -> NDArray[np.uint8]:
+        """1 where a logit is 0 or more, (n, labels)."""
+        return (self.logits >= 0).astype(np.uint8)
 
     @property
     def classes(self) -> NDArray[np.int64]:

@@ -18,6 +18,7 @@ from bitwright import golden
 from bitwright.atomic import write_bytes
 from bitwright.data import Dataset, load_dataset
 from bitwright.errors import TrainingError
+from bitwright.metrics import LabelMetrics
 from bitwright.network import Network
 from bitwright.train.checkpoint import Progress
 from bitwright.train.config import TrainConfig, parse_config
@@ -61,10 +62,14 @@ class TrainFiles:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainReport:
-    """What came of a run. Accuracies are fractions; `seconds` counts every part of a run that was resumed."""
+    """What came of a run.
+
+    Accuracies are fractions, of labels where each stands for itself; `seconds` counts every part of a resumed run.
+    """
 
     config: TrainConfig
     test_accuracy: float
+    label_metrics: LabelMetrics | None  # of the test set, with loss "bce"
     validation_accuracy: float | None
     best_epoch: int
     seconds: float
@@ -205,12 +210,16 @@ def _train(
         model, name=config.name, labels=dataset.labels, score_bits=config.score_bits, progress=progress
     )
     check = check_export(model, network, dataset.test_frames, score_bits=config.score_bits, progress=progress)
-    classes = golden.classify(network, dataset.test_frames)
-    accuracy = float((classes == dataset.test_labels).mean())
+    told = None
+    if dataset.is_multi_label:
+        told = LabelMetrics.of(golden.outputs(network, dataset.test_frames), dataset.test_labels)
+        accuracy = 1 - told.hamming_loss
+    else:
+        accuracy = float((golden.classify(network, dataset.test_frames) == dataset.test_labels).mean())
 
     save_model(files.model, model, config, dataset.labels)
     network.save(files.network)
-    title = f"{config.name} on {dataset.name}: {accuracy:.2%} of the test set"
+    title = f"{config.name} on {dataset.name}: {accuracy:.2%} of the {'labels of the ' if told else ''}test set"
     write_curves(files.curves, title, record.history, record.best_epoch)
     seconds = record.seconds + loaded + time.monotonic() - trained
     metrics = _metrics(
@@ -220,6 +229,7 @@ def _train(
         network=network,
         check=check,
         accuracy=accuracy,
+        told=told,
         seconds=seconds,
         device=device,
     )
@@ -227,6 +237,7 @@ def _train(
     return TrainReport(
         config=config,
         test_accuracy=accuracy,
+        label_metrics=told,
         validation_accuracy=metrics["validation_accuracy"],
         best_epoch=record.best_epoch,
         seconds=seconds,
@@ -244,12 +255,14 @@ def _metrics(
     network: Network,
     check: ExportCheck,
     accuracy: float,
+    told: LabelMetrics | None,
     seconds: float,
     device: torch.device,
 ) -> dict[str, Any]:
     """The content of metrics.json."""
     return {
         "test_accuracy": accuracy,
+        **({} if told is None else {"test_labels": asdict(told)}),
         "seconds": seconds,
         "validation_accuracy": record.history[record.best_epoch - 1].validation_accuracy,
         "best_epoch": record.best_epoch,
