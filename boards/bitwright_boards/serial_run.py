@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from bitwright.design import Design
-from bitwright_boards.deployment import make_vectors
+from bitwright_boards.deployment import check_description, make_vectors
 from bitwright_boards.serial_driver import Accelerator
 from bitwright_boards.serial_exchange import Line
 
@@ -56,13 +56,14 @@ def run_serial(
 ) -> SerialReport:
     """Runs frames (n, ...) on the board of build folder `folder` at serial port `port`, or without one on its
     simulation, and compares with the golden model of `design`. Raises what Accelerator does; ToolError."""
+    check_description(folder, design)
     expected = make_vectors(design, frames, labels)
     line: Line | None = None
     options: dict[str, Any] = {}
     if port is None:
         from bitwright_sim.serial import SimulatedLine
 
-        line = simulated = SimulatedLine(folder, progress=progress)
+        line = simulated = SimulatedLine(folder, trust_verilog=design.trust_verilog, progress=progress)
         options = {"quiet_seconds": SIMULATED_QUIET_SECONDS, "clock": lambda: simulated.seconds}
     what = f"frames over {port or 'the simulated line'}"
     with Accelerator(folder, port=port, line=line, timeout=timeout, **options) as accelerator:

@@ -6,21 +6,12 @@ from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from bitwright.registers import REGISTERS
+
 IDENTITY = 0x42545752  # "BTWR"
 VERSION = 0x00010000  # 1.0
 ADDRESS_BITS = 8
 
-REGISTERS = {
-    name: 4 * index
-    for index, name in enumerate(
-        [
-            *("IDENTITY", "VERSION", "CONTROL", "STATUS", "ERRORS"),
-            *("FRAMES_IN", "FRAMES_OUT", "FRAMES_DROPPED", "CYCLES_BUSY"),
-            *("INPUT_BYTES", "OUTPUT_BEATS", "OUTPUTS"),
-            *(f"DIGEST_{k}" for k in range(8)),
-        ]
-    )
-}
 ERRORS = ("short", "long", "keep")  # bits of ERRORS, from bit 0
 COUNTERS = ("FRAMES_IN", "FRAMES_OUT", "FRAMES_DROPPED", "CYCLES_BUSY")
 RESET_CYCLES = 4  # how long a soft reset lasts

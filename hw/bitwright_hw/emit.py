@@ -6,17 +6,16 @@ where a memory lies stay. The same component gives the same bytes, whatever the 
 """
 
 import re
-import tempfile
 from collections.abc import Mapping
-from pathlib import Path
 
 from amaranth.back import rtlil
 from amaranth.hdl import Const, Value
 from amaranth.lib import wiring
 
+from bitwright.plain_folder import plain_folder
 from bitwright_hw.memory_contents import Contents, put_contents, take_contents
 from bitwright_hw.verilog_lines import short_lines
-from bitwright_hw.yosys import Yosys
+from bitwright_hw.yosys import Yosys, plain
 
 # an Amaranth name for element k of an array, `\name[k]`; RTLIL writes bit k of a signal with a space before it
 _ELEMENT = re.compile(r"\\\S+\[\d+\]\S*")
@@ -36,8 +35,7 @@ def emit(component: wiring.Component, name: str, *, shared: Mapping[str, wiring.
     yosys = Yosys()
     contents: dict[tuple[str, str], Contents] = {}
     instances = re.compile(rf"^( *cell \\)({'|'.join(map(re.escape, shared))})(?= )", re.M) if shared else None
-    with tempfile.TemporaryDirectory(prefix="bitwright-") as folder_name:
-        folder = Path(folder_name)
+    with plain_folder() as folder:
         commands: list[str] = []
         parts = [(f"{name}.{module}", part) for module, part in sorted((shared or {}).items())]
         for module, part in [*parts, (name, component)]:
@@ -53,7 +51,7 @@ def emit(component: wiring.Component, name: str, *, shared: Mapping[str, wiring.
         # nothing is optimized: that is the synthesizer's work, and here it would take masks and wide registers apart
         # bit by bit, which readers and simulators pay for, and drop what only the benches look at
         commands += [
-            f"hierarchy -top {name}",
+            f"hierarchy -top {plain(name)}",
             "proc -noopt",
             "memory_collect",
             f"attrmap {removals}",

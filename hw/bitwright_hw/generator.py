@@ -19,6 +19,7 @@ from bitwright.design import (
     LayerProbe,
     Manifest,
     ScoreProbe,
+    file_digest,
     verilog_digest,
 )
 from bitwright.errors import DesignError, NetworkError
@@ -27,6 +28,7 @@ from bitwright.network.values import check_name
 from bitwright.plan import Plan
 from bitwright_hw.accelerator import AxiAccelerator
 from bitwright_hw.control import REGISTERS
+from bitwright_hw.earlier import check_folder
 from bitwright_hw.emit import emit
 from bitwright_hw.families import family_named
 from bitwright_hw.hardwired import HardwiredEngine
@@ -35,8 +37,6 @@ from bitwright_hw.rom import rom_place
 
 NETWORK_FILE = "network.safetensors"
 PLAN_FILE = "plan.toml"
-# how the names begin of what simulate, verify and synth leave in a design
-_BY_PRODUCTS = ("waves-", "reproducer", "synth")
 
 
 def generate(
@@ -45,18 +45,21 @@ def generate(
     out: Path,
     *,
     name: str | None = None,
+    force: bool = False,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> Design:
     """Writes the design of `network`, folded as `plan` says, into folder `out` and opens it.
 
     Leaves TOP.v, plan.toml, network.safetensors, manifest.json and, in the folder sim, models of the cells that TOP.v
-    instantiates, if any; a design that was there before is replaced as a whole, at the end. `name` names the
-    design and its top module. Raises PlanError for a plan that does not fit, DesignError for a name that is no
-    lower-case identifier, or if `out` holds something that is not a design, ToolError if Yosys is missing.
+    instantiates, if any; a design that was there before is replaced as a whole, at the end, and `replaced` of the new
+    one names the waves and reports that went with it. `name` names the design and its top module. Raises PlanError for
+    a plan that does not fit, ToolError if Yosys is missing, DesignError for a name that is no lower-case identifier, or
+    if `out` holds something that is no design or, unless `force`, a design of another network or with edits that would
+    be lost.
     """
     out = Path(out)
     top_name = top_module(network, plan, name)
-    check_folder(out)
+    check_folder(out, network, plan, force=force)
     report = progress or (lambda what, done, total: None)
     report("derive parameters", 0, 3)
     params = derive(network, plan)
@@ -103,10 +106,14 @@ def generate(
             registers=dict(REGISTERS),
             simulation_models=[f"{MODELS_FOLDER}/{model.name}" for model in models],
         )
-        write_bytes(folder / MANIFEST, msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n")
+        digests = {file: file_digest(folder / file) for file in manifest.names}
+        write_bytes(folder / MANIFEST, msgspec.structs.replace(manifest, files=digests).to_bytes())
+        replaced = check_folder(out, network, plan, force=force)  # the earlier one may have been edited meanwhile
         _replace(folder, out)
     report("done", 3, 3)
-    return Design.load(out)
+    design = Design.load(out)
+    design.replaced = replaced
+    return design
 
 
 def top_module(network: Network, plan: Plan, name: str | None = None) -> str:
@@ -122,44 +129,17 @@ def top_module(network: Network, plan: Plan, name: str | None = None) -> str:
     return f"bitwright_{name}"
 
 
-def check_folder(folder: Path) -> None:
-    """Raises DesignError if `folder`, or what stands in its place, holds anything but an earlier design."""
-    if not folder.exists():
-        for parent in folder.parents:
-            if parent.exists() and not parent.is_dir():
-                raise DesignError(f"{parent}: a file is in the way of the design folder; choose another folder")
-        return
-    if Path.cwd().is_relative_to(folder.resolve()):
-        raise DesignError(
-            f"{folder}: is the folder you are in, or one around it, and a design is replaced as a whole; "
-            "name a folder of its own"
-        )
-    if not folder.is_dir():
-        raise DesignError(f"{folder}: a file is in the way of the design folder; choose another folder")
-    present = {entry.name for entry in folder.iterdir()}
-    mine: set[str] = set()
-    if MANIFEST in present:
-        m = Design.load(folder).manifest
-        mine = {*m.verilog, *m.simulation_models, m.network, m.plan, MANIFEST}
-        mine |= {name for name in present if name.startswith(_BY_PRODUCTS)}
-        if MODELS_FOLDER in present and (folder / MODELS_FOLDER).is_dir():
-            present.remove(MODELS_FOLDER)
-            present |= {f"{MODELS_FOLDER}/{entry.name}" for entry in (folder / MODELS_FOLDER).iterdir()}
-    foreign = sorted(present - mine)
-    if foreign:
-        others = f" and {len(foreign) - 1} more" if len(foreign) > 1 else ""
-        raise DesignError(
-            f"{folder}: holds {foreign[0]}{others}, which no earlier design put there; "
-            "nothing was written: choose another folder, or move them away"
-        )
-
-
 def _replace(folder: Path, out: Path) -> None:
     """Moves the new design into place; reports and waves of the old one go with it."""
     if out.exists():
         old = folder.parent / "old"
         out.rename(old)
-        folder.rename(out)
+        try:
+            folder.rename(out)
+        except BaseException:
+            if not out.exists():
+                old.rename(out)
+            raise
         shutil.rmtree(old)
     else:
         folder.rename(out)

@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import IO
 
@@ -15,14 +15,17 @@ def run_python(
     line: Callable[[str], None],
     stdin: IO[str] | int = subprocess.DEVNULL,
     stdout: IO[str] | int = subprocess.DEVNULL,
+    environment: Mapping[str, str] | None = None,
 ) -> int:
     """Runs Python `source` with `arguments` in `folder`; returns its exit status.
 
     `line` gets each line of its standard error as it comes. The process ends with us, and if `line` raises.
+    `environment` defaults to ours.
     """
     with subprocess.Popen(
         [sys.executable, "-c", source, *arguments],
         cwd=folder,
+        env=None if environment is None else dict(environment),
         stdin=stdin,
         stdout=stdout,
         stderr=subprocess.PIPE,

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import tempfile
 import time
 from collections.abc import Callable, Mapping
@@ -12,12 +13,14 @@ from typing import Any
 from bitwright.atomic import write_text
 from bitwright.design import Design
 from bitwright.errors import ToolError
+from bitwright.plain_folder import plain_folder
+from bitwright.writable import check_file
 from bitwright_hw.cells import Counts, LayerCounts
 from bitwright_hw.estimate import Estimate, estimate
 from bitwright_hw.families import COUNTED, FAMILIES, Family
 from bitwright_hw.families.synthesis import Synthesis
 from bitwright_hw.nextpnr import Nextpnr, Placed, pins, prepare
-from bitwright_hw.yosys import Yosys
+from bitwright_hw.yosys import Yosys, module, read_verilog
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,6 +92,9 @@ def synthesize(
     if family.synthesis is None:
         names = ", ".join(counted.name for counted in COUNTED)
         raise ToolError(f"nothing counts the cells of {family.name} designs; synthesize them for one of {names}")
+    report_file = design.folder / f"synth-{family.name}.json"
+    check_file(report_file)
+    sources = design.verilog  # checked, before any tool is looked for
     nextpnr = _placer(family) if place else None  # before minutes of synthesis
     started = time.monotonic()
     yosys = Yosys()
@@ -102,7 +108,7 @@ def synthesize(
     with tempfile.TemporaryDirectory(prefix="bitwright-") as folder_name:
         netlist = None if nextpnr is None else Path(folder_name) / "netlist.json"
         modules = synthesize_verilog(
-            design.verilog, top, family=family, kept=parts, netlist=netlist, progress=progress
+            sources, top, family=family, kept=parts, netlist=netlist, progress=progress
         )  # fmt: skip
         if nextpnr is not None and netlist is not None:
             prepare(netlist, "pins", nextpnr.flow)
@@ -125,7 +131,7 @@ def synthesize(
         estimate=expected,
         placed=placed,
     )
-    write_text(design.folder / f"synth-{family.name}.json", json.dumps(report.to_dict(), indent=2) + "\n")
+    write_text(report_file, json.dumps(report.to_dict(), indent=2) + "\n")
     return report
 
 
@@ -165,33 +171,34 @@ def synthesize_verilog(
     if script is None:
         raise ToolError(f"nothing counts the cells of {family.name} designs")
     commands = [] if check else ["scratchpad -set abc9.verify 0"]
-    commands += [f'read_verilog "{file.resolve()}"' for file in files]
     above, whole = top, list(kept or [])
     if netlist is not None:
         above, whole = "pins", [top, *whole]
         wrapper = netlist.with_suffix(".v")
         wrapper.write_text(pins(top, _ports(files, top), "aclk"))
-        commands.append(f'read_verilog "{wrapper.resolve()}"')
-    first, *parts = script.parts(above)
+        files = [*files, wrapper]
+    first, *parts = script.parts(module(above))
     commands += [*first, "proc", "opt_clean"]
-    commands += [f"setattr -mod -set keep_hierarchy 1 {module}" for module in whole]
+    commands += [f"setattr -mod -set keep_hierarchy 1 {module(name)}" for name in whole]
     # ports that nothing reads (what simulation looks at) and inputs that are constant must not cost in a kept module
     commands += ["opt_hier", "opt_clean", *(command for part in parts for command in part)]
     commands += ["tee -q -o stat.json stat -json"]
     if netlist is not None:
-        commands += [f"setattr -mod -unset keep_hierarchy {module}" for module in whole]
-        commands += ["flatten", "opt_clean -purge", f'write_json "{netlist.resolve()}"']
-    with tempfile.TemporaryDirectory(prefix="bitwright-") as folder_name:
-        folder = Path(folder_name)
+        commands += [f"setattr -mod -unset keep_hierarchy {module(name)}" for name in whole]
+        commands += ["flatten", "opt_clean -purge", "write_json netlist.json"]
+    with plain_folder() as folder:
 
         def step(done: int) -> None:
             if progress is not None:
                 progress(f"Yosys, {family.name}", done, len(commands))
 
+        commands = [*read_verilog(files, folder), *commands]
         step(0)
         Yosys().run(commands, folder, step=step)
+        if netlist is not None:
+            shutil.copyfile(folder / "netlist.json", netlist)
         statistics = json.loads((folder / "stat.json").read_text())["modules"]
-    found = {name.removeprefix("\\"): module["num_cells_by_type"] for name, module in statistics.items()}
+    found = {name.removeprefix("\\"): counted["num_cells_by_type"] for name, counted in statistics.items()}
     return {name: _recursive(name, found, script) for name in [top, *(kept or [])]}
 
 

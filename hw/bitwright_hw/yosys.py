@@ -2,16 +2,26 @@
 
 A separate process keeps Yosys' output off standard output, its memory out of ours, and an abort of its from
 ending the user's notebook.
+
+Its commands are lines of text, in which names that hold spaces, quotes, wildcards or `!` mean something else. So no
+path is ever written into one: files lie, or are linked, in Yosys' working folder under plain names (`read_verilog`),
+and the names of modules go through `module`. Yosys' own temporary files lie where names are plain, as it hands them to
+ABC in a script.
 """
 
+import os
+import re
 import tempfile
 from collections.abc import Callable, Sequence
 from importlib import metadata
 from pathlib import Path
 
 from bitwright.errors import ToolError
+from bitwright.plain_folder import is_plain, plain_place
 from bitwright_hw.process import run_python
 
+_MODULE = re.compile(r"[A-Za-z_$][A-Za-z0-9_.$]*")
+_FILE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 _DONE = "bitwright-step-done"
 _JOB = f"""
 import sys
@@ -21,6 +31,30 @@ for line in sys.stdin.read().splitlines():
     libyosys.run_pass(line, design)
     print("{_DONE}", file=sys.stderr, flush=True)
 """
+
+
+def module(name: str) -> str:
+    """`name` of a module as a word of a command. Raises ValueError for what is none."""
+    if not _MODULE.fullmatch(name):
+        raise ValueError(f"{name!r} is no module's name")
+    return name
+
+
+def plain(name: str) -> str:
+    """`name` of a file in the working folder as a word of a command. Raises ValueError for any other."""
+    if not _FILE.fullmatch(name):
+        raise ValueError(f"{name!r} is no plain file name")
+    return name
+
+
+def read_verilog(files: Sequence[Path], folder: Path) -> list[str]:
+    """The commands that read `files`, wherever they lie, in a Yosys that runs in `folder`: links are made there."""
+    commands = []
+    for index, file in enumerate(files):
+        name = f"source_{index}.v"
+        (folder / name).symlink_to(file.resolve())
+        commands.append(f"read_verilog {plain(name)}")
+    return commands
 
 
 class Yosys:
@@ -57,7 +91,8 @@ class Yosys:
             script.write("\n".join(commands))
             script.flush()
             script.seek(0)
-            status = run_python(_JOB, [], folder, line=follow, stdin=script, stdout=log)
+            here = {**os.environ, "TMPDIR": str(folder) if is_plain(folder) else plain_place()}
+            status = run_python(_JOB, [], folder, line=follow, stdin=script, stdout=log, environment=here)
             log.seek(0)
             text = log.read()
         if status:

@@ -13,11 +13,14 @@ import tempfile
 import time
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from bitwright.errors import ToolError
+from bitwright.plain_folder import is_plain, plain_folder, plain_links, plain_place
+from bitwright.writable import check_file
 from bitwright_sim.cache import BuildCache, digest
 from bitwright_sim.process import run_checked, run_logged, tail
 from bitwright_sim.tools import Compiler, Icarus, Verilator, check_cocotb
@@ -101,8 +104,11 @@ def run_bench(
     initial values; by default a fresh one, found in the report. `waves` is a path without suffix for the signal
     traces (.vcd or .fst is added). `work` keeps the run's files, which otherwise go.
 
-    Raises ToolError for a missing tool, a failed build, a run past `timeout` seconds or one that left no results.
+    Raises OutputError, before anything is built, if the waves cannot be written; ToolError for a missing tool, a failed
+    build, a run past `timeout` seconds or one that left no results or no waves.
     """
+    if waves is not None:
+        check_file(_trace_file(waves, simulator))
     tool = find_simulator(simulator)
     seed = secrets.randbits(32) if seed is None else seed
     environment = _environment(tool, module)
@@ -110,7 +116,7 @@ def run_bench(
         tool, sources, top, hdl_parameters or {}, build_args, build_key, waves is not None, environment,
         BuildCache() if cache is None else cache, progress,
     )  # fmt: skip
-    folder = Path(tempfile.mkdtemp(prefix="bitwright-bench-")) if work is None else work.absolute()
+    folder = Path(tempfile.mkdtemp(prefix="bitwright-bench-", dir=plain_place())) if work is None else work.absolute()
     folder.mkdir(parents=True, exist_ok=True)
     try:
         return _run(
@@ -150,6 +156,11 @@ def find_simulator(simulator: str) -> Verilator | Icarus:
     if simulator not in SIMULATORS:
         raise ToolError(f"no simulator {simulator!r}; choose one of {', '.join(SIMULATORS)}")
     check_cocotb()
+    if not is_plain(sys.prefix):
+        raise ToolError(
+            f"cocotb lies in {sys.prefix!r}, a name that its builds do not take; make the environment in a folder of "
+            "letters, digits, . _ / + - alone"
+        )
     if simulator == "icarus":
         return Icarus.find()
     Compiler.find()
@@ -163,8 +174,16 @@ def _environment(tool: Verilator | Icarus, module: str | Path) -> dict[str, str]
         if not name.startswith(_UNWANTED) and name not in _UNWANTED_NAMES
     }
     path = [str(Path(module).absolute().parent)] if _is_file(module) else []
-    clean["PYTHONPATH"] = os.pathsep.join([*path, *(entry or str(Path.cwd()) for entry in sys.path)])
+    if path and os.pathsep in path[0]:
+        raise ToolError(f"{path[0]}: Python takes no module from a folder with {os.pathsep!r} in its name; rename it")
+    found = [entry or str(Path.cwd()) for entry in sys.path]
+    clean["PYTHONPATH"] = os.pathsep.join([*path, *(entry for entry in found if os.pathsep not in entry)])
+    clean["TMPDIR"] = plain_place()  # Icarus hands names of files in it to a shell
     return tool.environment(clean)
+
+
+def _trace_file(waves: Path, simulator: str) -> Path:
+    return Path(f"{waves.absolute()}.{'vcd' if simulator == 'verilator' else 'fst'}")
 
 
 def _is_file(module: str | Path) -> bool:
@@ -201,24 +220,27 @@ def _build(
     def build(folder: Path) -> None:
         if progress is not None:
             progress(f"building {top} for {tool.name}", 0, 1)
-        job = {
-            "simulator": "verilator" if verilator else "icarus",
-            "sources": [str(Path(file).absolute()) for file in sources],
-            "top": top,
-            "hdl_parameters": dict(hdl_parameters),
-            "build_args": arguments,
-            "build_dir": str(folder),
-            "waves": waves,
-        }
-        run_checked(
-            _job("build", folder, job),
-            what=f"building {top} for {tool.name}",
-            log=folder / "build.log",
-            cwd=folder,
-            environment=tool.build_environment(cache.folder, Compiler.find(), environment)
-            if isinstance(tool, Verilator)
-            else environment,
-        )
+        with plain_folder() as links, nullcontext(folder) if is_plain(folder) else plain_folder() as place:
+            job = {
+                "simulator": "verilator" if verilator else "icarus",
+                "sources": [str(file) for file in plain_links([Path(file) for file in sources], links)],
+                "top": top,
+                "hdl_parameters": dict(hdl_parameters),
+                "build_args": arguments,
+                "build_dir": str(place),
+                "waves": waves,
+            }
+            run_checked(
+                _job("build", place, job),
+                what=f"building {top} for {tool.name}",
+                log=place / "build.log",
+                cwd=place,
+                environment=tool.build_environment(cache.folder, Compiler.find(), environment)
+                if isinstance(tool, Verilator)
+                else environment,
+            )
+            if place != folder:
+                shutil.copytree(place, folder, dirs_exist_ok=True)
         for leftover in (*folder.glob("*.o"), *folder.glob("*.a"), *folder.glob("*.gch")):
             leftover.unlink()
         if progress is not None:
@@ -250,7 +272,7 @@ def _run(
     plusargs: list[str] = []
     trace = None
     if waves is not None:
-        trace = Path(f"{waves.absolute()}.{'vcd' if verilator else 'fst'}")
+        trace = _trace_file(waves, "verilator" if verilator else "icarus")
         trace.parent.mkdir(parents=True, exist_ok=True)
         trace.unlink(missing_ok=True)
         if verilator:
@@ -303,13 +325,15 @@ def _run(
     tests = read_results(results)
     if status != 0 and all(test.passed for test in tests):
         raise ToolError(f"{what} ended with status {status}; its last lines:\n{tail(log)}")
+    if trace is not None and not (trace.is_file() and trace.stat().st_size):
+        raise ToolError(f"{what} wrote no waves to {trace}; its last lines:\n{tail(log)}")
     return BenchReport(
         simulator=tool.name,
         seed=seed,
         seconds=seconds,
         tests=tests,
         log=tail(log, 80),
-        waves=trace if trace is not None and trace.is_file() else None,
+        waves=trace,
         facts=json.loads(facts.read_text()) if facts.is_file() else {},
     )
 

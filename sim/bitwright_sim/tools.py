@@ -12,14 +12,15 @@ import os
 import re
 import shlex
 import shutil
-import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from bitwright.ask import ask
 from bitwright.errors import ToolError
 from bitwright.extras import install
+from bitwright.plain_folder import is_plain
 
 VERILATOR_MINIMUM = (5, 36)  # cocotb 2 needs it
 ICARUS_MINIMUM = (11, 0)
@@ -29,7 +30,6 @@ COCOTB_MINIMUM = (2, 1)
 
 _WHEEL = install("sim")
 _APT = "apt-get install"
-_VERSION_SECONDS = 60
 
 
 def _text(version: tuple[int, ...]) -> str:
@@ -45,23 +45,12 @@ def _ask_version(
     command: list[str], pattern: str, environment: Mapping[str, str]
 ) -> tuple[tuple[int, ...] | None, str]:
     """The version that `command` prints (the groups of `pattern`), or None and what it said instead."""
-    try:
-        done = subprocess.run(
-            command,
-            env=dict(environment),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=_VERSION_SECONDS,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        return None, str(error)
-    output = done.stdout + done.stderr
+    status, output = ask(command, environment=environment)
+    if status is None:
+        return None, output
     found = re.search(pattern, output)
     if found is None:
-        return None, output.strip().splitlines()[0] if output.strip() else f"exit status {done.returncode}"
+        return None, output.strip().splitlines()[0] if output.strip() else f"exit status {status}"
     return tuple(int(part) for part in found.groups()), ""
 
 
@@ -116,6 +105,7 @@ class Verilator:
             if version is None:
                 rejected = f"{on_path} does not run ({said}); "
             elif version >= VERILATOR_MINIMUM:
+                _check_plain(Path(on_path))
                 return cls(executable=Path(on_path), version=version, wheel=None)
             else:
                 rejected = f"{on_path} is version {_verilator_text(version)}, too old; "
@@ -123,6 +113,7 @@ class Verilator:
         if folder is None:
             raise ToolError(f"{rejected}{need}" if rejected else f"Verilator is missing; {need}")
         executable = folder / "bin" / "verilator"
+        _check_plain(executable)
         # the wheel's program was built without its version: its --version shows a revision alone
         runs, said = _ask_version(
             [str(executable), "--version"], r"rev |Verilator", {**os.environ, "VERILATOR_ROOT": str(folder)}
@@ -139,6 +130,15 @@ class Verilator:
     @staticmethod
     def _version_of(executable: Path, environment: Mapping[str, str]) -> tuple[tuple[int, ...] | None, str]:
         return _ask_version([str(executable), "--version"], r"Verilator (\d+)\.(\d+)", environment)
+
+
+def _check_plain(executable: Path) -> None:
+    """Raises ToolError for a Verilator whose folder make cannot name."""
+    if not is_plain(executable):
+        raise ToolError(
+            f"Verilator lies in {str(executable.parent)!r}, a name that make does not take; install it, or the "
+            "environment that it is in, in a folder of letters, digits, . _ / + - alone"
+        )
 
 
 def wheel_version() -> tuple[int, ...]:
@@ -204,6 +204,7 @@ class Compiler:
         """Raises ToolError if either is missing or too old."""
         compiler, compiler_version = cls._one("g++", ["-dumpfullversion"], r"(\d+)\.(\d+)", COMPILER_MINIMUM)
         make, make_version = cls._one("make", ["--version"], r"GNU Make (\d+)\.(\d+)", MAKE_MINIMUM)
+        _check_parts(str(compiler))
         return cls(compiler=compiler, compiler_version=compiler_version, make=make, make_version=make_version)
 
     @staticmethod
@@ -220,6 +221,18 @@ class Compiler:
         if version < minimum:
             raise ToolError(f"{executable} is version {_text(version)}, too old; {get}")
         return Path(executable), version
+
+
+def _check_parts(compiler: str) -> None:
+    """Raises ToolError if a program is missing that g++ itself starts, or that makes libraries of what it compiled."""
+    for part in ("cc1plus", "as", "ld", "ar"):
+        place = part
+        if part != "ar":
+            _, place = ask([compiler, f"-print-prog-name={part}"])
+        place = place.strip() or part
+        if not (os.access(place, os.X_OK) if os.sep in place else shutil.which(place)):
+            package = "g++" if part == "cc1plus" else "binutils"
+            raise ToolError(f"{part} is missing, without which {compiler} builds nothing; {_APT} {package}")
 
 
 def check_cocotb() -> str:

@@ -56,6 +56,7 @@ class VerifyReport:
     edited: bool  # the Verilog is not what the generator wrote
     first_mismatch: Mismatch | None
     reproducer: Path | None
+    reproducer_error: str  # why there is none of a mismatch; else empty
 
     @property
     def passed(self) -> bool:
@@ -135,12 +136,15 @@ def verify(
         interval = _short_interval(design, network, flat, library)
     accuracy, golden_accuracy = _accuracies(comparisons, golden_labels if network.is_classifier else None)
     told, golden_told = _label_metrics(comparisons, golden_labels)
-    folder = None
+    folder, why = None, ""
     if first is not None:
         number = next(k for k, part in enumerate(parts) if part.start <= first.frame < part.stop)
-        folder = write_reproducer(
-            target, design, network, flat, first, parts[number], patterns[number], cache, progress
-        )  # fmt: skip
+        try:
+            folder = write_reproducer(
+                target, design, network, flat, first, parts[number], patterns[number], cache, progress
+            )  # fmt: skip
+        except OSError as error:  # what was found counts for more than where it is kept
+            why = f"{error.filename or target}: {error.strerror or error}"
     return VerifyReport(
         frames=len(flat),
         mismatches=int(bad.sum()),
@@ -159,6 +163,7 @@ def verify(
         edited=design.edited,
         first_mismatch=first,
         reproducer=folder,
+        reproducer_error=why,
     )
 
 

@@ -88,7 +88,7 @@ def demo(out: Path, *, progress: Callable[[str, int, int], None] | None = None) 
     )
 
     plan = api.size(network, cycles=CYCLES, scores=True)
-    design = api.generate(network, plan, out / "design", progress=progress)
+    design = api.generate(network, plan, out / "design", force=True, progress=progress)
     lines = sum(len(file.read_text().splitlines()) for file in design.verilog)
     m = design.manifest
     rate = m.clock_mhz * 1e6 / m.interval_cycles

@@ -11,6 +11,7 @@ from bitwright.errors import DesignError
 from bitwright.framing import input_format, output_format
 from bitwright.network import Network
 from bitwright.plan import folds
+from bitwright.registers import REGISTERS
 
 SCORES, CLASS, OUTPUT = "scores", "class", "output"
 
@@ -36,7 +37,6 @@ def check_derived(design: Design) -> None:
 def _fields(design: Design) -> Iterator[tuple[str, object, object]]:
     manifest, network, plan = design.manifest, design.network, design.plan
     layers = network.matrix_layers
-    yield "name", manifest.name, network.name
     yield "target", manifest.target, plan.target
     yield "clock_mhz", manifest.clock_mhz, plan.clock_mhz
     yield "list of layers", [entry.name for entry in manifest.layers], [layer.name for layer in layers]
@@ -53,3 +53,4 @@ def _fields(design: Design) -> Iterator[tuple[str, object, object]]:
     yield "probe of scores", manifest.score_probe is not None, network.gives_scores
     yield "input", manifest.input, input_format(network, plan)
     yield "output", manifest.output, output_format(network, plan)
+    yield "registers", manifest.registers, dict(REGISTERS)

@@ -1,133 +1,85 @@
 """A generated design folder: Verilog files, plan.toml, network.safetensors, and manifest.json that ties them.
 
-Written by the generator, read by simulation and boards, which see emitted files alone.
+Written by the generator, read by simulation and boards, which see emitted files alone. A folder may come from somebody
+else, so everything in it is checked as it is read (`bitwright.untrusted`, `manifest`, `derived`, `verilog_check`).
 """
 
 import hashlib
 from functools import cached_property
 from pathlib import Path
 
-import msgspec
-
 from bitwright.errors import DesignError
-from bitwright.framing import InputFormat, OutputFormat
+from bitwright.manifest import (
+    FORMAT_VERSION,
+    MANIFEST,
+    MODELS_FOLDER,
+    LayerEntry,
+    LayerProbe,
+    Manifest,
+    ScoreProbe,
+    read_manifest,
+)
 from bitwright.network import Network, load
 from bitwright.plan import Plan
+from bitwright.untrusted import file_inside
+from bitwright.verilog_check import check_verilog
 
-FORMAT_VERSION = 1
-MANIFEST = "manifest.json"
-MODELS_FOLDER = "sim"  # of models of vendor cells, apart: DESIGN/*.v must not bring them to a tool that has its own
-
-
-class LayerEntry(msgspec.Struct, frozen=True, kw_only=True):
-    """One layer of the manifest."""
-
-    name: str
-    kind: str
-    inputs: int
-    outputs: int
-    pe: int
-    simd: int
-    lanes: int
-    ideal_cycles: int
-    memory: str
-    latency_cycles: int
-    engine: str = "folded"
-    pixels: int = 1  # windows of a frame, in raster order; `inputs` are a window's lanes, `outputs` a pixel's channels
-
-
-class LayerProbe(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a simulator sees a layer's integers: Verilog paths below the top, `pe` fields at a time.
-
-    While `valid` is high, `data` holds `pe` signed fields of `bits` bits, field 0 lowest, for rows fold * pe + field,
-    folds in order, pad rows included; of a convolution pixel by pixel. A field is count - threshold for a layer with
-    thresholds (so the activation is 1 when it is not negative), and the count itself for a layer with scores.
-    """
-
-    layer: str
-    valid: str
-    data: str
-    pe: int
-    bits: int
-
-
-class ScoreProbe(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a simulator sees the scores: while `valid` is high, `data` holds one signed score of `bits` bits
-    for each of `lanes` classes, in order; classes beyond the last one pad the last word."""
-
-    valid: str
-    data: str
-    lanes: int
-    bits: int
-
-
-class Manifest(msgspec.Struct, frozen=True, kw_only=True):
-    """manifest.json."""
-
-    format: int
-    bitwright: str
-    name: str
-    top: str
-    verilog: list[str]
-    digest: str  # SHA-256 over the Verilog files in order
-    network: str  # file name
-    network_digest: str
-    plan: str  # file name
-    target: str
-    clock_mhz: float
-    interval_cycles: int
-    latency_cycles: int
-    layers: list[LayerEntry]
-    probes: list[LayerProbe]
-    score_probe: ScoreProbe | None
-    input: InputFormat
-    output: OutputFormat
-    registers: dict[str, int]  # AXI4-Lite register name to byte offset
-    stream_cycles: int = 0  # cycles a frame that pixels take on their way, beside the layers, where there are images
-    simulation_models: list[str] = []  # Verilog models of vendor cells, for simulators alone
+__all__ = [
+    "FORMAT_VERSION", "MANIFEST", "MODELS_FOLDER", "Design", "LayerEntry", "LayerProbe", "Manifest", "ScoreProbe", "file_digest",
+    "verilog_digest",
+]  # fmt: skip
 
 
 class Design:
-    """A design folder, opened and checked. Raises DesignError for one that is missing or damaged."""
+    """A design folder, opened and checked. Raises DesignError for one that is missing, damaged or altered.
 
-    def __init__(self, folder: Path, manifest: Manifest):
+    Verilog that was edited is no error, but `edited_files` names it. The Verilog reaches tools through `verilog` and
+    `simulation_sources` alone, which refuse what could run something on this machine unless `trust_verilog`.
+    """
+
+    def __init__(self, folder: Path, manifest: Manifest, *, trust_verilog: bool = False):
         self.folder = folder
         self.manifest = manifest
+        self.trust_verilog = trust_verilog
+        self.replaced: tuple[str, ...] = ()  # by `generate`: what went with the design that was there before
 
     @staticmethod
-    def load(folder: object) -> "Design":
+    def load(folder: object, *, trust_verilog: bool = False) -> "Design":
         path = Path(str(folder))
-        file = path / MANIFEST
-        try:
-            raw = file.read_bytes()
-        except OSError:
-            raise DesignError(f"{path}: no {MANIFEST} there; make a design with: bitwright generate") from None
-        try:
-            version = msgspec.json.decode(raw, type=dict).get("format")
-            if version != FORMAT_VERSION:
+        design = Design(path, read_manifest(path), trust_verilog=trust_verilog)
+        for name in design.manifest.names:
+            file_inside(path, name, DesignError)
+        for name in (design.manifest.network, design.manifest.plan):
+            if name in design.altered([name]):
                 raise DesignError(
-                    f"{file}: manifest format {version!r}, but this bitwright reads format {FORMAT_VERSION}; "
-                    "generate it again"
+                    f"{path}: {name} was altered after the design was generated, and its Verilog is of the old one; "
+                    f"generate another design from it, or bring the old {name} back"
                 )
-            manifest = msgspec.json.decode(raw, type=Manifest)
-        except msgspec.DecodeError as error:
-            raise DesignError(f"{file}: damaged ({error}); generate the design again") from None
-        design = Design(path, manifest)
-        for name in [*manifest.verilog, *manifest.simulation_models, manifest.network, manifest.plan]:
-            plain = name.removeprefix(f"{MODELS_FOLDER}/") if name in manifest.simulation_models else name
-            if Path(plain).name != plain or not (path / name).is_file():
-                raise DesignError(f"{path}: file {name} is missing; generate the design again")
         return design
 
-    @property
-    def verilog(self) -> list[Path]:
-        """The Verilog files, in compile order."""
-        return [self.folder / name for name in self.manifest.verilog]
+    def altered(self, names: list[str]) -> list[str]:
+        """Those of the design's files `names` that are no longer what the generator wrote."""
+        return [name for name in names if file_digest(self.folder / name) != self.manifest.files.get(name)]
 
-    @property
+    @cached_property
+    def verilog(self) -> list[Path]:
+        """The Verilog files, in compile order, checked."""
+        return self._checked(self.manifest.verilog)
+
+    @cached_property
     def simulation_sources(self) -> list[Path]:
-        """What a simulator compiles: models of vendor cells, if any, and the design."""
-        return [*(self.folder / name for name in self.manifest.simulation_models), *self.verilog]
+        """What a simulator compiles: models of vendor cells, if any, and the design, checked."""
+        return [*self._checked(self.manifest.simulation_models), *self.verilog]
+
+    def _checked(self, names: list[str]) -> list[Path]:
+        from bitwright.derived import check_derived
+
+        check_derived(self)
+        files = [file_inside(self.folder, name, DesignError) for name in names]
+        if not self.trust_verilog:
+            for file in files:
+                check_verilog(file)
+        return files
 
     @cached_property
     def network(self) -> Network:
@@ -141,10 +93,15 @@ class Design:
     def plan(self) -> Plan:
         return Plan.load(self.folder / self.manifest.plan)
 
+    @cached_property
+    def edited_files(self) -> list[str]:
+        """The Verilog files and models that are no longer what the generator wrote."""
+        return self.altered([*self.manifest.verilog, *self.manifest.simulation_models])
+
     @property
     def edited(self) -> bool:
         """True if the Verilog is no longer what the generator wrote."""
-        return verilog_digest(self.verilog) != self.manifest.digest
+        return bool(self.edited_files)
 
     @property
     def ideal_interval_cycles(self) -> int:
@@ -155,6 +112,12 @@ class Design:
     def __repr__(self) -> str:
         m = self.manifest
         return f"<Design {m.name} in {self.folder}: {m.interval_cycles} cycles a frame, digest {m.digest[:12]}>"
+
+
+def file_digest(file: Path) -> str:
+    """SHA-256 (hex) of the file's content."""
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
 def verilog_digest(files: list[Path]) -> str:

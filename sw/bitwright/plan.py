@@ -4,6 +4,7 @@ A plan names a fold (PE rows by SIMD lanes) for each layer and a few options; it
 made to be edited. Everything derived (fold counts, lanes, cycles) is computed here and can be set by nobody.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from bitwright.atomic import write_text
 from bitwright.errors import PlanError
 from bitwright.keys import first_mistake
 from bitwright.network import Dense, IntegerEncoding, Network, Votes
+from bitwright.untrusted import MAX_PIXELS, MAX_TEXT_BYTES, NAME_PATTERN, decode_toml
 
 Memory = Literal["auto", "block", "distributed"]
 Target = Literal["generic", "xc7", "ecp5"]
@@ -42,7 +44,9 @@ class LayerPlan:
     engine: Engine = "folded"
 
     def __post_init__(self) -> None:
-        if self.pe < 1 or self.simd < 1:
+        if not re.fullmatch(NAME_PATTERN, self.name):
+            raise PlanError(f"layer {self.name!r} is no layer's name (lower-case letters, digits, _, at most 48)")
+        if not (1 <= self.pe <= MAX_PIXELS and 1 <= self.simd <= MAX_PIXELS):
             raise PlanError(f"layer {self.name}: pe and simd must be at least 1, not {self.pe} and {self.simd}")
 
 
@@ -64,6 +68,8 @@ class Plan:
             raise PlanError(f"data_bits must be one of {', '.join(map(str, DATA_BITS))}, not {self.data_bits}")
         if not 1 <= self.clock_mhz <= 2000:
             raise PlanError(f"clock_mhz must lie in 1..2000, not {self.clock_mhz}")
+        if self.board and not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,47}", self.board):
+            raise PlanError(f"board {self.board!r} is no board's name; see bitwright boards")
 
     def check(self, network: Network) -> None:
         """Raises PlanError unless the plan fits `network`: the same layers in order, possible folds."""
@@ -124,7 +130,9 @@ class Plan:
         """Reads plan.toml. Raises PlanError, naming the key, for a file that is missing or wrong."""
         file = Path(str(path))
         try:
-            raw = msgspec.toml.decode(file.read_bytes())
+            if file.is_file() and file.stat().st_size > MAX_TEXT_BYTES:
+                raise PlanError(f"{file}: larger than {MAX_TEXT_BYTES:,} bytes, which no plan is")
+            raw = decode_toml(file.read_bytes())
             mistake = first_mistake(raw, Plan)
             if mistake is not None:
                 raise PlanError(f"{file}: {mistake}")

@@ -1,12 +1,12 @@
 """Small generated designs for the tests of simulation, whole and with planted defects."""
 
-import json
 import re
 import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from bitwright.design import Design
 from bitwright.errors import ToolError
@@ -81,11 +81,11 @@ def sabotage(design: Design, folder: Path, *, body: str, **outputs: str) -> Desi
     text += f"module {manifest.top}({', '.join(ports)});\n" + "\n".join(wires)
     text += f"\n{body}\n  {manifest.top}_inner inner({', '.join(pins)});\nendmodule\n"
     file.write_text(text)
-    content = json.loads((folder / "manifest.json").read_text())
-    for probe in [*content["probes"], content["score_probe"]]:
-        if probe:
-            probe.update(valid=f"inner.{probe['valid']}", data=f"inner.{probe['data']}")
-    (folder / "manifest.json").write_text(json.dumps(content))
+    probes = [replace(probe, valid=f"inner.{probe.valid}", data=f"inner.{probe.data}") for probe in manifest.probes]
+    score = manifest.score_probe
+    if score is not None:
+        score = replace(score, valid=f"inner.{score.valid}", data=f"inner.{score.data}")
+    (folder / "manifest.json").write_bytes(replace(manifest, probes=probes, score_probe=score).to_bytes())
     return Design.load(folder)
 
 

@@ -122,6 +122,10 @@ def test_compiler(path):
     with pytest.raises(ToolError, match=r"make is missing"):
         Compiler.find()
     path("make", "GNU Make 4.3")
+    with pytest.raises(ToolError, match=r"cc1plus is missing, without which .*g\+\+ builds nothing"):
+        Compiler.find()
+    path("12.2.0", "")  # what this g++ says of the place of each of its parts
+    path("ar", "")
     assert Compiler.find().name == "g++ 12.2, make 4.3"
 
 

@@ -34,6 +34,10 @@ def make_account(home: Path, pynq_python: Path, *, fast: bool = True) -> Path:
     `fast` lets a poll of the DMA run the simulation to the transfer's end; without it every access of the processor
     takes its own cycles. Raises BoardError if there is no such Python.
     """
+    if ":" in str(pynq_python.absolute()):
+        raise BoardError(
+            f"{pynq_python.absolute()}: a colon parts the folders of PATH; make pynq's environment elsewhere"
+        )
     check_pynq(pynq_python)
     library = home / "lib"
     library.mkdir(parents=True, exist_ok=True)

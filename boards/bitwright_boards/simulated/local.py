@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from bitwright.plain_folder import plain_place
 from bitwright_boards.errors import ConnectionLostError, JobError
 from bitwright_boards.simulated.account import make_account
 from bitwright_boards.ssh import Finished
@@ -103,7 +104,7 @@ class LocalBoard:
     def __init__(self, pynq_python: Path, *, fast: bool = True):
         """Raises BoardError if there is no such Python."""
         self.target = Here()
-        self._folder = tempfile.TemporaryDirectory(prefix="bitwright-board-")
+        self._folder = tempfile.TemporaryDirectory(prefix="bitwright-board-", dir=plain_place())
         try:
             self.home = make_account(Path(self._folder.name), pynq_python, fast=fast)
         except BaseException:

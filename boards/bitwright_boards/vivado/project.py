@@ -14,6 +14,7 @@ from bitwright.atomic import write_bytes, write_text
 from bitwright.board_build import BUILD_FILE, DESIGN_FOLDER, FORMAT_VERSION, check_build_folder, copy_design
 from bitwright.design import Design
 from bitwright.errors import BoardError, ToolError
+from bitwright.plain_folder import is_plain
 from bitwright_boards.board import Board
 from bitwright_boards.pynq_design import PynqDesign, pynq_design
 from bitwright_boards.vivado import tcl
@@ -109,8 +110,13 @@ def build_pynq(
 
     Raises what write_project does, and ToolError if Vivado fails or timing is not met.
     """
-    overlay = write_project(design, board, out, clock_mhz=clock_mhz)
     executable = shutil.which("vivado") if run else None
+    if executable is not None and not is_plain(out.absolute()):
+        raise BoardError(
+            f"{out.absolute()}: Vivado takes no folder with such signs in its name; name one of letters, digits, "
+            ". _ / + - with --out"
+        )
+    overlay = write_project(design, board, out, clock_mhz=clock_mhz)
     result = PynqBuild(
         format=FORMAT_VERSION, board=board.name, name=overlay.name, part=board.part, clock_mhz=overlay.clock_mhz,
         files=sorted(str(file.relative_to(out)) for file in out.rglob("*") if file.is_file()),

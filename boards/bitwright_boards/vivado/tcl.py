@@ -3,6 +3,7 @@
 Checked without Vivado by tests/boards, which run it in tclsh and look at what it asks for.
 """
 
+import re
 from collections.abc import Mapping
 
 from bitwright.design import Manifest
@@ -32,28 +33,36 @@ _SPACES = {
 
 
 def _quoted(value: object) -> str:
-    """`value` as one Tcl word."""
+    """`value` as one Tcl word of one line. The one place where values are quoted. Raises ValueError if it cannot be."""
     text = str(value)
-    if any(sign in text for sign in '{}\\"$[]'):
+    if any(sign in text for sign in '{}\\"$[]') or not text.isprintable():
         raise ValueError(f"{text!r} cannot be quoted in braces")
     return "{" + text + "}"
 
 
+def _word(value: object) -> str:
+    """`value` where Tcl takes it bare, or within a longer word. Raises ValueError for what would not stay one."""
+    text = str(value)
+    if not re.fullmatch(r"[A-Za-z0-9_.:/-]+", text):
+        raise ValueError(f"{text!r} is no bare Tcl word")
+    return text
+
+
 def package_ip(manifest: Manifest, design: PynqDesign, part: str) -> str:
     """package_ip.tcl: the wrapper as an IP with its interfaces and registers, in folder build/ip."""
-    sources = [*(f"../design/{name}" for name in manifest.verilog), f"../rtl/{wrapper_name(manifest)}.v"]
+    sources = [*(f"../design/{_word(name)}" for name in manifest.verilog), f"../rtl/{_word(wrapper_name(manifest))}.v"]
     lines = [
         "# Packages the accelerator as an IP, so that its registers reach the .hwh and pynq's register_map.",
         "set here [file dirname [file normalize [info script]]]",
         "set root [file dirname $here]",
-        f"create_project package_ip $root/build/package_ip -part {part} -force",
+        f"create_project package_ip $root/build/package_ip -part {_word(part)} -force",
         *(f"add_files -norecurse [file normalize $here/{name}]" for name in sources),
         f"set_property top {wrapper_name(manifest)} [current_fileset]",
         "update_compile_order -fileset sources_1",
         f"ipx::package_project -root_dir $root/build/ip -vendor {IP_VENDOR} -library {IP_LIBRARY} "
         "-taxonomy /UserIP -import_files -force",
         "set core [ipx::current_core]",
-        f"set_property name {manifest.top} $core",
+        f"set_property name {_word(manifest.top)} $core",
         f"set_property version {IP_VERSION} $core",
         f"set_property display_name {_quoted(f'bitwright {manifest.name}')} $core",
         f"set_property description {_quoted(f'Accelerator of the binary neural network {manifest.name}')} $core",
@@ -119,7 +128,7 @@ def _properties(values: Mapping[str, object], target: str) -> list[str]:
 
 
 def _register(register: Register) -> list[str]:
-    lines = [f"set register [ipx::add_register {register.name} $block]"]
+    lines = [f"set register [ipx::add_register {_word(register.name)} $block]"]
     lines += _properties(
         {
             "address_offset": f"0x{register.offset:02X}", "size": 32, "access": register.access,
@@ -158,7 +167,7 @@ def block_design(design: PynqDesign, preset: Mapping[str, str]) -> str:
         "}",
     ]
     for cell in design.cells:
-        lines += ["", f"create_bd_cell -type ip -vlnv {cell.vlnv} {cell.name}"]
+        lines += ["", f"create_bd_cell -type ip -vlnv {_word(cell.vlnv)} {_word(cell.name)}"]
         if cell.name == PS:
             lines += [
                 "# memory and fixed pins to the outside; the board's settings follow, so no board files are needed",
@@ -196,16 +205,16 @@ def build(design: PynqDesign, part: str) -> str:
     """build.tcl: all of it, to NAME.bit and NAME.hwh, or an error: also where timing is not met."""
     top = f"{BLOCK_DESIGN}_wrapper"
     return f"""\
-# From sources to {design.name}.bit and {design.name}.hwh:  vivado -mode batch -source build.tcl
+# From sources to {_word(design.name)}.bit and {_word(design.name)}.hwh:  vivado -mode batch -source build.tcl
 # Everything that Vivado makes lies in build/, which may be deleted at any time.
 set root [file dirname [file normalize [info script]]]
-set name {design.name}
+set name {_word(design.name)}
 
 file delete -force $root/build $root/$name.bit $root/$name.hwh
 source $root/scripts/package_ip.tcl
 
 set root [file dirname [file normalize [info script]]]
-create_project overlay $root/build/overlay -part {part} -force
+create_project overlay $root/build/overlay -part {_word(part)} -force
 set_property ip_repo_paths $root/build/ip [current_project]
 update_ip_catalog
 source $root/scripts/block_design.tcl

@@ -4,7 +4,6 @@ import json
 import re
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
@@ -25,6 +24,7 @@ from bitwright.board_build import (
 )
 from bitwright.design import Design
 from bitwright.errors import BoardError, ToolError
+from bitwright.plain_folder import plain_folder
 from bitwright_hw.emit import emit
 from bitwright_hw.families import GENERIC, Family
 from bitwright_hw.nextpnr import Nextpnr, critical_path, prepare
@@ -32,7 +32,7 @@ from bitwright_hw.serial.board_top import SerialBoard
 from bitwright_hw.serial.link import LinkParams
 from bitwright_hw.serial.platforms import OpenBoard, board_pins
 from bitwright_hw.serial.uart import divisor
-from bitwright_hw.yosys import Yosys
+from bitwright_hw.yosys import Yosys, module, plain, read_verilog
 
 Progress = Callable[[str, int, int], None]
 
@@ -99,13 +99,13 @@ def build_open(
     missing or fail, and for a design that does not fit.
     """
     flow = board.flow
+    _ = design.simulation_sources  # checked, before any tool is looked for
     _check_family(design, board)
     nextpnr = Nextpnr(board.family)
     build = write_sources(design, board, out, clock_mhz=clock_mhz)
     build = msgspec.structs.replace(build, tools=[f"Yosys {Yosys().version}", nextpnr.name])
     best: SerialBuild | None = None
-    with tempfile.TemporaryDirectory(prefix="bitwright-") as name:
-        folder = Path(name)
+    with plain_folder() as folder:
         netlist = folder / "netlist.json"
         write_text(folder / build.constraints, (out / build.constraints).read_text())
         _synthesize([*built_design(out).verilog, out / build.verilog], build.top, board.family, netlist, progress)
@@ -148,9 +148,9 @@ def _save(build: SerialBuild, out: Path) -> None:
 def _synthesize(files: list[Path], top: str, family: Family, netlist: Path, progress: Progress | None) -> None:
     if family.synthesis is None or family.flow is None:
         raise ToolError(f"nothing synthesizes designs for {family.name} here")
-    commands = [f'read_verilog "{file.resolve()}"' for file in files]
-    commands += [command for part in family.synthesis.parts(top) for command in part]
-    commands += ["opt_clean -purge", f'write_json "{netlist}"']
+    commands = read_verilog(files, netlist.parent)
+    commands += [command for part in family.synthesis.parts(module(top)) for command in part]
+    commands += ["opt_clean -purge", f"write_json {plain(netlist.name)}"]
 
     def step(done: int) -> None:
         if progress is not None:

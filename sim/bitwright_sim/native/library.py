@@ -2,9 +2,11 @@
 
 import json
 import os
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from bitwright.plain_folder import plain_folder, plain_links
 from bitwright_sim.cache import BuildCache, digest
 from bitwright_sim.process import run_checked
 from bitwright_sim.tools import Compiler, Verilator
@@ -43,11 +45,13 @@ def build_library(
     parts["options"] = json.dumps([all_options, top, prefix, _COMPILER, _OPTIMIZE])
 
     def build(folder: Path) -> None:
+        with plain_folder() as work:
+            compile_in(work, folder)
+
+    def compile_in(work: Path, folder: Path) -> None:
         what = f"building {name} for {tool.name}"
         if progress is not None:
             progress(what, 0, 2)
-        work = folder / "work"
-        work.mkdir()
         for file_name, text in texts.items():
             (work / file_name).write_text(text)
         verilog = [work / file_name for file_name in texts if file_name.endswith(_VERILOG)]
@@ -55,7 +59,7 @@ def build_library(
             tool.executable, *all_options, "-Wno-fatal", "-Wno-lint", "-Wno-style", "--prefix", prefix,
             "--top-module", top, "-Mdir", work, "-o", LIBRARY,
             "-CFLAGS", " ".join(_COMPILER), "-LDFLAGS", "-shared",
-            *verilog, *(file.absolute() for file in sources),
+            *verilog, *plain_links(list(sources), work),
             *(work / file_name for file_name in texts if file_name.endswith(".cpp")),
         ]  # fmt: skip
         environment = tool.build_environment(cache.folder, compiler)
@@ -69,10 +73,8 @@ def build_library(
             cwd=work,
             environment=environment,
         )
-        (work / LIBRARY).rename(folder / LIBRARY)
-        for file in sorted(work.rglob("*"), reverse=True):
-            file.unlink() if not file.is_dir() else file.rmdir()
-        work.rmdir()
+        shutil.copyfile(work / LIBRARY, folder / LIBRARY)
+        (folder / LIBRARY).chmod(0o755)
         if progress is not None:
             progress(what, 2, 2)
 

@@ -8,15 +8,23 @@ from importlib.resources import files
 from pathlib import Path
 
 from bitwright.board_build import built_design, load_build
+from bitwright.verilog_check import check_verilog
 from bitwright_sim.cache import BuildCache
 from bitwright_sim.native.library import Progress, build_library
 
 _FOREVER = 1 << 62
 
 
-def build_line(folder: Path, *, cache: BuildCache | None = None, progress: Progress | None = None) -> Path:
-    """The shared library of the board in build folder `folder`, from the cache or built now. Raises ToolError."""
-    build, design = load_build(folder), built_design(folder)
+def build_line(
+    folder: Path, *, trust_verilog: bool = False, cache: BuildCache | None = None, progress: Progress | None = None
+) -> Path:
+    """The shared library of the board in build folder `folder`, from the cache or built now.
+
+    Raises ToolError; DesignError for Verilog that could run something here, unless `trust_verilog`.
+    """
+    build, design = load_build(folder), built_design(folder, trust_verilog=trust_verilog)
+    if not trust_verilog:
+        check_verilog(folder / build.verilog)
     here = files(__package__)
     return build_library(
         [*design.simulation_sources, folder / build.verilog],
@@ -44,13 +52,14 @@ class SimulatedLine:
         *,
         timeout: float = 0.1,
         skew: float = 0.0,
+        trust_verilog: bool = False,
         cache: BuildCache | None = None,
         progress: Progress | None = None,
     ):
         self.build = load_build(folder)
         self.timeout: float | None = timeout
         self._clock_hz = self.build.clock_mhz * 1e6
-        library = ctypes.CDLL(str(build_line(folder, cache=cache, progress=progress)))
+        library = ctypes.CDLL(str(build_line(folder, trust_verilog=trust_verilog, cache=cache, progress=progress)))
         handle, u64 = ctypes.c_void_p, ctypes.c_uint64
         library.serial_new.restype, library.serial_new.argtypes = handle, [ctypes.c_double]
         library.serial_free.argtypes = [handle]

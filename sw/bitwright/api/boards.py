@@ -27,13 +27,14 @@ def build(
     clock_mhz: float | None = None,
     seeds: int = 1,
     vivado: bool = True,
+    trust_verilog: bool = False,
     progress: Progress | None = None,
 ) -> "PynqBuild | SerialBuild":
     """Builds a design for `board` in folder `out` (default: beside the design, with the board's name).
 
     pynq-z1 and pynq-z2: a Vivado project (docs/pynq.md), and with a Vivado on PATH, unless `vivado` is false, the
     overlay, NAME.bit and NAME.hwh. ulx3s-85f and icebreaker: a bitstream with a serial link (docs/open-boards.md), from
-    up to `seeds` placements. `clock_mhz` is the plan's unless given.
+    up to `seeds` placements. `clock_mhz` is the plan's unless given. `trust_verilog` as in `simulate`.
 
         bw.build("design", "pynq-z2", "overlay").built
 
@@ -46,7 +47,7 @@ def build(
     from bitwright_boards.vivado import PRESETS, build_pynq
     from bitwright_hw.serial.platforms import OPEN_BOARDS
 
-    opened = open_design(design)
+    opened = open_design(design, trust_verilog=trust_verilog)
     found = load_board(board)
     folder = build_folder(opened, board) if out is None else Path(out)
     if seeds < 1:
@@ -80,11 +81,13 @@ def run_serial(
     frames: int | None = None,
     data_dir: PathLike | None = None,
     timeout: float = 5.0,
+    trust_verilog: bool = False,
     progress: Progress | None = None,
 ) -> "SerialReport":
     """Runs frames on the open board that build folder `folder` was programmed into, and compares with the golden model.
 
-    `port` is the board's serial port; without one the board is simulated to its pins. `data` as for `load_frames`.
+    `port` is the board's serial port; without one the board is simulated to its pins. `data` as for `load_frames`,
+    `trust_verilog` as in `simulate`.
 
         bw.run_serial("design-ulx3s-85f", "digits", port="/dev/ttyUSB0").mismatches
 
@@ -98,7 +101,7 @@ def run_serial(
 
     path = Path(folder)
     load_build(path)
-    design = built_design(path)
+    design = built_design(path, trust_verilog=trust_verilog)
     loaded = load_frames(design.network, data, frames=frames, data_dir=data_dir)
     try:
         with needs_extra("sim", "simulation"):
@@ -134,6 +137,7 @@ def program(
     data_dir: PathLike | None = None,
     batch_frames: int | None = None,
     timeout: float = 5.0,
+    trust_verilog: bool = False,
     progress: Progress | None = None,
 ) -> "ProgramReport":
     """Puts the design's overlay on a PYNQ board over SSH, runs frames there, and compares with the golden model.
@@ -141,7 +145,7 @@ def program(
     `data` and `frames` are what `load_frames` takes. `overlay` is the .bit or its folder (default: what `build` left).
     The user's key, or `password`; the host's key must be in `known_hosts`, or have the fingerprint `accept_key`.
     Instead of `host`, `simulated` names the Python of pynq's environment (make pynq-env): then the simulated board on
-    this machine runs them, and its overlay is made on the way.
+    this machine runs them, and its overlay is made on the way; `trust_verilog` as in `simulate`.
 
         bw.program("design", "mnist", host="192.168.2.99", password="xilinx", frames=1000).mismatches
 
@@ -158,7 +162,7 @@ def program(
         raise BoardError(f"{board} is not programmed over SSH{hint}; boards that are: {', '.join(BOARDS)}")
     if (host is None) == (simulated is None):
         raise BoardError("say where the board is with host, or give simulated")
-    opened = open_design(design)
+    opened = open_design(design, trust_verilog=trust_verilog)
     if simulated is not None:
         check_pynq(Path(simulated))
         loaded = load_frames(opened.network, data, frames=frames, data_dir=data_dir)

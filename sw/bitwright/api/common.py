@@ -48,8 +48,13 @@ def check_extra(extra: str, what: str) -> None:
         raise ToolError(f"{what} needs {missing[0]}, which is not installed: {install(extra)}")
 
 
-def open_design(design: Design | PathLike) -> Design:
-    return design if isinstance(design, Design) else Design.load(design)
+def open_design(design: Design | PathLike, *, trust_verilog: bool = False) -> Design:
+    """The design itself, or the one in a folder. `trust_verilog` lets tools read Verilog that could run something."""
+    if not isinstance(design, Design):
+        return Design.load(design, trust_verilog=trust_verilog)
+    if not trust_verilog or design.trust_verilog:
+        return design
+    return Design(design.folder, design.manifest, trust_verilog=True)
 
 
 def family_of(family: FamilyName | None, plan: Plan) -> "Family":

@@ -25,14 +25,16 @@ def generate(
     out: PathLike = "design",
     *,
     name: str | None = None,
+    force: bool = False,
     progress: Progress | None = None,
 ) -> Design:
     """Writes the accelerator for `network` to the folder `out`: Verilog, plan.toml, manifest.json.
 
     Without a plan, `size(network)` decides. `name` names the design, and its top module bitwright_NAME; without it the
     name is the network's, and the module's has digits of network and plan behind it. A plan that names a board and
-    does not fit it is refused with a PlanError. A folder that holds an earlier design is written over; one that holds
-    anything else is refused with a DesignError.
+    does not fit it is refused with a PlanError. A folder that holds an earlier design of the same network is written
+    over (the design's `replaced` names the waves and reports that went with it); one of another network, or with edited
+    files, only with `force`; a folder that holds anything else is refused with a DesignError.
 
         design = bw.generate(network, plan, "design")
         design.manifest.interval_cycles
@@ -42,7 +44,7 @@ def generate(
     chosen = plan if plan is not None else size(network)
     if chosen.board:
         _check_board(network, chosen)
-    return bitwright_hw.generate(network, chosen, Path(out), name=name, progress=progress)
+    return bitwright_hw.generate(network, chosen, Path(out), name=name, force=force, progress=progress)
 
 
 def _check_board(network: Network, plan: Plan) -> None:
@@ -68,6 +70,7 @@ def simulate(
     simulator: Literal["verilator", "icarus"] = "verilator",
     waves: bool = False,
     seed: int | None = None,
+    trust_verilog: bool = False,
     progress: Progress | None = None,
 ) -> "SimulateReport":
     """Runs the cocotb benches on a design: random stalls, back-to-back frames, resets, wrong lengths,
@@ -75,9 +78,10 @@ def simulate(
 
         bw.simulate(design, simulator="icarus")
 
-    Raises ToolError if the simulator is missing.
+    Verilog that could run, read or write something on this machine is refused with a DesignError (docs/hardware.md),
+    unless `trust_verilog`. Raises ToolError if the simulator is missing.
     """
-    opened = open_design(design)
+    opened = open_design(design, trust_verilog=trust_verilog)
     with needs_extra("sim", "simulation"):
         from bitwright_sim import simulate as run_benches
 
@@ -95,6 +99,7 @@ def verify(
     jobs: int | None = None,
     stalls: int | None = None,
     reproducer: PathLike | None = None,
+    trust_verilog: bool = False,
     progress: Progress | None = None,
 ) -> "VerifyReport":
     """Runs frames through the design's Verilog and compares every integer with the golden model's.
@@ -103,11 +108,12 @@ def verify(
     The golden model computes `network`, the design's own unless another is given. A first mismatch is
     named by frame, layer and neuron and leaves input, expected and got, and waves in `reproducer`. With a seed in
     `stalls` both sides of the accelerator pause, now for a cycle and now until all its buffers are full or empty.
+    `trust_verilog` as in `simulate`.
 
         report = bw.verify(design, data="mnist")
         report.mismatches, report.accuracy
     """
-    opened = open_design(design)
+    opened = open_design(design, trust_verilog=trust_verilog)
     with needs_extra("sim", "verification"):
         from bitwright_sim import verify as run_frames
 
@@ -137,6 +143,7 @@ def synth(
     place: bool = False,
     seed: int = 1,
     clock_mhz: float | None = None,
+    trust_verilog: bool = False,
     progress: Progress | None = None,
 ) -> "SynthReport":
     """Synthesizes a design with Yosys: LUTs, flip-flops, memories and DSPs of the whole and of each layer.
@@ -145,7 +152,7 @@ def synth(
     plan's target names.
 
     With `place`, nextpnr then places and routes it on an ECP5-85F, from `seed`, aiming for `clock_mhz` (the plan's
-    unless given). The result lands in synth-FAMILY.json in the design's folder, too.
+    unless given). The result lands in synth-FAMILY.json in the design's folder, too. `trust_verilog` as in `simulate`.
 
         report = bw.synth("design", family="xc7")
         report.total.luts, report.layers[0].engine.block_rams, report.estimate.total.luts
@@ -156,7 +163,7 @@ def synth(
     """
     from bitwright_hw.synth import synthesize
 
-    opened = open_design(design)
+    opened = open_design(design, trust_verilog=trust_verilog)
     return synthesize(
         opened, family=family_of(family, opened.plan), place=place, seed=seed, clock_mhz=clock_mhz, progress=progress
     )

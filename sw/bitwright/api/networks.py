@@ -47,7 +47,7 @@ def load(path: PathLike) -> Network:
 def design_folder(folder: Path) -> Path | None:
     """The design that `folder` is, or that a build put into it; None if neither."""
     places = (folder, folder / DESIGN_FOLDER)
-    return next((place for place in places if (place / MANIFEST).is_file()), None)
+    return next((place for place in places if os.path.lexists(place / MANIFEST)), None)
 
 
 def train_network(

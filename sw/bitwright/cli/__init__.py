@@ -6,7 +6,6 @@ was given is one line on standard error and status 2.
 """
 
 import argparse
-import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -79,31 +78,50 @@ class _Version(argparse.Action):
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command; returns the exit status. With --json a failure, too, is one JSON object on standard output."""
+    from bitwright.cli.surroundings import check_streams, discard_output, hush_amaranth, interruptible
     from bitwright.errors import BitwrightError
 
     given = sys.argv[1:] if argv is None else list(argv)
     as_json = "--json" in given
+    if argv is None and (closed := check_streams()):
+        return _fail(closed, "OSError", as_json=False)
     try:
-        args = parser().parse_args(given)
-        status: int = args.run(args)
+        with interruptible():
+            args = parser().parse_args(given)
+            status: int = args.run(args)
         sys.stdout.flush()
     except BitwrightError as error:
+        hush_amaranth()
         return _fail(str(error), type(error).__name__, as_json=as_json)
     except BrokenPipeError:
-        # the reader has gone; keep the interpreter from flushing into the pipe once more at exit
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        discard_output()  # the reader has gone
         return 128 + signal.SIGPIPE
     except KeyboardInterrupt:
+        hush_amaranth()
         return _fail("stopped", "Stopped", as_json=as_json, status=128 + signal.SIGINT)
+    except SystemExit as stop:  # help, the version, or an option that is wrong
+        try:
+            sys.stdout.flush()
+        except BrokenPipeError:
+            discard_output()
+            return 128 + signal.SIGPIPE
+        raise stop from None
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        return _fail(f"{where}{error.strerror or error}", "OSError", as_json=as_json)
+        status = _fail(f"{where}{error.strerror or error}", "OSError", as_json=as_json)
+        try:
+            sys.stdout.flush()
+        except OSError:
+            discard_output()  # a full disk
+        return status
     return status
 
 
 def _fail(message: str, kind: str, *, as_json: bool, status: int = 2) -> int:
-    sentence = " ".join(message.split())
-    print(f"bitwright: {sentence}", file=sys.stderr)
+    # no sequence that a name or a tool's output may hold reaches the terminal
+    sentence = "".join(sign if sign.isprintable() else "?" for sign in " ".join(message.split()))
+    with suppress(OSError):
+        print(f"bitwright: {sentence}", file=sys.stderr)
     if as_json:
         import json
 

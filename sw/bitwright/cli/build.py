@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    from bitwright.cli.output import add_json
+    from bitwright.cli.output import add_json, add_trust
 
     command = commands.add_parser(
         "build",
@@ -24,6 +24,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     command.add_argument("--clock-mhz", metavar="M", type=float, help="the clock (default: the plan's)")
     command.add_argument("--seeds", metavar="N", type=int, default=1, help="placements to try (open boards; default 1)")
     command.add_argument("--no-vivado", action="store_true", help="write the project, and leave Vivado alone")
+    add_trust(command)
     add_json(command)
     command.set_defaults(run=run)
 
@@ -33,12 +34,12 @@ def run(args: argparse.Namespace) -> int:
 
     from bitwright import api
     from bitwright.board_build import SerialBuild
-    from bitwright.cli.output import print_json, progress, quiet_stdout
+    from bitwright.cli.output import note_edited, print_json, progress, quiet_stdout
     from bitwright.design import Design
     from bitwright.writable import check_folder
     from bitwright_boards import load_board
 
-    design = Design.load(args.design)
+    design = Design.load(args.design, trust_verilog=args.trust_verilog)
     load_board(args.board)
     out = api.build_folder(design, args.board) if args.out is None else args.out
     check_folder(out)
@@ -52,6 +53,7 @@ def run(args: argparse.Namespace) -> int:
             vivado=not args.no_vivado,
             progress=bars,
         )
+    note_edited(design, "built")
     if args.json:
         print_json({"out": str(out), **msgspec.to_builtins(build)})
         return 0

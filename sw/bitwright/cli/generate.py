@@ -27,6 +27,9 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         "--name", metavar="NAME", help="of the design, whose top module is bitwright_NAME (default: the network's name "
         "with digits that tell networks and plans apart)",
     )  # fmt: skip
+    command.add_argument(
+        "--force", action="store_true", help="replace an earlier design there even if it is another's, or was edited"
+    )
     command.add_argument("--plan", metavar="PLAN.toml", type=Path, help="folds and options, as generate writes them")
     command.add_argument("--pe", metavar="P[,P...]", type=_numbers, help="rows at a time, for all layers or each")
     command.add_argument("--simd", metavar="S[,S...]", type=_numbers, help="lanes of a row at a time")
@@ -75,9 +78,9 @@ def run(args: argparse.Namespace) -> int:
     from bitwright.errors import PlanError
     from bitwright.plan import Plan
     from bitwright.writable import check_folder
-    from bitwright_hw.generator import check_folder as check_design_folder
+    from bitwright_hw.earlier import check_folder as check_design_folder
 
-    check_design_folder(args.out)
+    check_design_folder(args.out, force=args.force)
     check_folder(args.out)
     if args.plan is not None and args.cycles is not None:
         raise PlanError("--plan already decides the cycles a frame; give --plan or --cycles, not both")
@@ -96,7 +99,9 @@ def run(args: argparse.Namespace) -> int:
             clock_mhz=args.clock_mhz,
             data_bits=args.data_bits,
         )
-        design = api.generate(network, plan, args.out, name=args.name, progress=report)
+        design = api.generate(network, plan, args.out, name=args.name, force=args.force, progress=report)
+    if design.replaced:
+        print(f"note: went with the design that was there before: {', '.join(design.replaced)}", file=sys.stderr)
     if args.layer is not None and args.weights is None and args.seed is None:
         print("no --weights and no --seed: random weights from seed 0", file=sys.stderr)
     if args.json:
@@ -215,7 +220,7 @@ def print_design(design: "Design") -> None:
             ("a frame every", f"{m.interval_cycles:,} cycles: {rate:,.0f} frames/s at {m.clock_mhz:g} MHz"),
             *_bound(design),
             ("latency", f"{m.latency_cycles:,} cycles: {m.latency_cycles / m.clock_mhz:,.2f} us"),
-            ("Verilog", ", ".join(str(path) for path in design.verilog)),
+            ("Verilog", ", ".join(str(design.folder / name) for name in m.verilog)),
             ("top module", m.top),
             ("digest", m.digest),
         ]

@@ -7,7 +7,10 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from bitwright.design import Design
 
 Progress = Callable[[str, int, int], None]
 # where standard error is no terminal: nothing at first, then a line for each thing at most this often
@@ -19,6 +22,22 @@ _SHORT = 24  # a text up to here stays on one line of a table
 
 def add_json(command: argparse.ArgumentParser) -> None:
     command.add_argument("--json", action="store_true", help="print one JSON object on standard output")
+
+
+def add_trust(command: argparse.ArgumentParser) -> None:
+    """The option of every command that hands a design's Verilog to a tool."""
+    command.add_argument(
+        "--trust-verilog",
+        action="store_true",
+        help="let tools read Verilog that has more than bitwright writes, which may run programs here",
+    )
+
+
+def note_edited(design: "Design", done: str) -> None:
+    """Says on standard error which Verilog is no longer what the generator wrote, and what was `done` with it."""
+    if design.edited_files:
+        names = ", ".join(design.edited_files)
+        print(f"note: {names} was edited after the design was generated; it was {done} as it is now", file=sys.stderr)
 
 
 def print_json(values: dict[str, Any]) -> None:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     from bitwright.cli.frames import add_frames, count, seconds
-    from bitwright.cli.output import add_json
+    from bitwright.cli.output import add_json, add_trust
 
     command = commands.add_parser(
         "program",
@@ -55,6 +55,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     jtag.add_argument("--jtag", action="store_true", help="load the bitstream with openFPGALoader")
     jtag.add_argument("--flash", action="store_true", help="into flash, to stay")
     jtag.add_argument("--cable-serial", metavar="S", help="serial number of the cable, where there are several")
+    add_trust(command)
     add_json(command)
     command.set_defaults(run=run)
 
@@ -75,10 +76,10 @@ def _run(args: argparse.Namespace) -> int:
     import os
 
     from bitwright import api
-    from bitwright.cli.output import print_json, progress, quiet_stdout
+    from bitwright.cli.output import note_edited, print_json, progress, quiet_stdout
     from bitwright.design import Design
 
-    design = Design.load(args.design)
+    design = Design.load(args.design, trust_verilog=args.trust_verilog)
     environment = args.pynq or Path(os.environ.get("BITWRIGHT_PYNQ", ".venv-pynq"))
     with quiet_stdout(args.json), progress() as bars:
         report = api.program(
@@ -101,6 +102,8 @@ def _run(args: argparse.Namespace) -> int:
             timeout=args.timeout,
             progress=bars,
         )
+    if args.simulated:
+        note_edited(design, "simulated")
     if args.json:
         print_json(report.to_dict())
     else:
@@ -117,7 +120,7 @@ def _jtag(args: argparse.Namespace) -> int:
     from bitwright_boards.jtag import check_jtag, load_bitstream
 
     check_jtag(args.board)
-    bit = find_bitstream(Design.load(args.design), args.board, args.overlay)
+    bit = find_bitstream(Design.load(args.design, trust_verilog=args.trust_verilog), args.board, args.overlay)
     with quiet_stdout(args.json), progress() as bars:
         report = load_bitstream(args.board, bit, flash=args.flash, cable_serial=args.cable_serial, progress=bars)
     if args.json:

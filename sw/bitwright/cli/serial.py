@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     from bitwright.cli.frames import add_frames, seconds
-    from bitwright.cli.output import add_json
+    from bitwright.cli.output import add_json, add_trust
 
     command = commands.add_parser(
         "serial",
@@ -25,13 +25,15 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     command.add_argument(
         "--timeout", metavar="S", type=seconds, default=5.0, help="seconds without any answer (default 5)"
     )
+    add_trust(command)
     add_json(command)
     command.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     from bitwright import api
-    from bitwright.cli.output import print_json, progress, quiet_stdout
+    from bitwright.board_build import built_design
+    from bitwright.cli.output import note_edited, print_json, progress, quiet_stdout
 
     with quiet_stdout(args.json), progress() as bars:
         report = api.run_serial(
@@ -41,8 +43,11 @@ def run(args: argparse.Namespace) -> int:
             frames=args.frames,
             data_dir=args.data_dir,
             timeout=args.timeout,
+            trust_verilog=args.trust_verilog,
             progress=bars,
         )
+    if args.simulated:
+        note_edited(built_design(args.build), "simulated")
     if args.json:
         print_json(report.to_dict())
     else:

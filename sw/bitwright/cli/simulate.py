@@ -5,7 +5,7 @@ from pathlib import Path
 
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    from bitwright.cli.output import add_json
+    from bitwright.cli.output import add_json, add_trust
 
     command = commands.add_parser(
         "simulate",
@@ -16,21 +16,23 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     command.add_argument("--simulator", choices=("verilator", "icarus"), default="verilator")
     command.add_argument("--waves", action="store_true", help="keep the waveforms")
     command.add_argument("--seed", metavar="S", type=int, help="repeat a run (the report names its seed)")
+    add_trust(command)
     add_json(command)
     command.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     from bitwright import api
-    from bitwright.cli.output import print_json, print_table, progress, quiet_stdout, say
+    from bitwright.cli.output import note_edited, print_json, print_table, progress, quiet_stdout, say
+    from bitwright.design import Design
 
     with quiet_stdout(args.json), progress() as bars:
-        report = api.simulate(args.design, simulator=args.simulator, waves=args.waves, seed=args.seed, progress=bars)
+        design = Design.load(args.design, trust_verilog=args.trust_verilog)
+        report = api.simulate(design, simulator=args.simulator, waves=args.waves, seed=args.seed, progress=bars)
+    note_edited(design, "simulated")
     if args.json:
         print_json(report.to_dict())
         return 0 if report.passed else 1
-    if report.edited:
-        say("note: the Verilog was edited after it was generated; it was simulated as it is now\n")
     print_table(
         ["bench", "result", "seconds"],
         [[t.name, "passed" if t.passed else f"FAILED: {t.message}", t.seconds] for t in report.tests],

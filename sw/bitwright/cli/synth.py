@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    from bitwright.cli.output import add_json
+    from bitwright.cli.output import add_json, add_trust
     from bitwright.families import FPGA_NAMES
 
     command = commands.add_parser(
@@ -24,34 +24,34 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     command.add_argument("--place", action="store_true", help="place and route, too (ecp5, with nextpnr): the clock")
     command.add_argument("--seed", metavar="N", type=int, default=1, help="where placing starts (default 1)")
     command.add_argument("--clock-mhz", metavar="M", type=float, help="the clock to place for (default: the plan's)")
+    add_trust(command)
     add_json(command)
     command.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     from bitwright import api
-    from bitwright.cli.output import print_json, progress, quiet_stdout
+    from bitwright.cli.output import note_edited, print_json, progress, quiet_stdout
     from bitwright.design import Design
     from bitwright.writable import check_folder
 
-    design = Design.load(args.design)
+    design = Design.load(args.design, trust_verilog=args.trust_verilog)
     check_folder(design.folder)  # the report goes there
     with quiet_stdout(args.json), progress() as bars:
         report = api.synth(
             design, family=args.family, place=args.place, seed=args.seed, clock_mhz=args.clock_mhz, progress=bars
         )
+    note_edited(design, "synthesized")
     if args.json:
         print_json(report.to_dict())
     else:
-        _print(report, design.manifest.name, design.edited, design.folder / f"synth-{report.family.name}.json")
+        _print(report, design.manifest.name, design.folder / f"synth-{report.family.name}.json")
     return 0
 
 
-def _print(report: "SynthReport", name: str, edited: bool, report_file: Path) -> None:
+def _print(report: "SynthReport", name: str, report_file: Path) -> None:
     from bitwright.cli.output import print_facts, print_table, say
 
-    if edited:
-        say("note: the Verilog was edited after it was generated; it was synthesized as it is now\n")
     parts: list[tuple[str, Any]] = []
     for layer in report.layers:
         parts += [(f"{layer.name} engine", layer.engine), (f"{layer.name} queue", layer.queue)]

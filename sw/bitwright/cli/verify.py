@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     from bitwright.cli.frames import add_frames
-    from bitwright.cli.output import add_json
+    from bitwright.cli.output import add_json, add_trust
 
     command = commands.add_parser(
         "verify",
@@ -28,17 +28,18 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     )  # fmt: skip
     command.add_argument("--seed", metavar="S", type=int, help="of the stalls (default: a new one, which is printed)")
     command.add_argument("--reproducer", metavar="DIR", type=Path, help="where a first mismatch is kept")
+    add_trust(command)
     add_json(command)
     command.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     from bitwright import api
-    from bitwright.cli.output import print_json, progress, quiet_stdout
+    from bitwright.cli.output import note_edited, print_json, progress, quiet_stdout
     from bitwright.design import Design
     from bitwright.writable import check_folder
 
-    design = Design.load(args.design)
+    design = Design.load(args.design, trust_verilog=args.trust_verilog)
     if args.reproducer is not None:
         check_folder(args.reproducer)
     stalls = _stalls(args)
@@ -55,6 +56,7 @@ def run(args: argparse.Namespace) -> int:
             reproducer=args.reproducer,
             progress=bars,
         )
+    note_edited(design, "simulated")
     if args.json:
         print_json(as_json(report))
     else:
@@ -84,8 +86,6 @@ def _print(report: "VerifyReport", design: "Design", args: argparse.Namespace) -
     from bitwright.cli.frames import compared, frame_facts
     from bitwright.cli.output import cell, print_facts, say
 
-    if report.edited:
-        say("note: the Verilog was edited after it was generated; it was simulated as it is now\n")
     print_facts(
         [
             *frame_facts(report, frames=report.frames, mismatches=report.mismatches, where="in hardware"),
@@ -111,5 +111,7 @@ def _print(report: "VerifyReport", design: "Design", args: argparse.Namespace) -
         say(f"\nEvery integer of every frame of {args.data} is the golden model's ({design.manifest.name}).")
         return
     say(f"\nMISMATCH, the first at {report.first_mismatch}")
+    if report.reproducer_error:
+        say(f"No reproducer could be written ({report.reproducer_error}); name a place for it with --reproducer")
     if report.reproducer is not None:
         say(f"Input, expected and got values, and waves are in {report.reproducer}")

@@ -21,6 +21,7 @@ from bitwright.network.model import Layer, Network
 from bitwright.network.outputs import Scores, Thresholds, Values, Votes
 from bitwright.network.pool import MaxPool2d
 from bitwright.network.values import BINARY, MAX_INTEGER_BITS, NumberType
+from bitwright.untrusted import decode_json
 
 FORMAT_VERSIONS = (1, 2)
 MAX_FILE_BYTES = 1 << 30
@@ -171,8 +172,8 @@ def _read(file: Path) -> tuple[_Header, dict[str, NDArray[Any]]]:
             raise
         raise NetworkError(f"{file}: not a readable network file ({error}); was it cut short?") from None
     try:
-        header = msgspec.json.decode(text)
-        if isinstance(header, dict) and "config" in header:
+        header = decode_json(text, dict)
+        if "config" in header:
             raise NetworkError(_of_training(file, "data_digest" in header))
         version = header.get("version")
         if version not in FORMAT_VERSIONS or isinstance(version, bool):
@@ -180,8 +181,8 @@ def _read(file: Path) -> tuple[_Header, dict[str, NDArray[Any]]]:
                 f"{file}: network format {version!r}, but this bitwright reads formats "
                 f"{' and '.join(map(str, FORMAT_VERSIONS))}"
             )
-        return msgspec.json.decode(text, type=_Header), tensors
-    except (msgspec.DecodeError, AttributeError) as error:
+        return decode_json(text, _Header), tensors
+    except msgspec.DecodeError as error:
         raise NetworkError(f"{file}: damaged header ({error})") from None
 
 

@@ -26,6 +26,7 @@ from bitwright.network.pool import MaxPool2d
 from bitwright.network.values import Edge, NumberType, check_name
 
 Layer = Dense | Conv2d | MaxPool2d
+MAX_LABEL = 1000  # characters
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -61,6 +62,11 @@ class Network:
             if not isinstance(layer, MaxPool2d) and isinstance(layer.output, Scores | Votes) and layer is not self.last:
                 raise NetworkError(f"layer {layer.name} gives scores but is not the last layer")
             edge = layer.edge
+        for label in self.labels:
+            if not label.isprintable() or len(label) > MAX_LABEL:
+                raise NetworkError(
+                    f"label {label[:40]!r} must be at most {MAX_LABEL} characters that can be printed, all on one line"
+                )
         if self.labels and len(self.labels) != self.outputs:
             raise NetworkError(f"{len(self.labels)} labels for {self.outputs} outputs; give one for each output")
         if self.values is not None and not self.gives_scores:
