@@ -25,8 +25,8 @@ from bitwright.untrusted import file_inside
 from bitwright.verilog_check import check_verilog
 
 __all__ = [
-    "FORMAT_VERSION", "MANIFEST", "MODELS_FOLDER", "Design", "LayerEntry", "LayerProbe", "Manifest", "ScoreProbe", "file_digest",
-    "verilog_digest",
+    "FORMAT_VERSION", "MANIFEST", "MODELS_FOLDER", "Design", "LayerEntry", "LayerProbe", "Manifest", "ScoreProbe",
+    "file_digest", "verilog_digest",
 ]  # fmt: skip
 
 
