@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from bitwright.errors import ToolError
-from bitwright.plain_folder import is_plain, plain_folder, plain_links, plain_place
+from bitwright.plain_folder import is_plain, plain_copies, plain_folder, plain_place
 from bitwright.writable import check_file
 from bitwright_sim.cache import BuildCache, digest
 from bitwright_sim.process import run_checked, run_logged, tail
@@ -220,10 +220,10 @@ def _build(
     def build(folder: Path) -> None:
         if progress is not None:
             progress(f"building {top} for {tool.name}", 0, 1)
-        with plain_folder() as links, nullcontext(folder) if is_plain(folder) else plain_folder() as place:
+        with plain_folder() as copies, nullcontext(folder) if is_plain(folder) else plain_folder() as place:
             job = {
                 "simulator": "verilator" if verilator else "icarus",
-                "sources": [str(file) for file in plain_links([Path(file) for file in sources], links)],
+                "sources": [str(file) for file in plain_copies([Path(file) for file in sources], copies)],
                 "top": top,
                 "hdl_parameters": dict(hdl_parameters),
                 "build_args": arguments,

@@ -6,6 +6,7 @@ is built where no sign means anything, wherever the design, the cache or TMPDIR 
 
 import os
 import re
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -40,14 +41,14 @@ def plain_folder() -> Iterator[Path]:
         yield Path(name)
 
 
-def plain_links(files: list[Path], folder: Path) -> list[Path]:
-    """`files`, those without plain names by links in `folder`, absolute."""
+def plain_copies(files: list[Path], folder: Path) -> list[Path]:
+    """`files`, those without plain names by copies in `folder` (tools follow links to the names), absolute."""
     found = []
     for index, file in enumerate(files):
         path = file.absolute()
         if not is_plain(path):
-            link = folder / f"source_{index}{path.suffix if is_plain(path.suffix or '.') else ''}"
-            link.symlink_to(path)
-            path = link
+            copy = folder / f"source_{index}{path.suffix if is_plain(path.suffix or '.') else ''}"
+            shutil.copyfile(path, copy)
+            path = copy
         found.append(path)
     return found

@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from bitwright.plain_folder import plain_folder, plain_links
+from bitwright.plain_folder import plain_copies, plain_folder
 from bitwright_sim.cache import BuildCache, digest
 from bitwright_sim.process import run_checked
 from bitwright_sim.tools import Compiler, Verilator
@@ -59,7 +59,7 @@ def build_library(
             tool.executable, *all_options, "-Wno-fatal", "-Wno-lint", "-Wno-style", "--prefix", prefix,
             "--top-module", top, "-Mdir", work, "-o", LIBRARY,
             "-CFLAGS", " ".join(_COMPILER), "-LDFLAGS", "-shared",
-            *verilog, *plain_links(list(sources), work),
+            *verilog, *plain_copies(list(sources), work),
             *(work / file_name for file_name in texts if file_name.endswith(".cpp")),
         ]  # fmt: skip
         environment = tool.build_environment(cache.folder, compiler)
