@@ -270,11 +270,14 @@ def _run(
         old.unlink(missing_ok=True)
     test_args: list[str] = []
     plusargs: list[str] = []
-    trace = None
+    trace = wanted = None
     if waves is not None:
         trace = _trace_file(waves, "verilator" if verilator else "icarus")
         trace.parent.mkdir(parents=True, exist_ok=True)
         trace.unlink(missing_ok=True)
+        wanted = trace
+        if not is_plain(trace):
+            trace = folder / trace.name  # a plusarg holds no white space
         if verilator:
             test_args = ["--trace-file", str(trace)]
         else:
@@ -327,13 +330,15 @@ def _run(
         raise ToolError(f"{what} ended with status {status}; its last lines:\n{tail(log)}")
     if trace is not None and not (trace.is_file() and trace.stat().st_size):
         raise ToolError(f"{what} wrote no waves to {trace}; its last lines:\n{tail(log)}")
+    if trace is not None and wanted is not None and trace != wanted:
+        shutil.copyfile(trace, wanted)
     return BenchReport(
         simulator=tool.name,
         seed=seed,
         seconds=seconds,
         tests=tests,
         log=tail(log, 80),
-        waves=trace,
+        waves=wanted,
         facts=json.loads(facts.read_text()) if facts.is_file() else {},
     )
 
