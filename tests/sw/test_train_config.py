@@ -76,7 +76,7 @@ def test_overrides_replace_only_what_is_given():
         ('name = "mine"\ndataset = "digits"\n', r"missing required field `hidden`"),
         (GOOD + 'epochs = "3"\n', r"Expected `int`, got `str` - at `\$\.epochs`"),
         (GOOD + "hidden_sizes = 3\n", r"unknown key hidden_sizes"),
-        (GOOD + 'loss = "hinge"\n', r"loss must be one of cross_entropy, squared_hinge, not 'hinge'"),
+        (GOOD + 'loss = "hinge"\n', r"loss must be one of bce, cross_entropy, squared_hinge, not 'hinge'"),
         (GOOD + "learning_rate = 0\n", r"learning_rate"),
         (GOOD + "learning_rate = nan\n", r"learning_rate"),
         (GOOD + "clip = 1.5\n", r"clip"),
