@@ -11,8 +11,7 @@ from bitwright_hw.lookup import FEW, MOST_STEPS, lane_table, one_shape, table_st
 from bitwright_hw.params import values_in
 from bitwright_hw.pixel_source import SourceParams
 from bitwright_hw.rom import rom_place
-from bitwright_hw.row_encoder import RowEncoder
-from bitwright_hw.row_pattern import RowPattern, table_pattern
+from bitwright_hw.row_pattern import RowPattern, lane_thresholds, table_pattern, threshold_pattern
 
 
 def encoder_counts(network: Network, stream: InputFormat, family: FamilyName) -> Counts:
@@ -26,8 +25,8 @@ def encoder_counts(network: Network, stream: InputFormat, family: FamilyName) ->
         if len(rows) == 1:
             each = sum(_comparator(bits, t, len(rows[0]) == 1, family) for t in rows[0])
             return Counts(luts=each * beat)
-        encoder = RowEncoder(beat_bits=beat * bits, value_bits=bits, rows=rows, values=stream.values)
-        return _threshold_rows(encoder, family)
+        pattern = threshold_pattern(rows, stream.values, beat)
+        return _threshold_rows(pattern, lane_thresholds(pattern, rows, bits), bits, len(rows[0]), family)
     if len(rows) == 1 or isinstance(network.layers[0], Conv2d | MaxPool2d):
         return Counts()
     pattern = table_pattern(rows, stream.values, beat)
@@ -75,19 +74,20 @@ def _rom(width: int, depth: int, family: FamilyName) -> int:
     return round(width * max(1, depth / 16) * 1.2)
 
 
-def _threshold_rows(encoder: RowEncoder, family: FamilyName) -> Counts:
-    pattern, lanes = encoder.pattern, encoder.thresholds()
+def _threshold_rows(
+    pattern: RowPattern, lanes: list[list[int]], value_bits: int, levels: int, family: FamilyName
+) -> Counts:
     total = _phases(pattern, family)
     differing = [lane for lane in lanes if len(set(lane)) > 1]
     same = [lane for lane in lanes if len(set(lane)) == 1]
-    total += Counts(luts=sum(_comparator(encoder.value_bits, lane[0], encoder.levels == 1, family) for lane in same))
+    total += Counts(luts=sum(_comparator(value_bits, lane[0], levels == 1, family) for lane in same))
     if pattern.phases <= FEW:
         for lane in differing:
-            each = sum(_comparator(encoder.value_bits, t, True, family) for t in set(lane))
+            each = sum(_comparator(value_bits, t, True, family) for t in set(lane))
             total += Counts(luts=each + (pattern.phases + 1) // 3)
         return total
-    wide = encoder.value_bits + 1
-    compared = _either(family, encoder.value_bits / 2 + 1, encoder.value_bits + 3)
+    wide = value_bits + 1
+    compared = _either(family, value_bits / 2 + 1, value_bits + 3)
     return total + Counts(luts=_rom(wide * len(differing), pattern.phases, family) + compared * len(differing))
 
 

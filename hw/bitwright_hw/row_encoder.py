@@ -9,7 +9,7 @@ from amaranth.lib.wiring import In, Out
 from bitwright_hw.encoder import Encoder, at_least
 from bitwright_hw.lookup import FEW, chosen, lane_table, looked_up_in, one_shape, padded, rom
 from bitwright_hw.rom import rom_attributes
-from bitwright_hw.row_pattern import table_pattern, threshold_pattern
+from bitwright_hw.row_pattern import lane_thresholds, table_pattern, threshold_pattern
 
 
 class RowEncoder(wiring.Component):
@@ -49,20 +49,10 @@ class RowEncoder(wiring.Component):
     def out_width(self) -> int:
         return self.beat_bits // self.value_bits * self.levels
 
-    def thresholds(self) -> list[list[int]]:
-        """(lanes, phases): what each bit of a beat is compared with; 2^value_bits, never reached, beyond the frame."""
-        never = (1 << self.value_bits,) * self.levels
-        beats = [[never if row is None else self.rows[row] for row in cells] for cells in self.pattern.cells]
-        return [
-            [beat[value][level] for beat in beats]
-            for value in range(self.pattern.width)
-            for level in range(self.levels)
-        ]
-
     def elaborate(self, platform: object) -> Module:
         m = Module()
         phase = self.pattern.phase(m, self.i.valid)
-        lanes = self.thresholds()
+        lanes = lane_thresholds(self.pattern, self.rows, self.value_bits)
         fields = [self.i.payload[k * self.value_bits :][: self.value_bits] for k in range(self.pattern.width)]
         values = [value for value in fields for _ in range(self.levels)]
         if self.pattern.phases > FEW:

@@ -84,3 +84,12 @@ def threshold_pattern(rows: Sequence[Sequence[int]], values: int, width: int) ->
 def table_pattern(rows: Sequence[Sequence[int]], values: int, width: int) -> RowPattern:
     """Which tables the values of a word take."""
     return row_pattern(len(rows), values, width, lambda row: rows[row][0] == 0)
+
+
+def lane_thresholds(pattern: RowPattern, rows: Sequence[Sequence[int]], value_bits: int) -> list[list[int]]:
+    """(lanes, phases): what each bit of a beat is compared with; 2^value_bits, never reached, beyond the frame."""
+    levels = len(rows[0])
+    never = (1 << value_bits,) * levels
+    beats = [[never if row is None else rows[row] for row in cells] for cells in pattern.cells]
+    lanes = [(value, level) for value in range(pattern.width) for level in range(levels)]
+    return [[beat[value][level] for beat in beats] for value, level in lanes]
