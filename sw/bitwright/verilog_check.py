@@ -20,7 +20,7 @@ _SIGN = re.compile(rb"[$`]")
 _WORD = re.compile(rb"\$[A-Za-z_][A-Za-z0-9_$]*")
 # \name$more, to the white space that ends it; Yosys takes functions by the same name with a backslash in front, so a
 # name that begins with a dollar sign must be one that Amaranth gives
-_ESCAPED = re.compile(rb"\\(?:[A-Za-z0-9_.]|\$(?:signal|like)(?=[\s$]))[A-Za-z0-9_.$]*(?=\s)")
+_ESCAPED = re.compile(rb"\\(?:[A-Za-z0-9_.]|\$(?:(?:signal|like)(?=[\s$])|signature__))[A-Za-z0-9_.$]*(?=\s)")
 _DPI = re.compile(rb"\"\s*DPI", re.IGNORECASE)
 _CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 

@@ -408,6 +408,7 @@ def test_verilog_that_could_run_something_is_refused(tmp_path, what):
 
 @pytest.mark.parametrize("text", [
     "wire \\a$system ;", "wire [2:0] \\batch$44 ;", "  reg [2:0] \\$signal  = 3'h0;", "wire \\$signal$5 ;",
+    "reg [3:0] \\$signature__addr  = 4'h0;",
     "x = $signed(y);",
     "wire \\m.weights$1.w_data ;\nassign z = $unsigned(\\$like );", "// import of DPI and of 5 $ and a \\ in a comment",
 ])  # fmt: skip
