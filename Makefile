@@ -22,7 +22,7 @@ CYCLES ?= 150000
 # cocotb's and Verilator's own parallel builds follow this too
 JOBS ?= 2
 
-.PHONY: help demo test test-all fuzz lint format bench clean distclean env pynq-env
+.PHONY: help demo test test-all fuzz lint format bench costs clean distclean env pynq-env
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -67,6 +67,9 @@ format: $(TESTS_STAMP) ## let ruff fix and format
 
 bench: $(TESTS_STAMP) ## measure, beside the goals; writes bench-out/bench.json
 	@$(BIN)/python bench/bench.py --out bench-out
+
+costs: $(STAMP) ## how the cost model's constants suit what Yosys counted (FAMILY=ice40; docs/sizing.md)
+	@$(BIN)/python bench/costs.py fit $(or $(FAMILY),ice40)
 
 clean: ## remove what demo, bench, tests and builds wrote
 	@rm -rf demo-out bench-out build dist sim_build .pytest_cache .mypy_cache .ruff_cache .hypothesis

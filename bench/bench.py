@@ -207,7 +207,7 @@ FINN_HLS, FINN_RTL = 2.9, 2.1  # LUTs a lane of FINN's binary matrix-vector unit
 def luts_a_lane(context: Context) -> list[Row]:
     """An engine of 1,024 inputs x 1,024 outputs, all of it, by Yosys; and on ECP5 against the portable engine.
 
-    The portable rows (bitwright_hw.popcount.tree) take fewer LUTs than Yosys makes of a plain sum of the lanes.
+    The portable rows (bitwright_hw.arithmetic.tree) take fewer LUTs than Yosys makes of a plain sum of the lanes.
     """
     layer = bw.dense_layer(1024, 1024, seed=0)
 

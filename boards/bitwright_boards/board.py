@@ -2,7 +2,6 @@
 
 from importlib import resources
 from importlib.resources.abc import Traversable
-from typing import Literal
 
 import msgspec
 
@@ -23,13 +22,12 @@ class Resources(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 
 class Board(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A board. `target` is the Verilog that suits it, `estimate` the model that sizing uses for it."""
+    """A board. `family` is the maker's name, `target` ours: of the Verilog that suits it, and of its estimates."""
 
     title: str
     part: str
     family: str
     target: Target
-    estimate: Literal["xc7", "ecp5", "ice40"]
     clock_mhz: float
     data_bits: int
     sources: tuple[str, ...]

@@ -56,11 +56,11 @@ class Accelerator(wiring.Component):
         self.rows = RowPool()
         self.engines: tuple[MatrixEngine | HardwiredEngine, ...] = tuple(
             HardwiredEngine(
-                layer=layer, target=params.plan.target, stages=engine.pipeline.stages, known=engine.known
+                layer=layer, target=params.family, stages=engine.pipeline.stages, known=engine.known
             )
             if engine.hardwired and isinstance(layer, Dense)
             else MatrixEngine(
-                layer=layer, fold=engine.fold, memory=choice.memory, target=params.plan.target, rows=self.rows,
+                layer=layer, fold=engine.fold, memory=choice.memory, target=params.family, rows=self.rows,
                 stages=engine.pipeline.stages, read_latency=engine.pipeline.read_latency,
             )
             for layer, engine, choice in zip(

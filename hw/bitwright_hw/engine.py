@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 
 from bitwright.network import Conv2d, Dense, Scores, signed_bits
 from bitwright.plan import Fold, Memory
+from bitwright_hw.families import Family
 from bitwright_hw.frame_buffer import count_up
 from bitwright_hw.integer_row import IntegerRow, chain_length, corrections, skewed, word_terms, x_bits
-from bitwright_hw.lut_rom import LutRom
-from bitwright_hw.popcount import AccumulateRow, Target
+from bitwright_hw.popcount import AccumulateRow
 from bitwright_hw.preloads import Borders, Preloads
 from bitwright_hw.rom import rom_attributes, rom_place
 from bitwright_hw.timing import Pipeline
@@ -111,7 +111,7 @@ class RowPool:
     def __init__(self) -> None:
         self.modules: dict[str, AccumulateRow] = {}
 
-    def get(self, layer: Matrix, fold: Fold, target: Target, stages: int) -> tuple[str, AccumulateRow]:
+    def get(self, layer: Matrix, fold: Fold, target: Family, stages: int) -> tuple[str, AccumulateRow]:
         """The module name and the component of the rows of `layer`, folded so."""
         bits = accumulator_bits(layer, fold)
         single = fold.synapse_folds == 1
@@ -153,7 +153,7 @@ class MatrixEngine(wiring.Component):
         layer: Matrix,
         fold: Fold,
         memory: Memory,
-        target: Target,
+        target: Family,
         stages: int,
         rows: RowPool,
         read_latency: int = 1,
@@ -271,8 +271,9 @@ class MatrixEngine(wiring.Component):
             rows = [row ^ ones for row in rows]
         if len(rows) == 1:
             return Const(rows[0], self.fold.lanes)
-        if self.target == "xc7" and rom_place(self.memory, len(rows)) == "distributed":
-            m.submodules.weights = luts = LutRom(width=self.fold.lanes, words=rows)
+        made = self.target.lut_roms
+        if made is not None and rom_place(self.memory, len(rows)) == "distributed":
+            m.submodules.weights = luts = made.make(self.fold.lanes, rows)
             m.d.comb += [luts.addr.eq(address), luts.en.eq(self.i.valid)]
             return luts.data
         m.submodules.weights = rom = memory.Memory(

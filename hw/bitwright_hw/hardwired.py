@@ -8,9 +8,9 @@ from bitwright.network import Dense, Thresholds
 from bitwright.plan import Fold
 from bitwright_hw.constant_bits import Known, known_outputs
 from bitwright_hw.engine import accumulator_bits
+from bitwright_hw.families import Family
 from bitwright_hw.neurons import Neurons, sum_bits
-from bitwright_hw.popcount import AccumulateRow, Target
-from bitwright_hw.shared_adders import SharedAdders
+from bitwright_hw.popcount import AccumulateRow
 from bitwright_hw.timing import Pipeline
 
 
@@ -23,14 +23,14 @@ class HardwiredEngine(wiring.Component):
 
     popcount = 2 * (set inputs of weight 1) + constant - (set inputs): a row adds only the inputs of its rarer
     weight, half of them or fewer, and the sum of all inputs is made once. Full adders that several rows have in common
-    are shared (bitwright_hw.shared_sums); what is left is added by counters and ternary adders on xc7, by carry
-    chains elsewhere (bitwright_hw.shared_adders). The threshold is part of the row's constant, and so are inputs that
-    never change; a row whose bit never changes has a constant activation, and rows that are equal are made once.
+    are shared (bitwright_hw.arithmetic.shared_sums); what is left is added as suits the target (its `sums`). The
+    threshold is part of the row's constant, and so are inputs that never change; a row whose bit never changes has a
+    constant activation, and rows that are equal are made once.
 
     Latency: `latency` = stages + 2 cycles. Throughput: a word a cycle. Reset: forgets the words inside.
     """
 
-    def __init__(self, *, layer: Dense, target: Target, stages: int, known: Known | None = None):
+    def __init__(self, *, layer: Dense, target: Family, stages: int, known: Known | None = None):
         self.layer = layer
         self.target = target
         self.stages = stages
@@ -91,25 +91,6 @@ class HardwiredEngine(wiring.Component):
 
     def _totals(self, m: Module) -> list[Signal]:
         """The values of the distinct rows, `latency` cycles after the inputs: 2 * members + (~s + constant)."""
-        rows = self.neurons.distinct
-        adders = SharedAdders(m, self.neurons.sums, self.i.payload, self.target, self.stages)
-        negated = ~adders.last(sum_bits(self.known))
-        totals = [Signal(self.bits, name=f"total_{k}", reset_less=True) for k in range(len(rows))]
-        if self.target == "xc7":  # the sums hold the constants but for their lowest bit, whose carry is ~s's
-            beside = Signal(len(negated), reset_less=True)
-            m.d.sync += beside.eq(negated)
-            for k, (row, total) in enumerate(zip(rows, totals, strict=True)):
-                odd = row.constant & 1
-                high = adders.plus(k, beside[1:], self.bits - 1, carry=beside[0] if odd else None)
-                m.d.sync += total.eq(Cat(beside[0] ^ odd, high))
-            return totals
-        several = {
-            constant: Signal(self.bits, name=f"beside_{constant}", reset_less=True)
-            for constant in {r.constant for r in rows}
-        }
-        for constant, beside in sorted(several.items()):
-            m.d.sync += beside.eq(negated + constant)
-        for k, (row, total) in enumerate(zip(rows, totals, strict=True)):
-            beside = several[row.constant]
-            m.d.sync += total.eq(Cat(beside[0], adders.plus(k, beside[1:], self.bits - 1)))
-        return totals
+        constants = [row.constant for row in self.neurons.distinct]
+        seen = sum_bits(self.known)
+        return self.target.sums.totals(m, self.neurons.sums, self.i.payload, constants, self.bits, seen, self.stages)

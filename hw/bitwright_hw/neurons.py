@@ -7,9 +7,9 @@ from functools import cached_property
 import numpy as np
 
 from bitwright.network import Dense, Thresholds
+from bitwright_hw.arithmetic.shared_sums import SharedSums, share
 from bitwright_hw.constant_bits import Known, agreeing_range
-from bitwright_hw.popcount import Target
-from bitwright_hw.shared_sums import SharedSums, share
+from bitwright_hw.families import Family
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +60,7 @@ class Neurons:
     layer: Dense
     known: Known
     bits: int
-    target: Target
+    target: Family
 
     def __post_init__(self) -> None:
         if len(self.known) != self.layer.inputs:
@@ -84,11 +84,11 @@ class Neurons:
 
     @cached_property
     def sums(self) -> SharedSums:
-        """The counters of the distinct rows, and last of the sum of all inputs. On xc7, where a sum's constant costs
-        little, they hold the rows' constants but for their lowest bit."""
+        """The counters of the distinct rows, and last of the sum of all inputs."""
         members = np.zeros((len(self.distinct) + 1, self.layer.inputs), np.uint8)
         for k, row in enumerate(self.distinct):
             members[k, list(row.members)] = 1
         members[-1] = [value is None for value in self.known]
-        constants = [row.constant >> 1 if self.target == "xc7" else 0 for row in self.distinct]
-        return share(members, [*constants, 0], target=self.target)
+        how = self.target.sums
+        constants = [how.held(row.constant) for row in self.distinct]
+        return share(members, [*constants, 0], least=how.least_share, reduce=how.reduce)

@@ -17,7 +17,7 @@ from bitwright.plan import Fold, LayerPlan, Plan, ceil_div, folds
 from bitwright_hw.constant_bits import Known, known_inputs
 from bitwright_hw.encoder import Encoder
 from bitwright_hw.engine import MatrixEngine, accumulator_bits, count_range
-from bitwright_hw.families import family_named
+from bitwright_hw.families import Family, family_named
 from bitwright_hw.frame_buffer import FrameBuffer
 from bitwright_hw.hardwired import HardwiredEngine
 from bitwright_hw.image_params import ImageFront, image_front
@@ -92,6 +92,11 @@ class AcceleratorParams:
     latency_cycles: int
     front: ImageFront | None = None  # of a network that begins with images
     result_path: Path = ()  # what lies before the result queue of a network that ends in images
+
+    @cached_property
+    def family(self) -> Family:
+        """The family that the plan's target names."""
+        return family_named(self.plan.target)
 
     @cached_property
     def frames_in_flight(self) -> int:

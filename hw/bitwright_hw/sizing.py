@@ -24,7 +24,7 @@ from bitwright_hw.cells import Counts
 from bitwright_hw.engine import MatrixEngine
 from bitwright_hw.estimate import (
     Estimate,
-    Part,
+    costs_of,
     engine_counts,
     estimate,
     pool_counts,
@@ -32,10 +32,9 @@ from bitwright_hw.estimate import (
     score_counts,
     shell_counts,
     source_counts,
-    weights_a_block,
-    weights_a_lut,
     window_counts,
 )
+from bitwright_hw.families import Family
 from bitwright_hw.image_params import image_source, pool_params, window_params
 from bitwright_hw.params import HANDOVER, MIN_BANKS, QueueParams, engine_pipeline, lanes_in, values_in
 
@@ -90,11 +89,12 @@ class Sizer:
     Raises PlanError for options that the network cannot have.
     """
 
-    def __init__(self, network: Network, options: Plan, *, family: Part, progress: Progress | None = None):
+    def __init__(self, network: Network, options: Plan, *, family: Family, progress: Progress | None = None):
         self.network = network
         self.layers = network.matrix_layers
         self.options = options
         self.family = family
+        self.costs = costs_of(family)
         self.progress = progress or (lambda what, done, total: None)
         self.input = input_format(network, options)
         self.output = output_format(network, options)
@@ -127,7 +127,7 @@ class Sizer:
     def most_weights(self, *, luts: float, block_rams: float) -> float:
         """Weights of which block RAMs and LUTs are full: no plan within these limits has more, whatever its folds."""
         left = max(0, luts - shell_counts(self.network, self.input, self.family).luts)
-        return weights_a_block(self.family) * block_rams + weights_a_lut(self.family) * left
+        return self.costs.block_bits * block_rams + self.costs.lut_bits * left
 
     def smallest(self, interval: int, *, luts: float = float("inf"), block_rams: float = float("inf")) -> Sized | None:
         """The plan of the least LUTs whose interval is at most `interval` cycles; None if none keeps to the limits."""
@@ -189,7 +189,7 @@ class Sizer:
         # blocks that the layers from k on take at the least
         needed = [sum(min(choice.block_rams for choice in layer) for layer in options[k:]) for k in range(len(options))]
         needed.append(0)
-        shell = shell_counts(self.network, self.input, self.family)
+        shell = shell_counts(self.network, self.input, self.costs)
         front: dict[Fold | None, list[_Path]] = {None: [_Path(shell.luts, shell.block_rams)]}
         for k, layer in enumerate(options):
             queues: dict[tuple[Fold | None, Fold], Counts] = {}
@@ -237,17 +237,17 @@ class Sizer:
                 self.network, after, beat_lanes=values_in(self.input), encoded=self.input.encoded,
                 value_bits=self.input.value_bits, interval=interval,
             )  # fmt: skip
-            total, lanes = source_counts(source, self.family), source.width
+            total, lanes = source_counts(source, self.costs), source.width
         for pool in self._pools[k]:
             params, padding = pool_params(pool, lanes)
-            total += pool_counts(params, self.family)
+            total += pool_counts(params, self.costs)
             if padding is not None:
-                total += window_counts(replace(padding, capacity=2 * padding.least_capacity + 2), self.family)
+                total += window_counts(replace(padding, capacity=2 * padding.least_capacity + 2), self.costs)
         layer = self.layers[k] if k < len(self.layers) else None
         if isinstance(layer, Conv2d) and after is not None:
             window = window_params(layer, after, lanes)
             # two frames lie in it for a moment, each with the rows that its windows need
-            return total + window_counts(replace(window, capacity=2 * window.least_capacity + 2), self.family)
+            return total + window_counts(replace(window, capacity=2 * window.least_capacity + 2), self.costs)
         if before is None:
             in_width, filled = lanes_in(self.network, self.input), self.input.beats + 1
         else:
@@ -263,7 +263,7 @@ class Sizer:
         loop = filled + (in_width < out_width) + ceil_div(bits, out_width) * repeats + HANDOVER
         banks = max(MIN_BANKS, ceil_div(loop, interval))
         queue = QueueParams(in_width=in_width, out_width=out_width, bits=bits, banks=banks, repeats=repeats)
-        return total + queue_counts(queue, self.family)
+        return total + queue_counts(queue, self.costs)
 
     def _choices(self, k: int, interval: int) -> list[_Choice]:
         """The choices of layer k that take at most `interval` cycles and that no other one beats, or by little."""
@@ -300,12 +300,12 @@ class Sizer:
         layer, options = self.layers[k], self.options
         last = Counts()
         if k == len(self.layers) - 1 and self.network.gives_scores:
-            last = score_counts(self.network, fold, sent=options.scores, family=self.family)
+            last = score_counts(self.network, fold, self.costs, sent=options.scores)
         choices = []
         memories: tuple[Memory, ...] = ("block", "distributed") if fold.cycles > 1 else ("auto",)
         for memory in memories:
             choice = LayerPlan(name=layer.name, pe=fold.pe, simd=fold.simd, memory=memory)
-            counts = last + engine_counts(layer, fold, choice, options, family=self.family, exact=False)
+            counts = last + engine_counts(layer, fold, choice, options, self.costs, exact=False)
             choices.append(_Choice(fold, memory, counts.luts, counts.block_rams))
         return choices
 
@@ -348,7 +348,7 @@ def size_for(
     network: Network,
     options: Plan,
     *,
-    family: Part,
+    family: Family,
     limits: Limits,
     target_fps: float | None = None,
     progress: Progress | None = None,
@@ -364,8 +364,8 @@ def size_for(
     if weights > sizer.most_weights(**most):
         raise PlanError(
             f"network {network.name} does not fit {allowed} at any rate: they hold at most "
-            f"{sizer.most_weights(**most):,.0f} weights ({weights_a_block(family):,} a block RAM, "
-            f"{weights_a_lut(family)} a LUT), and it has {weights:,}; choose a larger board, or fewer weights"
+            f"{sizer.most_weights(**most):,.0f} weights ({sizer.costs.block_bits:,} a block RAM, "
+            f"{sizer.costs.lut_bits} a LUT), and it has {weights:,}; choose a larger board, or fewer weights"
         )
     if target_fps is None:
         fastest = sizer.fastest(**most)

@@ -103,7 +103,7 @@ def synthesize(
     parts = [f"{top}.core.engine_{k}" for k in range(len(design.manifest.layers))]
     parts += [f"{top}.core.queue_{k}" for k in queued]
     hardwired = any(layer.engine == "hardwired" for layer in design.plan.layers)
-    expected = None if hardwired else estimate(design.network, design.plan, family=family.name)
+    expected = None if hardwired else estimate(design.network, design.plan, family=family)
     placed = None
     with tempfile.TemporaryDirectory(prefix="bitwright-") as folder_name:
         netlist = None if nextpnr is None else Path(folder_name) / "netlist.json"

@@ -36,6 +36,6 @@ def pipeline(simd: int, clock_mhz: float, target: Family, *, block_ram: bool) ->
     room = (period - start) / delays.level
     depths: list[float] = []
     while len(depths) < MOST_STAGES and not (depths and depths[-1] <= room):
-        depths.append(row_levels(simd, target.name, len(depths) + 1))
+        depths.append(row_levels(simd, target, len(depths) + 1))
     stages = len(depths) if depths[-1] <= room else 1 + depths.index(min(depths))
     return Pipeline(read_latency=2 if registered else 1, stages=stages)

@@ -14,12 +14,13 @@ import msgspec
 
 from bitwright.atomic import write_text
 from bitwright.errors import PlanError
+from bitwright.families import PORTABLE, FamilyName
 from bitwright.keys import first_mistake
 from bitwright.network import Dense, IntegerEncoding, Network, Votes
 from bitwright.untrusted import MAX_PIXELS, MAX_TEXT_BYTES, NAME_PATTERN, decode_toml
 
 Memory = Literal["auto", "block", "distributed"]
-Target = Literal["generic", "xc7", "ecp5"]
+Target = FamilyName
 Engine = Literal["folded", "hardwired"]
 DATA_BITS = (8, 16, 32, 64, 128, 256, 512, 1024)
 HARDWIRED_WEIGHTS = 1 << 18  # the most of a hardwired layer: some 40,000 LUTs of 7-series
@@ -56,7 +57,7 @@ class Plan:
 
     layers: tuple[LayerPlan, ...]
     clock_mhz: float = 100.0
-    target: Target = "generic"
+    target: Target = PORTABLE
     encoding: Literal["hardware", "host"] = "hardware"
     scores: bool = False  # send every class score before the class
     data_bits: int = 64  # width of the input stream; the output stream is 64 bits wide

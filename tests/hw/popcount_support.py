@@ -8,7 +8,6 @@ from amaranth.hdl import Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from bitwright_hw.families import family_named
 from bitwright_hw.yosys import Yosys
 
 
@@ -31,7 +30,7 @@ def prove_equal(pairs, target, folder):
 
     Raises ToolError, which says so, where they have not.
     """
-    commands = [f"read_verilog {model}" for model in family_named(target).simulation_models]
+    commands = [f"read_verilog {model}" for model in target.simulation_models]
     for name, gold, gate in pairs:
         for kind, component in (("gold", gold), ("gate", gate)):
             text = rtlil.convert(component, name=f"{kind}_{name}", emit_src=False)
@@ -125,5 +124,5 @@ def row_benches(rows, folder, cycles):
     text += f"module top;\n  reg clk = 0, rst = 1; always #5 clk = ~clk;\n{body}"
     text += f"  initial begin #42 rst = 0; #{10 * cycles}; {report}$finish; end\nendmodule\n"
     (folder / "bench.v").write_text(text)
-    models = {model for row in rows.values() for model in family_named(row.target).simulation_models}
+    models = {model for row in rows.values() for model in row.target.simulation_models}
     return [folder / "bench.v", folder / "rows.v", *sorted(models)]

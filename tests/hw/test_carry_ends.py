@@ -7,8 +7,8 @@ import pytest
 from amaranth.back import rtlil
 
 from bitwright_hw.families import ECP5
+from bitwright_hw.families.ecp5 import popcount as ecp5
 from bitwright_hw.families.ecp5.carry_ends import trim_carries
-from bitwright_hw.popcount import ecp5
 from bitwright_hw.yosys import Yosys
 from tests.hw.popcount_support import Function
 

@@ -13,6 +13,7 @@ from bitwright.network import Scores as ScoreConstants
 from bitwright.plan import Fold, ceil_div
 from bitwright_hw.encoder import Encoder, at_least
 from bitwright_hw.engine import MatrixEngine, RowPool, accumulator_bits
+from bitwright_hw.families import GENERIC
 from bitwright_hw.frame_guard import FrameGuard
 from bitwright_hw.frame_queue import FrameQueue
 from bitwright_hw.gearbox import Gearbox
@@ -163,7 +164,7 @@ def test_frame_guard_in_batch_mode(simulator, tmp_path):
     )  # fmt: skip
 
 
-def engine_case(inputs, outputs, pe, simd, *, scores=False, stages=2, read_latency=1, target="generic", frames=4):
+def engine_case(inputs, outputs, pe, simd, *, scores=False, stages=2, read_latency=1, target=GENERIC, frames=4):
     """An engine, its input words and the fields it must give, from the golden model."""
     rng = np.random.default_rng(SEED)
     layer = random_layer(rng, inputs, outputs, scores=scores)

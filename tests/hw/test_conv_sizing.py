@@ -8,7 +8,7 @@ from bitwright.errors import PlanError
 from bitwright.plan import LayerPlan, Plan
 from bitwright_hw.emit import emit
 from bitwright_hw.estimate import estimate, pool_counts, source_counts, window_counts
-from bitwright_hw.families import XC7
+from bitwright_hw.families import ECP5, XC7
 from bitwright_hw.max_pool import MaxPool
 from bitwright_hw.params import derive
 from bitwright_hw.pixel_source import PixelSource
@@ -68,9 +68,9 @@ def test_parts_agree_with_yosys(tmp_path):
     front = derive(network(), plan_of(FOLDS[0])).front
     window, pool = front.stages[1].window, front.stages[1].pools[0]
     for name, component, expected in (
-        ("window", Window(params=window), window_counts(window, "xc7")),
-        ("pool", MaxPool(params=pool), pool_counts(pool, "xc7")),
-        ("source", PixelSource(params=front.source), source_counts(front.source, "xc7")),
+        ("window", Window(params=window), window_counts(window, XC7.costs)),
+        ("pool", MaxPool(params=pool), pool_counts(pool, XC7.costs)),
+        ("source", PixelSource(params=front.source), source_counts(front.source, XC7.costs)),
     ):
         file = tmp_path / f"{name}.v"
         file.write_text(emit(component, name))
@@ -78,10 +78,10 @@ def test_parts_agree_with_yosys(tmp_path):
         assert abs(expected.luts - counted.luts) <= 0.2 * counted.luts + 15, name
 
 
-@pytest.mark.parametrize("family", ["xc7", "ecp5"])
+@pytest.mark.parametrize("family", [XC7, ECP5], ids=lambda family: family.name)
 def test_slower_is_smaller_and_keeps_its_pace(family):
     small = network()
-    mine = Sizer(small, Plan(layers=(), target=family), family=family)
+    mine = Sizer(small, Plan(layers=(), target=family.name), family=family)
     luts = []
     for interval in (200, 600, 3000, 20000):
         sized = mine.smallest(interval)
@@ -94,7 +94,7 @@ def test_slower_is_smaller_and_keeps_its_pace(family):
 def test_the_search_agrees_with_the_model():
     """What the search adds up is what the plan is estimated at, but for capacities of line buffers."""
     small = network()
-    mine = Sizer(small, Plan(layers=(), target="xc7"), family="xc7")
+    mine = Sizer(small, Plan(layers=(), target="xc7"), family=XC7)
     for interval in (400, 2000):
         searched = min(path.luts for path in mine._paths(interval, 1000))
         assert abs(searched / mine.smallest(interval).estimate.total.luts - 1) < 0.06
@@ -108,5 +108,5 @@ def test_a_rate_beyond_a_pixel_a_cycle_is_refused():
 def test_random_networks_can_be_sized():
     for seed in range(6):
         other = random_conv_network(seed)
-        sized = Sizer(other, Plan(layers=(), target="xc7"), family="xc7").smallest(2000)
-        assert estimate(other, sized.plan, family="xc7") == sized.estimate
+        sized = Sizer(other, Plan(layers=(), target="xc7"), family=XC7).smallest(2000)
+        assert estimate(other, sized.plan, family=XC7) == sized.estimate

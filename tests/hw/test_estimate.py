@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 import bitwright as bw
 from bitwright.plan import Fold, LayerPlan, Plan
 from bitwright_hw.emit import emit
-from bitwright_hw.estimate import block_rams, engine_counts, estimate
-from bitwright_hw.families import ECP5, XC7
+from bitwright_hw.estimate import engine_counts, estimate
+from bitwright_hw.families import COUNTED, ECP5, XC7
+from bitwright_hw.families.xc7.lut_rom import LutRom, lut_rom_luts
 from bitwright_hw.gearbox import Gearbox
-from bitwright_hw.lut_rom import LutRom, lut_rom_luts
 from bitwright_hw.synth import synthesize_verilog
 from tests.sw.networks import random_network
 
@@ -24,6 +24,7 @@ CASES = [
     ("xc7", {"pe": [5, 4, 2], "simd": [11, 8, 8]}, ("distributed", "block", "block")),
     ("ecp5", {"pe": [8, 4, 3], "simd": [16, 8, 4]}, ("block", "distributed", "auto")),
     ("ecp5", {"pe": [3, 5, 1], "simd": [24, 6, 16]}, ("auto", "auto", "auto")),
+    ("ice40", {"pe": [3, 5, 1], "simd": [24, 6, 16]}, ("auto", "auto", "auto")),
 ]
 
 
@@ -48,7 +49,7 @@ def network_of(seed=1):
     return random_network(seed, shape=(20, 20), bits=8, levels=1, hidden=(64, 48))
 
 
-@given(st.integers(1, 64), st.integers(1, 120), st.sampled_from(["xc7", "ecp5"]))
+@given(st.integers(1, 64), st.integers(1, 120), st.sampled_from([XC7, ECP5]))
 @settings(max_examples=60)
 def test_more_rows_take_more(pe, simd, family):
     layer = network_of().layers[0]
@@ -56,27 +57,28 @@ def test_more_rows_take_more(pe, simd, family):
     def luts(rows):
         fold = Fold(inputs=layer.inputs, outputs=layer.outputs, pe=rows, simd=simd)
         choice = LayerPlan(name=layer.name, pe=rows, simd=simd, memory="block")
-        return engine_counts(layer, fold, choice, Plan(layers=(), target=family), family=family).luts
+        return engine_counts(layer, fold, choice, Plan(layers=(), target=family.name), family.costs).luts
 
     # a PE that leaves rows to pad, or none, changes the accumulators' width by a bit
     assert luts(pe) <= luts(min(64, pe + max(1, pe // 2))) * 1.02 + 8
 
 
-@given(st.integers(1, 4000), st.integers(2, 5000), st.sampled_from(["xc7", "ecp5", "ice40"]))
+@given(st.integers(1, 4000), st.integers(2, 5000), st.sampled_from(COUNTED))
 @settings(max_examples=200)
 def test_block_ram_grows_with_width_and_depth(width, depth, family):
-    blocks = block_rams(width, depth, family)
-    assert blocks <= block_rams(width + 1, depth, family)
-    assert blocks <= block_rams(width, depth + 1, family) or depth.bit_length() < (depth + 1).bit_length()
-    kbit = {"xc7": 36, "ecp5": 18, "ice40": 4}[family]
+    block_rams = family.costs.block_rams
+    blocks = block_rams(width, depth)
+    assert blocks <= block_rams(width + 1, depth)
+    assert blocks <= block_rams(width, depth + 1) or depth.bit_length() < (depth + 1).bit_length()
+    kbit = {"xc7": 36, "ecp5": 18, "ice40": 4}[family.name]
     assert blocks * kbit * 1024 >= width * depth
 
 
 def test_a_host_that_encodes_saves_what_the_encoder_takes():
     network = random_network(3, shape=(64,), bits=8, levels=3, hidden=(16,))
     plan = bw.size(network, cycles=64, target="xc7")
-    inside = estimate(network, plan, family="xc7").other.luts
-    assert estimate(network, replace(plan, encoding="host"), family="xc7").other.luts < inside
+    inside = estimate(network, plan, family=XC7).other.luts
+    assert estimate(network, replace(plan, encoding="host"), family=XC7).other.luts < inside
 
 
 @pytest.mark.parametrize(("words", "width"), [(20, 9), (50, 12), (190, 5), (600, 4)])

@@ -12,13 +12,14 @@ from bitwright import golden
 from bitwright.errors import PlanError
 from bitwright.network import Dense, Encoding, Input, Network, Thresholds
 from bitwright.plan import LayerPlan, Plan, default_plan, hardwired, with_folds
-from bitwright_hw.chained_sums import additions
+from bitwright_hw.arithmetic.shared_sums import share
 from bitwright_hw.constant_bits import known_inputs
-from bitwright_hw.families import family_named
+from bitwright_hw.families import ECP5, GENERIC, XC7, family_named
+from bitwright_hw.families.ecp5.chained_sums import additions
+from bitwright_hw.families.xc7.sums import LAST_CAPACITY, ROW_CAPACITY
 from bitwright_hw.hardwired import HardwiredEngine
 from bitwright_hw.neurons import Neurons, as_sum
 from bitwright_hw.params import derive
-from bitwright_hw.shared_sums import LAST_CAPACITY, ROW_CAPACITY, share
 from tests.hw.benches import SEED, SIMULATORS, bench, fields_of, random_layer, random_network, words_of
 from tests.hw.test_accelerator import check, random_case
 from tests.hw.test_components import cases
@@ -50,7 +51,8 @@ def test_shared_sums_add_up(rows, inputs, target, sharing):
     members = rng.integers(0, 2, (rows, inputs)).astype(np.uint8)
     members[rows // 3], members[rows // 2] = 0, 1
     constants = rng.integers(0, 90, rows).tolist()
-    sums = share(members, constants, target=target, sharing=sharing)
+    how = family_named(target).sums
+    sums = share(members, constants, least=how.least_share if sharing else 1 << 30, reduce=how.reduce)
     check_sums(sums, members, constants, rng)
     if target == "xc7":
         for row, most in zip(sums.columns, [ROW_CAPACITY] * (rows - 1) + [LAST_CAPACITY], strict=True):
@@ -93,14 +95,16 @@ def test_wide_additions_take_few_halves():
 def test_sharing_saves():
     """LUTs of the counters on xc7; elsewhere two LUT4 a counter and one for each bit that is left, or fewer."""
     members = np.random.default_rng(SEED).integers(0, 2, (32, 200)).astype(np.uint8)
-    alone, shared = (share(members, [0] * 32, target="xc7", sharing=sharing) for sharing in (False, True))
+    alone, shared = (
+        share(members, [0] * 32, least=least, reduce=XC7.sums.reduce) for least in (1 << 30, XC7.sums.least_share)
+    )
     assert shared.cells < 0.85 * alone.cells
-    alone, shared = (share(members, [0] * 32, target="ecp5", sharing=sharing) for sharing in (False, True))
+    alone, shared = (share(members, [0] * 32, least=least) for least in (1 << 30, ECP5.sums.least_share))
     luts = [2 * sums.cells + sum(map(len, sum(sums.columns, ()))) for sums in (alone, shared)]
     assert luts[1] < 0.85 * luts[0]
 
 
-def hardwired_case(inputs, outputs, *, scores=False, stages=2, target="generic", frames=9):
+def hardwired_case(inputs, outputs, *, scores=False, stages=2, target=GENERIC, frames=9):
     """A hardwired engine with rows that are equal, complementary, all one weight, and constant; what it must give."""
     rng = np.random.default_rng(SEED)
     layer = random_layer(rng, inputs, outputs, scores=scores)
@@ -133,7 +137,7 @@ def hardwired_case(inputs, outputs, *, scores=False, stages=2, target="generic",
     verilator=0,
 )  # fmt: skip
 def test_hardwired_engine(inputs, outputs, scores, stages, target, simulator, tmp_path):
-    engine, words, expected = hardwired_case(inputs, outputs, scores=scores, stages=stages, target=target)
+    engine, words, expected = hardwired_case(inputs, outputs, scores=scores, stages=stages, target=family_named(target))
     assert engine.latency == stages + 2
     engine.simulation_models = family_named(target).simulation_models
     times = [engine.latency + k for k in range(len(expected))]
@@ -180,7 +184,7 @@ def test_every_small_neuron_on_every_frame(target, stages, known, tmp_path):
     """All weights, thresholds and frames of so many inputs: nothing is left out."""
     inputs = len(known)
     layer = every_neuron(inputs)
-    engine = HardwiredEngine(layer=layer, target=target, stages=stages, known=known)
+    engine = HardwiredEngine(layer=layer, target=family_named(target), stages=stages, known=known)
     engine.simulation_models = family_named(target).simulation_models
     frames = np.array([[code >> i & 1 for i in range(inputs)] for code in range(1 << inputs)], np.uint8)
     frames = frames[[all(v in (None, x) for v, x in zip(known, frame, strict=True)) for frame in frames]]
@@ -218,13 +222,13 @@ def test_known_bits_are_those_that_never_change():
 
 def test_inputs_that_never_change_cost_nothing():
     layer = random_layer(np.random.default_rng(SEED), 60, 16)
-    free = Neurons(layer=layer, known=(None,) * 60, bits=7, target="xc7")
+    free = Neurons(layer=layer, known=(None,) * 60, bits=7, target=XC7)
     known = tuple(None if i % 2 else i // 2 % 2 for i in range(60))
-    half = Neurons(layer=layer, known=known, bits=7, target="xc7")
+    half = Neurons(layer=layer, known=known, bits=7, target=XC7)
     assert half.sums.cells < 0.6 * free.sums.cells
     assert all(i % 2 for row in half.rows for i in row.members)
     with pytest.raises(ValueError, match="known must have 60 entries, one for each input, not 3"):
-        Neurons(layer=layer, known=(None, 0, 1), bits=7, target="xc7")
+        Neurons(layer=layer, known=(None, 0, 1), bits=7, target=XC7)
 
 
 def mixed_case(seed):

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 import bitwright as bw
-from bitwright_hw.lut_rom import LutRom
+from bitwright_hw.families.xc7.lut_rom import LutRom
 from tests.sw.networks import random_frames, random_network
 
 # words of the three memories: pairs in a LUT6_2; one LUT6; two, three and four under multiplexers; more than 256

@@ -3,6 +3,7 @@
 
 import pytest
 
+from bitwright_hw.families import ECP5, GENERIC, ICE40, XC7
 from bitwright_hw.popcount import AccumulateRow, XnorPopcount, row_luts
 from tests.hw.popcount_support import count_luts
 
@@ -20,7 +21,7 @@ SHAPES = [
 ]
 
 
-@pytest.mark.parametrize("target", ["xc7", "ecp5"])
+@pytest.mark.parametrize("target", [XC7, ECP5], ids=lambda family: family.name)
 def test_the_estimate_is_exact_and_rows_stay_within_their_bounds(target, tmp_path):
     parts = {
         f"row_{simd}_{bits}_{stages}_{int(single)}": AccumulateRow(
@@ -29,14 +30,16 @@ def test_the_estimate_is_exact_and_rows_stay_within_their_bounds(target, tmp_pat
         for simd, bits, stages, single in SHAPES
     }
     parts |= {f"alone_{simd}": XnorPopcount(simd=simd, target=target) for simd in (32, 64)}
-    luts = count_luts(parts, target, tmp_path)
+    luts = count_luts(parts, target.name, tmp_path)
     for row in parts.values():
         if isinstance(row, AccumulateRow):
             name = f"row_{row.simd}_{row.bits}_{row.stages}_{int(row.single)}"
-            estimate = row_luts(simd=row.simd, bits=row.bits, target=target, stages=row.stages, single=row.single)
+            estimate = row_luts(
+                simd=row.simd, bits=row.bits, target=target, costs=target.costs, stages=row.stages, single=row.single
+            )
             assert luts[name] == estimate + SHARED, name
     # 1.45 and 1.35 a lane for a whole engine are 46 and 86 of 7-series for 32 and 64 lanes, 1.15 of 64 alone 73
-    most = {"xc7": (36, 61, 25, 51), "ecp5": (57, 109, 50, 102)}[target]
+    most = {"xc7": (36, 61, 25, 51), "ecp5": (57, 109, 50, 102)}[target.name]
     assert luts["row_32_12_1_0"] <= most[0]
     assert luts["row_64_12_1_0"] <= most[1]
     assert luts["alone_32"] <= most[2]
@@ -45,8 +48,8 @@ def test_the_estimate_is_exact_and_rows_stay_within_their_bounds(target, tmp_pat
 
 def test_ecp5_rows_take_less_than_half_of_a_plain_sum(tmp_path):
     parts = {
-        f"{target}_{simd}": AccumulateRow(simd=simd, bits=12, target=target)
-        for target in ("generic", "ecp5")
+        f"{target.name}_{simd}": AccumulateRow(simd=simd, bits=12, target=target)
+        for target in (GENERIC, ECP5)
         for simd in (32, 64)
     }
     luts = count_luts(parts, "ecp5", tmp_path)
@@ -54,10 +57,10 @@ def test_ecp5_rows_take_less_than_half_of_a_plain_sum(tmp_path):
         assert luts[f"ecp5_{simd}"] < 0.5 * luts[f"generic_{simd}"]
 
 
-@pytest.mark.parametrize(("family", "tolerance"), [("xc7", 1 / 6), ("ecp5", 1 / 3)])
+@pytest.mark.parametrize(("family", "tolerance"), [(XC7, 1 / 6), (ECP5, 1 / 3), (ICE40, 1 / 6)])
 def test_portable_rows_are_estimated_roughly(family, tolerance, tmp_path):
     rows = {f"row_{simd}": AccumulateRow(simd=simd, bits=12) for simd in (16, 32, 49)}
-    luts = count_luts(rows, family, tmp_path)
+    luts = count_luts(rows, family.name, tmp_path)
     for name, row in rows.items():
-        estimate = row_luts(simd=row.simd, bits=12, target="generic", family=family)
+        estimate = row_luts(simd=row.simd, bits=12, target=GENERIC, costs=family.costs)
         assert abs(estimate / luts[name] - 1) < tolerance, (name, luts[name], estimate)

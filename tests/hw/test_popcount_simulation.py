@@ -6,8 +6,9 @@ import subprocess
 import pytest
 
 from bitwright.errors import ToolError
-from bitwright_hw.families import family_named
-from bitwright_hw.popcount import AccumulateRow, xc7
+from bitwright_hw.families import ECP5, GENERIC, XC7
+from bitwright_hw.families.xc7 import popcount as xc7
+from bitwright_hw.popcount import AccumulateRow
 from bitwright_sim.tools import Icarus, Verilator
 from tests.hw.popcount_support import row_benches
 
@@ -42,27 +43,27 @@ def simulate(rows, folder, cycles=CYCLES):
     return {name: (int(bad), int(passes)) for name, bad, passes in lines}
 
 
-@pytest.mark.parametrize("target", ["generic", "xc7", "ecp5"])
+@pytest.mark.parametrize("target", [GENERIC, XC7, ECP5], ids=lambda family: family.name)
 def test_rows_sum_passes_with_pauses(target, tmp_path):
     rows = shapes(target)
     results = simulate(rows, tmp_path)
     assert results.keys() == rows.keys()
     for name, (bad, passes) in results.items():
         row = rows[name]
-        assert bad == 0, f"{target} simd {row.simd} stages {row.stages}: {bad} wrong cycles"
+        assert bad == 0, f"{target.name} simd {row.simd} stages {row.stages}: {bad} wrong cycles"
         assert passes > CYCLES / 12
 
 
 def test_the_bench_finds_a_wrong_table(tmp_path, monkeypatch):
     monkeypatch.setattr(xc7, "half_is_one", lambda *five: int(sum(five) == 2))
-    results = simulate({"row_0": AccumulateRow(simd=32, bits=12, target="xc7")}, tmp_path)
+    results = simulate({"row_0": AccumulateRow(simd=32, bits=12, target=XC7)}, tmp_path)
     assert results["row_0"][0] > 0
 
 
-@pytest.mark.parametrize("target", ["xc7", "ecp5"])
-def test_models_are_clean_in_verilator(target):
+@pytest.mark.parametrize("family", [XC7, ECP5], ids=lambda family: family.name)
+def test_models_are_clean_in_verilator(family):
     verilator = Verilator.find()
-    (model,) = family_named(target).simulation_models
+    (model,) = family.simulation_models
     command = [str(verilator.executable), "--lint-only", "-Wall", "-Wno-MULTITOP", "-Wno-DECLFILENAME", str(model)]
     done = subprocess.run(command, env=verilator.environment(), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

@@ -15,6 +15,7 @@ from bitwright.network import Dense, Encoding, Input, Network, Scores, Threshold
 from bitwright.plan import Fold, LayerPlan, Plan, distinct_folds
 from bitwright_hw.engine import accumulator_bits, preload_count, preload_values
 from bitwright_hw.estimate import estimate
+from bitwright_hw.families import ECP5, XC7
 from bitwright_hw.sizing import Limits, Sizer, size_for
 from tests.sw.conv_networks import random_conv_network
 from tests.sw.networks import random_network
@@ -22,8 +23,8 @@ from tests.sw.networks import random_network
 NETWORK = random_network(3, shape=(8, 8), bits=8, levels=1, hidden=(32, 24))
 
 
-def sizer(network=NETWORK, family="xc7", **options):
-    return Sizer(network, Plan(layers=(), target=family, **options), family=family)
+def sizer(network=NETWORK, family=XC7, **options):
+    return Sizer(network, Plan(layers=(), target=family.name, **options), family=family)
 
 
 def every_plan(network, interval, family):
@@ -40,10 +41,10 @@ def every_plan(network, interval, family):
             ]
         )
     for layers in itertools.product(*choices):
-        yield Plan(layers=layers, target=family)
+        yield Plan(layers=layers, target=family.name)
 
 
-@pytest.mark.parametrize("family", ["xc7", "ecp5"])
+@pytest.mark.parametrize("family", [XC7, ECP5], ids=lambda family: family.name)
 @pytest.mark.parametrize("limit", [0, 1, 3, 100])
 def test_no_plan_of_all_is_smaller(family, limit):
     network = random_network(5, shape=(2, 4), bits=1, levels=1, hidden=(6,), classes=4)
@@ -58,7 +59,7 @@ def test_no_plan_of_all_is_smaller(family, limit):
     assert found.estimate.total.luts <= 1.02 * best
 
 
-@pytest.mark.parametrize("family", ["xc7", "ecp5"])
+@pytest.mark.parametrize("family", [XC7, ECP5], ids=lambda family: family.name)
 def test_slower_is_smaller_and_keeps_its_pace(family):
     mine = sizer(family=family)
     luts = []
@@ -133,8 +134,8 @@ def test_a_refused_rate_is_told_the_highest():
     limits = Limits(luts=2000, block_rams=40)
     options = Plan(layers=(), target="xc7")
     with pytest.raises(PlanError, match=r"of the 2,000 LUTs and 40 .*; the highest rate that fits is") as caught:
-        size_for(LARGE, options, family="xc7", limits=limits, target_fps=900_000)
-    best = size_for(LARGE, options, family="xc7", limits=limits)
+        size_for(LARGE, options, family=XC7, limits=limits, target_fps=900_000)
+    best = size_for(LARGE, options, family=XC7, limits=limits)
     assert f"{best.frames_per_second:,.0f} frames/s ({best.interval:,} cycles)" in str(caught.value)
 
 

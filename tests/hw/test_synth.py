@@ -12,7 +12,7 @@ from bitwright.errors import PlanError, ToolError
 from bitwright.plan import Plan
 from bitwright_hw.cells import Counts
 from bitwright_hw.emit import without_brackets
-from bitwright_hw.families import ECP5, GENERIC, XC7
+from bitwright_hw.families import ECP5, GENERIC, ICE40, XC7
 from bitwright_hw.families.ecp5.spread_rows import ROWS, spread_rows
 from bitwright_hw.nextpnr import pins
 from bitwright_hw.synth import _ports, synthesize
@@ -133,6 +133,16 @@ def test_ecp5(network, tmp_path):
     facts = report.to_dict()
     assert isinstance(facts["ebr"], int) and facts["luts"] > 0
     assert facts["luts"] == sum(layer["luts"] for layer in facts["layers"]) + facts["other"]["luts"]
+
+
+def test_ice40_has_blocks_and_flip_flops_in_place_of_memories_in_luts(network, tmp_path):
+    design = bw.generate(network, bw.size(network, **FOLDS), tmp_path / "d")
+    facts = bw.synth(design, family="ice40").to_dict()
+    assert facts["lutram"] == facts["dsps"] == 0 and facts["luts"] > 500
+    assert isinstance(facts["ebr"], int) and facts["ebr"] > 0
+    assert json.loads((design.folder / "synth-ice40.json").read_text()) == facts
+    cells = {"SB_LUT4": 5, "SB_CARRY": 3, "SB_DFFESR": 2, "SB_DFF": 1, "SB_DFFNSS": 1, "SB_RAM40_4K": 2}
+    assert ICE40.synthesis.count(cells) == Counts(luts=5, ffs=4, block_rams=2)
 
 
 def test_a_generic_design_needs_a_family(network, tmp_path):

@@ -6,10 +6,10 @@ import json
 import pytest
 
 import bitwright as bw
-from bitwright_hw.families import family_named
+from bitwright_hw.families import FAMILIES
 from bitwright_hw.families.ecp5.block_ram_registers import absorb_registers
 from bitwright_hw.params import derive
-from bitwright_hw.popcount import TARGETS, row_levels
+from bitwright_hw.popcount import row_levels
 from bitwright_hw.timing import MOST_STAGES, pipeline
 from bitwright_hw.yosys import Yosys
 from tests.sw.networks import random_network
@@ -17,34 +17,33 @@ from tests.sw.networks import random_network
 SIMDS = (1, 8, 16, 49, 64, 784)
 
 
-@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
 @pytest.mark.parametrize("simd", SIMDS)
-def test_registers_grow_with_the_clock_and_fit_its_period(target, simd):
-    family = family_named(target)
+def test_registers_grow_with_the_clock_and_fit_its_period(family, simd):
     before = 0
     for mhz in (20, 50, 100, 125, 150, 200, 400):
         chosen = pipeline(simd, mhz, family, block_ram=False)
         assert chosen.read_latency == 1
         assert before <= chosen.stages <= MOST_STAGES
         room = (1000 / mhz - family.delays.register) / family.delays.level
-        reachable = min(row_levels(simd, target, stages) for stages in range(1, MOST_STAGES + 1))
-        depth = row_levels(simd, target, chosen.stages)
+        reachable = min(row_levels(simd, family, stages) for stages in range(1, MOST_STAGES + 1))
+        depth = row_levels(simd, family, chosen.stages)
         assert depth <= room or depth == reachable
         if chosen.stages > 1 and depth <= room:
-            assert row_levels(simd, target, chosen.stages - 1) > room
+            assert row_levels(simd, family, chosen.stages - 1) > room
             before = chosen.stages
 
 
 def test_more_stages_leave_fewer_levels():
-    for target in TARGETS:
-        assert row_levels(64, target, 0) > row_levels(64, target, 1) > row_levels(64, target, 3)
+    for family in FAMILIES:
+        assert row_levels(64, family, 0) > row_levels(64, family, 1) > row_levels(64, family, 3)
 
 
-@pytest.mark.parametrize("target", TARGETS)
-def test_only_block_rams_on_fast_clocks_get_a_register(target):
-    assert pipeline(16, 40, family_named(target), block_ram=True).read_latency == 1
-    assert pipeline(16, 250, family_named(target), block_ram=True).read_latency == 2
-    assert pipeline(16, 250, family_named(target), block_ram=False).read_latency == 1
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
+def test_only_block_rams_on_fast_clocks_get_a_register(family):
+    assert pipeline(16, 40, family, block_ram=True).read_latency == 1
+    assert pipeline(16, 250, family, block_ram=True).read_latency == 2
+    assert pipeline(16, 250, family, block_ram=False).read_latency == 1
 
 
 def test_the_clock_changes_the_latency_alone():

@@ -3,11 +3,17 @@
 Components, the estimate and the tools' flows take a Family and ask it; none asks for its name.
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from amaranth.hdl import Module, Signal, Value
+from amaranth.lib import wiring
+
 from bitwright.families import FamilyName
+from bitwright_hw.arithmetic.shared_sums import Reduce, SharedSums
 from bitwright_hw.cells import BlockRam
+from bitwright_hw.families.costs import Costs
 from bitwright_hw.families.flow import Flow
 from bitwright_hw.families.synthesis import Synthesis
 
@@ -21,20 +27,79 @@ class Delays:
     level: float  # a LUT, or an addition of few bits
 
 
+@dataclass(frozen=True, kw_only=True)
+class Rows:
+    """How XNOR, popcount and accumulation are made.
+
+    accumulated(m, x, w, accumulator, preload, stages): (accumulator OR preload) + the number of agreeing lanes of x
+    and w `stages` cycles ago; one of the two is 0. counted(m, x, w, width, stages): the number of agreeing lanes, in
+    `width` bits. levels(simd, stages): levels of logic between registers of a row, at most: LUTs, or additions of a few
+    bits. luts(simd, bits, stages, single): a row's LUTs as Yosys counts them, exactly, beside the one that joins `last`
+    and reset for all rows of an engine; None where the synthesizer maps the row as it likes. If `inverted_weights`, w
+    comes complemented.
+    """
+
+    inverted_weights: bool
+    accumulated: Callable[[Module, Value, Value, Value, Value, int], Value]
+    counted: Callable[[Module, Value, Value, int, int], Value]
+    levels: Callable[[int, int], float]
+    luts: Callable[[int, int, int, bool], int] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class HardwiredSums:
+    """How the sums of a hardwired layer's rows are made.
+
+    A full adder that `least_share` sums have in common is shared. reduce(builder, columns, last) adds counters of a
+    sum's own. held(constant): what the sum holds of its row's constant.
+
+    totals(m, sums, inputs, constants, bits, seen_bits, stages): for each row k its value, `stages` + 2 cycles after the
+    inputs: 2 * sum k + ~s + constants[k] - 2 * held(constants[k]) modulo 2 ** bits, where s, of `seen_bits` bits, is
+    the last sum.
+    """
+
+    least_share: int
+    reduce: Reduce | None
+    held: Callable[[int], int]
+    totals: Callable[[Module, SharedSums, Value, Sequence[int], int, int, int], list[Signal]]
+
+
+def nothing_held(constant: int) -> int:
+    """For sums that hold no constants."""
+    return 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class LutRoms:
+    """Read-only memories in LUTs that are written out, because Yosys would make more of them.
+
+    make(width, words): a component with `addr`, `en` and `data`, which has word `addr` a cycle after `en`.
+    luts(words, columns): its LUTs for so many words, and columns that differ.
+    """
+
+    make: Callable[[int, Sequence[int]], wiring.Component]
+    luts: Callable[[int, int], int]
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Family:
     """A family. Two are equal if they are the same object.
 
-    `name` is what plans, manifests, boards and options say, `title` the maker's. `simulation_models` are Verilog models
-    of the cells that designs instantiate: a simulator needs them, a tool for the family brings its own. Without
-    `synthesis` nothing counts its designs: so it is with what is made for any FPGA. Without `flow` nothing here places
+    `name` is what plans, manifests, boards and options say, `title` the maker's. Without `lut_roms` a read-only memory
+    in LUTs is plain Verilog with an attribute. `simulation_models` are Verilog models of the cells that designs
+    instantiate: a simulator needs them, a tool for the family brings its own. Without `synthesis` and
+    `costs` nothing counts its designs: so it is with what is made for any FPGA. Without `flow` nothing here places
     them.
     """
 
     name: FamilyName
     title: str
+    rows: Rows
+    sums: HardwiredSums
     delays: Delays
     block_ram: BlockRam
+    lut_roms: LutRoms | None = None
     simulation_models: tuple[Path, ...] = ()
     synthesis: Synthesis | None = None
+    costs: Costs | None = None
     flow: Flow | None = None

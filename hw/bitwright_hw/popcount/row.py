@@ -4,9 +4,8 @@ from amaranth.hdl import Module, Signal, Value, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from bitwright_hw.popcount import ecp5, xc7
-from bitwright_hw.popcount.target import Target, check
-from bitwright_hw.popcount.tree import adder_tree, agreeing
+from bitwright_hw.families import GENERIC, Family
+from bitwright_hw.popcount.check import check
 
 
 class AccumulateRow(wiring.Component):
@@ -31,8 +30,8 @@ class AccumulateRow(wiring.Component):
     Reset: ends any pass; `o` has no defined value until the first pass ends.
     """
 
-    def __init__(self, *, simd: int, bits: int, target: Target = "generic", stages: int = 1, single: bool = False):
-        check(simd, stages, target)
+    def __init__(self, *, simd: int, bits: int, target: Family = GENERIC, stages: int = 1, single: bool = False):
+        check(simd, stages)
         if bits < simd.bit_length():
             raise ValueError(f"bits must hold {simd} lanes, so be at least {simd.bit_length()}, not {bits}")
         self.simd = simd
@@ -67,7 +66,7 @@ class AccumulateRow(wiring.Component):
 
     @property
     def inverted_weights(self) -> bool:
-        return self.target == "ecp5"
+        return self.target.rows.inverted_weights
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -83,13 +82,7 @@ class AccumulateRow(wiring.Component):
 
     def _plus(self, m: Module, accumulator: Value, preload: Value) -> Value:
         """Accumulator or preload, and what the word of `stages` cycles ago adds."""
-        if self.target == "xc7":
-            return xc7.accumulated(m, self.x, self.w, accumulator, preload, self.stages)
-        if self.target == "ecp5":
-            return ecp5.accumulated(m, self.x, self.w, accumulator, preload, self.stages)
-        started = Signal(self.bits)
-        m.d.comb += started.eq(accumulator | preload)
-        return started + adder_tree(m, agreeing(m, self.x, self.w), self.stages)
+        return self.target.rows.accumulated(m, self.x, self.w, accumulator, preload, self.stages)
 
     def _flags(self, m: Module) -> tuple[Value, Value, Value]:
         """valid, last and preload in the cycle in which the word's lanes arrive at the accumulator.

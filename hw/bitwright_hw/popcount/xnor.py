@@ -4,9 +4,8 @@ from amaranth.hdl import Module
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from bitwright_hw.popcount import ecp5, xc7
-from bitwright_hw.popcount.target import Target, check
-from bitwright_hw.popcount.tree import adder_tree, agreeing
+from bitwright_hw.families import GENERIC, Family
+from bitwright_hw.popcount.check import check
 
 
 class XnorPopcount(wiring.Component):
@@ -15,8 +14,8 @@ class XnorPopcount(wiring.Component):
     If `inverted_weights`, w comes complemented.
     """
 
-    def __init__(self, *, simd: int, target: Target = "generic", stages: int = 0):
-        check(simd, stages, target)
+    def __init__(self, *, simd: int, target: Family = GENERIC, stages: int = 0):
+        check(simd, stages)
         self.simd = simd
         self.target = target
         self.stages = stages
@@ -28,14 +27,9 @@ class XnorPopcount(wiring.Component):
 
     @property
     def inverted_weights(self) -> bool:
-        return self.target == "ecp5"
+        return self.target.rows.inverted_weights
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        if self.target == "xc7":
-            m.d.comb += self.o.eq(xc7.counted(m, self.x, self.w, len(self.o), self.stages))
-        elif self.target == "ecp5":
-            m.d.comb += self.o.eq(ecp5.counted(m, self.x, self.w, self.stages))
-        else:
-            m.d.comb += self.o.eq(adder_tree(m, agreeing(m, self.x, self.w), self.stages))
+        m.d.comb += self.o.eq(self.target.rows.counted(m, self.x, self.w, len(self.o), self.stages))
         return m

@@ -51,10 +51,11 @@ def _check_board(network: Network, plan: Plan) -> None:
     """Raises PlanError if the board of `plan` has too few blocks or LUTs for it."""
     from bitwright_boards import load_board
     from bitwright_hw.estimate import estimate as model
+    from bitwright_hw.families import family_named
     from bitwright_hw.sizing import check_fits
 
     board = load_board(plan.board)
-    expected = model(network, plan, family=board.estimate)
+    expected = model(network, plan, family=family_named(board.target))
     check_fits(
         expected,
         plan.board,

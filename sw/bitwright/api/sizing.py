@@ -97,12 +97,13 @@ def _for_board(
     options: dict[str, Any],
 ) -> Plan:
     from bitwright_boards import load_board
+    from bitwright_hw.families import family_named
     from bitwright_hw.sizing import size_for
 
     board = load_board(name)
     base, limits = _board_base(board, max_luts, options)
     return size_for(
-        network, base, family=board.estimate, limits=limits, target_fps=target_fps, progress=progress
+        network, base, family=family_named(board.target), limits=limits, target_fps=target_fps, progress=progress
     ).plan  # fmt: skip
 
 
@@ -139,17 +140,19 @@ def explore(
     """
     from bitwright.frontier import Exploration, Point
     from bitwright_boards import load_board
+    from bitwright_hw.families import family_named
     from bitwright_hw.sizing import Sizer, size_for
 
     with needs_extra("plot", "drawing"):
         import matplotlib  # noqa: F401  (before minutes of search)
     found = load_board(board)
+    family = family_named(found.target)
     options = {"scores": _scores(scores, network), "encoding": encoding, "clock_mhz": clock_mhz, "data_bits": data_bits}
     base, limits = _board_base(found, max_luts, options)
     chosen = size_for(
-        network, base, family=found.estimate, limits=limits, target_fps=target_fps, progress=progress
+        network, base, family=family, limits=limits, target_fps=target_fps, progress=progress
     )  # fmt: skip
-    sizer = Sizer(network, base, family=found.estimate, progress=progress)
+    sizer = Sizer(network, base, family=family, progress=progress)
     points = sizer.frontier(luts=limits.luts, block_rams=limits.block_rams)
     if chosen.plan not in [point.plan for point in points]:
         points = sorted([*points, chosen], key=lambda point: point.interval)
@@ -199,4 +202,4 @@ def estimate(network: Network, plan: Plan, *, family: FamilyName | None = None) 
     """
     from bitwright_hw.estimate import estimate as model
 
-    return model(network, plan, family=family_of(family, plan).name)
+    return model(network, plan, family=family_of(family, plan))

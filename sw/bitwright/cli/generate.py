@@ -15,6 +15,7 @@ _LAYER_OPTIONS = ("inputs", "outputs", "weights", "thresholds", "seed", *_CONV_O
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     from bitwright.cli.output import add_json
+    from bitwright.families import FAMILY_NAMES
 
     command = commands.add_parser(
         "generate",
@@ -39,7 +40,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     command.add_argument("--cycles", metavar="N", type=int, help="the most cycles a frame (without --plan)")
     command.add_argument("--scores", action="store_true", default=None, help="send every class score, then the class")
     command.add_argument("--encoding", choices=("hardware", "host"), help="where input values become bits")
-    command.add_argument("--target", choices=("generic", "xc7", "ecp5"), help="the FPGA family")
+    command.add_argument("--target", choices=FAMILY_NAMES, help="the FPGA family")
     command.add_argument("--clock-mhz", metavar="M", type=float, help="the clock to aim for")
     command.add_argument("--data-bits", metavar="B", type=int, help="width of the input stream")
     layer = command.add_argument_group("one layer by itself")

@@ -48,6 +48,7 @@ def run(args: argparse.Namespace) -> int:
     from bitwright.writable import check_file
     from bitwright_boards import load_board
     from bitwright_hw.estimate import estimate
+    from bitwright_hw.families import family_named
 
     if args.out is not None:
         check_file(args.out, inputs=(args.network,))
@@ -57,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
         plan = api.size(
             network, target_fps=args.target_fps, max_luts=args.max_luts, progress=bars, **board_options(args)
         )
-        expected = estimate(network, plan, family=board.estimate)
+        expected = estimate(network, plan, family=family_named(board.target))
         if args.out is not None:
             plan.save(args.out)
     facts = as_json(network, plan, board, expected)

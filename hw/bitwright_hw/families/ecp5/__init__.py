@@ -7,16 +7,22 @@ Delays of speed grade 6 are what nextpnr reports for engines of ours: a block RA
 from pathlib import Path
 
 from bitwright_hw.cells import BlockRam
+from bitwright_hw.families.ecp5.costs import COSTS
 from bitwright_hw.families.ecp5.flow import FLOW
+from bitwright_hw.families.ecp5.popcount import ROWS
+from bitwright_hw.families.ecp5.sums import SUMS
 from bitwright_hw.families.ecp5.synthesis import SYNTHESIS
 from bitwright_hw.families.family import Delays, Family
 
 ECP5 = Family(
     name="ecp5",
     title="ECP5",
+    rows=ROWS,
+    sums=SUMS,
     delays=Delays(register=3.4, block_ram=8.4, level=2.2),
     simulation_models=(Path(__file__).with_name("ecp5.v"),),
     block_ram=BlockRam(key="ebr", title="EBR"),
     synthesis=SYNTHESIS,
+    costs=COSTS,
     flow=FLOW,
 )

@@ -16,7 +16,7 @@ LUTs for the lanes and N/4 for the rest, next to the accumulator's one for each 
 from collections.abc import Sequence
 from functools import cache
 
-from bitwright_hw.popcount.compressor import Builder, Compressor, Cost
+from bitwright_hw.arithmetic.compressor import Builder, Compressor, Cost
 
 LEAF = Cost(1, 1.0)
 FULL = Cost(1, 1.0)

@@ -8,6 +8,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from bitwright.plan import ceil_div
+from bitwright_hw.families.family import LutRoms
 
 WIDEST = 256  # words under the multiplexers of a slice
 
@@ -109,3 +110,10 @@ def lut_rom_luts(words: int, columns: int) -> int:
     if words <= 32:
         return ceil_div(columns, 2)
     return columns * (ceil_div(words, 64) + ceil_div(ceil_div(words, WIDEST) - 1, 3))
+
+
+def _make(width: int, words: Sequence[int]) -> LutRom:
+    return LutRom(width=width, words=words)
+
+
+LUT_ROMS = LutRoms(make=_make, luts=lut_rom_luts)

@@ -1,6 +1,6 @@
 """Columns of bits added in ECP5 carry chains: which additions, as data, and their cells.
 
-An addition of two k-bit numbers and a bit takes k + 1 halves of a CCU2C and removes k bits (popcount/ecp5.py), so wide
+An addition of two k-bit numbers and a bit takes k + 1 halves of a CCU2C and removes k bits (popcount.py), so wide
 numbers are the cheapest: bits of several weights are put side by side to numbers, the narrowest are added first,
 and each addition takes a single bit of its lowest weight as its carry.
 """
@@ -11,8 +11,8 @@ from functools import cache
 
 from amaranth.hdl import C, Cat, Module, Signal, Value
 
-from bitwright_hw.popcount.ecp5_cells import Chains, Operand
-from bitwright_hw.popcount.tree import registered_levels
+from bitwright_hw.arithmetic.tree import registered_levels
+from bitwright_hw.families.ecp5.chains import Chains, Operand
 
 
 @dataclass(frozen=True, kw_only=True)

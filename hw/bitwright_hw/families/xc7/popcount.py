@@ -7,9 +7,10 @@ from typing import TypeVar
 
 from amaranth.hdl import C, Cat, Module, Value
 
-from bitwright_hw.popcount.compressor import Compressor, Counter, schedule
-from bitwright_hw.popcount.pipeline import compress
-from bitwright_hw.popcount.xc7_cells import (
+from bitwright_hw.arithmetic.compressor import Compressor, Counter, schedule
+from bitwright_hw.families.family import Rows
+from bitwright_hw.families.xc7.counters import build
+from bitwright_hw.families.xc7.luts import (
     carry_chain,
     half_is_one,
     half_is_two,
@@ -18,7 +19,7 @@ from bitwright_hw.popcount.xc7_cells import (
     lut_pair,
     parity,
 )
-from bitwright_hw.popcount.xc7_tree import build
+from bitwright_hw.families.xc7.pipeline import compress
 
 ROW_CAPACITY = (4, 2)  # bits of each weight that the final adder takes beside the accumulator
 ALONE_CAPACITY = (5, 3)
@@ -173,3 +174,6 @@ def row_luts(simd: int, bits: int, stages: int, single: bool) -> int:
     positions = _row_positions(columns, [C(0, 1)] * (0 if single else bits), [C(0, 1)] * bits)
     blanking = 0 if stages else bits
     return tree.cells + ternary_luts(positions, int(extra is not None)) + blanking
+
+
+ROWS = Rows(inverted_weights=False, accumulated=accumulated, counted=counted, levels=row_levels, luts=row_luts)

@@ -15,8 +15,9 @@ from functools import cache
 
 from amaranth.hdl import Cat, Module, Signal, Value
 
-from bitwright_hw.popcount.ecp5_cells import ChainLength, Chains, Operand
-from bitwright_hw.popcount.tree import registered_levels
+from bitwright_hw.arithmetic.tree import longest_run, registered_levels
+from bitwright_hw.families.ecp5.chains import ChainLength, Chains, Operand
+from bitwright_hw.families.family import Rows
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,7 +144,7 @@ def accumulated(m: Module, x: Value, w: Value, accumulator: Value, preload: Valu
     return Cat(*sums)
 
 
-def counted(m: Module, x: Value, w: Value, stages: int) -> Value:
+def counted(m: Module, x: Value, w: Value, width: int, stages: int) -> Value:
     """The number of agreeing lanes."""
     lanes = _Lanes(m, x, w)
     chains = Chains(m)
@@ -161,7 +162,7 @@ def row_depth(simd: int) -> int:
 
 
 @cache
-def row_luts(simd: int, bits: int, stages: int) -> int:
+def row_luts(simd: int, bits: int, stages: int, single: bool) -> int:
     """LUT4s of a row, a CCU2C being two, beside the gate that joins `last` and reset for all rows of an engine."""
     how = split(simd - 1)
     length = ChainLength()
@@ -174,3 +175,11 @@ def row_luts(simd: int, bits: int, stages: int) -> int:
     length.add(bits, False)
     length.close()
     return length.total + (0 if stages else bits)
+
+
+def row_levels(simd: int, stages: int) -> float:
+    """Levels of additions between registers, at most."""
+    return longest_run(row_depth(simd), stages)
+
+
+ROWS = Rows(inverted_weights=True, accumulated=accumulated, counted=counted, levels=row_levels, luts=row_luts)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 from amaranth.hdl import Module, Signal, Value
 
-from bitwright_hw.popcount.compressor import Compressor, Counter, Schedule
+from bitwright_hw.arithmetic.compressor import Compressor, Counter, Schedule
 
 MakeCounter = Callable[[Module, Counter, Sequence[Value], Sequence[Value]], Sequence[Value]]
 

@@ -1,10 +1,7 @@
 """Sums of subsets of the same inputs, with common parts counted once: the arithmetic of hardwired layers, as data.
 
-A full adder of three bits that k sums have in common takes one bit from each of the k. On xc7 it costs one LUT, and
-counters of a sum's own take two bits a LUT, so it pays from three sums on. With LUT4s it costs two, and a carry chain
-takes three bits for four LUTs at the best, so two sums would pay for it in LUTs; but its two bits are wires to each
-sum, across the chip, where a chain's are neighbours. From four sums on, the LUTs are 8 % more, and the bits that
-travel a third as many, which decides whether a whole network routes (docs/decisions/0006-hardwired.md).
+A full adder of three bits that k sums have in common takes one bit from each of the k; from how many sums on it pays
+is the family's (docs/decisions/0006-hardwired.md).
 
 The search is greedy: the two bits that most sums hold, and the third that most of those hold, as common
 subexpressions are found in constant multiplications (Hosangadi, Fallah, Kastner, "Common subexpression elimination
@@ -12,23 +9,20 @@ involving multiple variables for linear DSP synthesis", ASAP 2004). It is determ
 of the earliest bits is taken. Its time grows with the cube of the sums; more than GROUP are shared in groups.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bitwright_hw.popcount import Target
-from bitwright_hw.popcount.compressor import Builder, Compressor, Cost
-from bitwright_hw.popcount.xc7_tree import FULL, SEVEN, choose
+from bitwright_hw.arithmetic.compressor import Builder, Compressor, Cost
 
-LEAST_SHARE: dict[Target, int] = {"xc7": 3, "ecp5": 4, "generic": 2}  # sums that a shared full adder pays for
 GROUP = 128
-# bits of each weight that a final adder takes on xc7: beside another number, and by itself, the last sum
-ROW_CAPACITY = (3, 2)
-LAST_CAPACITY = (5, 3)
+FULL_ADDER = Cost(1, 1.0)
 _WIRE = Cost(0, 0.0)
 
+# counters of a sum's own, which take bits out of its columns (of numbers of bits); and whether it is the last sum
+Reduce = Callable[[Builder, list[list[int]], bool], tuple[tuple[int, ...], ...]]
 Held = dict[int, NDArray[np.uint8]]  # of each bit, which sums hold it
 
 
@@ -50,11 +44,13 @@ class SharedSums:
         return self.tree.cells
 
 
-def share(members: NDArray[np.uint8], constants: Sequence[int], *, target: Target, sharing: bool = True) -> SharedSums:
+def share(
+    members: NDArray[np.uint8], constants: Sequence[int], *, least: int, reduce: Reduce | None = None
+) -> SharedSums:
     """Counters for sums s = constants[s] + the inputs i with members[s, i] = 1. Constants are not negative.
 
-    On xc7 the columns that stay fit a ternary adder (ROW_CAPACITY, LAST_CAPACITY); for other targets all counters are
-    shared full adders.
+    Full adders are shared that at least `least` sums have in common. `reduce` adds counters to what is left of each
+    sum; without it all counters are shared full adders.
     """
     sums, inputs = members.shape
     builder = Builder(inputs + 1)
@@ -68,8 +64,7 @@ def share(members: NDArray[np.uint8], constants: Sequence[int], *, target: Targe
         weight = 0
         while held:
             carries: Held = {}
-            if sharing:
-                held, carries = _share_column(builder, weight, held, LEAST_SHARE[target])
+            held, carries = _share_column(builder, weight, held, least)
             for k, s in enumerate(group):
                 columns[s].append([bit for bit, holders in held.items() if holders[k]])
             held = carries
@@ -81,8 +76,8 @@ def share(members: NDArray[np.uint8], constants: Sequence[int], *, target: Targe
                 columns[s].append([])
             if constants[s] >> k & 1:
                 columns[s][k].append(one)
-        if target == "xc7":
-            left.append(_reduce(builder, columns[s], LAST_CAPACITY if s == sums - 1 else ROW_CAPACITY))
+        if reduce is not None:
+            left.append(reduce(builder, columns[s], s == sums - 1))
         else:
             left.append(tuple(tuple(column) for column in columns[s]))
     flat = tuple(column for row in left for column in row)
@@ -157,25 +152,9 @@ def _share_column(builder: Builder, weight: int, held: Held, least: int) -> tupl
             pairs.refresh((first, second))
             continue
         rows = both * pairs.holders[third]
-        total, carry = builder.count(weight, (), [pairs.bits[i] for i in (first, second, third)], FULL)
+        total, carry = builder.count(weight, (), [pairs.bits[i] for i in (first, second, third)], FULL_ADDER)
         carries[carry] = rows.astype(np.uint8)
         pairs.holders[[first, second, third]] -= rows
         pairs.changed((first, second, third, pairs.add(total, rows)))
     left = zip(pairs.bits, pairs.holders[: len(pairs.bits)], strict=True)
     return {bit: row.astype(np.uint8) for bit, row in left if row.any()}, carries
-
-
-def _reduce(builder: Builder, columns: list[list[int]], capacity: tuple[int, ...]) -> tuple[tuple[int, ...], ...]:
-    """Counters of one sum's own, until each column fits."""
-    builder.columns = columns
-    weight = 0
-    while weight < len(builder.columns):
-        bits, above, beyond = (
-            len(builder.columns[k]) if k < len(builder.columns) else 0 for k in range(weight, weight + 3)
-        )
-        sevens, sixes, fulls = choose(weight, bits, above, beyond, capacity)[1]
-        for inputs, kind, times in ((7, SEVEN, sevens), (6, SEVEN, sixes), (3, FULL, fulls)):
-            for _ in range(times):
-                builder.reduce(weight, inputs, kind)
-        weight += 1
-    return tuple(tuple(column) for column in builder.columns)

@@ -1,0 +1,136 @@
+"""The constants of the cost model (bitwright_hw.estimate), which each family has fitted to Yosys (bench/costs.py)."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from bitwright.plan import ceil_div
+from bitwright_hw.cells import Counts
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """base + slope * x."""
+
+    base: float
+    slope: float
+
+    def at(self, x: float) -> float:
+        return self.base + self.slope * x
+
+
+@dataclass(frozen=True, kw_only=True)
+class BlockShapes:
+    """A block RAM: `blocks` is what it counts as, `cost` what Yosys says that it costs, `shapes` the widths that it can
+    have, each with its words."""
+
+    blocks: float
+    cost: int
+    shapes: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class WindowCost:
+    """LUTs of a window unit's control: base + counter * bits of its counters + address * bits of its addresses, or
+    odd_address for a depth that is no power of two."""
+
+    base: float
+    counter: float
+    address: float
+    odd_address: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class GearboxCost:
+    """LUTs of gearboxes.
+
+    To wider words: widen + bits of the narrow one + slot * words that it holds. To narrower ones: narrow + bits of the
+    wide one, or odd_bits * those where a frame's last word has fewer parts. Between widths of which neither divides the
+    other: `shifted` over the bits that the shifter's stages move, and, to narrower words, `narrowed` times those and
+    `held` times the bits that wait.
+    """
+
+    widen: float
+    slot: float
+    narrow: float
+    odd_bits: int
+    shifted: Line
+    narrowed: float
+    held: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScoreCost:
+    """LUTs of scores, class and results: logic * (those of 7-series) + lane_bit * bits of the scores a cycle + results
+    * (those of the results' control)."""
+
+    logic: float
+    lane_bit: float
+    results: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class EncoderCost:
+    """LUTs of an encoder whose rows differ.
+
+    `phase` times the bits of a pattern's counters; of tables in LUTs, read in the same cycle, `rom` for each bit of as
+    many words as a LUT holds; and `compared` over the bits of a value, for a threshold that comes from a table.
+    """
+
+    phase: float
+    rom: float
+    compared: Line
+
+
+@dataclass(frozen=True, kw_only=True)
+class Costs:
+    """What parts take; LUTs unless said otherwise.
+
+    rom(width, depth): a read-only memory of `width` distinct bits, each a function of the address, as Yosys makes it.
+    buffer(width, depth): a small memory with a write port and a clocked read port, not in block RAM if the family
+    can have it elsewhere, and the multiplexers behind it; register_file the same with a read port that is not clocked.
+    """
+
+    blocks: tuple[BlockShapes, ...]
+    rom: Callable[[int, int], int]
+    buffer: Callable[[int, int], Counts]
+    register_file: Callable[[int, int], Counts]
+    lut_memories: bool  # whether there are memories in LUTs
+    multipliers: bool  # whether Yosys puts multiplications into the family's own
+    lut_inputs: int
+    encoder: EncoderCost
+    portable_row: Line  # of a row in plain Verilog, over its lanes
+    tree_ffs: float  # flip-flops of a lane's sum, for each register in it
+    engine_control: Line  # over the bits of its counters
+    preload_control: Line  # over the bits of its counters
+    borders: int  # control of preloads that depend on the place in the image
+    window: WindowCost
+    pool: int  # control
+    source: int  # control
+    queue: Line  # over the bits of its counters
+    gearbox: GearboxCost
+    control: int  # registers and AXI4-Lite
+    guard: int  # beside a LUT a bit of the stream
+    tags: int  # queues of verdicts and tags
+    tag_lutram: int  # of them, memories
+    tag_ffs: int
+    result_beats: int  # counter of a result of bits
+    scores: ScoreCost
+
+    @property
+    def lut_bits(self) -> int:
+        """Bits of a read-only memory that a LUT holds."""
+        return 1 << self.lut_inputs
+
+    @property
+    def block_bits(self) -> int:
+        """Bits of a block, parity included, at the most."""
+        return max(round(width * words / block.blocks) for block in self.blocks for width, words in block.shapes)
+
+    def block_rams(self, width: int, depth: int) -> float:
+        """Blocks of a memory: every block of one shape, the cheapest one."""
+        options = []
+        for block in self.blocks:
+            for shape, words in block.shapes:
+                number = ceil_div(width, shape) * ceil_div(depth, words)
+                options.append((number * block.cost, number * block.blocks))
+        return min(options)[1]

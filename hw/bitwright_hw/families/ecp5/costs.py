@@ -1,0 +1,51 @@
+"""What parts take on ECP5, fitted to Yosys 0.70."""
+
+from bitwright.plan import ceil_div
+from bitwright_hw.cells import Counts
+from bitwright_hw.families.costs import BlockShapes, Costs, EncoderCost, GearboxCost, Line, ScoreCost, WindowCost
+
+
+def _rom(width: int, depth: int) -> int:
+    beyond = max(0, (depth - 1).bit_length() - 4)  # above a LUT4's inputs; Yosys' sharing falls behind for deep ones
+    return round(width * 2**beyond * (1, 1, 1.05, 1.6, 1.5)[min(4, beyond)])
+
+
+def _lut_memory(width: int, depth: int) -> Counts:
+    groups = ceil_div(depth, 16)
+    memory = 6 * ceil_div(width, 4) * groups
+    return Counts(luts=memory + (groups - 1) * width, lutram=memory)
+
+
+COSTS = Costs(
+    blocks=(
+        BlockShapes(
+            blocks=1.0, cost=128, shapes=((1, 16384), (2, 8192), (4, 4096), (9, 2048), (18, 1024), (36, 512))
+        ),
+    ),
+    rom=_rom,
+    buffer=_lut_memory,
+    register_file=_lut_memory,
+    lut_memories=True,
+    multipliers=True,
+    lut_inputs=4,
+    encoder=EncoderCost(phase=3, rom=1.2, compared=Line(base=3, slope=1)),
+    portable_row=Line(base=14.5, slope=3.83),
+    tree_ffs=0.4,
+    engine_control=Line(base=-9, slope=2.5),
+    preload_control=Line(base=5, slope=1.4),
+    borders=60,
+    window=WindowCost(base=40, counter=3, address=9, odd_address=9),
+    pool=60,
+    source=50,
+    queue=Line(base=15, slope=2),
+    gearbox=GearboxCost(
+        widen=15, slot=2, narrow=10, odd_bits=3, shifted=Line(base=15, slope=1.8), narrowed=0.4, held=3
+    ),
+    control=370,
+    guard=45,
+    tags=61,
+    tag_lutram=12,
+    tag_ffs=21,
+    result_beats=8,
+    scores=ScoreCost(logic=1.4, lane_bit=1, results=2.4),
+)  # fmt: skip

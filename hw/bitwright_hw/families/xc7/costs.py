@@ -1,0 +1,57 @@
+"""What parts take on 7-series, fitted to Yosys 0.70."""
+
+from bitwright.plan import ceil_div
+from bitwright_hw.cells import Counts
+from bitwright_hw.families.costs import BlockShapes, Costs, EncoderCost, GearboxCost, Line, ScoreCost, WindowCost
+
+
+def _rom(width: int, depth: int) -> int:
+    return int(width * 2 ** max(0, (depth - 1).bit_length() - 6))
+
+
+def _lut_memory(width: int, depth: int) -> Counts:
+    if depth <= 32:
+        memory, ways = 4 * ceil_div(width, 6), 0
+    else:
+        groups = ceil_div(depth, 64)
+        memory, ways = 4 * ceil_div(width, 3) * groups, ceil_div(groups - 1, 3)
+    return Counts(luts=memory + ways * width, lutram=memory)
+
+
+COSTS = Costs(
+    blocks=(
+        BlockShapes(
+            blocks=0.5, cost=129, shapes=((1, 16384), (2, 8192), (4, 4096), (9, 2048), (18, 1024), (36, 512))
+        ),
+        BlockShapes(
+            blocks=1.0, cost=257,
+            shapes=((1, 32768), (2, 16384), (4, 8192), (9, 4096), (18, 2048), (36, 1024), (72, 512)),
+        ),
+    ),
+    rom=_rom,
+    buffer=_lut_memory,
+    register_file=_lut_memory,
+    lut_memories=True,
+    multipliers=True,
+    lut_inputs=6,
+    encoder=EncoderCost(phase=1.2, rom=1.05, compared=Line(base=1, slope=0.5)),
+    portable_row=Line(base=11.5, slope=1.75),
+    tree_ffs=0.33,
+    engine_control=Line(base=-4, slope=0.93),
+    preload_control=Line(base=3, slope=0.9),
+    borders=30,
+    window=WindowCost(base=22, counter=1.2, address=3, odd_address=6),
+    pool=30,
+    source=20,
+    queue=Line(base=18, slope=0.45),
+    gearbox=GearboxCost(
+        widen=10, slot=1, narrow=8, odd_bits=1, shifted=Line(base=38, slope=0.58), narrowed=0.28, held=0.7
+    ),
+    control=130,
+    guard=23,
+    tags=37,
+    tag_lutram=8,
+    tag_ffs=21,
+    result_beats=4,
+    scores=ScoreCost(logic=1, lane_bit=0, results=1),
+)  # fmt: skip
