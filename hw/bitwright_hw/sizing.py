@@ -126,7 +126,7 @@ class Sizer:
 
     def most_weights(self, *, luts: float, block_rams: float) -> float:
         """Weights of which block RAMs and LUTs are full: no plan within these limits has more, whatever its folds."""
-        left = max(0, luts - shell_counts(self.network, self.input, self.family).luts)
+        left = max(0, luts - shell_counts(self.network, self.input, self.costs).luts)
         return self.costs.block_bits * block_rams + self.costs.lut_bits * left
 
     def smallest(self, interval: int, *, luts: float = float("inf"), block_rams: float = float("inf")) -> Sized | None:
