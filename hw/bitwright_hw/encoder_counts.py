@@ -68,9 +68,7 @@ def _rom(width: int, depth: int, costs: Costs) -> int:
     return round(width * max(1, depth / costs.lut_bits) * costs.encoder.rom)
 
 
-def _threshold_rows(
-    pattern: RowPattern, lanes: list[list[int]], value_bits: int, levels: int, costs: Costs
-) -> Counts:
+def _threshold_rows(pattern: RowPattern, lanes: list[list[int]], value_bits: int, levels: int, costs: Costs) -> Counts:
     total = _phases(pattern, costs)
     differing = [lane for lane in lanes if len(set(lane)) > 1]
     same = [lane for lane in lanes if len(set(lane)) == 1]

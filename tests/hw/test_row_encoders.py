@@ -8,6 +8,7 @@ import pytest
 from bitwright.network import Conv2d, Encoding, Input, IntegerEncoding, Network, Thresholds
 from bitwright.plan import LayerPlan, Plan, ceil_div
 from bitwright_hw.estimate import estimate
+from bitwright_hw.families import XC7
 from bitwright_hw.pixel_source import PixelSource, SourceParams
 from bitwright_hw.row_encoder import RowEncoder, RowTableEncoder
 from bitwright_hw.row_pattern import row_pattern
@@ -32,7 +33,7 @@ def test_estimates_make_no_hardware():
     """One for each kind of encoder: warnings are errors here, also those of components that nobody uses."""
     for integers in (False, True):
         network, plan = dense_case("value", integers, 64, shape=(3, 3, 3))
-        assert estimate(network, plan, family="xc7").total.luts > 0
+        assert estimate(network, plan, family=XC7).total.luts > 0
 
 
 def test_patterns():
