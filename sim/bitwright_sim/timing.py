@@ -1,6 +1,7 @@
 """What a run's cycles say: the interval between results in the steady state."""
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bitwright.design import Design
 from bitwright.plan import ceil_div
@@ -21,8 +22,13 @@ def settling_frames(design: Design) -> int:
 
 def steady_interval(result: NativeResult, frames: int) -> float | None:
     """Mean cycles from result to result after the first `frames`; None for too few frames or missing results."""
-    last = result.last_out[frames:]
-    if len(last) < 2 or bool((result.last_out == MISSING).any()):
+    return interval_of(result.last_out, frames)
+
+
+def interval_of(last_out: NDArray[np.int64], frames: int) -> float | None:
+    """`steady_interval` of the cycles in which results ended."""
+    last = last_out[frames:]
+    if len(last) < 2 or bool((last_out == MISSING).any()):
         return None
     steps = np.diff(last)
     mean = float(steps.mean())

@@ -1,13 +1,12 @@
 """Whole test sets through the emitted Verilog, compared with the golden model, every integer of every layer."""
 
-import os
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,10 +25,16 @@ from bitwright_sim.native.build import build_native
 from bitwright_sim.native.model import MISSING, NativeModel
 from bitwright_sim.native.stalls import KINDS, NO_STALLS, Pattern, pattern
 from bitwright_sim.reproducer import check_reproducer, write_reproducer
+from bitwright_sim.sliced.build import build_sliced
+from bitwright_sim.sliced.engine import HandshakeError, cores, idle_latency, run_frames, steady
+from bitwright_sim.sliced.netlist import UnsupportedError
+from bitwright_sim.sliced.proof import CrossCheck, cross_check
 from bitwright_sim.timing import settling_frames, steady_interval
 from bitwright_sim.tools import Verilator
 
 Progress = Callable[[str, int, int], None]
+Engine = Literal["auto", "sliced", "verilator"]
+_PAYS_SECONDS = 20
 _CHUNK_BYTES = 256 << 20  # of arrays that a chunk of frames needs, in each job
 _ALL_BYTES = 1 << 30  # of those of all jobs
 _CHUNK_FRAMES = (64, 512)
@@ -57,6 +62,10 @@ class VerifyReport:
     first_mismatch: Mismatch | None
     reproducer: Path | None
     reproducer_error: str  # why there is none of a mismatch; else empty
+    engine: str = "verilator"  # that simulated the set: "sliced" or "verilator"
+    lanes: int = 1  # frames at a time, of all jobs
+    cross_check: CrossCheck | None = None  # what Verilator did of the same, to prove the sliced engine; None: nothing
+    note: str = ""  # why the set was not sliced, or not proven, if that is so
 
     @property
     def passed(self) -> bool:
@@ -85,6 +94,8 @@ def verify(
     reproducer: Path | None = None,
     progress: Progress | None = None,
     cache: BuildCache | None = None,
+    engine: Engine = "auto",
+    proof: bool = True,
 ) -> VerifyReport:
     """Simulates `frames` (n, ...) on `design` and compares every layer's integers with those of `network`.
 
@@ -97,8 +108,13 @@ def verify(
     With a seed in `stalls` both sides pause, each part of the frames in another way, up to pauses in which all buffers
     fill or run empty (`bitwright_sim.native.stalls`); interval and latency are still measured without.
 
+    `engine` is "verilator", "sliced" (many frames at a time, see docs/simulation.md), or "auto": sliced where it can be
+    and saves time. Frames of a sliced run also go through Verilator, and must be equal in every integer and handshake,
+    unless `proof` is false.
+
     Raises DataError for frames or labels that do not fit, DesignError for a network of another shape, a manifest
-    that does not follow from the design's network and plan, or an accelerator that hangs, ToolError for missing tools
+    that does not follow from the design's network and plan, an accelerator that hangs, engines that differ, or one that
+    cannot be sliced where that was asked for, ToolError for missing tools
     or a failed build.
     """
     check_derived(design)
@@ -113,13 +129,25 @@ def verify(
     check_reproducer(target)
     tool = Verilator.find()
     cache = BuildCache() if cache is None else cache
+    note = ""
+    if stalls is not None and engine == "sliced":
+        raise DataError("stalls on both sides are simulated by Verilator alone; leave out one of the two")
+    if engine == "sliced" or (stalls is None and engine == "auto" and sliced_pays(design, len(flat), jobs or cores())):
+        try:
+            return _verify_sliced(design, network, flat, golden_labels, jobs, target, progress, cache, tool, proof)
+        except UnsupportedError as error:
+            if engine == "sliced":
+                raise DesignError(f"{design.folder} cannot be sliced: {error}; use --engine verilator") from None
+            note = f"not sliced: {error}"
+        except HandshakeError as error:
+            note = f"not sliced: {error}"
     library = build_native(design, cache=cache, progress=progress)
 
     with NativeModel(design, library=library) as model:
         latency = _latency(model, pack_frames(network, design.plan, flat[:1]))
-    parts = list(_chunks(design, len(flat), jobs or _cores(), least=1 if stalls is None else KINDS))
+    parts = list(_chunks(design, len(flat), jobs or cores(), least=1 if stalls is None else KINDS))
     patterns = [NO_STALLS if stalls is None else pattern(design, stalls, number) for number in range(len(parts))]
-    models = [NativeModel(design, library=library) for _ in range(min(jobs or _cores(), len(parts)))]
+    models = [NativeModel(design, library=library) for _ in range(min(jobs or cores(), len(parts)))]
     try:
         started = time.monotonic()
         comparisons = _simulate(design, network, flat, parts, patterns, models, progress)
@@ -164,20 +192,111 @@ def verify(
         first_mismatch=first,
         reproducer=folder,
         reproducer_error=why,
+        note=note,
+    )
+
+
+def sliced_pays(design: Design, frames: int, jobs: int) -> bool:
+    """Whether Verilator would take so long for the frames that building a second simulator saves time.
+
+    The estimate is some 7 ns for each lane and cycle, and as much as 500 lanes for all else (measured on CNV and LFC).
+    """
+    lanes = sum(layer.lanes for layer in design.manifest.layers)
+    return frames * design.manifest.interval_cycles * (500 + lanes) * 7e-9 / jobs > _PAYS_SECONDS
+
+
+def _verify_sliced(
+    design: Design,
+    network: Network,
+    flat: NDArray[np.integer],
+    labels: NDArray[np.int64] | None,
+    jobs: int | None,
+    target: Path,
+    progress: Progress | None,
+    cache: BuildCache,
+    tool: Verilator,
+    proof: bool,
+) -> VerifyReport:
+    """`verify` by the sliced engine. Raises UnsupportedError or HandshakeError where Verilator must do it."""
+    build = build_sliced(design, cache=cache, progress=progress)
+    with ThreadPoolExecutor(1) as background:
+        # Verilator's build goes on while the frames run
+        library = background.submit(build_native, design, cache=cache, quick=True) if proof else None
+        outcome = run_frames(design, network, flat, build, jobs=jobs, progress=progress)
+        interval = outcome.interval
+        if interval is None and outcome.first is None:
+            interval = steady(design, build)
+        check = None
+        if library is not None:
+            if progress is not None:
+                progress("proving by Verilator", 0, 1)
+            starts = sorted({0, len(flat) // 2}) if len(flat) > 1 else [0]
+            with NativeModel(design, library=library.result()) as model:
+                check = cross_check(design, network, flat, starts, build, model)
+            if progress is not None:
+                progress("proving by Verilator", 1, 1)
+    accuracy = golden_accuracy = None
+    if (
+        network.is_classifier
+        and labels is not None
+        and outcome.classes is not None
+        and outcome.golden_classes is not None
+    ):
+        accuracy = float((outcome.classes == labels).mean())
+        golden_accuracy = float((outcome.golden_classes == labels).mean())
+    told = golden_told = None
+    if labels is not None and labels.ndim == 2 and outcome.bits is not None and outcome.golden_bits is not None:
+        told, golden_told = LabelMetrics.of(outcome.bits, labels), LabelMetrics.of(outcome.golden_bits, labels)
+    folder, why = None, ""
+    if (first := outcome.first) is not None:
+        part = slice(outcome.run_start, first.frame + 1)
+        try:
+            folder = write_reproducer(target, design, network, flat, first, part, NO_STALLS, cache, progress)
+        except OSError as error:  # what was found counts for more than where it is kept
+            why = f"{error.filename or target}: {error.strerror or error}"
+    check_compared(outcome.compared, network, len(flat))
+    return VerifyReport(
+        frames=len(flat),
+        mismatches=int(outcome.bad.sum()),
+        compared=outcome.compared,
+        accuracy=accuracy,
+        golden_accuracy=golden_accuracy,
+        label_metrics=told,
+        golden_label_metrics=golden_told,
+        interval_cycles=interval,
+        ideal_interval_cycles=design.ideal_interval_cycles,
+        latency_cycles=idle_latency(design, build),
+        frames_per_second=len(flat) / outcome.seconds,
+        cycles=outcome.cycles,
+        simulator=f"sliced engine ({build.vectors.name})",
+        stalls=None,
+        edited=design.edited,
+        first_mismatch=outcome.first,
+        reproducer=folder,
+        reproducer_error=why,
+        engine="sliced",
+        lanes=outcome.lanes,
+        cross_check=check,
+        note="" if proof else "the run was not proven by Verilator, as asked for",
     )
 
 
 def _compared(comparisons: list[Comparison], network: Network, frames: int) -> dict[str, int]:
     """The integers compared, by layer. Raises DesignError if there are fewer than `network` has."""
-    due = integers_a_frame(network)
     compared = {name: sum(one.compared.get(name, 0) for one in comparisons) for name in comparisons[0].compared}
+    check_compared(compared, network, frames)
+    return compared
+
+
+def check_compared(compared: dict[str, int], network: Network, frames: int) -> None:
+    """Raises DesignError if fewer integers of a layer were compared than `network` has."""
+    due = integers_a_frame(network)
     for name, count in due.items():
         if compared.get(name, 0) != count * frames:
             raise DesignError(
                 f"{compared.get(name, 0):,} integers of {name} were compared in place of {count * frames:,}; "
                 "generate the design again"
             )
-    return compared
 
 
 def check_shape(design: Design, network: Network) -> None:
@@ -225,10 +344,6 @@ def _check_labels(labels: NDArray | None, count: int, network: Network) -> NDArr
     if array.shape != (count,) or not np.issubdtype(array.dtype, np.integer):
         raise DataError(f"labels must be {count} integers, one a frame, not {array.dtype} of shape {array.shape}")
     return array.astype(np.int64)
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _chunks(design: Design, count: int, jobs: int, *, least: int = 1) -> Iterator[slice]:

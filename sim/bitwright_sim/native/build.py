@@ -115,6 +115,7 @@ def config(manifest: Manifest) -> str:
     return (
         f"constexpr uint64_t IN_BEATS = {fmt.beats}, IN_BYTES = {lanes}, OUT_BEATS = {manifest.output.beats};\n"
         f"const uint8_t KEEP_ALL[] = {keep(lanes)}, KEEP_LAST[] = {keep(last)};\n"
+        f"constexpr uint64_t KEEP_BYTES = {max(8, lanes // 8)};  // of a beat's TKEEP in memory\n"
         f"struct Probe {{ unsigned words, fields, bits; }};\n"
         f"constexpr unsigned PROBES = {len(all_probes)}, PROBE_WORDS_MAX = {widest + 2};\n"
         f"const Probe PROBE[PROBES + 1] = {{{table}{', ' if table else ''}{{0, 0, 0}}}};\n"
@@ -129,9 +130,16 @@ def harness() -> str:
 
 
 def build_native(
-    design: Design, *, trace: bool = False, cache: BuildCache | None = None, progress: Progress | None = None
+    design: Design,
+    *,
+    trace: bool = False,
+    quick: bool = False,
+    cache: BuildCache | None = None,
+    progress: Progress | None = None,
 ) -> Path:
     """The shared library of `design`, from the cache or built now; `trace` adds the writing of waves (VCD).
+
+    A `quick` one is built in a fraction of the time and simulates more slowly: for a few frames.
 
     Raises ToolError for missing tools or a failed build.
     """
@@ -142,8 +150,9 @@ def build_native(
         texts={"wrapper.sv": wrapper(manifest), "native_config.h": config(manifest), "harness.cpp": harness()},
         top=_TOP,
         prefix="Vnative",
-        kind="trace" if trace else "native",
+        kind="trace" if trace else "quick" if quick else "native",
         options=("--trace",) if trace else (),
+        optimize=not quick,
         cache=cache,
         progress=progress,
     )

@@ -100,6 +100,13 @@ struct NativeRun {
     uint64_t bad_framing;    // result: output beats with TLAST or TKEEP wrong
     uint64_t first_bad;      // result: index of the first such beat
     uint64_t cycles;         // result: cycles of this run
+    uint64_t* trace;         // the handshakes of each cycle (see the run), as many as fit, or null
+    uint64_t trace_room;
+    uint64_t trace_length;   // result
+    const uint8_t* last;     // of each beat TLAST, or null: on each frame's last beat
+    const uint8_t* keep;     // of each beat its TKEEP, whole bytes, or null: as a frame has it
+    uint64_t in_due;         // with `last`: beats to send, which need not be whole frames,
+    uint64_t results_due;    // and beats that are due
 };
 
 struct Native {
@@ -173,7 +180,8 @@ int native_run(Native* native, NativeRun* run) {
     Vnative& top = *native->top;
     Random random{run->seed};
     Pauses pauses_in{run->stall_in, run->longest_in}, pauses_out{run->stall_out, run->longest_out};
-    const uint64_t all_in = run->frames * IN_BEATS, all_out = run->frames * OUT_BEATS;
+    const uint64_t all_in = run->last ? run->in_due : run->frames * IN_BEATS;
+    const uint64_t all_out = run->last ? run->results_due : run->frames * OUT_BEATS;
     uint64_t in = 0, out = 0, since = 0, quiet = 0, beat = 0, frame = 0;
     uint64_t out_beat = 0, out_frame = 0;
     uint64_t probe_frame[PROBES + 1] = {}, probe_word[PROBES + 1] = {};
@@ -181,7 +189,7 @@ int native_run(Native* native, NativeRun* run) {
     int status = 0;
     uint32_t words[PROBE_WORDS_MAX];
     const uint64_t start = native->cycle;
-    run->bad_framing = 0;
+    run->bad_framing = run->trace_length = 0;
     for (unsigned p = 0; p < PROBES; ++p) run->probe_words[p] = 0;
 
     for (;;) {
@@ -191,8 +199,8 @@ int native_run(Native* native, NativeRun* run) {
             offering = true;
             get_bytes(top.s_axis_tdata, run->input + in * IN_BYTES);
             const bool last = beat == IN_BEATS - 1;
-            get_bytes(top.s_axis_tkeep, last ? KEEP_LAST : KEEP_ALL);
-            top.s_axis_tlast = last;
+            get_bytes(top.s_axis_tkeep, run->keep ? run->keep + in * KEEP_BYTES : last ? KEEP_LAST : KEEP_ALL);
+            top.s_axis_tlast = run->last ? run->last[in] : last;
         }
         top.s_axis_tvalid = offering;
         top.m_axis_tready = !pauses_out.now(random);
@@ -200,6 +208,10 @@ int native_run(Native* native, NativeRun* run) {
         native->low();
 
         bool progress = false;
+        // the same bits in the same order as the sliced harness's
+        uint64_t handshakes = offering | top.s_axis_tready << 1 | top.s_axis_tlast << 2 | top.m_axis_tvalid << 3 |
+                              top.m_axis_tready << 4 | (top.m_axis_tvalid && top.m_axis_tlast) << 5 |
+                              (top.m_axis_tvalid && top.m_axis_tkeep != 0xff) << 6;
         if (offering && top.s_axis_tready) {
             if (beat == 0) run->first_in[frame] = native->cycle;
             ++in;
@@ -228,6 +240,7 @@ int native_run(Native* native, NativeRun* run) {
         }
         for (unsigned p = 0; p < PROBES; ++p) {
             if (!probe_read(top, p, words)) continue;
+            handshakes |= 1ull << (8 + p % 56);
             const Probe& probe = PROBE[p];
             if (probe_frame[p] < run->frames) {
                 int64_t* to = run->probes[p] + (probe_frame[p] * probe.words + probe_word[p]) * probe.fields;
@@ -240,6 +253,7 @@ int native_run(Native* native, NativeRun* run) {
             ++run->probe_words[p];
             progress = true;
         }
+        if (run->trace_length < run->trace_room) run->trace[run->trace_length++] = handshakes;
         native->high();
 
         if (native->context->gotFinish()) {

@@ -16,6 +16,7 @@ LIBRARY = "libnative.so"
 _VERILATOR = ("--cc", "--exe", "-O3", "--x-assign", "fast", "--x-initial", "fast", "--noassert")
 _COMPILER = ("-fPIC", "-fvisibility=hidden")
 _OPTIMIZE = ("OPT_FAST=-O2", "OPT_SLOW=-O0", "OPT_GLOBAL=-O2")
+_QUICK = ("OPT_FAST=-O0", "OPT_SLOW=-O0", "OPT_GLOBAL=-O2")  # the runtime is shared with other builds
 _VERILOG = (".v", ".sv")
 
 
@@ -28,6 +29,7 @@ def build_library(
     prefix: str,
     kind: str,
     options: tuple[str, ...] = (),
+    optimize: bool = True,
     cache: BuildCache | None = None,
     progress: Progress | None = None,
 ) -> Path:
@@ -38,11 +40,12 @@ def build_library(
     """
     tool, compiler = Verilator.find(), Compiler.find()
     cache = BuildCache() if cache is None else cache
+    compiler_options = _OPTIMIZE if optimize else _QUICK
     all_options = [*_VERILATOR, *options]
     parts: dict[str, str | bytes | Path] = dict(texts)
     parts |= {f"source {i}": file for i, file in enumerate(sources)}
     parts["tools"] = f"{tool.name} {tool.executable} {compiler.name}"
-    parts["options"] = json.dumps([all_options, top, prefix, _COMPILER, _OPTIMIZE])
+    parts["options"] = json.dumps([all_options, top, prefix, _COMPILER, compiler_options])
 
     def build(folder: Path) -> None:
         with plain_folder() as work:
@@ -67,7 +70,7 @@ def build_library(
         if progress is not None:
             progress(what, 1, 2)
         run_checked(
-            [compiler.make, "-C", work, "-f", f"{prefix}.mk", "-j", str(os.cpu_count() or 1), *_OPTIMIZE],
+            [compiler.make, "-C", work, "-f", f"{prefix}.mk", "-j", str(os.cpu_count() or 1), *compiler_options],
             what=what,
             log=folder / "make.log",
             cwd=work,

@@ -30,6 +30,8 @@ class _Run(ctypes.Structure):
         ("watchdog", _U64), ("quiet", _U64), ("seed", _U64), ("stall_in", _U64), ("stall_out", _U64),
         ("longest_in", _U64), ("longest_out", _U64),
         ("in_beats", _U64), ("out_beats", _U64), ("bad_framing", _U64), ("first_bad", _U64), ("cycles", _U64),
+        ("trace", ctypes.c_void_p), ("trace_room", _U64), ("trace_length", _U64), ("last", ctypes.c_void_p),
+        ("keep", ctypes.c_void_p), ("in_due", _U64), ("results_due", _U64),
     ]  # fmt: skip
 
 
@@ -47,6 +49,8 @@ class NativeResult:
     bad_framing: int  # output beats with TLAST or TKEEP wrong
     first_bad: int | None  # frame of the first such beat
     cycles: int
+    layers: tuple[Probe, ...]  # what each of `probes` is
+    trace: NDArray[np.uint64]  # the handshakes of each cycle, see harness.cpp
 
 
 class NativeModel:
@@ -111,54 +115,91 @@ class NativeModel:
         longest_in: int = 0,
         longest_out: int = 0,
         watchdog: int | None = None,
+        trace: int = 0,
     ) -> NativeResult:
         """Sends frames (n, stride) of bytes, as `bitwright.framing` packs them, back to back.
 
         `stall_in` and `stall_out` are the shares of cycles, chosen by `seed`, in which no input is offered and
-        no output is taken; in stretches of up to `longest_in` and `longest_out` cycles, if those are not 0. Raises
-        DesignError if the accelerator stops taking input.
+        no output is taken; in stretches of up to `longest_in` and `longest_out` cycles, if those are not 0. The
+        handshakes of `trace` cycles are kept. Raises DesignError if the accelerator stops taking input.
         """
         manifest = self.design.manifest
         if packed.ndim != 2 or packed.shape[1] != manifest.input.stride:
             raise ValueError(f"packed frames must have shape (n, {manifest.input.stride}), not {packed.shape}")
-        count = len(packed)
-        packed = np.ascontiguousarray(packed, np.uint8)
-        beats = np.zeros((count, manifest.output.beats), np.uint64)
-        arrays = [np.full((count, p.words * p.fields), MISSING, np.int64) for p in self.probes]
-        first_in = np.full(count, MISSING, np.int64)
-        last_out = np.full(count, MISSING, np.int64)
-        words = np.zeros(max(1, len(arrays)), np.uint64)
-        pointers = (ctypes.c_void_p * max(1, len(arrays)))(*(array.ctypes.data for array in arrays))
         call = _Run(
-            frames=count, input=packed.ctypes.data, results=beats.ctypes.data,
-            probes=ctypes.cast(pointers, ctypes.c_void_p).value, first_in=first_in.ctypes.data,
-            last_out=last_out.ctypes.data, probe_words=words.ctypes.data,
+            frames=len(packed), seed=seed, stall_in=round(1000 * stall_in), stall_out=round(1000 * stall_out),
             watchdog=self.watchdog_cycles if watchdog is None else watchdog,
-            quiet=manifest.interval_cycles + manifest.latency_cycles, seed=seed,
-            stall_in=round(1000 * stall_in), stall_out=round(1000 * stall_out),
             longest_in=longest_in, longest_out=longest_out,
         )  # fmt: skip
+        return self._run(call, packed, len(packed), trace)
+
+    def run_beats(
+        self,
+        beats: NDArray[np.uint8],
+        last: NDArray[np.uint8],
+        keep: NDArray[np.uint8],
+        results: int,
+        *,
+        seed: int = 0,
+        stall_in: float = 0.0,
+        stall_out: float = 0.0,
+        trace: int = 0,
+    ) -> NativeResult:
+        """Sends single beats (n, bytes) with their TLAST (n,) and TKEEP (n, bytes, lane 0 in bit 0 of byte 0), of
+        frames that may be broken, until as many `results` came as are due. Times of frames mean nothing."""
+        size = max(8, self.design.manifest.input.data_bits // 64)
+        whole = np.zeros((len(beats), size), np.uint8)
+        whole[:, : keep.shape[1]] = keep
+        last = np.ascontiguousarray(last, np.uint8)
+        count = -(-len(beats) // self.design.manifest.input.beats)
+        padded = np.zeros((count * self.design.manifest.input.beats, beats.shape[1]), np.uint8)
+        padded[: len(beats)] = beats
+        call = _Run(
+            frames=count, seed=seed, stall_in=round(1000 * stall_in), stall_out=round(1000 * stall_out),
+            watchdog=self.watchdog_cycles, last=last.ctypes.data, keep=whole.ctypes.data, in_due=len(beats),
+            results_due=results * self.design.manifest.output.beats,
+        )  # fmt: skip
+        return self._run(call, padded.reshape(count, -1), results, trace)
+
+    def _run(self, call: _Run, packed: NDArray[np.uint8], count: int, trace: int) -> NativeResult:
+        """Runs `call`, whose arrays are added here; `count` results are kept."""
+        manifest, frames = self.design.manifest, int(call.frames)
+        packed = np.ascontiguousarray(packed, np.uint8)
+        beats = np.zeros((max(frames, count), manifest.output.beats), np.uint64)
+        arrays = [np.full((frames, p.words * p.fields), MISSING, np.int64) for p in self.probes]
+        first_in = np.full(frames, MISSING, np.int64)
+        last_out = np.full(max(frames, count), MISSING, np.int64)
+        words = np.zeros(max(1, len(arrays)), np.uint64)
+        handshakes = np.zeros(trace, np.uint64)
+        pointers = (ctypes.c_void_p * max(1, len(arrays)))(*(array.ctypes.data for array in arrays))
+        call.input, call.results = packed.ctypes.data, beats.ctypes.data
+        call.probes = ctypes.cast(pointers, ctypes.c_void_p).value
+        call.first_in, call.last_out, call.probe_words = first_in.ctypes.data, last_out.ctypes.data, words.ctypes.data
+        call.quiet = manifest.interval_cycles + manifest.latency_cycles
+        call.trace, call.trace_room = handshakes.ctypes.data, trace
         status = self._library.native_run(self._handle, ctypes.byref(call))
         if status == _STALLED:
             raise DesignError(
                 f"{manifest.top} hangs: for {call.watchdog} cycles it took no input, gave no output and computed "
-                f"nothing, after {call.in_beats // manifest.input.beats} of {count} frames in and "
+                f"nothing, after {call.in_beats // manifest.input.beats} of {frames} frames in and "
                 f"{call.out_beats // manifest.output.beats} results out (cycle {call.cycles})"
             )
         if status == _FINISHED:
             raise DesignError(f"{manifest.top} ended the simulation itself ($finish or $stop)")
         return NativeResult(
-            beats=beats,
+            beats=beats[:count],
             results=call.out_beats // manifest.output.beats,
             out_beats=call.out_beats,
             probes=tuple(
-                array.reshape(count, p.pixels, -1)[:, :, : p.values].reshape(count, -1)
+                array.reshape(frames, p.pixels, -1)[:, :, : p.values].reshape(frames, -1)
                 for array, p in zip(arrays, self.probes, strict=True)
             ),
             probe_words=tuple(int(n) for n in words[: len(arrays)]),
             first_in=first_in,
-            last_out=last_out,
+            last_out=last_out[:count],
             bad_framing=call.bad_framing,
             first_bad=call.first_bad // manifest.output.beats if call.bad_framing else None,
             cycles=call.cycles,
+            layers=self.probes,
+            trace=handshakes[: call.trace_length],
         )

@@ -5,7 +5,7 @@ compiles what that layer's text changed.
 """
 
 import os
-import shutil
+import sys
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -31,6 +31,7 @@ from bitwright_sim.tools import Compiler
 LIBRARY = "libsliced.so"
 ROMS = "roms.npy"
 REFUSED = "refused.txt"  # in place of both: why the design cannot be sliced
+_RECURSION = 100_000  # gates one behind another: carry chains behind carry chains
 _FILE_CHARACTERS = 120_000  # of a source file, about
 _CONTROL_OUT = ("s_axis_tready", "m_axis_tvalid", "m_axis_tlast", "m_axis_tkeep")
 _FLAGS = ("-std=c++17", "-fPIC", "-fvisibility=hidden", "-fno-strict-aliasing", "-w", "-O1")
@@ -108,7 +109,7 @@ def build_sliced(
         objects = _objects(texts, cache, compiler, use, folder, what, jobs or os.cpu_count() or 1)
         if progress is not None:
             progress(what, 2, 3)
-        command = [compiler.compiler, "-shared", "-o", folder / LIBRARY, *objects]
+        command: list[str | Path] = [compiler.compiler, "-shared", "-o", folder / LIBRARY, *objects]
         run_checked(command, what=what, log=folder / "link.log", cwd=folder, environment=dict(os.environ))
         if progress is not None:
             progress(what, 3, 3)
@@ -130,7 +131,12 @@ def compile_design(design: Design) -> Program:
         source, manifest.top, clock="aclk", data_in="s_axis_tdata", control_out=_CONTROL_OUT,
         observe=[*pairs, ("m_axis_tvalid", "m_axis_tdata")],
     )  # fmt: skip
-    return compiler.compile()
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(max(limit, _RECURSION))
+    try:
+        return compiler.compile()
+    finally:
+        sys.setrecursionlimit(limit)
 
 
 def rom_words(program: Program) -> np.ndarray:
@@ -211,7 +217,7 @@ def _objects(
         source = folder / f"{key}.cpp"
         source.write_text(header + text)
         temporary = kept / f"{key}.{os.getpid()}.{threading.get_ident()}.o"
-        command = [compiler.compiler, *flags, "-c", "-o", temporary, source]
+        command: list[str | Path] = [compiler.compiler, *flags, "-c", "-o", temporary, source]
         try:
             run_checked(command, what=what, log=folder / f"{key}.log", cwd=folder, environment=dict(os.environ))
             temporary.replace(target)
@@ -226,8 +232,3 @@ def _objects(
     with ThreadPoolExecutor(jobs) as pool:
         made = dict(zip(order, pool.map(one, [texts[k] for k in order]), strict=True))
     return [made[k] for k in range(len(texts))]
-
-
-def free_objects(cache: BuildCache) -> None:
-    """Removes all kept object files."""
-    shutil.rmtree(cache.folder / "objects" / "sliced", ignore_errors=True)

@@ -5,7 +5,7 @@ clock edge. Bits that carry data read as 0 here, which no control bit depends on
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -229,7 +229,7 @@ class ControlCompiler:
         return rom
 
     def _ordered(self, nodes: list[Cell]) -> list[Cell]:
-        """The nodes, each behind those that it reads; words of bitwise cells are split where they seem to form a loop."""
+        """The nodes, each behind those that it reads; words of bitwise cells are split where they seem a loop."""
         while True:
             made = {bit: node for node in nodes for bit in node.connections["Y" if "Y" in node.connections else "O"]}
             for node in nodes:
@@ -238,7 +238,9 @@ class ControlCompiler:
             order, loop = _topological(nodes, made, self._inputs)
             if not loop:
                 return order
-            split = [node for node in loop if node.kind in (*BITWISE, "$mux", "$pmux") and len(node.connections["Y"]) > 1]
+            split = [
+                node for node in loop if node.kind in (*BITWISE, "$mux", "$pmux") and len(node.connections["Y"]) > 1
+            ]
             if not split:
                 raise UnsupportedError(f"its control has a loop of gates through {loop[0].name}")
             doomed = set(map(id, split))
@@ -325,9 +327,7 @@ class ControlCompiler:
             return masked([f"~({value})" for value in values]) if kind == "$xnor" else values
         if kind == "$mux":
             select = self.bit(bits["S"][0])
-            return [
-                f"{select} ? {b} : {a}" for a, b in zip(self.limbs(bits["A"]), self.limbs(bits["B"]), strict=True)
-            ]
+            return [f"{select} ? {b} : {a}" for a, b in zip(self.limbs(bits["A"]), self.limbs(bits["B"]), strict=True)]
         if kind == "$pmux":
             values = self.limbs(bits["A"])
             for k in reversed(range(len(bits["S"]))):
@@ -338,14 +338,15 @@ class ControlCompiler:
             some = " | ".join(self.limbs(bits["A"]))
             return [f"({some}) {'==' if kind == '$logic_not' else '!='} 0"]
         if kind == "$reduce_and":
-            a = bits["A"]
-            return [" && ".join(f"{x} == {(1 << min(64, len(a) - 64 * i)) - 1:#x}ull" for i, x in enumerate(self.limbs(a)))]
+            size = len(bits["A"])
+            every = [f"{x} == {(1 << min(64, size - 64 * i)) - 1:#x}ull" for i, x in enumerate(self.limbs(bits["A"]))]
+            return [" && ".join(every)]
         if kind in ("$reduce_xor", "$reduce_xnor"):
             parity = f"__builtin_parityll({' ^ '.join(self.limbs(bits['A']))})"
             return [parity if kind == "$reduce_xor" else f"!{parity}"]
         if kind in ("$logic_and", "$logic_or"):
-            a, b = (" | ".join(self.limbs(bits[port])) for port in "AB")
-            return [f"(({a}) != 0) {'&&' if kind == '$logic_and' else '||'} (({b}) != 0)"]
+            some, other = (" | ".join(self.limbs(bits[port])) for port in "AB")
+            return [f"(({some}) != 0) {'&&' if kind == '$logic_and' else '||'} (({other}) != 0)"]
         if kind in ("$eq", "$ne", "$eqx", "$nex"):
             size = max(len(bits["A"]), len(bits["B"]))
             a, b = (self.limbs(self._both_signed(node, port, size)) for port in "AB")
@@ -358,7 +359,7 @@ class ControlCompiler:
         signed = bool(node.integer("A_SIGNED") and node.integer("B_SIGNED"))
         return extended(node.connections[port], width, signed)
 
-    def _arithmetic(self, node: Cell, masked):  # type: ignore[no-untyped-def]
+    def _arithmetic(self, node: Cell, masked: Callable[[list[str]], list[str]]) -> list[str]:
         kind, bits = node.kind, node.connections
         width = len(bits["Y"])
         if kind in ("$lt", "$le", "$gt", "$ge"):
@@ -476,7 +477,7 @@ def _by_bits(node: Cell) -> list[Cell]:
     y = bits["Y"]
     for i, out in enumerate(y):
         if node.kind in BITWISE:
-            connections = {
+            connections: dict[str, tuple[int, ...]] = {
                 port: (extended(bits[port], len(y), bool(node.integer(f"{port}_SIGNED")))[i],)
                 for port in ("A", "B")
                 if port in bits
@@ -487,7 +488,9 @@ def _by_bits(node: Cell) -> list[Cell]:
     return cells
 
 
-def _topological(nodes, made, inputs):  # type: ignore[no-untyped-def]
+def _topological(
+    nodes: list[Cell], made: dict[int, Cell], inputs: Callable[[Cell], Iterable[int]]
+) -> tuple[list[Cell], list[Cell]]:
     """The nodes in order, and those of a loop if there is one."""
     state: dict[int, int] = {}
     order: list[Cell] = []

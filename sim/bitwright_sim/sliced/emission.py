@@ -98,7 +98,7 @@ class Emitter:
         return first, second
 
     def _plan(self, batches: list[_Batch]) -> set[int]:
-        """Gives nodes to batches and batches to functions; returns the nodes that are computed whatever the conditions."""
+        """Gives nodes to batches and batches to functions; returns the nodes computed whatever the conditions."""
         gates = self.gates
         batch_of: dict[int, int] = {}
         always: set[int] = set()
@@ -123,7 +123,7 @@ class Emitter:
         todo = list(always)
         while todo:
             _, a, b = gates.nodes[todo.pop()]
-            for operand in (a >> 1, b >> 1):  # type: ignore[operator]
+            for operand in (a >> 1, b >> 1):
                 if not gates.is_leaf(operand) and operand not in always:
                     always.add(operand)
                     todo.append(operand)
@@ -148,12 +148,12 @@ class Emitter:
                 continue
             stack.append((node, True))
             _, a, b = gates.nodes[node]
-            stack.append((b >> 1, False))  # type: ignore[operator]
-            stack.append((a >> 1, False))  # type: ignore[operator]
+            stack.append((b >> 1, False))
+            stack.append((a >> 1, False))
 
     def _set_phase(self, node: int) -> None:
         kind, a, b = self.gates.nodes[node]
-        a_sign, b_sign = self._sign(a), self._sign(b)  # type: ignore[arg-type]
+        a_sign, b_sign = self._sign(a), self._sign(b)
         self.phase[node] = a_sign ^ b_sign if kind == "xor" else a_sign & b_sign
 
     def _sign(self, literal: int) -> int:
@@ -166,7 +166,7 @@ class Emitter:
                 used = [literal >> 1 for literal in action.literals]
                 for node in new:
                     _, a, b = self.gates.nodes[node]
-                    used += [a >> 1, b >> 1]  # type: ignore[operator]
+                    used += [a >> 1, b >> 1]
                 for node in used:
                     if self.chunk_of.get(node, batch.chunk) != batch.chunk and node not in self.slot:
                         self.slot[node] = self.new_slot()
@@ -199,8 +199,8 @@ class Emitter:
 
     def _statement(self, node: int, leaves: set[int]) -> list[str]:
         kind, a, b = self.gates.nodes[node]
-        a_text, b_text = self._raw(a >> 1, leaves), self._raw(b >> 1, leaves)  # type: ignore[operator]
-        a_sign, b_sign = self._sign(a), self._sign(b)  # type: ignore[arg-type]
+        a_text, b_text = self._raw(a >> 1, leaves), self._raw(b >> 1, leaves)
+        a_sign, b_sign = self._sign(a), self._sign(b)
         if kind == "xor":
             text = f"{a_text} ^ {b_text}"
         elif a_sign and b_sign:

@@ -5,8 +5,8 @@ A *literal* is twice a node's number, plus one where it is complemented; 0 and 1
 """
 
 from collections.abc import Sequence
+from typing import Any
 
-Leaf = tuple[object, ...]
 FALSE, TRUE = 0, 1
 
 
@@ -14,32 +14,32 @@ class Gates:
     """The nodes of one function. `gates[n]` is (kind, a, b) with literals a < b, or a leaf's description."""
 
     def __init__(self) -> None:
-        self.nodes: list[tuple[str, int, int] | Leaf] = [("false",)]
-        self._known: dict[object, int] = {}
+        self.nodes: list[tuple[Any, ...]] = [("false",)]
+        self.known: dict[object, int] = {}
         self._leaves: set[int] = {0}
 
     def leaf(self, *what: object) -> int:
         key = ("leaf", *what)
-        if key not in self._known:
-            self._known[key] = len(self.nodes)
+        if key not in self.known:
+            self.known[key] = len(self.nodes)
             self._leaves.add(len(self.nodes))
             self.nodes.append(what)
-        return 2 * self._known[key]
+        return 2 * self.known[key]
 
     def is_leaf(self, node: int) -> bool:
         return node in self._leaves
 
     def _gate(self, kind: str, a: int, b: int) -> int:
         key = (kind, a, b)
-        node = self._known.get(key)
+        node = self.known.get(key)
         if node is None:
-            node = self._known[key] = len(self.nodes)
+            node = self.known[key] = len(self.nodes)
             self.nodes.append(key)
         return 2 * node
 
     def has_xor(self, a: int, b: int) -> bool:
         a, b = a & ~1, b & ~1
-        return ("xor", min(a, b), max(a, b)) in self._known
+        return ("xor", min(a, b), max(a, b)) in self.known
 
     def and_(self, a: int, b: int) -> int:
         if a > b:
@@ -89,10 +89,8 @@ class Gates:
             elif self.has_xor(b, c):
                 a, c = c, a
         half = self.xor(a, b)
-        if half <= 1 or a <= 1 or b <= 1:
-            carry = self.mux(half, c, a)
-        else:
-            carry = self.or_(self.and_(a, b), self.and_(half, c))
+        known = half <= 1 or a <= 1 or b <= 1
+        carry = self.mux(half, c, a) if known else self.or_(self.and_(a, b), self.and_(half, c))
         return self.xor(half, c), carry
 
     def add(self, a: Sequence[int], b: Sequence[int], carry: int = FALSE) -> list[int]:

@@ -8,6 +8,7 @@ from bitwright_sim.native.build import Probe
 from bitwright_sim.sliced.part import Function
 from bitwright_sim.sliced.program import Program
 
+_ARGUMENT_TYPES = "V*, V*, V*, const V* const*, const uint64_t* const*, uint64_t*, const V*"
 _CONTROL_ARGUMENTS = "uint64_t* w, uint64_t* next, uint64_t* c, const uint64_t* in, uint64_t* rom"
 
 
@@ -85,7 +86,7 @@ def glue(program: Program, manifest: Manifest, probes: Sequence[Probe]) -> str:
     control = "w, next, c, in, rom"
     out = program.outputs
     lines = [
-        *dict.fromkeys(f'extern "C" void {f.name}(V*, V*, V*, const V* const*, const uint64_t* const*, uint64_t*, const V*);' for f in functions),
+        *dict.fromkeys(f'extern "C" void {f.name}({_ARGUMENT_TYPES});' for f in functions),
         *(f'extern "C" void {name}({_CONTROL_ARGUMENTS});' for name, _ in names),
         "namespace {",
         f"constexpr uint64_t VECTORS = {layout.vectors}, IN_BYTES = {lanes}, OUT_BEATS = {manifest.output.beats};",
@@ -144,7 +145,11 @@ def glue(program: Program, manifest: Manifest, probes: Sequence[Probe]) -> str:
     ]  # fmt: skip
     for p, observed in enumerate(program.observed):
         if observed.functions:
-            lines += [f"        case {p}:", *("            " + line for line in calls(observed.functions)), "            break;"]
+            lines += [
+                f"        case {p}:",
+                *("            " + line for line in calls(observed.functions)),
+                "            break;",
+            ]
     lines += [
         "        default: break;", "        }", "    }",
         "    bool valid(unsigned p) const {", "        switch (p) {",

@@ -15,8 +15,15 @@ class Lowering:
     """Literals of bits on demand. `leaf` gives the literal of a bit that is not a gate here (a register, an input, a
     control bit, a memory), or None for the output of a cell to be lowered."""
 
-    def __init__(self, driver: dict[int, Driver], leaf: Callable[[Gates, int], int | None]):
+    def __init__(
+        self,
+        driver: dict[int, Driver],
+        leaf: Callable[[Gates, int], int | None],
+        table: Callable[[Cell], dict[int, int]],
+    ):
+        """`table` gives the contents of a memory that is only read."""
         self.gates = Gates()
+        self.table = table
         self.driver = driver
         self.leaf = leaf
         self._values: dict[int, int] = {0: FALSE, 1: TRUE}
@@ -68,6 +75,8 @@ class Lowering:
             return self._carry(cell, port, index)
         if kind in VENDOR:
             return self._lut(cell, port)
+        if kind == "$mem_v2":
+            return self._looked_up(cell, index)
         outputs = self._word(cell)
         for y, literal in zip(bits["Y"], outputs, strict=True):
             self._values.setdefault(y, literal)
@@ -101,6 +110,25 @@ class Lowering:
     def _carried(self, select: int, carry: int, other: int) -> int:
         """Carry where `select`, else `other`; a majority where select is the XOR of two bits of which one is other."""
         return self.gates.mux(select, carry, other)
+
+    def _looked_up(self, cell: Cell, index: int) -> int:
+        """A bit of a table, by its address: multiplexers from the highest bit on, equal halves made once."""
+        port, column = divmod(index, cell.integer("WIDTH"))
+        abits, words = cell.integer("ABITS"), self.table(cell)
+        address = self.values(cell.connections["RD_ADDR"][port * abits : (port + 1) * abits])
+        column_bits = tuple(words.get(row, 0) >> column & 1 for row in range(1 << abits))
+        known: dict[tuple[int, ...], int] = {}
+
+        def below(bits: tuple[int, ...]) -> int:
+            if not any(bits) or all(bits):
+                return TRUE if bits[0] else FALSE
+            if bits not in known:
+                half = len(bits) // 2
+                select = address[half.bit_length() - 1]
+                known[bits] = self.gates.mux(select, below(bits[half:]), below(bits[:half]))
+            return known[bits]
+
+        return below(column_bits)
 
     def _word(self, cell: Cell) -> list[int]:
         kind, bits, gates = cell.kind, cell.connections, self.gates
@@ -140,10 +168,8 @@ class Lowering:
         fill = value[-1] if kind == "$sshr" and cell.integer("A_SIGNED") else FALSE
         for k, bit in enumerate(bits["B"]):
             by, select = min(1 << k, size), self.value(bit)
-            if kind in ("$shl", "$sshl"):
-                moved = [FALSE] * by + value[: size - by]
-            else:
-                moved = value[by:] + [fill] * by
+            left = kind in ("$shl", "$sshl")
+            moved = [FALSE] * by + value[: size - by] if left else value[by:] + [fill] * by
             value = [gates.mux(select, one, zero) for one, zero in zip(moved, value, strict=True)]
         return value[:width]
 
@@ -158,8 +184,8 @@ class Lowering:
         if kind in ("$reduce_xor", "$reduce_xnor"):
             return gates.parity(self.values(bits["A"])) ^ (kind == "$reduce_xnor")
         if kind in ("$logic_and", "$logic_or"):
-            a, b = (gates.any_of(self.values(bits[port])) for port in "AB")
-            return gates.and_(a, b) if kind == "$logic_and" else gates.or_(a, b)
+            some, other = (gates.any_of(self.values(bits[port])) for port in "AB")
+            return gates.and_(some, other) if kind == "$logic_and" else gates.or_(some, other)
         size = max(len(bits["A"]), len(bits["B"]))
         signed = bool(cell.integer("A_SIGNED") and cell.integer("B_SIGNED"))
         a, b = (self.values(extended(bits[port], size, signed)) for port in "AB")

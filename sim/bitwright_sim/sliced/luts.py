@@ -53,7 +53,7 @@ def _merged(table: int, count: int, i: int, j: int) -> int:
 
 @lru_cache(maxsize=1 << 16)
 def _symmetric(table: int, count: int) -> tuple[int, tuple[int, ...]] | None:
-    """Which inputs to complement so that the number of ones decides, and the values by that number; None if it does not."""
+    """Which inputs to complement so that the number of ones decides, and the values by it; None if it does not."""
     for flips in range(1 << (count - 1)):
         flipped = table
         for variable in range(count):
@@ -125,7 +125,7 @@ def lut(gates: Gates, table: int, inputs: list[int]) -> int:
     if order != list(range(count)):
         table, inputs = _permuted(table, count, tuple(order)), [inputs[k] for k in order]
     key = ("lut", table, *inputs)
-    known = gates._known
+    known = gates.known
     if key not in known:
         known[key] = _decomposed(gates, table, inputs)
     return known[key]
@@ -217,7 +217,10 @@ def _counted(gates: Gates, values: tuple[int, ...], inputs: list[int]) -> int:
     free = list(range(len(values), 1 << size))
     fixed = sum(value << number for number, value in enumerate(values))
     best = min(
-        (fixed | sum(1 << number for k, number in enumerate(free) if choice >> k & 1) for choice in range(1 << len(free))),
+        (
+            fixed | sum(1 << number for k, number in enumerate(free) if choice >> k & 1)
+            for choice in range(1 << len(free))
+        ),
         key=lambda table: _cost(table, size),
     )
     return _plain(gates, best, digits)

@@ -1,4 +1,4 @@
-"""A sliced simulator in this process: streams of frames in, integers compared or handed out, handshakes by the cycle."""
+"""A sliced simulator in this process: streams of frames in, integers compared or handed out, every handshake."""
 
 import ctypes
 from collections.abc import Callable
@@ -31,7 +31,7 @@ class _Run(ctypes.Structure):
         ("expected", _EXPECTED), ("progress", _PROGRESS), ("out_beats_expected", _U64),
         ("bad", _POINTER), ("first", _POINTER), ("probe_words", _POINTER), ("results", _POINTER),
         ("result_beats", _U64), ("first_in", _POINTER), ("last_out", _POINTER), ("trace", _POINTER),
-        ("trace_room", _U64), ("integers", _POINTER), ("integer_words", _U64),
+        ("trace_room", _U64), ("integers", _POINTER), ("control_only", _U64), ("integer_words", _U64),
         ("in_beats", _U64), ("out_beats", _U64), ("bad_framing", _U64), ("first_bad", _U64), ("cycles", _U64),
         ("trace_length", _U64), ("status", _U64),
     ]  # fmt: skip
@@ -100,16 +100,15 @@ class SlicedModel:
             self._library.sliced_free(self._handle)
             self._handle = None
 
-    def planes(self, values: NDArray[np.integer], bits: int, lanes: NDArray[np.int64] | None = None) -> NDArray[np.uint8]:
-        """Integers (n, count), row-contiguous, of the lanes (row lanes[j] for lane j; by default row j), as bit planes.
+    def planes(self, values: NDArray[np.integer], bits: int) -> NDArray[np.uint8]:
+        """Integers (n, count), row j of lane j, as bit planes.
 
         The result (count, bits, bytes of a vector) has bit `lane` of plane (value, bit).
         """
         values = np.ascontiguousarray(values)
         if values.dtype.itemsize not in (2, 4, 8):
             values = values.astype(np.int32)
-        rows = np.arange(self.lanes) % len(values) if lanes is None else lanes
-        rows = np.concatenate([rows, np.zeros(self.lanes - len(rows), np.int64)])
+        rows = np.arange(self.lanes) % len(values)
         pointers = (values.ctypes.data + rows * values.strides[0]).astype(np.uint64)
         raw = np.empty(values.shape[1] * bits * self.lanes // 8 + 64, np.uint8)
         planes = raw[-raw.ctypes.data % 64 :][: values.shape[1] * bits * self.lanes // 8]
@@ -126,11 +125,13 @@ class SlicedModel:
         progress: Callable[[int], None] | None = None,
         trace: int = 0,
         integers: int = 0,
+        control_only: bool = False,
     ) -> SlicedResult:
         """Runs from reset until all results that are due came and no more for a while.
 
         `expected(probe, step)` gives the planes that a probe (the output is the last) must show in a step; `trace`
-        cycles of handshakes are kept, and the probes' integers of the first `integers` steps.
+        cycles of handshakes are kept, and the probes' integers of the first `integers` steps. With `control_only`
+        nothing is computed but the handshakes.
         Raises DesignError if the accelerator stops taking input.
         """
         manifest, order = self.design.manifest, np.ascontiguousarray(stimulus.order, np.int64)
@@ -180,7 +181,7 @@ class SlicedModel:
             probe_words=words.ctypes.data, results=results.ctypes.data, result_beats=due,
             first_in=first_in.ctypes.data, last_out=last_out.ctypes.data, trace=room.ctypes.data, trace_room=trace,
             integers=ctypes.cast(pointers, ctypes.c_void_p).value if integers else None,
-            integer_words=max(sizes, default=0),
+            integer_words=max(sizes, default=0), control_only=int(control_only),
         )  # fmt: skip
         status = self._library.sliced_run(self._handle, ctypes.byref(call))
         if errors:

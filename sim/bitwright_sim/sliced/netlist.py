@@ -32,6 +32,11 @@ VENDOR: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 }
 _OUTPUTS = {"Y", "Q", "RD_DATA"}
 _PART_DEPTH = 2
+# registers get enables and resets of their own, so that idle ones cost nothing; without those passes a netlist is as
+# good, and some that hold constants upset opt_dff (Yosys 0.70: "Conflicting init values")
+_FULL = ("proc", "opt_clean", "opt_expr", "opt_merge", "opt_clean", "opt_dff", "opt_clean", "opt_expr", "opt_clean",
+         "memory_collect", "opt_clean")  # fmt: skip
+_PLAIN = ("proc", "opt_clean", "memory_collect", "opt_clean")
 
 
 class UnsupportedError(Exception):
@@ -101,14 +106,18 @@ def read(files: Sequence[Path], top: str, keep: Sequence[str]) -> Source:
             sources.append(f"source{index}.v")
             (folder / sources[-1]).write_text(text)
         job = {"files": sources, "top": top, "cells": sorted(VENDOR), "keep": list(keep), "out": "netlist.json"}
-        (folder / "job.json").write_text(json.dumps(job))
-        with (folder / "log").open("wb") as log:
-            status = subprocess.run(
-                [sys.executable, Path(__file__).with_name("yosys_job.py"), "job.json"],
-                cwd=folder, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, check=False,
-            ).returncode  # fmt: skip
-        if status:
-            raise ToolError(f"Yosys failed to read the design's Verilog; its last lines:\n{tail(folder / 'log', 5)}")
+        for passes in (_FULL, _PLAIN):
+            (folder / "job.json").write_text(json.dumps({**job, "passes": passes}))
+            with (folder / "log").open("wb") as log:
+                status = subprocess.run(
+                    [sys.executable, Path(__file__).with_name("yosys_job.py"), "job.json"],
+                    cwd=folder, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, check=False,
+                ).returncode  # fmt: skip
+            if status == 0:
+                break
+        else:
+            lines = tail(folder / "log", 5)
+            raise ToolError(f"Yosys failed to read the design's Verilog; its last lines:\n{lines}")
         modules = json.loads((folder / "netlist.json").read_text())["modules"]
     return Source(modules, contents)
 

@@ -3,12 +3,13 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
+from typing import Any
 
-from bitwright_sim.sliced.control import Word, Words, check_clock, check_write_port, expression
+from bitwright_sim.sliced.control import Word, Words, check_clock, check_write_port, expression, initial_words
 from bitwright_sim.sliced.emission import ARGUMENTS, Emitter
 from bitwright_sim.sliced.gates import FALSE, Gates
 from bitwright_sim.sliced.lowering import Driver, Lowering
-from bitwright_sim.sliced.netlist import Cell, UnsupportedError
+from bitwright_sim.sliced.netlist import Cell, Flat, UnsupportedError
 from bitwright_sim.sliced.schedule import Action, ordered, reads
 from bitwright_sim.sliced.taint import REGISTERS
 
@@ -68,14 +69,14 @@ class Part:
         driver: dict[int, Driver],
         kind_of: Callable[[int], str],
         unit_of: Callable[[Cell], UnitShape],
-        initial: dict[int, int],
+        flat: Flat,
     ):
         self.name = name
         self.driver = driver
         self.kind_of = kind_of
         self.unit_of = unit_of
-        self.initial = initial
-        self.lowering = Lowering(driver, self._leaf)
+        self.initial = flat.initial
+        self.lowering = Lowering(driver, self._leaf, lambda cell: initial_words(flat, cell))
         self.slots = 0
         self.slot_of: dict[int, int] = {}
         self.ones: list[int] = []
@@ -89,7 +90,7 @@ class Part:
         self.registers: list[tuple[Cell, list[int]]] = []  # with the places that carry data
         self.memories: dict[str, Memory] = {}
         self.instances: list[tuple[Cell, UnitShape, int, int]] = []  # slot and state base
-        self.resource_of: dict[int, int] = {}  # of a register's slot or an instance's
+        self.resource_of: dict[Any, int] = {}  # of a register's slot or an instance's
         self._resources = 0
         self.exports: dict[int, int] = {}  # bit: place in T
         self._known: dict[object, int] = {}
@@ -142,7 +143,7 @@ class Part:
         if slot is not None:
             return gates.leaf("S", slot)
         cell, _, index = self.driver[bit]
-        if cell.kind == "$mem_v2":
+        if cell.kind == "$mem_v2" and cell.name in self.memories:
             width, abits = cell.integer("WIDTH"), cell.integer("ABITS")
             port, column = divmod(index, width)
             address = cell.connections["RD_ADDR"][port * abits : (port + 1) * abits]
@@ -165,9 +166,8 @@ class Part:
                     else:
                         self.lowering.value(bit)
         for memory in self.memories.values():
-            cell = memory.cell
-            for port in range(cell.integer("WR_PORTS")):
-                data, enable, address = write_port(cell, port, memory.columns)
+            for number in range(memory.cell.integer("WR_PORTS")):
+                data, enable, address = write_port(memory.cell, number, memory.columns)
                 self.lowering.values(data)
                 self.control.update(bit for bit in (*enable, *address) if bit > 1)
         for cell, unit, _, _ in self.instances:
@@ -192,9 +192,9 @@ class Part:
         self.words = words
         for node, what in enumerate(self.lowering.gates.nodes):
             if what[0] == "M" and self.lowering.gates.is_leaf(node):
-                self.masks.append(what[1])  # type: ignore[arg-type]
-        where = {bit: words.get(bit) for bit in self.masks}
-        self.masks.sort(key=lambda bit: (where[bit][0].name, where[bit][1]) if where[bit] else ("", 0))  # type: ignore[index]
+                self.masks.append(what[1])
+        where = {bit: ("", 0) if (found := words.get(bit)) is None else (found[0].name, found[1]) for bit in self.masks}
+        self.masks.sort(key=lambda bit: where[bit])
         self.mask_of = {bit: k for k, bit in enumerate(self.masks)}
         self.actions = self._actions()
         gates = self.lowering.gates
@@ -209,11 +209,7 @@ class Part:
         """Functions that put the values of `bits` into T."""
         groups = []
         for bit, slot in zip(bits, slots, strict=True):
-            text = f"T[{slot}]"
-            action = Action(
-                literals=[self.lowering.value(bit)], resource=-1, write=lambda ops, text=text: [f"{text} = {ops[0]};"]
-            )
-            groups.append([action])
+            groups.append([Action(literals=[self.lowering.value(bit)], resource=-1, write=_stored(f"T[{slot}]"))])
         return self._functions(groups, "e", known) if groups else []
 
     def _functions(self, groups: list[list[Action]], kind: str, known: dict[int, int]) -> list[Function]:
@@ -225,9 +221,9 @@ class Part:
     def _resource_of_leaf(self, node: int) -> int:
         what = self.lowering.gates.nodes[node]
         if what[0] == "S":
-            return self.resource_of.get(what[1], -1)  # type: ignore[arg-type]
+            return self.resource_of.get(what[1], -1)
         if what[0] == "R":
-            return self.resource_of[what[1]]  # type: ignore[index]
+            return self.resource_of[what[1]]
         return -1
 
     def _text(self, bits: Sequence[int]) -> str:
@@ -239,7 +235,7 @@ class Part:
 
     def _resource(self, *keys: object) -> int:
         for key in keys:
-            self.resource_of[key] = self._resources  # type: ignore[index]
+            self.resource_of[key] = self._resources
         self._resources += 1
         return self._resources - 1
 
@@ -340,14 +336,13 @@ class Part:
         literals = self.lowering.values(data_inputs(cell, unit))
         scratch = self.temporaries
         self.temporaries += unit.temporaries
-        places = [
-            what[1] if literal & 1 == 0 and gates.is_leaf(literal >> 1) and (what := gates.nodes[literal >> 1])[0] == "S"
-            else None
-            for literal in literals
-        ]  # fmt: skip
-        contiguous = bool(places) and all(
-            place is not None and place == places[0] + k and not base <= place < base + unit.slots  # type: ignore[operator]
-            for k, place in enumerate(places)
+        places = []  # of the inputs, where all are registers of this part
+        for literal in literals:
+            what = gates.nodes[literal >> 1]
+            if gates.is_leaf(literal >> 1) and what[0] == "S" and not literal & 1:
+                places.append(what[1])
+        contiguous = len(places) == len(literals) > 0 and all(
+            place == places[0] + k and not base <= place < base + unit.slots for k, place in enumerate(places)
         )
         block = self._block(tuple(literals)) if not contiguous else 0
         limbs = ["0"] * unit.control_limbs
@@ -382,15 +377,15 @@ class Part:
         if kind == "X":
             return f"X[{what[1]}]"
         if kind == "M":
-            return f"B(M[{self.mask_of[what[1]]}])"  # type: ignore[index]
+            return f"B(M[{self.mask_of[what[1]]}])"
         return f"{self._pointer(what[1], what[2])}[{what[3]}]"
 
-    def _pointer(self, memory: object, port: object) -> str:
-        return f"r{list(self.memories).index(memory)}_{port}"  # type: ignore[arg-type]
+    def _pointer(self, memory: str, port: int) -> str:
+        return f"r{list(self.memories).index(memory)}_{port}"
 
     def _prelude(self, leaves: list[int]) -> list[str]:
         nodes = self.lowering.gates.nodes
-        used = sorted(self.mask_of[nodes[leaf][1]] for leaf in leaves if nodes[leaf][0] == "M")  # type: ignore[index]
+        used = sorted(self.mask_of[nodes[leaf][1]] for leaf in leaves if nodes[leaf][0] == "M")
         lines = []
         if used:
             lines.append(f"alignas(64) uint32_t M[{len(self.masks) + 16}];")
@@ -403,19 +398,21 @@ class Part:
                 if length >= 4:
                     lines.append(f"expand(M + {used[at]}, {self._text(bits)}, {length});")
                 else:
-                    lines += [
-                        f"M[{used[at] + k}] = -(uint32_t)({self._text((bit,))});" for k, bit in enumerate(bits)
-                    ]
+                    lines += [f"M[{used[at] + k}] = -(uint32_t)({self._text((bit,))});" for k, bit in enumerate(bits)]
                 at += length
-        for name, port in dict.fromkeys((nodes[leaf][1], nodes[leaf][2]) for leaf in leaves if nodes[leaf][0] == "R"):  # type: ignore[misc]
-            memory = self.memories[name]  # type: ignore[index]
+        for name, port in dict.fromkeys((nodes[leaf][1], nodes[leaf][2]) for leaf in leaves if nodes[leaf][0] == "R"):
+            memory = self.memories[name]
             abits = memory.cell.integer("ABITS")
-            address = self._text(memory.cell.connections["RD_ADDR"][port * abits : (port + 1) * abits])  # type: ignore[operator]
+            address = self._text(memory.cell.connections["RD_ADDR"][port * abits : (port + 1) * abits])
             lines.append(
                 f"const V* const {self._pointer(name, port)} = D + {memory.base} + "
                 f"at_most({address}, {memory.depth}) * {len(memory.columns)};"
             )
         return lines
+
+
+def _stored(place: str) -> Callable[[Sequence[str]], list[str]]:
+    return lambda operands: [f"{place} = {operands[0]};"]
 
 
 def write_port(cell: Cell, port: int, columns: list[int]) -> tuple[list[int], list[int], tuple[int, ...]]:
@@ -432,16 +429,15 @@ def data_inputs(cell: Cell, unit: UnitShape) -> list[int]:
     return [bits[port][index] if index < len(bits.get(port, ())) else 0 for port, index in unit.inputs]
 
 
-class Imported(dict[int, tuple[Word, int]]):
+class Imported:
     """Control words as a part sees them: through C, numbered in the order in which the part first reads them."""
 
     def __init__(self, words: Words):
-        super().__init__()
         self.words = words
         self.names: dict[str, Word] = {}
         self.order: list[str] = []
 
-    def get(self, bit: int, default: object = None) -> tuple[Word, int] | None:  # type: ignore[override]
+    def get(self, bit: int, /) -> tuple[Word, int] | None:
         found = self.words.get(bit)
         if found is None:
             return None

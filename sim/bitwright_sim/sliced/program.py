@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from bitwright_sim.sliced.control import ControlCode, ControlCompiler, Naming, Rom, Word
-from bitwright_sim.sliced.netlist import Cell, Flat, Source, UnsupportedError
+from bitwright_sim.sliced.netlist import Cell, Source, UnsupportedError
 from bitwright_sim.sliced.part import Function, Imported, Part
 from bitwright_sim.sliced.schedule import components
-from bitwright_sim.sliced.taint import REGISTERS, extended, tainted_bits
+from bitwright_sim.sliced.taint import REGISTERS, extended, is_table, tainted_bits
 from bitwright_sim.sliced.units import Units
 
 _CONTROL_LINES = 400  # of a control function
@@ -163,6 +163,8 @@ class Compiler:
         bits, kind = cell.connections, cell.kind
         if kind in REGISTERS:
             return [bits["D"][index], *bits.get("EN", ()), *bits.get("SRST", ())]
+        if self._looked_up(cell):
+            return list(bits["RD_ADDR"])
         if kind == "$mem_v2":
             width = cell.integer("WIDTH")
             return list(bits["WR_DATA"][index % width :: width])
@@ -173,6 +175,10 @@ class Compiler:
             width = len(bits["Y"])
             return [extended(bits[p], width, bool(cell.integer(f"{p}_SIGNED")))[index] for p in operands]
         return [bit for name, value in bits.items() if name not in cell.outputs for bit in value]
+
+    def _looked_up(self, cell: Cell) -> bool:
+        """Whether a memory is a table that data choose from."""
+        return is_table(cell) and any(bit in self.tainted for bit in cell.connections["RD_ADDR"])
 
     # ---- parts
 
@@ -193,25 +199,27 @@ class Compiler:
             outputs = (bit for port in cell.outputs for bit in cell.connections.get(port, ()))
             if any(bit in needed for bit in outputs):
                 by_part[cell.part].append(cell)
-        for name in by_part:
+        for name, cells in by_part.items():
             self.part_index[name] = len(self.program.parts)
-            part = Part(name, self.driver, self._kind_of(name), self._unit_of, self.flat.initial)
+            part = Part(name, self.driver, self._kind_of(name), self._unit_of, self.flat)
             self.program.parts.append(part)
-            for cell in by_part[name]:
+            for cell in cells:
                 if cell.kind in REGISTERS:
                     part.add_register(cell, [i for i, bit in enumerate(cell.connections["Q"]) if bit in needed])
-                elif cell.kind == "$mem_v2":
+                elif cell.kind == "$mem_v2" and not self._looked_up(cell):
                     width = cell.integer("WIDTH")
-                    part.add_memory(cell, sorted({i % width for i, bit in enumerate(cell.connections["RD_DATA"]) if bit in needed}))
+                    part.add_memory(
+                        cell, sorted({i % width for i, bit in enumerate(cell.connections["RD_DATA"]) if bit in needed})
+                    )
                 elif cell.kind in self.units.kept:
                     part.add_instance(cell)
         for part in self.program.parts:
             part.lower()
 
-    def _unit_of(self, cell: Cell):  # type: ignore[no-untyped-def]
+    def _unit_of(self, cell: Cell):
         return self.units.shape_of(cell, self.tainted)
 
-    def _kind_of(self, name: str):  # type: ignore[no-untyped-def]
+    def _kind_of(self, name: str):
         def kind(bit: int) -> str:
             if bit in self.tainted:
                 driven = self.driver.get(bit)
@@ -258,8 +266,9 @@ class Compiler:
             if len(group) > 1:
                 for k in group:
                     for bit in parts[k].imports:
-                        if self._owner(bit) in members and self._is_state(bit):
-                            parts[self._owner(bit)].export(bit)  # type: ignore[index]
+                        owner = self._owner(bit)
+                        if owner in members and self._is_state(bit):
+                            parts[owner].export(bit)
             self.order += group
 
     def _levels(self) -> list[tuple[int, list[int]]]:
@@ -282,9 +291,9 @@ class Compiler:
                     seen.add(node)
                     what = gates.nodes[node]
                     if not gates.is_leaf(node):
-                        stack += [what[1] >> 1, what[2] >> 1]  # type: ignore[operator]
-                    elif what[0] == "I" and part.imports[what[1]] in exported:  # type: ignore[index]
-                        other = part.imports[what[1]]  # type: ignore[index]
+                        stack += [what[1] >> 1, what[2] >> 1]
+                    elif what[0] == "I" and part.imports[what[1]] in exported:
+                        other = part.imports[what[1]]
                         if not self._is_state(other) or other in parts[exported[other]].exports:
                             highest = max(highest, level_of(other, above | {bit}) + 1)
                 level[bit] = highest
@@ -354,7 +363,7 @@ class Compiler:
             seen.update({function.name: function for function in shape.functions})
         program.units = list(seen.values())
 
-    def _start_rows(self, k: int, memory) -> None:  # type: ignore[no-untyped-def]
+    def _start_rows(self, k: int, memory) -> None:
         from bitwright_sim.sliced.control import initial_words
 
         width = len(memory.columns)
@@ -392,17 +401,20 @@ class Compiler:
                 places.append(("ones" if bit else "zero", 0))
                 continue
             owner = home_of.get(bit)
-            if bit in self.tainted and (owner is None or self._is_state(bit) or bit in self.program.parts[owner].exports):
+            if owner is None:
                 places.append(self._place(bit))
                 continue
-            part = self.program.parts[owner]  # type: ignore[index]
+            part = self.program.parts[owner]
+            if bit in self.tainted and (self._is_state(bit) or bit in part.exports):
+                places.append(self._place(bit))
+                continue
             slot = part.new_slot()
-            fill[owner].append((bit, slot))  # type: ignore[index]
+            fill[owner].append((bit, slot))
             places.append((f"T{owner}", slot))
         functions = []
-        for owner, pairs in fill.items():
-            part = self.program.parts[owner]
+        for number, pairs in fill.items():
+            part = self.program.parts[number]
             known = {part.lowering.value(bit): slot for bit, slot in part.exports.items()}
             found = part.store([bit for bit, _ in pairs], [slot for _, slot in pairs], known)
-            functions += [(owner, function) for function in found]
+            functions += [(number, function) for function in found]
         return Observed(self.control.bit(valid), [place for place in places if place is not None], functions)

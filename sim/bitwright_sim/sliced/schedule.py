@@ -40,7 +40,7 @@ def reads(gates: Gates, resource_of_leaf: Callable[[int], int]) -> list[int]:
             result[node] = 1 << resource if resource >= 0 else 0
         else:
             _, a, b = gates.nodes[node]
-            result[node] = result[a >> 1] | result[b >> 1]  # type: ignore[operator]
+            result[node] = result[a >> 1] | result[b >> 1]
     return result
 
 

@@ -13,6 +13,7 @@ WHOLE = frozenset({
     "$reduce_xnor", "$reduce_bool", "$logic_not", "$logic_and", "$logic_or", "$shl", "$shr", "$sshl", "$sshr",
     "$shift", "$shiftx",
 })  # fmt: skip
+_TABLE_BITS = 12
 PortTaint = Callable[[str, frozenset[tuple[str, int]]], frozenset[tuple[str, int]]]
 
 
@@ -120,8 +121,20 @@ def _rising(cell: Cell, tainted: set[int]) -> list[int]:
     return list(y[first:])
 
 
+def is_table(cell: Cell) -> bool:
+    """Whether a memory is a small one that is only read: a function of its address, also where that is data."""
+    return cell.kind == "$mem_v2" and not cell.integer("WR_PORTS") and cell.integer("ABITS") <= _TABLE_BITS
+
+
 def _memory(cell: Cell, tainted: set[int]) -> list[int]:
     bits, width = cell.connections, cell.integer("WIDTH")
+    if is_table(cell) and any(bit in tainted for bit in bits["RD_ADDR"]):
+        abits = cell.integer("ABITS")
+        found: list[int] = []
+        for k in range(cell.integer("RD_PORTS")):
+            if any(bit in tainted for bit in bits["RD_ADDR"][k * abits : (k + 1) * abits]):
+                found += bits["RD_DATA"][k * width : (k + 1) * width]
+        return found
     for port, value in bits.items():
         if port not in ("WR_DATA", "RD_DATA") and any(bit in tainted for bit in value):
             raise UnsupportedError(f"data reaches {port} of memory {cell.name}")

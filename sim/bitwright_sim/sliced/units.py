@@ -110,7 +110,9 @@ class Units:
             for i, bit in enumerate(cell.connections.get(port, ()))
             if bit > 1
         }
-        data_inputs = tuple((port, i) for port in flat.inputs for i in range(len(flat.ports[port])) if (port, i) in inputs)
+        data_inputs = tuple(
+            (port, i) for port in flat.inputs for i in range(len(flat.ports[port])) if (port, i) in inputs
+        )
         place = {flat.ports[port][i]: k for k, (port, i) in enumerate(data_inputs)}
         control_of: dict[int, tuple[Word, int]] = {}
         control_ports, limbs = [], 0
@@ -129,7 +131,7 @@ class Units:
                 return "own"
             return "control" if bit in driver or bit in control_of else "none"
 
-        part = _UnitPart(module, driver, kind_of, place, flat.initial)
+        part = _UnitPart(module, driver, kind_of, place, flat)
         needed = {flat.ports[port][i] for port, i in outputs}
         for cell in flat.cells:
             if cell.kind in REGISTERS:
@@ -174,11 +176,11 @@ class Units:
 class _UnitPart(Part):
     """A unit's data: inputs come from X, and there is nothing foreign."""
 
-    def __init__(self, name, driver, kind_of, place, initial):  # type: ignore[no-untyped-def]
-        super().__init__(name, driver, kind_of, lambda _: _no_units(), initial)
+    def __init__(self, name, driver, kind_of, place, flat):
+        super().__init__(name, driver, kind_of, lambda _: _no_units(), flat)
         self.place = place
 
-    def _leaf(self, gates, bit):  # type: ignore[no-untyped-def]
+    def _leaf(self, gates, bit):
         if self.kind_of(bit) == "input":
             return gates.leaf("X", self.place[bit])
         return super()._leaf(gates, bit)

@@ -1,17 +1,18 @@
 """Runs in a process of its own: Verilog to a JSON netlist of word-level cells, hierarchy kept, by Yosys.
 
-Usage: python yosys_job.py JOB.json, which names the files, the top, modules to leave as black boxes, the signals to keep
-(paths below the top), and the file to write.
+Usage: python yosys_job.py JOB.json, which names the files, the top, modules to leave as black boxes, the signals to
+keep (paths below the top), the passes, and the file to write.
 """
 
 import json
 import sys
+from typing import Any
 
 from pyosys import libyosys
 
 
-def keep(design, top, path):  # type: ignore[no-untyped-def]
-    """Marks the wire at `path` (instance names and the wire's, joined by dots), so that no pass removes what drives it."""
+def keep(design: Any, top: str, path: str) -> None:
+    """Marks the wire at `path` (instance names and the wire's, joined by dots), so that no pass removes its driver."""
     module, parts = design.module(libyosys.IdString("\\" + top)), path.split(".")
     first = 0
     while module is not None:
@@ -30,11 +31,11 @@ def keep(design, top, path):  # type: ignore[no-untyped-def]
     sys.exit(f"no signal {path} in {top}")
 
 
-def main():  # type: ignore[no-untyped-def]
+def main() -> None:
     job = json.loads(open(sys.argv[1]).read())  # noqa: SIM115, PTH123
     design = libyosys.Design()
 
-    def run(command):  # type: ignore[no-untyped-def]
+    def run(command: str) -> None:
         libyosys.run_pass(command, design)
 
     for file in job["files"]:
@@ -45,7 +46,7 @@ def main():  # type: ignore[no-untyped-def]
     run(f"hierarchy -top {job['top']}")
     for path in job["keep"]:
         keep(design, job["top"], path)
-    for command in ("proc", "opt -fast", "memory_collect", "opt_clean", f"write_json {job['out']}"):
+    for command in (*job["passes"], f"write_json {job['out']}"):
         run(command)
 
 

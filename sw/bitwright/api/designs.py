@@ -102,6 +102,8 @@ def verify(
     reproducer: PathLike | None = None,
     trust_verilog: bool = False,
     progress: Progress | None = None,
+    engine: Literal["auto", "sliced", "verilator"] = "auto",
+    proof: bool = True,
 ) -> "VerifyReport":
     """Runs frames through the design's Verilog and compares every integer with the golden model's.
 
@@ -110,6 +112,9 @@ def verify(
     named by frame, layer and neuron and leaves input, expected and got, and waves in `reproducer`. With a seed in
     `stalls` both sides of the accelerator pause, now for a cycle and now until all its buffers are full or empty.
     `trust_verilog` as in `simulate`.
+
+    `engine` is "verilator", "sliced" (many frames at a time) or "auto": sliced where that saves time. Frames of a
+    sliced run also go through Verilator, and must be equal in every integer and handshake, unless `proof` is false.
 
         report = bw.verify(design, data="mnist")
         report.mismatches, report.accuracy
@@ -134,6 +139,8 @@ def verify(
             stalls=stalls,
             reproducer=None if reproducer is None else Path(reproducer),
             progress=progress,
+            engine=engine,
+            proof=proof,
         )
 
 

@@ -15,12 +15,18 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
 
     command = commands.add_parser(
         "verify",
-        description="Runs a whole test set through a design's Verilog (Verilator, compiled) and compares "
+        description="Runs a whole test set through a design's Verilog (compiled) and compares "
         "every integer with the golden model's. Exit status 1 on any mismatch.",
     )
     command.add_argument("design", metavar="DIR", type=Path, help="a design folder")
     command.add_argument("--network", metavar="NETWORK", type=Path, help="what to compare with (default: the design's)")
     add_frames(command, default=None)
+    command.add_argument(
+        "--engine", choices=("auto", "sliced", "verilator"), default="auto",
+        help="what simulates: Verilator, the sliced engine (many frames at a time, proven by Verilator on some), or "
+        "the sliced one where it saves time",
+    )  # fmt: skip
+    command.add_argument("--no-proof", action="store_true", help="leave out Verilator's share of a sliced run")
     command.add_argument("--jobs", metavar="J", type=int, help="simulations at a time (default: one a core)")
     command.add_argument(
         "--stalls", action="store_true",
@@ -55,6 +61,8 @@ def run(args: argparse.Namespace) -> int:
             stalls=stalls,
             reproducer=args.reproducer,
             progress=bars,
+            engine=args.engine,
+            proof=not args.no_proof,
         )
     note_edited(design, "simulated")
     if args.json:
@@ -105,8 +113,11 @@ def _print(report: "VerifyReport", design: "Design", args: argparse.Namespace) -
             ("latency", f"{cell(report.latency_cycles)} cycles"),
             *([] if report.stalls is None else [("stalls", f"on both sides, --seed {report.stalls}")]),
             ("simulated", f"{report.frames_per_second:,.0f} frames/s, {report.simulator}"),
+            *_proof(report),
         ]
     )
+    if report.note:
+        say(f"note: {report.note}")
     if report.first_mismatch is None:
         say(f"\nEvery integer of every frame of {args.data} is the golden model's ({design.manifest.name}).")
         return
@@ -115,3 +126,13 @@ def _print(report: "VerifyReport", design: "Design", args: argparse.Namespace) -
         say(f"No reproducer could be written ({report.reproducer_error}); name a place for it with --reproducer")
     if report.reproducer is not None:
         say(f"Input, expected and got values, and waves are in {report.reproducer}")
+
+
+def _proof(report: "VerifyReport") -> list[tuple[str, str]]:
+    """What Verilator did of a sliced run."""
+    check = report.cross_check
+    if check is None:
+        return []
+    stalls = ", with and without stalls" if check.stalls else ""
+    what = f"{check.frames:,} frames, {check.integers:,} integers and the handshakes of {check.cycles:,} cycles"
+    return [("proven by", f"Verilator: {what}{stalls}")]
