@@ -1,6 +1,7 @@
 """Random designs of every kind for the sliced engine, what their streams send, and both engines' runs compared."""
 
 import random
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from bitwright_sim.sliced.build import build_sliced
 from bitwright_sim.sliced.engine import run_frames
 from bitwright_sim.sliced.model import SlicedModel, Stimulus
 from bitwright_sim.sliced.proof import compare_runs
+from tests.sim.designs import copy_design
 from tests.sw.conv_networks import random_conv_network
 from tests.sw.networks import random_network
 
@@ -76,6 +78,25 @@ def check_golden(design: Design, count: int, seed: int) -> None:
     assert not outcome.bad.any()
     if outcome.classes is not None:
         assert (outcome.classes == trace(network, frames).classes).all()
+
+
+# constants of memories (one word, or words packed, the lowest digit last) and of LUTs
+_CONSTANT = re.compile(
+    r"((?:fill_\w+_words =|^\s*\S+ ?\[\d+\] =|\.INIT\()\s*(?:\{[^;}]*?)?\d+'h)([0-9a-f]+)(?=\s*[;})])", re.MULTILINE
+)
+
+
+def plant_fault(design: Design, folder: Path, seed: int) -> Design:
+    """A copy with one bit of a memory's contents or of a LUT's table inverted, chosen by `seed`."""
+    dice = random.Random(seed)
+    copy = copy_design(design, folder)
+    file = copy.verilog[0]
+    text = file.read_text()
+    one = dice.choice(list(_CONSTANT.finditer(text)))
+    at = dice.randrange(len(one[2]))
+    digit = int(one[2][at], 16) ^ (1 << dice.randrange(4) if at else 1)  # the first digit may be of less than four bits
+    file.write_text(f"{text[: one.start(2) + at]}{digit:x}{text[one.start(2) + at + 1 :]}")
+    return Design.load(folder)
 
 
 def broken_stream(design: Design, frames: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:

@@ -4,15 +4,21 @@ import numpy as np
 import pytest
 
 from bitwright.errors import DesignError
+from bitwright.framing import pack_frames
 from bitwright_sim import verify
+from bitwright_sim.compare import compare
+from bitwright_sim.native.build import build_native
+from bitwright_sim.native.model import NativeModel
 from bitwright_sim.sliced.build import build_sliced
 from bitwright_sim.sliced.engine import HandshakeError, run_frames
 from bitwright_sim.sliced.gates import Gates
 from bitwright_sim.sliced.luts import lut
 from bitwright_sim.sliced.memory_text import take_contents
+from bitwright_sim.sliced.model import SlicedModel, Stimulus
+from bitwright_sim.sliced.proof import compare_runs
 from bitwright_sim.verification import sliced_pays
-from tests.sim.designs import COUNT_RESULTS, flip_weight, frames_for, generate, sabotage, small_network
-from tests.sim.sliced_cases import check_engines, check_golden, random_design
+from tests.sim.designs import COUNT_RESULTS, frames_for, generate, sabotage, small_network
+from tests.sim.sliced_cases import check_engines, check_golden, plant_fault, random_design
 
 
 def evaluate(gates: Gates, literals: list[int], inputs: dict[int, int]) -> list[int]:
@@ -108,15 +114,15 @@ def test_few_frames_of_a_small_design_go_through_verilator_alone(design):
 
 
 def test_a_flipped_weight_is_found(design, network, tmp_path):
-    wrong = flip_weight(design, tmp_path / "wrong", memory=0, word=1, bit=2)
-    outcome = run_frames(wrong, network, frames_for(network, 30), build_sliced(wrong))
-    assert outcome.first is not None and outcome.first.layer == network.layers[0].name
+    wrong = plant_fault(design, tmp_path / "wrong", 3)
+    outcome = run_frames(wrong, network, frames_for(network, 32), build_sliced(wrong), jobs=1)
+    assert outcome.first is not None and outcome.first.layer in [layer.name for layer in network.layers]
     assert outcome.bad[outcome.first.frame] and not outcome.bad[: outcome.first.frame].any()
 
 
 @pytest.mark.slow
 def test_a_flipped_weight_is_named_as_verilator_names_it(design, network, tmp_path):
-    wrong = flip_weight(design, tmp_path / "wrong", memory=0, word=1, bit=2)
+    wrong = plant_fault(design, tmp_path / "wrong", 3)
     frames = frames_for(network, 30)
     sliced = verify(wrong, network, frames, engine="sliced", proof=False, reproducer=tmp_path / "repro")
     other = verify(wrong, network, frames, engine="verilator", reproducer=tmp_path / "other")
@@ -145,6 +151,24 @@ def test_data_in_a_handshake_is_named_and_refused(design, network, tmp_path):
     wrong = sabotage(design, tmp_path / "wrong", body=body, s_axis_tready="inner_s_axis_tready & ~seen")
     with pytest.raises(DesignError, match="cannot be sliced: data reaches the handshake signal s_axis_tready"):
         verify(wrong, network, frames_for(network, 4), engine="sliced")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(1000, 1060))
+def test_planted_faults_are_found_by_both(seed, tmp_path):
+    """One bit of a memory or a LUT: the sliced engine computes what Verilator does, and finds it where that does."""
+    design = random_design(seed, tmp_path / "design")
+    wrong = plant_fault(design, tmp_path / "wrong", seed)
+    network = design.network
+    frames = frames_for(network, 24, seed).reshape(24, -1)
+    packed = pack_frames(network, design.plan, frames)
+    build = build_sliced(wrong)
+    with NativeModel(wrong, library=build_native(wrong, quick=True)) as model, SlicedModel(wrong, build) as ours:
+        theirs = model.run(packed, trace=100_000)
+        result = ours.run(Stimulus(rows=packed, order=np.arange(24).reshape(1, 24)), trace=100_000, integers=24)
+        compare_runs(wrong, result, theirs, 0)
+        found = compare(wrong, network, frames, theirs, model.probes).bad.any()
+    assert found == run_frames(wrong, network, frames, build, jobs=1).bad.any()
 
 
 @pytest.mark.slow

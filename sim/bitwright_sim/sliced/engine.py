@@ -106,7 +106,7 @@ def run_frames(
         np.logical_or.at(bad, order.ravel(), result.bad.ravel())
     first, run_start = None, 0
     if bad.any():
-        first, run_start = _first(design, network, flat, orders, [result for result, _ in results], int(np.argmax(bad)))
+        first, run_start = _first(design, network, flat, orders, [result for result, _ in results])
     output = design.manifest.output
     classes = golden_classes = bits = golden_bits = None
     if output.classifier:
@@ -167,14 +167,12 @@ def _first(
     flat: NDArray[np.integer],
     orders: list[NDArray[np.int64]],
     results: list[SlicedResult],
-    frame: int,
 ) -> tuple[Mismatch, int]:
-    """The first mismatch of a frame that has one, and the first frame of its lane."""
-    for order, result in zip(orders, results, strict=True):
-        places = np.argwhere((order == frame) & result.bad)
-        if len(places):
-            break
-    lane, step = (int(x) for x in places[0])
+    """The first mismatch, lane by lane, and the first frame of its lane."""
+    order, result = next((order, result) for order, result in zip(orders, results, strict=True) if result.bad.any())
+    lane, step = (int(x) for x in np.argwhere(result.bad)[0])
+    frame = int(order[lane, step])
+    start = min(int(order[lane, 0]), frame)  # a lane that takes frames again begins behind them
     values = expected_values(network, flat[frame : frame + 1])[1]
     names = list(values)
     layers = {name: k for k, name in enumerate(name for name in names if name not in (CLASS, OUTPUT))}
@@ -188,7 +186,7 @@ def _first(
         folds = probe.words // probe.pixels
         neuron = word // folds * probe.values + word % folds * probe.fields + field
         mismatch = Mismatch(frame=frame, layer=name, neuron=neuron, expected=int(values[name][0, neuron]), got=got)
-        return mismatch, int(order[lane, 0])
+        return mismatch, start
     _, beat, _, got = (int(x) for x in result.first[-1, lane])
     classifier = design.manifest.output.classifier
     if classifier and beat == design.manifest.output.beats - 1:
@@ -197,10 +195,10 @@ def _first(
         )
     if classifier:
         due = int(values["scores"][0, beat])
-        return Mismatch(frame=frame, layer=OUTPUT, neuron=beat, expected=due, got=got), int(order[lane, 0])
+        return Mismatch(frame=frame, layer=OUTPUT, neuron=beat, expected=due, got=got), start
     bits = values[OUTPUT][0, 64 * beat : 64 * beat + 64]
     neuron = next((k for k, bit in enumerate(bits) if bit != got >> k & 1), 0)
     mismatch = Mismatch(
         frame=frame, layer=OUTPUT, neuron=64 * beat + neuron, expected=int(bits[neuron]), got=got >> neuron & 1
     )
-    return mismatch, int(order[lane, 0])
+    return mismatch, start
