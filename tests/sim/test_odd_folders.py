@@ -37,6 +37,7 @@ def odd(design, tmp_path, monkeypatch) -> Path:
     return folder / ODD
 
 
+@pytest.mark.slow
 def test_verify(odd, capsys):
     assert main(["verify", str(odd), "--data", "random", "--frames", "20"]) == 0, capsys.readouterr().err
     assert "Every integer of every frame" in capsys.readouterr().out
@@ -56,7 +57,7 @@ def test_simulate_on_verilator(odd, capsys):
     assert (odd / "waves-verilator.vcd").stat().st_size > 1000
 
 
-@pytest.mark.parametrize("family", ["xc7", "ecp5"])
+@pytest.mark.parametrize("family", [pytest.param("xc7", marks=pytest.mark.slow), "ecp5"])
 def test_synth_and_generate(odd, capsys, family):
     assert main(["synth", str(odd), "--family", family]) == 0, capsys.readouterr().err
     assert (odd / f"synth-{family}.json").is_file()

@@ -88,6 +88,7 @@ def test_edited_verilog_and_models_are_named(folder, tmp_path, capsys, name):
     assert copy_design(design, tmp_path / "c").edited_files == [name]
 
 
+@pytest.mark.slow
 def test_synth_names_edited_verilog(folder, capsys):
     edit(folder / "bitwright_random.v")
     assert main(["synth", "d", "--family", "xc7", "--json"]) == 0
