@@ -44,14 +44,18 @@ def prove_equal(pairs, target, folder):
 
 
 def count_luts(components, family, folder):
-    """LUTs of each component by Yosys: LUT cells and inverters (xc7), or LUT4s and two for a CCU2C (ecp5)."""
+    """LUTs of each component by Yosys: LUT cells and inverters (xc7), or LUT4s and two for a CCU2C (ecp5, ice40)."""
     commands, instances = [], []
     for name, component in components.items():
         (folder / f"{name}.il").write_text(rtlil.convert(component, name=name, emit_src=False))
         commands.append(f"read_rtlil {name}.il")
         instances.append(f"(* keep *) {name} {name}_i();")
     (folder / "top.v").write_text("module top; " + " ".join(instances) + " endmodule\n")
-    synth = {"xc7": "synth_xilinx -family xc7 -noiopad -noclkbuf -top top", "ecp5": "synth_ecp5 -noflatten -top top"}
+    synth = {
+        "xc7": "synth_xilinx -family xc7 -noiopad -noclkbuf -top top",
+        "ecp5": "synth_ecp5 -noflatten -top top",
+        "ice40": "synth_ice40 -noflatten -top top",
+    }
     Yosys().run([*commands, "read_verilog top.v", synth[family], "tee -o stat.json stat -json"], folder)
     modules = json.loads((folder / "stat.json").read_text())["modules"]
     return {name: _luts(modules["\\" + name]["num_cells_by_type"]) for name in components}
@@ -59,9 +63,8 @@ def count_luts(components, family, folder):
 
 def _luts(cells):
     weights = {"CCU2C": 2, "INV": 1}
-    return sum(
-        n * (1 if re.fullmatch(r"LUT\d(_2)?|SRL\w+", kind) else weights.get(kind, 0)) for kind, n in cells.items()
-    )
+    lut = re.compile(r"LUT\d(_2)?|SRL\w+|SB_LUT4")
+    return sum(number * (1 if lut.fullmatch(kind) else weights.get(kind, 0)) for kind, number in cells.items())
 
 
 def row_bench(row, name):

@@ -57,7 +57,7 @@ def test_ecp5_rows_take_less_than_half_of_a_plain_sum(tmp_path):
         assert luts[f"ecp5_{simd}"] < 0.5 * luts[f"generic_{simd}"]
 
 
-@pytest.mark.parametrize(("family", "tolerance"), [(XC7, 1 / 6), (ECP5, 1 / 3), (ICE40, 1 / 6)])
+@pytest.mark.parametrize(("family", "tolerance"), [(XC7, 1 / 6), (ECP5, 1 / 3), (ICE40, 1 / 4)])
 def test_portable_rows_are_estimated_roughly(family, tolerance, tmp_path):
     rows = {f"row_{simd}": AccumulateRow(simd=simd, bits=12) for simd in (16, 32, 49)}
     luts = count_luts(rows, family.name, tmp_path)

@@ -80,7 +80,7 @@ NEAR = {
     "Info d": "(did you mean info?)",
     "import onx f": "argument FORMAT: invalid choice: 'onx' (did you mean onnx?); choose from bnn-pynq, onnx",
     "export qonx f": "(did you mean onnx?)",
-    "generate n --out d --target xc": "(did you mean xc7?); choose from generic, xc7, ecp5, ice40; see",
+    "generate n --out d --target xc": "(did you mean xc7?); choose from generic, xc7, ecp5, ",
     "generate n --out d --layer conv": "(did you mean conv2d?)",
     "generate n --out d --padding-value minus-one": "(did you mean minus_one?)",
     "generate n --out d --score": "arguments: --score (did you mean --scores?); see bitwright generate --help",

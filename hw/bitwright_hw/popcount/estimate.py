@@ -7,8 +7,8 @@ from bitwright_hw.popcount.check import check
 
 def row_luts(*, simd: int, bits: int, target: Family, costs: Costs, stages: int = 1, single: bool = False) -> int:
     """LUTs of an AccumulateRow made for `target` in an engine, as Yosys counts them: exact where `target` chooses the
-    cells itself. A portable row is estimated with `costs`, within a sixth for xc7 and ice40 and a third for ecp5, where
-    Yosys' own results for the same row vary as much.
+    cells itself. A portable row is estimated with `costs`, within a sixth for xc7, a quarter for ice40 and a third for
+    ecp5, where Yosys' own results for the same row vary as much.
 
     All rows of an engine share one LUT more, which joins `last` and reset.
     """
