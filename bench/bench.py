@@ -25,11 +25,25 @@ import bitwright as bw
 from bitwright import golden
 from bitwright.atomic import write_text
 from bitwright.cli.output import print_table, progress
-from bitwright.network import Network
-from bitwright.plan import Plan
+from bitwright.network import (
+    Conv2d,
+    Dense,
+    Edge,
+    Input,
+    IntegerEncoding,
+    Layer,
+    MaxPool2d,
+    Network,
+    Scores,
+    Thresholds,
+)
+from bitwright.plan import LayerPlan, Plan
 from bitwright_hw.cells import Counts
 from bitwright_hw.families import ECP5, GENERIC, XC7, Family
 from bitwright_hw.synth import synthesize_verilog
+from bitwright_sim import verify
+from bitwright_sim.cache import BuildCache
+from bitwright_sim.sliced.build import build_sliced
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -380,6 +394,80 @@ def hardwired_against_da4ml(context: Context) -> list[Row]:
     return rows
 
 
+def _cnv() -> tuple[Network, Plan]:
+    """A random network of the shape of BNN-PYNQ's CNV, and its original folding."""
+    rng = np.random.default_rng(0)
+    encoding = IntegerEncoding(table=np.arange(256) - 128)
+    layers: list[Layer] = []
+    edge = Edge(shape=(32, 32, 3), number=encoding.number)
+    for k, channels in enumerate((64, 64, 128, 128, 256, 256)):
+        inputs = 9 * edge.shape[2]
+        spread = inputs**0.5 * (64 if k == 0 else 0.5)
+        middle = 0 if k == 0 else inputs / 2
+        values = np.round(rng.normal(middle, spread, (channels, 1))).astype(np.int64)
+        weights = rng.integers(0, 2, (channels, 3, 3, edge.shape[2]), dtype=np.uint8)
+        layers.append(
+            Conv2d(
+                name=f"conv{k}",
+                shape=edge.shape,
+                takes=edge.number,
+                weights=weights,
+                output=Thresholds(values=values),
+            )
+        )
+        if k in (1, 3):
+            layers.append(MaxPool2d(name=f"pool{k}", shape=layers[-1].edge.shape, kernel=(2, 2), stride=(2, 2)))
+        edge = layers[-1].edge
+    width = edge.size
+    for k, outputs in enumerate((512, 512, 10)):
+        output: Thresholds | Scores = Scores(scale=np.ones(outputs, np.int64), offset=np.zeros(outputs, np.int64))
+        if k < 2:
+            output = Thresholds(values=rng.binomial(width, 0.5, (outputs, 1)))
+        weights = rng.integers(0, 2, (outputs, width), dtype=np.uint8)
+        layers.append(Dense(name=f"dense{6 + k}", weights=weights, output=output))
+        width = outputs
+    network = Network(name="cnv", input=Input(shape=(32, 32, 3), bits=8), encoding=encoding, layers=tuple(layers))
+    pe, simd = (16, 32, 16, 16, 4, 1, 1, 1, 4), (3, 32, 32, 32, 32, 32, 4, 8, 1)
+    folds = tuple(
+        LayerPlan(name=layer.name, pe=p, simd=s) for layer, p, s in zip(network.matrix_layers, pe, simd, strict=True)
+    )
+    return network, Plan(layers=folds, target="xc7")
+
+
+def sliced_simulation(context: Context) -> list[Row]:
+    """10,000 frames through the sliced engine, beside Verilator's rate on some frames of the same design."""
+    lfc = context.network(*LFC)
+    folds = zip(lfc.matrix_layers, (32, 64, 32, 10), (64, 32, 64, 8), strict=True)
+    lfc_plan = Plan(layers=tuple(LayerPlan(name=layer.name, pe=p, simd=s) for layer, p, s in folds), target="xc7")
+    rows = []
+    for name, (network, plan), few in (("lfc", (lfc, lfc_plan), 500), ("cnv", _cnv(), 8)):
+        design = context.design(network, plan)
+        frames = context.frames(network, 10_000)
+        cache = BuildCache(context.folder / f"cache-{name}")
+        started = time.perf_counter()
+        build_sliced(design, cache=cache, progress=context.progress)
+        build = time.perf_counter() - started
+        started = time.perf_counter()
+        report = verify(design, network, frames, engine="sliced", proof=False, cache=cache, progress=context.progress)
+        seconds = time.perf_counter() - started
+        other = verify(design, network, frames[:few], engine="verilator", cache=cache, progress=context.progress)
+        if report.mismatches or other.mismatches:
+            raise SystemExit(f"bench: {name} differs from the golden model")
+        times = report.frames_per_second / other.frames_per_second
+        goal, met = ("<= 15", seconds <= 15) if name == "lfc" else ("<= 180", seconds + build <= 180)
+        rows += [
+            Row(what=f"{name}, sliced build", value=build, unit="s", goal="reference"),
+            Row(what=f"{name}, 10,000 frames sliced", value=seconds, unit="s", goal=goal, met=met,
+                note=f"{report.integers:,} integers" + ("; goal with the build" if name == "cnv" else "")),
+            Row(what=f"{name}, sliced", value=report.frames_per_second, unit="frames/s", goal="reference"),
+            Row(what=f"{name}, Verilator", value=other.frames_per_second, unit="frames/s", goal="reference",
+                note=f"{few} frames"),
+            Row(what=f"{name}, sliced over Verilator", value=times, unit="times",
+                goal=">= 50" if name == "cnv" else "reference", met=times >= 50 if name == "cnv" else None),
+        ]  # fmt: skip
+    return rows
+
+
 def _mnist64(context: Context) -> tuple[Network, str]:
     """A trained 784-64-10 where MNIST is at hand (BITWRIGHT_DATA), else a random one; and which it is."""
     if not os.environ.get("BITWRIGHT_DATA"):
@@ -397,6 +485,7 @@ def _mnist64(context: Context) -> tuple[Network, str]:
 
 MEASUREMENTS: list[Callable[[Context], list[Row]]] = [
     native_against_cocotb,
+    sliced_simulation,
     golden_model,
     interval_over_ideal,
     generation,
