@@ -22,10 +22,10 @@ import numpy as np
 from designs import ESTIMATED, LFC, SFC, random_network
 
 import bitwright as bw
-from bitwright import golden
-from bitwright.atomic import write_text
 from bitwright.cli.output import print_table, progress
-from bitwright.network import (
+from bitwright_core import golden
+from bitwright_core.atomic import write_text
+from bitwright_core.network import (
     Conv2d,
     Dense,
     Edge,
@@ -37,7 +37,7 @@ from bitwright.network import (
     Scores,
     Thresholds,
 )
-from bitwright.plan import LayerPlan, Plan
+from bitwright_core.plan import LayerPlan, Plan
 from bitwright_hw.cells import Counts
 from bitwright_hw.families import ECP5, GENERIC, XC7, Family
 from bitwright_hw.synth import synthesize_verilog
@@ -328,7 +328,7 @@ def clocks(context: Context) -> list[Row]:
 def hardwired_digits(context: Context) -> list[Row]:
     """The digits network hardwired: trained here, every held-out digit through it, its LUTs on both families, and its
     clock on ECP5, which takes a quarter of an hour to place and route."""
-    from bitwright.data import load_dataset
+    from bitwright_data import load_dataset
 
     network = bw.train_network("digits", context.folder / "digits", progress=context.progress).network
     test = load_dataset("digits", None)
@@ -472,7 +472,7 @@ def _mnist64(context: Context) -> tuple[Network, str]:
     """A trained 784-64-10 where MNIST is at hand (BITWRIGHT_DATA), else a random one; and which it is."""
     if not os.environ.get("BITWRIGHT_DATA"):
         return context.network(784, 64, 10), "random weights (BITWRIGHT_DATA names no folder with MNIST)"
-    from bitwright.train import TrainConfig
+    from bitwright_train import TrainConfig
 
     config = TrainConfig(
         name="mnist64", dataset="mnist", hidden=(64,), thresholds=(128,), epochs=8, learning_rate=0.04, shift=1

@@ -22,8 +22,8 @@ import numpy as np
 from designs import ESTIMATED, random_network
 
 import bitwright as bw
-from bitwright.network import Network
-from bitwright.plan import Plan
+from bitwright_core.network import Network
+from bitwright_core.plan import Plan
 from bitwright_hw.cells import Counts
 from bitwright_hw.emit import emit
 from bitwright_hw.estimate import costs_of, estimate, gearbox_counts, queue_counts

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from bitwright import golden
-from bitwright.network import Network, Thresholds
+from bitwright_core import golden
+from bitwright_core.network import Network, Thresholds
 
 VARIABLE = "BITWRIGHT_DA4ML_PYTHON"
 HOW = (

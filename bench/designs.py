@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from bitwright.network import Dense, Encoding, Input, Network, Scores, Thresholds
+from bitwright_core.network import Dense, Encoding, Input, Network, Scores, Thresholds
 
 SFC = (784, 256, 256, 256, 10)
 LFC = (784, 1024, 1024, 1024, 10)

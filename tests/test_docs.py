@@ -123,7 +123,7 @@ def test_every_command_in_a_sentence_is_there():
 def test_the_training_keys_are_all_documented(checkout):
     import dataclasses
 
-    from bitwright.train import ConvConfig, TrainConfig
+    from bitwright_train import ConvConfig, TrainConfig
 
     text = (checkout / "docs" / "training.md").read_text("utf-8")
     for kind in (TrainConfig, ConvConfig):

@@ -5,9 +5,9 @@ from importlib.resources.abc import Traversable
 
 import msgspec
 
-from bitwright.errors import BoardError
-from bitwright.near import did_you_mean
-from bitwright.plan import Target
+from bitwright_core.errors import BoardError
+from bitwright_core.near import did_you_mean
+from bitwright_core.plan import Target
 
 
 class Resources(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

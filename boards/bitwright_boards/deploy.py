@@ -6,10 +6,10 @@ import shlex
 from collections.abc import Callable
 from contextlib import suppress
 
-from bitwright.errors import BoardError
 from bitwright_boards.errors import ConnectionLostError, DiskFullError, JobError
 from bitwright_boards.simulated.local import LocalBoard
 from bitwright_boards.ssh import Connection
+from bitwright_core.errors import BoardError
 
 Board = Connection | LocalBoard
 Progress = Callable[[str, int, int], None]

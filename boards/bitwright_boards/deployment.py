@@ -18,13 +18,13 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from bitwright import golden
-from bitwright.derived import check_derived
-from bitwright.design import Design
-from bitwright.errors import BoardError
-from bitwright.framing import output_format
-from bitwright.network import Encoding
-from bitwright.untrusted import MAX_TEXT_BYTES, decode_json, file_inside
+from bitwright_core import golden
+from bitwright_core.derived import check_derived
+from bitwright_core.design import Design
+from bitwright_core.errors import BoardError
+from bitwright_core.framing import output_format
+from bitwright_core.network import Encoding
+from bitwright_core.untrusted import MAX_TEXT_BYTES, decode_json, file_inside
 
 FORMAT_VERSION = 1
 DRIVER, JOB, DESIGN, VECTORS = "bitwright_driver.py", "bitwright_job.py", "design.json", "vectors.npz"

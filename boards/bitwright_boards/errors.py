@@ -1,6 +1,6 @@
 """What can go wrong between here and a board: each its own class, each message one sentence with what to do."""
 
-from bitwright.errors import BoardError
+from bitwright_core.errors import BoardError
 
 
 class HostError(BoardError):

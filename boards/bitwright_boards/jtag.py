@@ -13,10 +13,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from bitwright.ask import ask
-from bitwright.errors import BoardError, ToolError
-from bitwright.extras import install
-from bitwright.near import did_you_mean
+from bitwright_core.ask import ask
+from bitwright_core.errors import BoardError, ToolError
+from bitwright_core.extras import install
+from bitwright_core.near import did_you_mean
 
 Progress = Callable[[str, int, int], None]
 LOADER_BOARDS = {"pynq-z1": "pynq_z1", "pynq-z2": "pynq_z2", "ulx3s-85f": "ulx3s"}

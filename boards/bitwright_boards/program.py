@@ -17,8 +17,6 @@ from typing import Any
 
 import numpy as np
 
-from bitwright.design import Design
-from bitwright.errors import DesignError
 from bitwright_boards.board_job import MARK
 from bitwright_boards.deploy import Board, deploy
 from bitwright_boards.deployment import JOB, Vectors, deployment
@@ -26,6 +24,8 @@ from bitwright_boards.errors import JobError, LoginError, MissingPynqError
 from bitwright_boards.simulated.bitstream import write_overlay
 from bitwright_boards.simulated.local import LocalBoard, LocalProcess
 from bitwright_boards.ssh import Connection, Process, Target
+from bitwright_core.design import Design
+from bitwright_core.errors import DesignError
 
 Progress = Callable[[str, int, int], None]
 BOARDS = ("pynq-z1", "pynq-z2")  # that run pynq and have an overlay

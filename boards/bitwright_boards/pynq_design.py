@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from bitwright.design import Manifest
-from bitwright.errors import BoardError
-from bitwright.framing import RESULT_BITS
+from bitwright_core.design import Manifest
+from bitwright_core.errors import BoardError
+from bitwright_core.framing import RESULT_BITS
 
 PS = "processing_system7_0"
 DMA = "axi_dma_0"

@@ -6,7 +6,7 @@
         result = accelerator.run(frames)
         print(result.classes, result.frames_per_second)
 
-The folder is what `bitwright build` wrote. Packets are those of bitwright.serial_link: what is lost or damaged on the
+The folder is what `bitwright build` wrote. Packets are those of bitwright_core.serial_link: what is lost or damaged on the
 line is sent again, so that results are right or there is an error. Not for two threads, nor two processes, at once.
 """
 
@@ -18,9 +18,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from bitwright.board_build import load_build
-from bitwright.extras import install
-from bitwright.serial_link import LINK_REGISTERS, LINK_VERSION, Kind
 from bitwright_boards.driver import (
     IDENTITY,
     Design,
@@ -32,6 +29,9 @@ from bitwright_boards.driver import (
     WrongOverlay,
 )
 from bitwright_boards.serial_exchange import Exchange, Line, LinkCounts, LinkError, Request
+from bitwright_core.board_build import load_build
+from bitwright_core.extras import install
+from bitwright_core.serial_link import LINK_REGISTERS, LINK_VERSION, Kind
 
 __all__ = ["Accelerator", "LinkError"]
 QUIET_SECONDS = 0.05  # of USB and of the operating system, beside the time that bytes take on the line

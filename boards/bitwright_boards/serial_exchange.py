@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from bitwright.serial_link import (
+from bitwright_boards.driver import BoardError, Timeout
+from bitwright_core.serial_link import (
     ANSWER,
     BREAK_BITS,
     FLAG,
@@ -15,7 +16,6 @@ from bitwright.serial_link import (
     Kind,
     Packet,
 )
-from bitwright_boards.driver import BoardError, Timeout
 
 
 class LinkError(BoardError):
@@ -56,7 +56,7 @@ class LinkCounts:
 
 
 class Exchange:
-    """The host's end of bitwright.serial_link on `line`, which it owns.
+    """The host's end of bitwright_core.serial_link on `line`, which it owns.
 
     After `timeout` seconds without any answer a call ends in Timeout; after `repeats` repetitions of one request in
     LinkError. `room` and `packets` are what the board holds; they start low enough for any board. `bitstream` is what

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from bitwright.design import Design
 from bitwright_boards.deployment import check_description, make_vectors
 from bitwright_boards.serial_driver import Accelerator
 from bitwright_boards.serial_exchange import Line
+from bitwright_core.design import Design
 
 Progress = Callable[[str, int, int], None]
 SIMULATED_QUIET_SECONDS = 0.0005  # there is no USB between

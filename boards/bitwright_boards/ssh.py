@@ -15,9 +15,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bitwright.errors import ToolError
-from bitwright.extras import install
 from bitwright_boards.errors import ConnectionLostError, HostError, HostKeyError, JobError, LoginError
+from bitwright_core.errors import ToolError
+from bitwright_core.extras import install
 
 KEEPALIVE_SECONDS = 10
 

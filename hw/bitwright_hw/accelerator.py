@@ -6,8 +6,8 @@ from amaranth.hdl import Cat, ClockDomain, ClockSignal, Module, Mux, ResetSignal
 from amaranth.lib import fifo, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from bitwright.framing import RESULT_BITS
-from bitwright.network import Dense, IntegerEncoding, Votes
+from bitwright_core.framing import RESULT_BITS
+from bitwright_core.network import Dense, IntegerEncoding, Votes
 from bitwright_hw.control import AxiLiteSignature, Control, network_constants
 from bitwright_hw.credit_fifo import credit_fifo
 from bitwright_hw.encoder import Encoder, TableEncoder
@@ -39,7 +39,7 @@ class _Giver:
 class Accelerator(wiring.Component):
     """Frames in, results out, as streams; the counters' and errors' strobes for Control.
 
-    `i` takes the beats of an AXI4-Stream, `o` gives 64-bit beats (docs: bitwright.framing). Each layer is a
+    `i` takes the beats of an AXI4-Stream, `o` gives 64-bit beats (docs: bitwright_core.framing). Each layer is a
     FrameQueue and an engine; a queue's room is the token that the stage before it needs to start. A hardwired engine
     behind another has no queue: the token is taken by the queue in front of the first.
 

@@ -6,7 +6,7 @@ neuron whose threshold its popcount always or never reaches is one, and may make
 
 from collections.abc import Sequence
 
-from bitwright.network import Dense, Network, Thresholds
+from bitwright_core.network import Dense, Network, Thresholds
 
 Known = tuple[int | None, ...]  # of each bit the value that it always has, or None
 

@@ -6,7 +6,7 @@ from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from bitwright.registers import REGISTERS
+from bitwright_core.registers import REGISTERS
 
 IDENTITY = 0x42545752  # "BTWR"
 VERSION = 0x00010000  # 1.0

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from bitwright.design import MANIFEST, MODELS_FOLDER, Design, Manifest
-from bitwright.errors import BitwrightError, DesignError
-from bitwright.manifest import read_manifest
-from bitwright.network import Network, load
-from bitwright.plan import Plan
+from bitwright_core.design import MANIFEST, MODELS_FOLDER, Design, Manifest
+from bitwright_core.errors import BitwrightError, DesignError
+from bitwright_core.manifest import read_manifest
+from bitwright_core.network import Network, load
+from bitwright_core.plan import Plan
 
 # how the names begin of what simulate, verify and synth leave in a design
 _BY_PRODUCTS = ("waves-", "reproducer", "synth")

@@ -12,7 +12,7 @@ from amaranth.back import rtlil
 from amaranth.hdl import Const, Value
 from amaranth.lib import wiring
 
-from bitwright.plain_folder import plain_folder
+from bitwright_core.plain_folder import plain_folder
 from bitwright_hw.memory_contents import Contents, put_contents, take_contents
 from bitwright_hw.verilog_lines import short_lines
 from bitwright_hw.yosys import Yosys, plain

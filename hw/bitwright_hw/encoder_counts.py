@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from bitwright.framing import InputFormat
-from bitwright.network import Conv2d, Encoding, MaxPool2d, Network
-from bitwright.plan import ceil_div
+from bitwright_core.framing import InputFormat
+from bitwright_core.network import Conv2d, Encoding, MaxPool2d, Network
+from bitwright_core.plan import ceil_div
 from bitwright_hw.cells import Counts
 from bitwright_hw.families.costs import Costs
 from bitwright_hw.lookup import FEW, MOST_STEPS, lane_table, one_shape, table_steps

@@ -17,8 +17,8 @@ from amaranth.lib import data, memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 from numpy.typing import NDArray
 
-from bitwright.network import Conv2d, Dense, Scores, signed_bits
-from bitwright.plan import Fold, Memory
+from bitwright_core.network import Conv2d, Dense, Scores, signed_bits
+from bitwright_core.plan import Fold, Memory
 from bitwright_hw.families import Family
 from bitwright_hw.frame_buffer import count_up
 from bitwright_hw.integer_row import IntegerRow, chain_length, corrections, skewed, word_terms, x_bits

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from bitwright.errors import PlanError
-from bitwright.framing import InputFormat
-from bitwright.network import Network, Scores
-from bitwright.plan import Fold, LayerPlan, Plan, ceil_div
+from bitwright_core.errors import PlanError
+from bitwright_core.framing import InputFormat
+from bitwright_core.network import Network, Scores
+from bitwright_core.plan import Fold, LayerPlan, Plan, ceil_div
 from bitwright_hw.cells import Counts, LayerCounts
 from bitwright_hw.encoder_counts import encoder_counts, source_table_counts
 from bitwright_hw.engine import Matrix, MatrixEngine, accumulator_bits, preload_borders, preload_count

@@ -4,7 +4,7 @@ from amaranth.hdl import Module, Mux, Signal, unsigned
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from bitwright.framing import InputFormat
+from bitwright_core.framing import InputFormat
 from bitwright_hw.frame_buffer import count_up
 from bitwright_hw.tokens import Tokens
 

@@ -4,7 +4,7 @@ from amaranth.hdl import Module
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from bitwright.plan import ceil_div
+from bitwright_core.plan import ceil_div
 from bitwright_hw.frame_buffer import FrameBuffer
 from bitwright_hw.gearbox import Gearbox
 from bitwright_hw.tokens import Tokens

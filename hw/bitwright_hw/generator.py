@@ -9,8 +9,8 @@ from pathlib import Path
 
 import msgspec
 
-from bitwright.atomic import write_bytes, write_text
-from bitwright.design import (
+from bitwright_core.atomic import write_bytes, write_text
+from bitwright_core.design import (
     FORMAT_VERSION,
     MANIFEST,
     MODELS_FOLDER,
@@ -22,10 +22,10 @@ from bitwright.design import (
     file_digest,
     verilog_digest,
 )
-from bitwright.errors import DesignError, NetworkError
-from bitwright.network import Network
-from bitwright.network.values import check_name
-from bitwright.plan import Plan
+from bitwright_core.errors import DesignError, NetworkError
+from bitwright_core.network import Network
+from bitwright_core.network.values import check_name
+from bitwright_core.plan import Plan
 from bitwright_hw.accelerator import AxiAccelerator
 from bitwright_hw.control import REGISTERS
 from bitwright_hw.earlier import check_folder

@@ -4,8 +4,8 @@ from amaranth.hdl import C, Cat, Module, Signal, Value, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from bitwright.network import Dense, Thresholds
-from bitwright.plan import Fold
+from bitwright_core.network import Dense, Thresholds
+from bitwright_core.plan import Fold
 from bitwright_hw.constant_bits import Known, known_outputs
 from bitwright_hw.engine import accumulator_bits
 from bitwright_hw.families import Family

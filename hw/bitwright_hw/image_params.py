@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bitwright.errors import PlanError
-from bitwright.network import Conv2d, IntegerEncoding, MaxPool2d, Network, Windows
-from bitwright.plan import Fold, ceil_div
+from bitwright_core.errors import PlanError
+from bitwright_core.network import Conv2d, IntegerEncoding, MaxPool2d, Network, Windows
+from bitwright_core.plan import Fold, ceil_div
 from bitwright_hw.max_pool import Axis, MaxPool, PoolParams
 from bitwright_hw.pixel_source import DEPTH, SourceParams
 from bitwright_hw.schedule import ConvStage, completing, frame_times, gearbox_times, with_capacities

@@ -7,8 +7,8 @@ from amaranth.hdl import C, Module, Mux, Signal, Value, unsigned
 from amaranth.lib import memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from bitwright.network import Windows
-from bitwright.plan import ceil_div
+from bitwright_core.network import Windows
+from bitwright_core.plan import ceil_div
 from bitwright_hw.frame_buffer import count_up
 from bitwright_hw.tokens import Tokens
 

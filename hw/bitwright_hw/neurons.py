@@ -6,7 +6,7 @@ from functools import cached_property
 
 import numpy as np
 
-from bitwright.network import Dense, Thresholds
+from bitwright_core.network import Dense, Thresholds
 from bitwright_hw.arithmetic.shared_sums import SharedSums, share
 from bitwright_hw.constant_bits import Known, agreeing_range
 from bitwright_hw.families import Family

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
-from bitwright.errors import ToolError
-from bitwright.extras import install
+from bitwright_core.errors import ToolError
+from bitwright_core.extras import install
 from bitwright_hw.families import Family
 from bitwright_hw.families.flow import Flow
 from bitwright_hw.process import run_python

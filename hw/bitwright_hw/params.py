@@ -11,9 +11,9 @@ interval T*, that of the slowest stage, and nothing more.
 from dataclasses import dataclass
 from functools import cached_property
 
-from bitwright.framing import RESULT_BITS, InputFormat, OutputFormat, input_format, output_format
-from bitwright.network import Conv2d, MaxPool2d, Network, Scores, Votes
-from bitwright.plan import Fold, LayerPlan, Plan, ceil_div, folds
+from bitwright_core.framing import RESULT_BITS, InputFormat, OutputFormat, input_format, output_format
+from bitwright_core.network import Conv2d, MaxPool2d, Network, Scores, Votes
+from bitwright_core.plan import Fold, LayerPlan, Plan, ceil_div, folds
 from bitwright_hw.constant_bits import Known, known_inputs
 from bitwright_hw.encoder import Encoder
 from bitwright_hw.engine import MatrixEngine, accumulator_bits, count_range

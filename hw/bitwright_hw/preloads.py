@@ -6,7 +6,7 @@ from amaranth.hdl import Cat, Module, Mux, Signal, Value, unsigned
 from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
 
-from bitwright.plan import ceil_div
+from bitwright_core.plan import ceil_div
 from bitwright_hw.frame_buffer import count_up
 from bitwright_hw.piecewise import piecewise
 from bitwright_hw.rom import NARROW_WORDS, rom_attributes

@@ -4,7 +4,7 @@ from amaranth.hdl import Module, Mux, Signal, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from bitwright.framing import RESULT_BITS
+from bitwright_core.framing import RESULT_BITS
 from bitwright_hw.credit_fifo import credit_fifo
 from bitwright_hw.frame_buffer import count_up
 from bitwright_hw.scores import ScoreParams

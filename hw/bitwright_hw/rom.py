@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from bitwright.plan import Memory, ceil_div
+from bitwright_core.plan import Memory, ceil_div
 
 WIDE_WORDS = 16  # words of a weight memory up to which a bit takes no more than one LUT4
 NARROW_WORDS = 64  # of a narrow one, whose block RAM would lie empty: one LUT6 a bit

@@ -6,7 +6,7 @@ from math import gcd
 
 from amaranth.hdl import Module, Signal, Value
 
-from bitwright.plan import ceil_div
+from bitwright_core.plan import ceil_div
 from bitwright_hw.frame_buffer import count_up
 
 Cells = tuple[tuple[int | None, ...], ...]

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from bitwright.plan import ceil_div
+from bitwright_core.plan import ceil_div
 from bitwright_hw.gearbox import shift_params
 from bitwright_hw.max_pool import MaxPool, PoolParams
 from bitwright_hw.pixel_source import DEPTH, SourceParams

@@ -6,8 +6,8 @@ from amaranth.hdl import Cat, Module, Mux, Signal, signed, unsigned
 from amaranth.lib import data, memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from bitwright.network import signed_bits
-from bitwright.plan import ceil_div
+from bitwright_core.network import signed_bits
+from bitwright_core.plan import ceil_div
 from bitwright_hw.frame_buffer import count_up
 from bitwright_hw.rom import NARROW_WORDS, rom_attributes
 

@@ -16,10 +16,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from bitwright.errors import PlanError
-from bitwright.framing import RESULT_BITS, input_format, output_format
-from bitwright.network import Conv2d, MaxPool2d, Network
-from bitwright.plan import Fold, LayerPlan, Memory, Plan, ceil_div, distinct_folds
+from bitwright_core.errors import PlanError
+from bitwright_core.framing import RESULT_BITS, input_format, output_format
+from bitwright_core.network import Conv2d, MaxPool2d, Network
+from bitwright_core.plan import Fold, LayerPlan, Memory, Plan, ceil_div, distinct_folds
 from bitwright_hw.cells import Counts
 from bitwright_hw.engine import MatrixEngine
 from bitwright_hw.estimate import (

@@ -10,11 +10,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from bitwright.atomic import write_text
-from bitwright.design import Design
-from bitwright.errors import ToolError
-from bitwright.plain_folder import plain_folder
-from bitwright.writable import check_file
+from bitwright_core.atomic import write_text
+from bitwright_core.design import Design
+from bitwright_core.errors import ToolError
+from bitwright_core.plain_folder import plain_folder
+from bitwright_core.writable import check_file
 from bitwright_hw.cells import Counts, LayerCounts
 from bitwright_hw.estimate import Estimate, estimate
 from bitwright_hw.families import COUNTED, FAMILIES, Family

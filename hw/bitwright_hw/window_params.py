@@ -10,8 +10,8 @@ from functools import cached_property, lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from bitwright.network import Windows
-from bitwright.plan import ceil_div
+from bitwright_core.network import Windows
+from bitwright_core.plan import ceil_div
 
 
 def storage_lanes(channels: int, least: int) -> int:

@@ -16,8 +16,8 @@ from collections.abc import Callable, Sequence
 from importlib import metadata
 from pathlib import Path
 
-from bitwright.errors import ToolError
-from bitwright.plain_folder import is_plain, plain_place
+from bitwright_core.errors import ToolError
+from bitwright_core.plain_folder import is_plain, plain_place
 from bitwright_hw.process import run_python
 
 _MODULE = re.compile(r"[A-Za-z_$][A-Za-z0-9_.$]*")

@@ -18,9 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from bitwright.errors import ToolError
-from bitwright.plain_folder import is_plain, plain_copies, plain_folder, plain_place
-from bitwright.writable import check_file
+from bitwright_core.errors import ToolError
+from bitwright_core.plain_folder import is_plain, plain_copies, plain_folder, plain_place
+from bitwright_core.writable import check_file
 from bitwright_sim.cache import BuildCache, digest
 from bitwright_sim.process import run_checked, run_logged, tail
 from bitwright_sim.tools import Compiler, Icarus, Verilator, check_cocotb

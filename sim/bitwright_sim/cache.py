@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from bitwright.errors import ToolError
+from bitwright_core.errors import ToolError
 
 LIMIT_BYTES = 4 << 30
 KEEP_SECONDS = 3600  # a build this young may be in use, and is never pruned

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bitwright.derived import CLASS, OUTPUT, SCORES
-from bitwright.design import Design
-from bitwright.errors import DesignError
-from bitwright.golden import Trace, margins, trace
-from bitwright.network import MaxPool2d, Network
+from bitwright_core.derived import CLASS, OUTPUT, SCORES
+from bitwright_core.design import Design
+from bitwright_core.errors import DesignError
+from bitwright_core.golden import Trace, margins, trace
+from bitwright_core.network import MaxPool2d, Network
 from bitwright_sim.native.build import Probe
 from bitwright_sim.native.model import MISSING, NativeResult
 from bitwright_sim.timing import settling_frames, steady_interval

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from bitwright.errors import ToolError
+from bitwright_core.errors import ToolError
 
 TAIL_LINES = 30
 _POLL_SECONDS = 0.2

@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from bitwright.design import Design
-from bitwright.errors import DataError, DesignError
-from bitwright.framing import pack_frames
-from bitwright.network import Network
+from bitwright_core.design import Design
+from bitwright_core.errors import DataError, DesignError
+from bitwright_core.framing import pack_frames
+from bitwright_core.network import Network
 from bitwright_sim.cache import BuildCache
 from bitwright_sim.compare import Mismatch, compare, expected_values, got_values
 from bitwright_sim.native.model import NativeModel

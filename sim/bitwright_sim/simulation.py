@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bitwright.derived import check_derived
-from bitwright.design import Design
-from bitwright.golden import check_frames
+from bitwright_core.derived import check_derived
+from bitwright_core.design import Design
+from bitwright_core.golden import check_frames
 from bitwright_sim.bench import BenchReport, run_bench
 from bitwright_sim.cache import BuildCache
 

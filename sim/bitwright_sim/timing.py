@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from bitwright.design import Design
-from bitwright.plan import ceil_div
+from bitwright_core.design import Design
+from bitwright_core.plan import ceil_div
 from bitwright_sim.native.model import MISSING, NativeResult
 
 

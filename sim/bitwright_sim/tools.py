@@ -17,10 +17,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from bitwright.ask import ask
-from bitwright.errors import ToolError
-from bitwright.extras import install
-from bitwright.plain_folder import is_plain
+from bitwright_core.ask import ask
+from bitwright_core.errors import ToolError
+from bitwright_core.extras import install
+from bitwright_core.plain_folder import is_plain
 
 VERILATOR_MINIMUM = (5, 36)  # cocotb 2 needs it
 ICARUS_MINIMUM = (11, 0)

@@ -12,13 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from bitwright.derived import check_derived, integers_a_frame
-from bitwright.design import Design
-from bitwright.errors import DataError, DesignError
-from bitwright.framing import pack_frames
-from bitwright.golden import check_frames
-from bitwright.metrics import LabelMetrics
-from bitwright.network import Network
+from bitwright_core.derived import check_derived, integers_a_frame
+from bitwright_core.design import Design
+from bitwright_core.errors import DataError, DesignError
+from bitwright_core.framing import pack_frames
+from bitwright_core.golden import check_frames
+from bitwright_core.metrics import LabelMetrics
+from bitwright_core.network import Network
 from bitwright_sim.cache import BuildCache
 from bitwright_sim.compare import Comparison, Mismatch, compare
 from bitwright_sim.native.build import build_native

@@ -34,18 +34,18 @@ if TYPE_CHECKING:
         train_network,
         verify,
     )
-    from bitwright.design import Design
-    from bitwright.errors import BitwrightError
-    from bitwright.network import Network
-    from bitwright.plan import Plan
+    from bitwright_core.design import Design
+    from bitwright_core.errors import BitwrightError
+    from bitwright_core.network import Network
+    from bitwright_core.plan import Plan
 
     __version__: str
 
 _HOMES = {
-    "BitwrightError": "bitwright.errors",
-    "Design": "bitwright.design",
-    "Network": "bitwright.network",
-    "Plan": "bitwright.plan",
+    "BitwrightError": "bitwright_core.errors",
+    "Design": "bitwright_core.design",
+    "Network": "bitwright_core.network",
+    "Plan": "bitwright_core.plan",
 }  # and of all others: bitwright.api
 
 __all__ = [

@@ -13,8 +13,8 @@ from typing import Any
 
 from bitwright import api
 from bitwright.api.common import check_extra
-from bitwright.design import Design
-from bitwright.errors import ToolError
+from bitwright_core.design import Design
+from bitwright_core.errors import ToolError
 
 CYCLES = 64  # the most cycles a frame that the demo's plan allows
 
@@ -56,8 +56,8 @@ def demo(out: Path, *, progress: Callable[[str, int, int], None] | None = None) 
     """
     for extra in ("train", "sim"):
         check_extra(extra, "the demo")
-    from bitwright.train import check_export, load_model
     from bitwright_sim.tools import Verilator
+    from bitwright_train import check_export, load_model
 
     Verilator.find()
     steps: list[Step] = []

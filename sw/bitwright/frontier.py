@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bitwright.atomic import write_bytes, write_text
-from bitwright.plan import Plan
+from bitwright_core.atomic import write_bytes, write_text
+from bitwright_core.plan import Plan
 
 _MARK, _LINE, _LIMIT = "#c2410c", "#1d4ed8", "#6b7280"
 

@@ -11,10 +11,10 @@ from typing import NoReturn
 import pytest
 
 import bitwright as bw
-from bitwright.design import Design
 from bitwright_boards.deployment import deployment, make_vectors
 from bitwright_boards.simulated.account import make_account
 from bitwright_boards.simulated.bitstream import write_overlay
+from bitwright_core.design import Design
 from tests.boards.loopback import SSHD, Sshd
 from tests.sw.networks import random_frames, random_network
 

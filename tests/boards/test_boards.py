@@ -5,8 +5,8 @@ import json
 import pytest
 
 from bitwright.cli import main
-from bitwright.errors import BoardError
 from bitwright_boards import board_names, load_board, load_boards
+from bitwright_core.errors import BoardError
 
 
 def test_every_board_loads_and_names_its_sources():

@@ -10,7 +10,7 @@ import pytest
 
 import bitwright as bw
 from bitwright.cli import main
-from bitwright.errors import BoardError, ToolError
+from bitwright_core.errors import BoardError, ToolError
 from tests.sw.networks import random_network
 
 RECORDER = Path(__file__).parent / "vivado" / "recorder.tcl"

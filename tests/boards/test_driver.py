@@ -9,12 +9,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from bitwright.design import Design
-from bitwright.framing import input_format, output_format, pack_frames
-from bitwright.plan import default_plan
 from bitwright_boards import driver, pynq_design
 from bitwright_boards.deployment import DESIGN, DRIVER, JOB, deployment, describe, driver_source
 from bitwright_boards.simulated.account import make_account
+from bitwright_core.design import Design
+from bitwright_core.framing import input_format, output_format, pack_frames
+from bitwright_core.plan import default_plan
 from tests.boards.board_scenarios import SCENARIOS
 from tests.sw.networks import random_frames, random_network
 from tests.sw.test_imports import imports

@@ -5,9 +5,9 @@ import subprocess
 import pytest
 
 from bitwright.cli import main
-from bitwright.errors import BoardError, ToolError
 from bitwright_boards import jtag
 from bitwright_boards.jtag import LOADER_BOARDS, Loader, load_bitstream
+from bitwright_core.errors import BoardError, ToolError
 from tests.boards.conftest import absent
 
 

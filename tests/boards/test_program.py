@@ -15,7 +15,6 @@ import pytest
 
 import bitwright as bw
 from bitwright.cli import main
-from bitwright.errors import BoardError
 from bitwright_boards.deployment import DRIVER, driver_source, make_vectors
 from bitwright_boards.errors import (
     ConnectionLostError,
@@ -30,6 +29,7 @@ from bitwright_boards.program import run_on_board
 from bitwright_boards.simulated.account import make_account
 from bitwright_boards.simulated.bitstream import write_overlay
 from bitwright_boards.ssh import Connection, Target
+from bitwright_core.errors import BoardError
 from tests.boards.conftest import stand_in
 from tests.boards.loopback import Sshd, free_port
 from tests.sw.networks import random_frames, random_network

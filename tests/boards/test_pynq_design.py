@@ -6,10 +6,10 @@ from xml.etree import ElementTree
 import msgspec
 import pytest
 
-from bitwright.errors import BoardError
 from bitwright_boards.hwh import handoff
 from bitwright_boards.pynq_design import IO_PLL_MHZ, MAX_DIVIDER, clock_dividers, pynq_design
 from bitwright_boards.simulated import bitstream
+from bitwright_core.errors import BoardError
 
 
 @pytest.mark.parametrize(

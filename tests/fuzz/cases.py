@@ -4,9 +4,9 @@ import random
 
 import numpy as np
 
-from bitwright.framing import input_format
-from bitwright.network import Conv2d, Network
-from bitwright.plan import DATA_BITS, LayerPlan, Plan
+from bitwright_core.framing import input_format
+from bitwright_core.network import Conv2d, Network
+from bitwright_core.plan import DATA_BITS, LayerPlan, Plan
 from tests.hw.benches import random_network
 from tests.sw.conv_networks import random_conv_network
 

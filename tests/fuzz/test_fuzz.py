@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from amaranth.lib import fifo
 
-from bitwright.network import Dense, Encoding, Input, Network, Scores, Thresholds
-from bitwright.plan import LayerPlan, Plan
+from bitwright_core.network import Dense, Encoding, Input, Network, Scores, Thresholds
+from bitwright_core.plan import LayerPlan, Plan
 from bitwright_hw import results
 from bitwright_hw.generator import generate
 from tests.fuzz.fuzz import fuzz_design, fuzz_seed

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bitwright.network import Dense, Encoding, Input, Network, Scores, Thresholds
+from bitwright_core.network import Dense, Encoding, Input, Network, Scores, Thresholds
 from bitwright_hw.emit import emit, ports
 from bitwright_sim.bench import run_bench
 
@@ -38,7 +38,7 @@ def bench(component, tmp_path, simulator, bench_file="streams_bench.py", **param
 
 
 def require_icarus():
-    from bitwright.errors import ToolError
+    from bitwright_core.errors import ToolError
     from bitwright_sim.tools import Icarus
 
     try:

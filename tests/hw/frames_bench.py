@@ -10,9 +10,9 @@ import numpy as np
 from cocotb.clock import Clock
 from cocotb.triggers import FallingEdge, ReadOnly
 
-from bitwright import golden
-from bitwright.design import Design
-from bitwright.framing import pack_frames
+from bitwright_core import golden
+from bitwright_core.design import Design
+from bitwright_core.framing import pack_frames
 from bitwright_sim.bench import bench_parameters, bench_seed, record
 
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from bitwright.network import Windows
+from bitwright_core.network import Windows
 from bitwright_hw.window_params import WindowParams
 from tests.hw.benches import fields_of
 

@@ -9,8 +9,8 @@ import cocotb
 from cocotb.clock import Clock
 from cocotb.triggers import FallingEdge, ReadOnly
 
-from bitwright.design import Design
-from bitwright.framing import pack_frames
+from bitwright_core.design import Design
+from bitwright_core.framing import pack_frames
 from bitwright_sim.bench import bench_parameters, record
 
 INPUTS = ("s_axis_tvalid", "s_axis_tdata", "s_axis_tkeep", "s_axis_tlast", "m_axis_tready")

@@ -6,8 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from bitwright.errors import DesignError, PlanError
-from bitwright.plan import DATA_BITS, LayerPlan, Plan, default_plan, with_folds
+from bitwright_core.errors import DesignError, PlanError
+from bitwright_core.plan import DATA_BITS, LayerPlan, Plan, default_plan, with_folds
 from bitwright_hw.control import REGISTERS
 from bitwright_hw.generator import generate
 from bitwright_hw.params import derive

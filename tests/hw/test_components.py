@@ -7,10 +7,10 @@ import pytest
 from amaranth.hdl import Cat, Module, Signal
 from amaranth.sim import Simulator
 
-from bitwright import golden
-from bitwright.framing import InputFormat
-from bitwright.network import Scores as ScoreConstants
-from bitwright.plan import Fold, ceil_div
+from bitwright_core import golden
+from bitwright_core.framing import InputFormat
+from bitwright_core.network import Scores as ScoreConstants
+from bitwright_core.plan import Fold, ceil_div
 from bitwright_hw.encoder import Encoder, at_least
 from bitwright_hw.engine import MatrixEngine, RowPool, accumulator_bits
 from bitwright_hw.families import GENERIC

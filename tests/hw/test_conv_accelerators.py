@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from bitwright.errors import PlanError
-from bitwright.layer import conv_layer
-from bitwright.network import Encoding, Input, MaxPool2d, Network
-from bitwright.plan import DATA_BITS, LayerPlan, Plan, ceil_div, default_plan
+from bitwright_core.errors import PlanError
+from bitwright_core.layer import conv_layer
+from bitwright_core.network import Encoding, Input, MaxPool2d, Network
+from bitwright_core.plan import DATA_BITS, LayerPlan, Plan, ceil_div, default_plan
 from bitwright_hw.params import derive
 from bitwright_hw.schedule import frame_times
 from tests.hw.test_accelerator import check

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import bitwright as bw
-from bitwright.errors import PlanError
-from bitwright.plan import LayerPlan, Plan
+from bitwright_core.errors import PlanError
+from bitwright_core.plan import LayerPlan, Plan
 from bitwright_hw.emit import emit
 from bitwright_hw.estimate import estimate, pool_counts, source_counts, window_counts
 from bitwright_hw.families import ECP5, XC7
@@ -25,7 +25,7 @@ FOLDS = [
 
 def network():
     """12 x 12 x 3 integers, two convolutions of eight channels with a pool between, dense layers."""
-    from bitwright.network import Conv2d, Dense, Input, IntegerEncoding, MaxPool2d, Network, Scores, Thresholds
+    from bitwright_core.network import Conv2d, Dense, Input, IntegerEncoding, MaxPool2d, Network, Scores, Thresholds
 
     rng = np.random.default_rng(1)
     encoding = IntegerEncoding(table=np.arange(256) - 128)

@@ -13,10 +13,10 @@ from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
 
 import bitwright as bw
-from bitwright.errors import DesignError
-from bitwright.framing import pack_frames
-from bitwright.golden import classify
-from bitwright.network import Scores
+from bitwright_core.errors import DesignError
+from bitwright_core.framing import pack_frames
+from bitwright_core.golden import classify
+from bitwright_core.network import Scores
 from bitwright_hw.emit import emit
 from bitwright_hw.memory_contents import MOST_WORDS
 from bitwright_hw.verilog_lines import LINE, constant, short_lines

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import bitwright as bw
-from bitwright.plan import Fold, LayerPlan, Plan
+from bitwright_core.plan import Fold, LayerPlan, Plan
 from bitwright_hw.emit import emit
 from bitwright_hw.estimate import engine_counts, estimate
 from bitwright_hw.families import COUNTED, ECP5, XC7

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from bitwright.families import FAMILY_NAMES, FPGA_NAMES
+from bitwright_core.families import FAMILY_NAMES, FPGA_NAMES
 from bitwright_hw.families import COUNTED, FAMILIES, family_named
 
 # where names of families may stand as strings, and why

@@ -9,8 +9,8 @@ from amaranth.hdl import Assert, Assume, Module, Signal
 from amaranth.lib import fifo, wiring
 from amaranth.lib.wiring import In
 
-from bitwright.errors import ToolError
-from bitwright.plan import ceil_div
+from bitwright_core.errors import ToolError
+from bitwright_core.plan import ceil_div
 from bitwright_hw import results as results_module
 from bitwright_hw.credit_fifo import credit_fifo
 from bitwright_hw.frame_queue import FrameQueue

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 import bitwright as bw
-from bitwright import golden
-from bitwright.errors import PlanError
-from bitwright.network import Dense, Encoding, Input, Network, Thresholds
-from bitwright.plan import LayerPlan, Plan, default_plan, hardwired, with_folds
+from bitwright_core import golden
+from bitwright_core.errors import PlanError
+from bitwright_core.network import Dense, Encoding, Input, Network, Thresholds
+from bitwright_core.plan import LayerPlan, Plan, default_plan, hardwired, with_folds
 from bitwright_hw.arithmetic.shared_sums import share
 from bitwright_hw.constant_bits import known_inputs
 from bitwright_hw.families import ECP5, GENERIC, XC7, family_named

@@ -6,10 +6,10 @@ import random
 import numpy as np
 import pytest
 
-from bitwright import golden
-from bitwright.framing import InputFormat
-from bitwright.network import Conv2d, Dense, NumberType, Scores, Thresholds, Windows
-from bitwright.plan import Fold, ceil_div
+from bitwright_core import golden
+from bitwright_core.framing import InputFormat
+from bitwright_core.network import Conv2d, Dense, NumberType, Scores, Thresholds, Windows
+from bitwright_core.plan import Fold, ceil_div
 from bitwright_hw.encoder import TableEncoder
 from bitwright_hw.engine import MatrixEngine, RowPool
 from bitwright_hw.families import GENERIC

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from amaranth.hdl import C, Cat
 
-from bitwright.errors import ToolError
+from bitwright_core.errors import ToolError
 from bitwright_hw.arithmetic.compressor import Counter, schedule
 from bitwright_hw.arithmetic.tree import adder_tree, agreeing
 from bitwright_hw.families import ECP5, XC7

@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from bitwright.errors import ToolError
+from bitwright_core.errors import ToolError
 from bitwright_hw.families import ECP5, GENERIC, XC7
 from bitwright_hw.families.xc7 import popcount as xc7
 from bitwright_hw.popcount import AccumulateRow

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bitwright.plan import LayerPlan, Plan
+from bitwright_core.plan import LayerPlan, Plan
 from bitwright_hw.generator import generate
 from bitwright_sim.bench import run_bench
 from tests.hw.benches import HERE, SEED, random_network, require_icarus

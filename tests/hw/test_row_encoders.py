@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from bitwright.network import Conv2d, Encoding, Input, IntegerEncoding, Network, Thresholds
-from bitwright.plan import LayerPlan, Plan, ceil_div
+from bitwright_core.network import Conv2d, Encoding, Input, IntegerEncoding, Network, Thresholds
+from bitwright_core.plan import LayerPlan, Plan, ceil_div
 from bitwright_hw.estimate import estimate
 from bitwright_hw.families import XC7
 from bitwright_hw.pixel_source import PixelSource, SourceParams

@@ -8,8 +8,8 @@ from itertools import pairwise
 import pytest
 from amaranth.sim import Simulator
 
-from bitwright.framing import InputFormat
-from bitwright.serial_link import ESCAPE, FLAG, Decoder, Kind, Packet, Reason, stuff
+from bitwright_core.framing import InputFormat
+from bitwright_core.serial_link import ESCAPE, FLAG, Decoder, Kind, Packet, Reason, stuff
 from bitwright_hw.serial.feeder import Feeder
 from bitwright_hw.serial.hdlc import Deframer, Framer
 from bitwright_hw.serial.inbox import Inbox

@@ -10,9 +10,9 @@ import pytest
 
 import bitwright as bw
 from bitwright.cli import main
-from bitwright.errors import PlanError
-from bitwright.network import Dense, Encoding, Input, Network, Scores, Thresholds
-from bitwright.plan import Fold, LayerPlan, Plan, distinct_folds
+from bitwright_core.errors import PlanError
+from bitwright_core.network import Dense, Encoding, Input, Network, Scores, Thresholds
+from bitwright_core.plan import Fold, LayerPlan, Plan, distinct_folds
 from bitwright_hw.engine import accumulator_bits, preload_count, preload_values
 from bitwright_hw.estimate import estimate
 from bitwright_hw.families import ECP5, XC7

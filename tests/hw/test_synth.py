@@ -8,8 +8,8 @@ import pytest
 
 import bitwright as bw
 from bitwright.cli import main
-from bitwright.errors import PlanError, ToolError
-from bitwright.plan import Plan
+from bitwright_core.errors import PlanError, ToolError
+from bitwright_core.plan import Plan
 from bitwright_hw.cells import Counts
 from bitwright_hw.emit import without_brackets
 from bitwright_hw.families import ECP5, GENERIC, ICE40, XC7

@@ -5,8 +5,8 @@ import random
 import numpy as np
 import pytest
 
-from bitwright.network import Windows
-from bitwright.plan import ceil_div
+from bitwright_core.network import Windows
+from bitwright_core.plan import ceil_div
 from bitwright_hw.window import Window
 from tests.hw.benches import SEED, bench
 from tests.hw.images import random_windows, window_case

@@ -2,8 +2,8 @@
 
 import pytest
 
-from bitwright.design import Design
-from bitwright.network import Network
+from bitwright_core.design import Design
+from bitwright_core.network import Network
 from tests.sim.designs import generate, small_network
 
 

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
-from bitwright.design import Design
-from bitwright.errors import ToolError
-from bitwright.network import Network
-from bitwright.plan import LayerPlan, Plan
+from bitwright_core.design import Design
+from bitwright_core.errors import ToolError
+from bitwright_core.network import Network
+from bitwright_core.plan import LayerPlan, Plan
 from bitwright_sim.tools import Icarus
 from tests.sw.networks import random_network
 

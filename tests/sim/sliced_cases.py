@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from bitwright.design import Design
-from bitwright.framing import pack_frames
-from bitwright.golden import trace
-from bitwright.network import Network
-from bitwright.plan import LayerPlan, Plan
+from bitwright_core.design import Design
+from bitwright_core.framing import pack_frames
+from bitwright_core.golden import trace
+from bitwright_core.network import Network
+from bitwright_core.plan import LayerPlan, Plan
 from bitwright_sim.native.build import build_native
 from bitwright_sim.native.model import NativeModel
 from bitwright_sim.sliced.build import build_sliced

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from bitwright.ask import ask
 from bitwright.cli import main
-from bitwright.errors import BoardError, ToolError
-from bitwright.plain_folder import is_plain, plain_copies, plain_place
 from bitwright_boards.jtag import Loader
 from bitwright_boards.simulated.account import make_account
+from bitwright_core.ask import ask
+from bitwright_core.errors import BoardError, ToolError
+from bitwright_core.plain_folder import is_plain, plain_copies, plain_place
 from bitwright_hw.yosys import Yosys, module, plain, read_verilog
 from bitwright_sim.bench import run_bench
 from bitwright_sim.tools import Compiler, Icarus, Verilator
@@ -88,7 +88,7 @@ def test_what_cannot_work_says_so(tmp_path, monkeypatch):
     need_icarus()
     with pytest.raises(ToolError, match="Python takes no module from a folder with ':' in its name"):
         run_bench([], "dut", folder / "bench.py", simulator="icarus")
-    monkeypatch.setattr("bitwright.plain_folder._PLACES", ())
+    monkeypatch.setattr("bitwright_core.plain_folder._PLACES", ())
     monkeypatch.setattr(tempfile, "tempdir", str(folder))
     with pytest.raises(ToolError, match="set TMPDIR to one of letters, digits"):
         plain_place()
@@ -125,7 +125,7 @@ def test_words_of_yosys_commands(tmp_path):
 @pytest.fixture
 def hanging(tmp_path, monkeypatch):
     """Puts a program in front of PATH that starts another and never ends; both hold its output open."""
-    monkeypatch.setattr("bitwright.ask.SECONDS", 0.5)
+    monkeypatch.setattr("bitwright_core.ask.SECONDS", 0.5)
 
     def put(name: str) -> None:
         (tmp_path / "bin").mkdir(exist_ok=True)

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 import bitwright as bw
-from bitwright import golden
 from bitwright.cli import main
-from bitwright.errors import DataError, PlanError
-from bitwright.metrics import LabelMetrics
-from bitwright.network import Values
+from bitwright_core import golden
+from bitwright_core.errors import DataError, PlanError
+from bitwright_core.metrics import LabelMetrics
+from bitwright_core.network import Values
 from tests.sim.designs import frames_for, small_network
 
 

@@ -6,11 +6,11 @@ import msgspec
 import numpy as np
 import pytest
 
-from bitwright.derived import check_derived, integers_a_frame
-from bitwright.design import Design
-from bitwright.errors import DesignError
-from bitwright.framing import pack_frames
 from bitwright_boards.deployment import make_vectors
+from bitwright_core.derived import check_derived, integers_a_frame
+from bitwright_core.design import Design
+from bitwright_core.errors import DesignError
+from bitwright_core.framing import pack_frames
 from bitwright_sim import simulate, simulate_frames, verify
 from bitwright_sim.bench import BenchReport, BenchTest
 from bitwright_sim.compare import compare

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from bitwright.errors import ToolError
+from bitwright_core.errors import ToolError
 from bitwright_sim import run_bench, simulate, simulate_frames
 from tests.sim.designs import COUNT_RESULTS, frames_for, generate, need_icarus, sabotage, small_network
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from bitwright.errors import DesignError
-from bitwright.framing import pack_frames
+from bitwright_core.errors import DesignError
+from bitwright_core.framing import pack_frames
 from bitwright_sim import verify
 from bitwright_sim.compare import compare
 from bitwright_sim.native.build import build_native

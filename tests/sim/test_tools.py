@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from bitwright.errors import ToolError
-from bitwright.extras import install
+from bitwright_core.errors import ToolError
+from bitwright_core.extras import install
 from bitwright_sim import tools
 from bitwright_sim.tools import Compiler, Icarus, Verilator
 

@@ -6,9 +6,9 @@ import json
 import numpy as np
 import pytest
 
-from bitwright import golden
-from bitwright.errors import DataError, DesignError
-from bitwright.framing import pack_frames
+from bitwright_core import golden
+from bitwright_core.errors import DataError, DesignError
+from bitwright_core.framing import pack_frames
 from bitwright_sim import verify
 from bitwright_sim.compare import compare
 from bitwright_sim.native.model import MISSING, NativeModel

@@ -6,8 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from bitwright.errors import DesignError
-from bitwright.plan import default_plan
+from bitwright_core.errors import DesignError
+from bitwright_core.plan import default_plan
 from bitwright_hw.generator import generate
 from bitwright_sim import simulate
 from bitwright_sim.verification import _chunks, verify

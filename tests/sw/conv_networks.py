@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from bitwright.network import (
+from bitwright_core.network import (
     BINARY,
     Conv2d,
     Dense,

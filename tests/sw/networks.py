@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from bitwright.network import Dense, Encoding, Input, Network, Scores, Thresholds
+from bitwright_core.network import Dense, Encoding, Input, Network, Scores, Thresholds
 
 
 def random_network(

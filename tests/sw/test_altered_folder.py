@@ -6,11 +6,11 @@ import pytest
 from msgspec.structs import replace
 
 import bitwright as bw
-from bitwright.board_build import copy_design
 from bitwright.cli import main
-from bitwright.design import MANIFEST, Design
-from bitwright.errors import DesignError
-from bitwright.manifest import read_manifest
+from bitwright_core.board_build import copy_design
+from bitwright_core.design import MANIFEST, Design
+from bitwright_core.errors import DesignError
+from bitwright_core.manifest import read_manifest
 from tests.sw.networks import random_network
 
 COMMANDS = (

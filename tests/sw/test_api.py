@@ -7,8 +7,8 @@ import pytest
 
 import bitwright as bw
 from bitwright import api, golden
-from bitwright.errors import DataError, DesignError, PlanError, ToolError
-from bitwright.extras import install
+from bitwright_core.errors import DataError, DesignError, PlanError, ToolError
+from bitwright_core.extras import install
 
 from .networks import random_frames, random_network
 
@@ -142,7 +142,7 @@ def test_a_missing_extra_is_told_with_its_remedy(*, network, tmp_path, monkeypat
     import sys
 
     design = bw.generate(network, out=tmp_path / "d")
-    own = ("torch", "cocotb", "bitwright.train", "bitwright_sim")
+    own = ("torch", "cocotb", "bitwright_train", "bitwright_sim")
     for name in [name for name in sys.modules if name.startswith(own)]:
         monkeypatch.delitem(sys.modules, name)
     real = builtins.__import__

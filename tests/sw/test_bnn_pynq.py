@@ -9,12 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import bitwright as bw
-from bitwright import golden
-from bitwright.bnn_pynq import load_topology, topology_names
 from bitwright.cli import main
-from bitwright.errors import ParameterSetError
-from bitwright.network import Conv2d, MaxPool2d, Scores, Votes, load
-from bitwright.plan import Plan
+from bitwright_bnn_pynq import load_topology, topology_names
+from bitwright_core import golden
+from bitwright_core.errors import ParameterSetError
+from bitwright_core.network import Conv2d, MaxPool2d, Scores, Votes, load
+from bitwright_core.plan import Plan
 
 from .bnn_pynq_files import padded, write_layer
 
@@ -168,7 +168,7 @@ def test_convolutional_sets_compute_what_their_files_say(tmp_path, seed):
 
 def test_the_table_of_cnv_is_that_of_the_original():
     """clip(floor((p / 255 * 2 - 1) * 128 + 0.5), -128, 127), in rational arithmetic and in floats."""
-    from bitwright.bnn_pynq.network import integer_table
+    from bitwright_bnn_pynq.network import integer_table
 
     table = integer_table(load_topology("cnv").input).tolist()
     exact = [(Fraction(2 * p, 255) - 1) * 128 + Fraction(1, 2) for p in range(256)]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import bitwright as bw
-from bitwright import golden
+from bitwright_core import golden
 
 SETS = {"lfc": ("mnist-lfcW1A1", "mnist", 9840), "cnv": ("cifar10-cnvW1A1", "cifar10", 7922)}
 

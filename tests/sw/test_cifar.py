@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from bitwright.data import load_dataset
-from bitwright.errors import DataError
+from bitwright_core.errors import DataError
+from bitwright_data import load_dataset
 
 
 def records(count, seed):

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bitwright.errors import ExportError
-from bitwright.network import signed_bits
-from bitwright.train.class_scores import class_scores, differing_pairs, inversions
+from bitwright_core.class_scores import class_scores, differing_pairs, inversions
+from bitwright_core.errors import ExportError
+from bitwright_core.network import signed_bits
 
 
 def lines(rng, classes, indices, *, equal, spread=1.0):

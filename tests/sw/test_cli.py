@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from bitwright.cli import main
-from bitwright.design import Design
-from bitwright.network import load
-from bitwright.plan import Plan
+from bitwright_core.design import Design
+from bitwright_core.network import load
+from bitwright_core.plan import Plan
 
 from .networks import random_network
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from bitwright.cli import main
-from bitwright.errors import NetworkError
-from bitwright.network import (
+from bitwright_core.errors import NetworkError
+from bitwright_core.network import (
     Conv2d,
     Dense,
     Encoding,

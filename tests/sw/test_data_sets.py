@@ -8,9 +8,9 @@ import sys
 import numpy as np
 import pytest
 
-from bitwright.data import Dataset, load_dataset
-from bitwright.data.idx import read_idx
-from bitwright.errors import DataError
+from bitwright_core.errors import DataError
+from bitwright_data import Dataset, load_dataset
+from bitwright_data.idx import read_idx
 
 
 def idx_bytes(array: np.ndarray) -> bytes:
@@ -47,7 +47,7 @@ def npz(path, **changes):
 
 def test_importing_data_loads_neither_torch_nor_sklearn():
     code = (
-        "import sys, bitwright.data, bitwright.train; bitwright.train.load_config('digits');"
+        "import sys, bitwright_data, bitwright_train; bitwright_train.load_config('digits');"
         "print([name for name in ('torch', 'sklearn', 'matplotlib') if name in sys.modules])"
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

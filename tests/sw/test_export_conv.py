@@ -6,12 +6,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bitwright import golden
-from bitwright.errors import ExportError
-from bitwright.network import Conv2d, IntegerEncoding, MaxPool2d
-from bitwright.train import ConvConfig
-from bitwright.train.export import check_export, export_model
-from bitwright.train.model import BinaryNetwork, trace_model
+from bitwright_core import golden
+from bitwright_core.errors import ExportError
+from bitwright_core.network import Conv2d, IntegerEncoding, MaxPool2d
+from bitwright_train import ConvConfig
+from bitwright_train.export import check_export, export_model
+from bitwright_train.model import BinaryNetwork, trace_model
 
 
 def randomize(model, seed):

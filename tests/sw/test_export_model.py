@@ -8,12 +8,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bitwright import golden
-from bitwright.errors import ExportError
-from bitwright.network import Dense, Scores, Thresholds
-from bitwright.train.export import check_export, export_model, fold_thresholds, norm_table, popcount_dots
-from bitwright.train.layers import ExactBatchNorm, sign
-from bitwright.train.model import BinaryNetwork, trace_model
+from bitwright_core import golden
+from bitwright_core.errors import ExportError
+from bitwright_core.network import Dense, Scores, Thresholds
+from bitwright_train.export import check_export, export_model, fold_thresholds, norm_table, popcount_dots
+from bitwright_train.layers import ExactBatchNorm, sign
+from bitwright_train.model import BinaryNetwork, trace_model
 
 EXTREMES = [0.0, -0.0, 1e-45, -1e-45, 1e-38, -1e-30, 1e-8, 1.0, -1.0, 1e8, -1e30, 3e33]
 

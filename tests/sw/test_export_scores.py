@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bitwright.errors import ExportError
-from bitwright.train.scores import keeps_order, order_keeping_scores
+from bitwright_core.errors import ExportError
+from bitwright_core.score_order import keeps_order, order_keeping_scores
 
 
 def brute_force(table, scale, offset):

@@ -5,10 +5,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from bitwright.errors import DataError, PlanError
-from bitwright.framing import InputFormat, OutputFormat, input_format, output_format, pack_frames
-from bitwright.golden import encode
-from bitwright.plan import DATA_BITS, Plan, default_plan
+from bitwright_core.errors import DataError, PlanError
+from bitwright_core.framing import InputFormat, OutputFormat, input_format, output_format, pack_frames
+from bitwright_core.golden import encode
+from bitwright_core.plan import DATA_BITS, Plan, default_plan
 
 from .networks import random_frames, random_network
 

@@ -7,7 +7,7 @@ import pytest
 
 import bitwright as bw
 from bitwright.cli import main
-from bitwright.plan import Plan
+from bitwright_core.plan import Plan
 
 from .networks import random_network
 

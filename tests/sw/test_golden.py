@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bitwright import golden
-from bitwright.errors import DataError
-from bitwright.network import Dense, Encoding, Input, Network, Scores, Thresholds
+from bitwright_core import golden
+from bitwright_core.errors import DataError
+from bitwright_core.network import Dense, Encoding, Input, Network, Scores, Thresholds
 
 from .networks import plain_outputs, random_frames, random_network
 

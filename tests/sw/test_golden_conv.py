@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bitwright import golden
-from bitwright.network import (
+from bitwright_core import golden
+from bitwright_core.network import (
     Conv2d,
     Dense,
     Encoding,

@@ -15,17 +15,17 @@ from safetensors.numpy import load as parse
 from safetensors.numpy import save as render
 
 import bitwright as bw
-from bitwright.board_build import BUILD_FILE, DESIGN_FOLDER, SerialBuild, load_build
 from bitwright.cli import main, parser
-from bitwright.design import MANIFEST, Design, Manifest, file_digest
-from bitwright.errors import BoardError, DesignError, NetworkError, PlanError
-from bitwright.manifest import read_manifest
-from bitwright.network import load
-from bitwright.plan import Plan
-from bitwright.verilog_check import check_verilog
 from bitwright_boards.deployment import DESIGN, check_description, describe
 from bitwright_boards.driver import Design as DriverDesign
 from bitwright_boards.driver import WrongOverlay
+from bitwright_core.board_build import BUILD_FILE, DESIGN_FOLDER, SerialBuild, load_build
+from bitwright_core.design import MANIFEST, Design, Manifest, file_digest
+from bitwright_core.errors import BoardError, DesignError, NetworkError, PlanError
+from bitwright_core.manifest import read_manifest
+from bitwright_core.network import load
+from bitwright_core.plan import Plan
+from bitwright_core.verilog_check import check_verilog
 from tests.sw.networks import random_network
 
 # every command that takes a design, a build or a network, with one in the place of {}

@@ -18,10 +18,10 @@ import pytest
 import bitwright as bw
 from bitwright.cli import main
 from bitwright.cli.surroundings import interruptible
-from bitwright.design import MANIFEST, Design
-from bitwright.errors import DesignError
-from bitwright.manifest import read_manifest
-from bitwright.plan import Plan
+from bitwright_core.design import MANIFEST, Design
+from bitwright_core.errors import DesignError
+from bitwright_core.manifest import read_manifest
+from bitwright_core.plan import Plan
 from tests.sw.networks import random_network
 
 

@@ -6,8 +6,8 @@ from typing import Literal
 import msgspec
 import pytest
 
-from bitwright.keys import first_mistake
-from bitwright.near import did_you_mean, near
+from bitwright_core.keys import first_mistake
+from bitwright_core.near import did_you_mean, near
 
 
 class Circle(msgspec.Struct, tag="circle", tag_field="kind"):

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from bitwright import golden
-from bitwright.errors import DataError, NetworkError
-from bitwright.layer import dense_layer, read_npy
+from bitwright_core import golden
+from bitwright_core.errors import DataError, NetworkError
+from bitwright_core.layer import dense_layer, read_npy
 
 WEIGHTS = np.array([[1, 0, 1], [0, 0, 1]])
 THRESHOLDS = np.array([2, 3])

@@ -12,9 +12,9 @@ from safetensors.numpy import save_file
 
 from bitwright import atomic
 from bitwright.cli import main
-from bitwright.errors import DataError, OutputError
-from bitwright.extras import install
-from bitwright.writable import check_file, check_folder
+from bitwright_core.errors import DataError, OutputError
+from bitwright_core.extras import install
+from bitwright_core.writable import check_file, check_folder
 
 from .networks import random_network
 
@@ -218,7 +218,7 @@ def test_installing_an_extra_names_no_package_of_an_index(checkout):
 def test_the_demo_asks_for_everything_first(monkeypatch, module, extra):
     """Before the training that takes minutes."""
     from bitwright.demo import demo
-    from bitwright.errors import ToolError
+    from bitwright_core.errors import ToolError
 
     monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(ToolError, match=rf"the demo needs {module}.*\[{extra}\]"):

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from safetensors.numpy import load as parse
 from safetensors.numpy import save as render
 
-from bitwright.errors import NetworkError
-from bitwright.network import Values, load, save
+from bitwright_core.errors import NetworkError
+from bitwright_core.network import Values, load, save
 
 from .networks import random_network
 

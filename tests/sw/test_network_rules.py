@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bitwright.errors import BitwrightError, NetworkError
-from bitwright.network import (
+from bitwright_core.errors import BitwrightError, NetworkError
+from bitwright_core.network import (
     MAX_LANES,
     Dense,
     Encoding,
@@ -21,7 +21,7 @@ from bitwright.network import (
     Values,
     signed_bits,
 )
-from bitwright.network.bits import pack_bits, unpack_bits
+from bitwright_core.network.bits import pack_bits, unpack_bits
 
 from .networks import random_network
 

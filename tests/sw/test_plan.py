@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bitwright.errors import PlanError
-from bitwright.plan import Fold, LayerPlan, Plan, ceil_div, default_plan, folds, smallest_fold, with_folds
+from bitwright_core.errors import PlanError
+from bitwright_core.plan import Fold, LayerPlan, Plan, ceil_div, default_plan, folds, smallest_fold, with_folds
 
 from .networks import random_network
 

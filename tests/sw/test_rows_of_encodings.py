@@ -6,10 +6,10 @@ import struct
 import numpy as np
 import pytest
 
-from bitwright import golden
-from bitwright.errors import NetworkError
-from bitwright.network import Dense, Encoding, Input, IntegerEncoding, Network, Scores, load
-from bitwright.network.file import format_version
+from bitwright_core import golden
+from bitwright_core.errors import NetworkError
+from bitwright_core.network import Dense, Encoding, Input, IntegerEncoding, Network, Scores, load
+from bitwright_core.network.file import format_version
 
 from .conv_networks import plain_conv_outputs, random_conv_network, random_rows
 from .networks import random_frames

@@ -4,8 +4,8 @@ import dataclasses
 
 import pytest
 
-from bitwright.errors import TrainingError
-from bitwright.train import TrainConfig, config_names, load_config, with_overrides
+from bitwright_core.errors import TrainingError
+from bitwright_train import TrainConfig, config_names, load_config, with_overrides
 
 GOOD = 'name = "mine"\ndataset = "digits"\nhidden = [8]\n'
 
@@ -111,7 +111,7 @@ def test_a_name_that_is_neither_file_nor_configuration(tmp_path):
 
 
 def test_an_unknown_attribute_of_the_package():
-    import bitwright.train
+    import bitwright_train
 
     with pytest.raises(AttributeError, match="no attribute 'trian'"):
-        _ = bitwright.train.trian
+        _ = bitwright_train.trian

@@ -7,15 +7,15 @@ import numpy as np
 import pytest
 import torch
 
-from bitwright import golden
-from bitwright.data import Dataset, load_dataset
-from bitwright.errors import TrainingError
-from bitwright.network import Conv2d, IntegerEncoding, MaxPool2d
-from bitwright.train import ConvConfig, TrainConfig, load_config, load_model, trace_model, train
-from bitwright.train import loop as loop_module
-from bitwright.train import run as run_module
-from bitwright.train.checkpoint import Progress
-from bitwright.train.loop import Augmenter, build_model
+from bitwright_core import golden
+from bitwright_core.errors import TrainingError
+from bitwright_core.network import Conv2d, IntegerEncoding, MaxPool2d
+from bitwright_data import Dataset, load_dataset
+from bitwright_train import ConvConfig, TrainConfig, load_config, load_model, trace_model, train
+from bitwright_train import loop as loop_module
+from bitwright_train import run as run_module
+from bitwright_train.checkpoint import Progress
+from bitwright_train.loop import Augmenter, build_model
 
 SMALL = TrainConfig(
     name="small_conv",

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 import torch
 
-from bitwright import golden
-from bitwright.errors import TrainingError
-from bitwright.metrics import LabelMetrics
-from bitwright.network import Thresholds, load
-from bitwright.train import TrainConfig, load_model, trace_model, train
-from bitwright.train.export import check_export, export_model
-from bitwright.train.loop import loss_of
+from bitwright_core import golden
+from bitwright_core.errors import TrainingError
+from bitwright_core.metrics import LabelMetrics
+from bitwright_core.network import Thresholds, load
+from bitwright_train import TrainConfig, load_model, trace_model, train
+from bitwright_train.export import check_export, export_model
+from bitwright_train.loop import loss_of
 
 LABELS = ("bright", "left", "rare")
 

@@ -13,11 +13,11 @@ import pytest
 import torch
 
 from bitwright import golden, network
-from bitwright.data import load_dataset
-from bitwright.errors import DataError, ExportError, TrainingError
-from bitwright.train import TrainConfig, load_config, load_model, trace_model, train
-from bitwright.train import run as run_module
-from bitwright.train.loop import Augmenter, learning_rate, loss_of
+from bitwright_core.errors import DataError, ExportError, TrainingError
+from bitwright_data import load_dataset
+from bitwright_train import TrainConfig, load_config, load_model, trace_model, train
+from bitwright_train import run as run_module
+from bitwright_train.loop import Augmenter, learning_rate, loss_of
 
 SMALL = TrainConfig(
     name="small",
@@ -39,7 +39,7 @@ import sys
 sys.path.insert(0, {here!r})
 from pathlib import Path
 from test_train_run import SMALL
-from bitwright.train import train
+from bitwright_train import train
 def progress(what, done, total):
     print(what, done, total, flush=True)
 train(SMALL, Path({out!r}), checkpoint_seconds=0.0, progress=progress)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from bitwright.cli import main
-from bitwright.layer import dense_layer
+from bitwright_core.layer import dense_layer
 
 from .networks import random_network
 

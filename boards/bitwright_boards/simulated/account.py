@@ -9,7 +9,7 @@ import subprocess
 from importlib.resources import files
 from pathlib import Path
 
-from bitwright.errors import BoardError
+from bitwright_core.errors import BoardError
 
 _ASK_SECONDS = 60
 

@@ -10,10 +10,10 @@ from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
 
-from bitwright.atomic import write_bytes, write_text
-from bitwright.design import Design
 from bitwright_boards import pynq_design as bd
 from bitwright_boards.hwh import handoff
+from bitwright_core.atomic import write_bytes, write_text
+from bitwright_core.design import Design
 from bitwright_sim.cache import BuildCache
 from bitwright_sim.native.library import build_library
 

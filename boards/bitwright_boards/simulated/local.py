@@ -13,10 +13,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from bitwright.plain_folder import plain_place
 from bitwright_boards.errors import ConnectionLostError, JobError
 from bitwright_boards.simulated.account import make_account
 from bitwright_boards.ssh import Finished
+from bitwright_core.plain_folder import plain_place
 
 
 @dataclass(frozen=True, kw_only=True)

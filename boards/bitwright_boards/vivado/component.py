@@ -5,7 +5,6 @@ Vivado packages the same IP by scripts/package_ip.tcl; this description serves o
 
 from xml.etree import ElementTree as Xml
 
-from bitwright.design import Manifest
 from bitwright_boards.pynq_design import (
     ACCELERATOR_SIZE,
     ADDRESS_BLOCK,
@@ -18,6 +17,7 @@ from bitwright_boards.pynq_design import (
 )
 from bitwright_boards.vivado.interfaces import BusInterface, Port, interfaces
 from bitwright_boards.vivado.wrapper import wrapper_name
+from bitwright_core.design import Manifest
 
 NAMESPACE = "http://www.spiritconsortium.org/XMLSchema/SPIRIT/1685-2009"
 _PREFIX = f"{{{NAMESPACE}}}"

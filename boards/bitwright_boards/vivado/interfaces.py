@@ -5,9 +5,9 @@ Wrapper, packaging script and IP-XACT description are all written from `interfac
 
 from dataclasses import dataclass
 
-from bitwright.design import Manifest
-from bitwright.framing import RESULT_BITS
 from bitwright_boards.pynq_design import CONTROL_INTERFACE
+from bitwright_core.design import Manifest
+from bitwright_core.framing import RESULT_BITS
 
 ADDRESS_BITS = 8
 CLOCK, RESET = "aclk", "aresetn"

@@ -10,16 +10,16 @@ from pathlib import Path
 
 import msgspec
 
-from bitwright.atomic import write_bytes, write_text
-from bitwright.board_build import BUILD_FILE, DESIGN_FOLDER, FORMAT_VERSION, check_build_folder, copy_design
-from bitwright.design import Design
-from bitwright.errors import BoardError, ToolError
-from bitwright.plain_folder import is_plain
 from bitwright_boards.board import Board
 from bitwright_boards.pynq_design import PynqDesign, pynq_design
 from bitwright_boards.vivado import tcl
 from bitwright_boards.vivado.component import component
 from bitwright_boards.vivado.wrapper import wrapper, wrapper_name
+from bitwright_core.atomic import write_bytes, write_text
+from bitwright_core.board_build import BUILD_FILE, DESIGN_FOLDER, FORMAT_VERSION, check_build_folder, copy_design
+from bitwright_core.design import Design
+from bitwright_core.errors import BoardError, ToolError
+from bitwright_core.plain_folder import is_plain
 
 Progress = Callable[[str, int, int], None]
 COMMAND = "vivado -mode batch -source build.tcl"

@@ -6,7 +6,6 @@ Checked without Vivado by tests/boards, which run it in tclsh and look at what i
 import re
 from collections.abc import Mapping
 
-from bitwright.design import Manifest
 from bitwright_boards.pynq_design import (
     ACCELERATOR_SIZE,
     ADDRESS_BLOCK,
@@ -22,6 +21,7 @@ from bitwright_boards.pynq_design import (
 )
 from bitwright_boards.vivado.interfaces import CLOCK, RESET, interfaces
 from bitwright_boards.vivado.wrapper import wrapper_name
+from bitwright_core.design import Manifest
 
 BLOCK_DESIGN = "overlay"
 # the names of address spaces (UG994): a processor's Data, a DMA's by direction

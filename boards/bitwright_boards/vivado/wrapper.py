@@ -4,8 +4,8 @@ It stays a file of its own, apart from the emitted Verilog: a tool that reads bo
 wires.
 """
 
-from bitwright.design import Manifest
 from bitwright_boards.vivado.interfaces import BusInterface, interfaces
+from bitwright_core.design import Manifest
 
 
 def wrapper_name(manifest: Manifest) -> str:

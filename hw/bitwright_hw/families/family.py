@@ -10,7 +10,7 @@ from pathlib import Path
 from amaranth.hdl import Module, Signal, Value
 from amaranth.lib import wiring
 
-from bitwright.families import FamilyName
+from bitwright_core.families import FamilyName
 from bitwright_hw.arithmetic.shared_sums import Reduce, SharedSums
 from bitwright_hw.cells import BlockRam
 from bitwright_hw.families.costs import Costs

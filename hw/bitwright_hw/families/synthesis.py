@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
-from bitwright.errors import ToolError
+from bitwright_core.errors import ToolError
 from bitwright_hw.cells import Counts
 
 # Yosys' notes on the modules that it flattened: cells of every family's netlists that are no hardware

@@ -5,9 +5,9 @@ from amaranth.lib import wiring
 from amaranth.lib.cdc import FFSynchronizer
 from amaranth.lib.wiring import In, Out
 
-from bitwright.design import Manifest
-from bitwright.framing import RESULT_BITS
-from bitwright.serial_link import BREAK_BITS
+from bitwright_core.design import Manifest
+from bitwright_core.framing import RESULT_BITS
+from bitwright_core.serial_link import BREAK_BITS
 from bitwright_hw.control import AxiLiteSignature
 from bitwright_hw.families.flow import Pll
 from bitwright_hw.serial.link import LinkParams, SerialLink

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import msgspec
 
-from bitwright.atomic import write_bytes, write_text
-from bitwright.board_build import (
+from bitwright_core.atomic import write_bytes, write_text
+from bitwright_core.board_build import (
     BUILD_FILE,
     DESIGN_FOLDER,
     FORMAT_VERSION,
@@ -22,9 +22,9 @@ from bitwright.board_build import (
     check_build_folder,
     copy_design,
 )
-from bitwright.design import Design
-from bitwright.errors import BoardError, ToolError
-from bitwright.plain_folder import plain_folder
+from bitwright_core.design import Design
+from bitwright_core.errors import BoardError, ToolError
+from bitwright_core.plain_folder import plain_folder
 from bitwright_hw.emit import emit
 from bitwright_hw.families import GENERIC, Family
 from bitwright_hw.nextpnr import Nextpnr, critical_path, prepare

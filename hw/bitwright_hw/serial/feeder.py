@@ -4,7 +4,7 @@ from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from bitwright.framing import InputFormat
+from bitwright_core.framing import InputFormat
 
 
 class Feeder(wiring.Component):

@@ -1,11 +1,11 @@
-"""Bytes of a line to the bytes of packets, and back: flags, escapes and the CRC of bitwright.serial_link."""
+"""Bytes of a line to the bytes of packets, and back: flags, escapes and the CRC of bitwright_core.serial_link."""
 
 from amaranth.hdl import Module, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.crc import catalog
 from amaranth.lib.wiring import In, Out
 
-from bitwright.serial_link import ESCAPE, FLAG, INVERT, TRAILER
+from bitwright_core.serial_link import ESCAPE, FLAG, INVERT, TRAILER
 
 
 class Deframer(wiring.Component):

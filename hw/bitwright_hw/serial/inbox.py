@@ -5,7 +5,7 @@ from amaranth.lib import data, fifo, stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from bitwright.serial_link import HEADER, MAX_LENGTH, TRAILER, Kind, Reason
+from bitwright_core.serial_link import HEADER, MAX_LENGTH, TRAILER, Kind, Reason
 
 PACKET_LAYOUT = data.StructLayout({"kind": 8, "sequence": 8, "length": 16, "answer": 16})
 READ_LENGTH, WRITE_LENGTH = 2, 5

@@ -1,4 +1,4 @@
-"""The board's end of bitwright.serial_link: requests of the host, carried out on an accelerator's AXI ports."""
+"""The board's end of bitwright_core.serial_link: requests of the host, carried out on an accelerator's AXI ports."""
 
 from dataclasses import dataclass
 
@@ -6,8 +6,8 @@ from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from bitwright.framing import RESULT_BITS, InputFormat, OutputFormat
-from bitwright.serial_link import (
+from bitwright_core.framing import RESULT_BITS, InputFormat, OutputFormat
+from bitwright_core.serial_link import (
     ANSWER,
     HEADER,
     LINK_REGISTERS,

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bitwright.errors import ToolError
-from bitwright.extras import install
+from bitwright_core.errors import ToolError
+from bitwright_core.extras import install
 from bitwright_hw.families import ECP5, ICE40, Family
 from bitwright_hw.families.flow import BoardFlow, Pin, Pins, Wheel
 

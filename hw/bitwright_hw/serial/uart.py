@@ -5,7 +5,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.cdc import FFSynchronizer
 from amaranth.lib.wiring import In, Out
 
-from bitwright.errors import BoardError
+from bitwright_core.errors import BoardError
 
 MOST_ERROR = 0.02  # of a bit's length; 9.5 bits lie between the edge that starts a byte and its last sample
 LEAST_DIVISOR = 4

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
-from bitwright.design import Design, Manifest
-from bitwright.errors import DesignError
-from bitwright.plan import ceil_div
+from bitwright_core.design import Design, Manifest
+from bitwright_core.errors import DesignError
+from bitwright_core.plan import ceil_div
 from bitwright_sim.cache import BuildCache
 from bitwright_sim.native.library import Progress, build_library
 

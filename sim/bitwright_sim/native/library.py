@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from bitwright.plain_folder import plain_copies, plain_folder
+from bitwright_core.plain_folder import plain_copies, plain_folder
 from bitwright_sim.cache import BuildCache, digest
 from bitwright_sim.process import run_checked
 from bitwright_sim.tools import Compiler, Verilator

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from bitwright.design import Design
-from bitwright.errors import DesignError
+from bitwright_core.design import Design
+from bitwright_core.errors import DesignError
 from bitwright_sim.cache import BuildCache
 from bitwright_sim.native.build import Probe, Progress, build_native, probes
 
@@ -117,7 +117,7 @@ class NativeModel:
         watchdog: int | None = None,
         trace: int = 0,
     ) -> NativeResult:
-        """Sends frames (n, stride) of bytes, as `bitwright.framing` packs them, back to back.
+        """Sends frames (n, stride) of bytes, as `bitwright_core.framing` packs them, back to back.
 
         `stall_in` and `stall_out` are the shares of cycles, chosen by `seed`, in which no input is offered and
         no output is taken; in stretches of up to `longest_in` and `longest_out` cycles, if those are not 0. The

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from bitwright.design import Design
-from bitwright.errors import DataError
-from bitwright.plan import ceil_div
+from bitwright_core.design import Design
+from bitwright_core.errors import DataError
+from bitwright_core.plan import ceil_div
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,8 +7,8 @@ import ctypes
 from importlib.resources import files
 from pathlib import Path
 
-from bitwright.board_build import built_design, load_build
-from bitwright.verilog_check import check_verilog
+from bitwright_core.board_build import built_design, load_build
+from bitwright_core.verilog_check import check_verilog
 from bitwright_sim.cache import BuildCache
 from bitwright_sim.native.library import Progress, build_library
 

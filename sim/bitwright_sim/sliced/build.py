@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bitwright.design import Design
+from bitwright_core.design import Design
 from bitwright_sim.cache import BuildCache, digest
 from bitwright_sim.native.build import Progress, probes
 from bitwright_sim.process import run_checked

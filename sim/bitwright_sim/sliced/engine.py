@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from bitwright.derived import CLASS, OUTPUT
-from bitwright.design import Design
-from bitwright.framing import pack_frames
-from bitwright.network import Network
+from bitwright_core.derived import CLASS, OUTPUT
+from bitwright_core.design import Design
+from bitwright_core.framing import pack_frames
+from bitwright_core.network import Network
 from bitwright_sim.compare import Mismatch, expected_values
 from bitwright_sim.native.model import MISSING
 from bitwright_sim.sliced.build import SlicedBuild

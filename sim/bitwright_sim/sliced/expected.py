@@ -3,9 +3,9 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from bitwright.derived import CLASS, OUTPUT, SCORES
-from bitwright.design import Design
-from bitwright.network import Network
+from bitwright_core.derived import CLASS, OUTPUT, SCORES
+from bitwright_core.design import Design
+from bitwright_core.network import Network
 from bitwright_sim.compare import expected_values
 from bitwright_sim.native.build import probes
 from bitwright_sim.sliced.model import SlicedModel

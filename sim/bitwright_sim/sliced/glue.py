@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from bitwright.design import Manifest
-from bitwright.plan import ceil_div
+from bitwright_core.design import Manifest
+from bitwright_core.plan import ceil_div
 from bitwright_sim.native.build import Probe
 from bitwright_sim.sliced.part import Function
 from bitwright_sim.sliced.program import Program

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bitwright.design import Design
-from bitwright.errors import DesignError
+from bitwright_core.design import Design
+from bitwright_core.errors import DesignError
 from bitwright_sim.native.build import Probe, probes
 from bitwright_sim.native.model import MISSING
 from bitwright_sim.sliced.build import SlicedBuild

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bitwright.errors import ToolError
+from bitwright_core.errors import ToolError
 from bitwright_sim.process import tail
 from bitwright_sim.sliced.memory_text import take_contents
 

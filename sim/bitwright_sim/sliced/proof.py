@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bitwright.design import Design
-from bitwright.errors import DesignError
-from bitwright.framing import pack_frames
-from bitwright.network import Network
+from bitwright_core.design import Design
+from bitwright_core.errors import DesignError
+from bitwright_core.framing import pack_frames
+from bitwright_core.network import Network
 from bitwright_sim.native.model import NativeModel, NativeResult
 from bitwright_sim.sliced.build import SlicedBuild
 from bitwright_sim.sliced.model import SlicedModel, SlicedResult, Stimulus

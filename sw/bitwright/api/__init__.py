@@ -22,7 +22,7 @@ from bitwright.api.designs import generate, simulate, synth, verify
 from bitwright.api.frames import RANDOM_FRAMES, Frames, default_data_dir, load_frames
 from bitwright.api.networks import export_onnx, import_bnn_pynq, import_onnx, load, train_network
 from bitwright.api.sizing import estimate, explore, size
-from bitwright.layer import conv_layer, dense_layer
+from bitwright_core.layer import conv_layer, dense_layer
 
 __all__ = [
     "RANDOM_FRAMES",

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 
 from bitwright.api.common import PathLike, Progress, needs_extra, open_design
 from bitwright.api.frames import load_frames
-from bitwright.atomic import write_bytes, write_text
-from bitwright.design import Design
-from bitwright.near import did_you_mean
+from bitwright_core.atomic import write_bytes, write_text
+from bitwright_core.design import Design
+from bitwright_core.near import did_you_mean
 
 if TYPE_CHECKING:
-    from bitwright.board_build import SerialBuild
     from bitwright_boards.program import ProgramReport
     from bitwright_boards.serial_run import SerialReport
     from bitwright_boards.vivado import PynqBuild
+    from bitwright_core.board_build import SerialBuild
 
 TEST_VECTORS = 100  # frames of a board's self-test
 
@@ -41,10 +41,10 @@ def build(
     Raises BoardError for a board without a build, a design for another family, or a clock that cannot be had or is not
     met; ToolError for tools that are missing or fail.
     """
-    from bitwright.errors import BoardError
-    from bitwright.families import PORTABLE
     from bitwright_boards import load_board
     from bitwright_boards.vivado import PRESETS, build_pynq
+    from bitwright_core.errors import BoardError
+    from bitwright_core.families import PORTABLE
     from bitwright_hw.serial.platforms import OPEN_BOARDS
 
     opened = open_design(design, trust_verilog=trust_verilog)
@@ -94,10 +94,10 @@ def run_serial(
     Raises BoardError for a folder that is no such build; the driver's errors, as BoardError, for a board or line that
     does not do; ToolError if there is no simulator.
     """
-    from bitwright.board_build import built_design, load_build
-    from bitwright.errors import BoardError
     from bitwright_boards.driver import BoardError as DriverError
     from bitwright_boards.serial_run import run_serial as run
+    from bitwright_core.board_build import built_design, load_build
+    from bitwright_core.errors import BoardError
 
     path = Path(folder)
     load_build(path)
@@ -151,11 +151,11 @@ def program(
 
     Raises BoardError, each of bitwright_boards.errors for its cause, or DataError.
     """
-    from bitwright.errors import BoardError
     from bitwright_boards.deployment import find_overlay, make_vectors
     from bitwright_boards.program import BOARDS, run_on_board, run_simulated
     from bitwright_boards.simulated.account import check_pynq
     from bitwright_boards.ssh import Target as Host
+    from bitwright_core.errors import BoardError
 
     if board not in BOARDS:
         hint = did_you_mean(board, BOARDS)

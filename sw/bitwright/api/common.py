@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from bitwright.design import Design
-from bitwright.errors import PlanError, ToolError
-from bitwright.extras import install
-from bitwright.families import FamilyName
-from bitwright.plan import Plan
+from bitwright_core.design import Design
+from bitwright_core.errors import PlanError, ToolError
+from bitwright_core.extras import install
+from bitwright_core.families import FamilyName
+from bitwright_core.plan import Plan
 
 if TYPE_CHECKING:
     from bitwright_hw.families import Family

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 from bitwright.api.common import PathLike, Progress, family_of, needs_extra, open_design
 from bitwright.api.frames import load_frames
 from bitwright.api.sizing import size
-from bitwright.design import Design
-from bitwright.families import FamilyName
-from bitwright.network import Network
-from bitwright.plan import Plan
+from bitwright_core.design import Design
+from bitwright_core.families import FamilyName
+from bitwright_core.network import Network
+from bitwright_core.plan import Plan
 
 if TYPE_CHECKING:
     from bitwright_hw.synth import SynthReport

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bitwright.api.common import PathLike
-from bitwright.errors import DataError
-from bitwright.network import Network
+from bitwright_core.errors import DataError
+from bitwright_core.network import Network
 
 RANDOM_FRAMES = 1000
 
@@ -37,7 +37,7 @@ def load_frames(network: Network, data: str, *, frames: int | None = None, data_
 
     Raises DataError for a data set that is missing, damaged, or of another shape than the network's.
     """
-    from bitwright.golden import check_frames
+    from bitwright_core.golden import check_frames
 
     if frames is not None and frames < 1:
         raise DataError(f"at least 1 frame is needed, not {frames}")
@@ -49,7 +49,7 @@ def load_frames(network: Network, data: str, *, frames: int | None = None, data_
             0, 1 << network.input.bits, (count, network.input.size), dtype=np.uint16
         )
         return Frames(name=f"random:{seed}", frames=random, labels=None)
-    from bitwright.data import load_held_out
+    from bitwright_data import load_held_out
 
     dataset = load_held_out(data, default_data_dir() if data_dir is None else Path(data_dir))
     chosen = slice(None, frames)

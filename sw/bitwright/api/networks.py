@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING, Literal
 
 from bitwright.api.common import PathLike, Progress, needs_extra
 from bitwright.api.frames import default_data_dir
-from bitwright.board_build import DESIGN_FOLDER
-from bitwright.design import MANIFEST, Design
-from bitwright.errors import NetworkError
-from bitwright.network import Network
-from bitwright.network import load as _load
+from bitwright_core.board_build import DESIGN_FOLDER
+from bitwright_core.design import MANIFEST, Design
+from bitwright_core.errors import NetworkError
+from bitwright_core.network import Network
+from bitwright_core.network import load as _load
 
 NETWORK_FILE = "network.safetensors"  # as train and generate write it
 
 if TYPE_CHECKING:
-    from bitwright.bnn_pynq import ParameterSet
-    from bitwright.onnx import Imported
-    from bitwright.train import TrainConfig, TrainReport
+    from bitwright_bnn_pynq import ParameterSet
+    from bitwright_onnx import Imported
+    from bitwright_train import TrainConfig, TrainReport
 
 
 def load(path: PathLike) -> Network:
@@ -73,7 +73,7 @@ def train_network(
     Raises TrainingError or DataError; ToolError if torch is not installed.
     """
     with needs_extra("train", "training"):
-        import bitwright.train as training
+        import bitwright_train as training
 
         chosen = config if isinstance(config, training.TrainConfig) else training.load_config(str(config))
         chosen = training.with_overrides(chosen, dataset=dataset, epochs=epochs, seed=seed)
@@ -99,7 +99,7 @@ def import_bnn_pynq(
 
     Raises ParameterSetError or NetworkError for parameters or a topology that do not fit.
     """
-    from bitwright.bnn_pynq import load_topology, read_parameters
+    from bitwright_bnn_pynq import load_topology, read_parameters
 
     return read_parameters(Path(folder), load_topology(str(topology)), name=name, classes=classes, progress=progress)
 
@@ -131,8 +131,8 @@ def import_onnx(
         found.network, found.notes
     """
     with needs_extra("onnx", "reading ONNX files"):
-        from bitwright.onnx import Options
-        from bitwright.onnx import import_onnx as read
+        from bitwright_onnx import Options
+        from bitwright_onnx import import_onnx as read
 
         options = Options(
             name=name,
@@ -155,6 +155,6 @@ def export_onnx(network: Network, path: PathLike, *, dialect: Literal["standard"
     Raises ToolError if the onnx package is not installed.
     """
     with needs_extra("onnx", "writing ONNX files"):
-        from bitwright.onnx import export_onnx as write
+        from bitwright_onnx import export_onnx as write
 
         write(network, path, dialect=dialect)

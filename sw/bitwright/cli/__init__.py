@@ -79,7 +79,7 @@ class _Version(argparse.Action):
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command; returns the exit status. With --json a failure, too, is one JSON object on standard output."""
     from bitwright.cli.surroundings import check_streams, discard_output, hush_amaranth, interruptible
-    from bitwright.errors import BitwrightError
+    from bitwright_core.errors import BitwrightError
 
     given = sys.argv[1:] if argv is None else list(argv)
     as_json = "--json" in given

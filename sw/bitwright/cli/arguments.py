@@ -5,7 +5,7 @@ import re
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from bitwright.errors import BitwrightError
+from bitwright_core.errors import BitwrightError
 
 _CHOICE = re.compile(
     r"^(?:argument (?P<what>.*?): )?invalid choice: (?P<given>.*?) \(choose from (?P<known>.*)\)$", re.S
@@ -68,6 +68,6 @@ def _with_near_miss(message: str) -> str:
 
 
 def _hint(word: str, known: Sequence[str]) -> str:
-    from bitwright.near import did_you_mean
+    from bitwright_core.near import did_you_mean
 
     return did_you_mean(word, known)

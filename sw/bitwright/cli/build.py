@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from bitwright.board_build import SerialBuild
     from bitwright_boards.vivado import PynqBuild
+    from bitwright_core.board_build import SerialBuild
 
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -33,11 +33,11 @@ def run(args: argparse.Namespace) -> int:
     import msgspec
 
     from bitwright import api
-    from bitwright.board_build import SerialBuild
     from bitwright.cli.output import note_edited, print_json, progress, quiet_stdout
-    from bitwright.design import Design
-    from bitwright.writable import check_folder
     from bitwright_boards import load_board
+    from bitwright_core.board_build import SerialBuild
+    from bitwright_core.design import Design
+    from bitwright_core.writable import check_folder
 
     design = Design.load(args.design, trust_verilog=args.trust_verilog)
     load_board(args.board)

@@ -24,7 +24,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
 def run(args: argparse.Namespace) -> int:
     from bitwright.cli.output import print_json, progress, quiet_stdout
     from bitwright.demo import demo
-    from bitwright.writable import check_folder
+    from bitwright_core.writable import check_folder
 
     for folder in (args.out, args.out / "train", args.out / "design"):
         check_folder(folder)

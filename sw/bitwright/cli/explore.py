@@ -26,7 +26,7 @@ def run(args: argparse.Namespace) -> int:
     from bitwright import api
     from bitwright.cli.output import print_json, print_table, progress, quiet_stdout, say
     from bitwright.cli.size import board_options
-    from bitwright.writable import check_folder
+    from bitwright_core.writable import check_folder
 
     check_folder(args.out)
     with quiet_stdout(args.json), progress() as bars:

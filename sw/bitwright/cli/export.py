@@ -29,7 +29,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
 def run(args: argparse.Namespace) -> int:
     from bitwright import api
     from bitwright.cli.output import print_facts, print_json
-    from bitwright.writable import check_file
+    from bitwright_core.writable import check_file
 
     check_file(args.out, inputs=(args.network,))
     network = api.load(args.network)

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from bitwright.design import Design
-    from bitwright.network import Network
+    from bitwright_core.design import Design
+    from bitwright_core.network import Network
 
 _CONV_OPTIONS = ("shape", "kernel", "stride", "padding", "padding_value")
 _LAYER_OPTIONS = ("inputs", "outputs", "weights", "thresholds", "seed", *_CONV_OPTIONS)
@@ -15,7 +15,7 @@ _LAYER_OPTIONS = ("inputs", "outputs", "weights", "thresholds", "seed", *_CONV_O
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     from bitwright.cli.output import add_json
-    from bitwright.families import FAMILY_NAMES
+    from bitwright_core.families import FAMILY_NAMES
 
     command = commands.add_parser(
         "generate",
@@ -76,9 +76,9 @@ def _numbers(text: str) -> list[int]:
 def run(args: argparse.Namespace) -> int:
     from bitwright import api
     from bitwright.cli.output import print_json, progress, quiet_stdout
-    from bitwright.errors import PlanError
-    from bitwright.plan import Plan
-    from bitwright.writable import check_folder
+    from bitwright_core.errors import PlanError
+    from bitwright_core.plan import Plan
+    from bitwright_core.writable import check_folder
     from bitwright_hw.earlier import check_folder as check_design_folder
 
     check_design_folder(args.out, force=args.force)
@@ -115,8 +115,8 @@ def run(args: argparse.Namespace) -> int:
 def _network(args: argparse.Namespace) -> "Network":
     """The network file's network, or a layer's. Raises BitwrightError for options that do not go together."""
     from bitwright import api
-    from bitwright.errors import DataError
-    from bitwright.layer import read_npy
+    from bitwright_core.errors import DataError
+    from bitwright_core.layer import read_npy
 
     if args.layer is None:
         if args.network is None:
@@ -152,7 +152,7 @@ def _network(args: argparse.Namespace) -> "Network":
 
 def _conv(args: argparse.Namespace, **given: Any) -> "Network":
     from bitwright import api
-    from bitwright.errors import DataError
+    from bitwright_core.errors import DataError
 
     def sizes(option: str, counts: tuple[int, ...], default: int) -> tuple[int, ...]:
         values = getattr(args, option)

@@ -35,8 +35,8 @@ def add(formats: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
 def run(args: argparse.Namespace) -> int:
     from bitwright import api
     from bitwright.cli.output import print_facts, print_json, progress, say
-    from bitwright.errors import OutputError
-    from bitwright.writable import check_file
+    from bitwright_core.errors import OutputError
+    from bitwright_core.writable import check_file
 
     plan = args.plan or args.out.with_name(f"{args.out.stem}-plan.toml")
     for file in (args.out, plan):

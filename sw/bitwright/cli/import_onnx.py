@@ -55,7 +55,7 @@ def add(formats: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
 def run(args: argparse.Namespace) -> int:
     from bitwright import api
     from bitwright.cli.output import print_facts, print_json, progress, say
-    from bitwright.writable import check_file
+    from bitwright_core.writable import check_file
 
     check_file(args.out, inputs=(args.file,))
     with progress() as bars:
@@ -106,7 +106,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _range(text: str | None) -> tuple[float, float] | None:
-    from bitwright.errors import BitwrightError
+    from bitwright_core.errors import BitwrightError
 
     if text is None:
         return None
@@ -118,7 +118,7 @@ def _range(text: str | None) -> tuple[float, float] | None:
 
 
 def _numbers(text: str | None, option: str) -> tuple[float, ...]:
-    from bitwright.errors import BitwrightError
+    from bitwright_core.errors import BitwrightError
 
     try:
         return () if text is None else tuple(float(part) for part in text.split(","))

@@ -25,8 +25,8 @@ def run(args: argparse.Namespace) -> int:
     from bitwright.api.networks import design_folder
     from bitwright.cli.generate import as_json, print_design
     from bitwright.cli.output import print_facts, print_json, print_table, say
-    from bitwright.design import Design
-    from bitwright.network import Encoding
+    from bitwright_core.design import Design
+    from bitwright_core.network import Encoding
 
     folder = design_folder(args.network)
     design = None if folder is None else Design.load(folder)

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from bitwright.design import Design
+    from bitwright_core.design import Design
 
 Progress = Callable[[str, int, int], None]
 # where standard error is no terminal: nothing at first, then a line for each thing at most this often

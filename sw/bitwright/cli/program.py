@@ -61,7 +61,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
 
 
 def run(args: argparse.Namespace) -> int:
-    from bitwright.errors import BoardError
+    from bitwright_core.errors import BoardError
 
     if args.jtag:
         return _jtag(args)
@@ -77,7 +77,7 @@ def _run(args: argparse.Namespace) -> int:
 
     from bitwright import api
     from bitwright.cli.output import note_edited, print_json, progress, quiet_stdout
-    from bitwright.design import Design
+    from bitwright_core.design import Design
 
     design = Design.load(args.design, trust_verilog=args.trust_verilog)
     environment = args.pynq or Path(os.environ.get("BITWRIGHT_PYNQ", ".venv-pynq"))
@@ -115,9 +115,9 @@ def _jtag(args: argparse.Namespace) -> int:
     from dataclasses import asdict
 
     from bitwright.cli.output import print_facts, print_json, progress, quiet_stdout
-    from bitwright.design import Design
     from bitwright_boards.deployment import find_bitstream
     from bitwright_boards.jtag import check_jtag, load_bitstream
+    from bitwright_core.design import Design
 
     check_jtag(args.board)
     bit = find_bitstream(Design.load(args.design, trust_verilog=args.trust_verilog), args.board, args.overlay)

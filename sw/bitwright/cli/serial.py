@@ -32,8 +32,8 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
 
 def run(args: argparse.Namespace) -> int:
     from bitwright import api
-    from bitwright.board_build import built_design
     from bitwright.cli.output import note_edited, print_json, progress, quiet_stdout
+    from bitwright_core.board_build import built_design
 
     with quiet_stdout(args.json), progress() as bars:
         report = api.run_serial(

@@ -24,7 +24,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
 def run(args: argparse.Namespace) -> int:
     from bitwright import api
     from bitwright.cli.output import note_edited, print_json, print_table, progress, quiet_stdout, say
-    from bitwright.design import Design
+    from bitwright_core.design import Design
 
     with quiet_stdout(args.json), progress() as bars:
         design = Design.load(args.design, trust_verilog=args.trust_verilog)

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from bitwright.network import Network
-    from bitwright.plan import Plan
     from bitwright_boards import Board
+    from bitwright_core.network import Network
+    from bitwright_core.plan import Plan
     from bitwright_hw.estimate import Estimate
 
 
@@ -45,8 +45,8 @@ def board_options(args: argparse.Namespace) -> dict[str, Any]:
 def run(args: argparse.Namespace) -> int:
     from bitwright import api
     from bitwright.cli.output import print_json, progress, quiet_stdout
-    from bitwright.writable import check_file
     from bitwright_boards import load_board
+    from bitwright_core.writable import check_file
     from bitwright_hw.estimate import estimate
     from bitwright_hw.families import family_named
 
@@ -71,7 +71,7 @@ def run(args: argparse.Namespace) -> int:
 
 def as_json(network: "Network", plan: "Plan", board: "Board", expected: "Estimate") -> dict[str, Any]:
     """What `size --json` prints."""
-    from bitwright.framing import input_format
+    from bitwright_core.framing import input_format
 
     counts = expected.to_dict()
     layers = [

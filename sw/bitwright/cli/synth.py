@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     from bitwright.cli.output import add_json, add_trust
-    from bitwright.families import FPGA_NAMES
+    from bitwright_core.families import FPGA_NAMES
 
     command = commands.add_parser(
         "synth",
@@ -32,8 +32,8 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
 def run(args: argparse.Namespace) -> int:
     from bitwright import api
     from bitwright.cli.output import note_edited, print_json, progress, quiet_stdout
-    from bitwright.design import Design
-    from bitwright.writable import check_folder
+    from bitwright_core.design import Design
+    from bitwright_core.writable import check_folder
 
     design = Design.load(args.design, trust_verilog=args.trust_verilog)
     check_folder(design.folder)  # the report goes there

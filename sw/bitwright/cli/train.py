@@ -38,7 +38,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
 def run(args: argparse.Namespace) -> int:
     from bitwright import api
     from bitwright.cli.output import percent, print_facts, print_json, progress, quiet_stdout, say
-    from bitwright.writable import check_folder
+    from bitwright_core.writable import check_folder
 
     check_folder(args.out)
     with quiet_stdout(args.json), progress() as report:

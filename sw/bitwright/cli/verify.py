@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from bitwright.design import Design
+    from bitwright_core.design import Design
     from bitwright_sim import VerifyReport
 
 
@@ -42,8 +42,8 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
 def run(args: argparse.Namespace) -> int:
     from bitwright import api
     from bitwright.cli.output import note_edited, print_json, progress, quiet_stdout
-    from bitwright.design import Design
-    from bitwright.writable import check_folder
+    from bitwright_core.design import Design
+    from bitwright_core.writable import check_folder
 
     design = Design.load(args.design, trust_verilog=args.trust_verilog)
     if args.reproducer is not None:
@@ -76,7 +76,7 @@ def _stalls(args: argparse.Namespace) -> int | None:
     """The seed of the stalls; None if there are to be none."""
     import random
 
-    from bitwright.errors import DataError
+    from bitwright_core.errors import DataError
 
     if args.seed is not None and not args.stalls:
         raise DataError("--seed is that of --stalls; give --stalls, too")

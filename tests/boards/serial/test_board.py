@@ -7,10 +7,10 @@ import zlib
 import numpy as np
 import pytest
 
-from bitwright.golden import outputs
-from bitwright.serial_link import FLAG, HEADER, Decoder, Kind, Packet, Reason
 from bitwright_boards.driver import BoardError, DigestMismatch, FrameError, NoDevice, Timeout, WrongOverlay
 from bitwright_boards.serial_driver import Accelerator, LinkError
+from bitwright_core.golden import outputs
+from bitwright_core.serial_link import FLAG, HEADER, Decoder, Kind, Packet, Reason
 from bitwright_sim.serial import SimulatedLine
 from tests.sw.networks import random_frames
 

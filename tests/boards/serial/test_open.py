@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 import bitwright as bw
-from bitwright.board_build import load_build
 from bitwright.cli import main
-from bitwright.errors import BoardError
-from bitwright.golden import outputs
 from bitwright_boards.driver import Design as BoardDesign
+from bitwright_core.board_build import load_build
+from bitwright_core.errors import BoardError
+from bitwright_core.golden import outputs
 from bitwright_hw.families.ecp5.pll import DETECTOR_MHZ, OSCILLATOR_MHZ, choose_pll
 from bitwright_hw.serial import build as flow
 from bitwright_hw.serial.link import LinkParams

@@ -6,7 +6,7 @@ Each check gives the faults that it finds, as sentences; an empty list is a pass
 from dataclasses import dataclass
 from itertools import combinations
 
-from bitwright.design import Manifest
+from bitwright_core.design import Manifest
 from tests.boards.vivado.recording import Recording
 
 SOURCE_CLOCK = "processing_system7_0/FCLK_CLK0"

@@ -8,11 +8,11 @@ from xml.etree import ElementTree as Xml
 import pytest
 
 import bitwright as bw
-from bitwright.errors import BoardError
 from bitwright_boards import load_board
 from bitwright_boards.hwh import handoff
 from bitwright_boards.pynq_design import pynq_design
 from bitwright_boards.vivado import write_project
+from bitwright_core.errors import BoardError
 from tests.boards.vivado.checks import all_faults
 from tests.boards.vivado.recording import Recording, record
 from tests.sw.networks import random_network

@@ -5,8 +5,8 @@ import re
 import numpy as np
 import pytest
 
-from bitwright import golden
 from bitwright.api import import_onnx
+from bitwright_core import golden
 
 pytest.importorskip("brevitas", reason="needs brevitas, of the development group")
 nets = pytest.importorskip("tests.sw.onnx.brevitas_nets")

@@ -11,10 +11,10 @@ import onnx
 import pytest
 
 import bitwright as bw
-from bitwright import golden
 from bitwright.cli import main
-from bitwright.extras import install
-from bitwright.network import load
+from bitwright_core import golden
+from bitwright_core.extras import install
+from bitwright_core.network import load
 
 from ..networks import random_network
 from .graphs import Builder, activation, dense_layer, norm, random_conv, reference

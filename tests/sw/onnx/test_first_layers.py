@@ -10,9 +10,9 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 import bitwright as bw
-from bitwright import golden
-from bitwright.network import Encoding, IntegerEncoding
-from bitwright.onnx.refusals import OnnxError
+from bitwright_core import golden
+from bitwright_core.network import Encoding, IntegerEncoding
+from bitwright_onnx.refusals import OnnxError
 
 FRAMES = 100
 MEAN, DEVIATION = np.float32([0.4914, 0.4822, 0.4465]), np.float32([0.247, 0.2435, 0.2616])

@@ -7,8 +7,8 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from bitwright.errors import BitwrightError
-from bitwright.onnx import OnnxError, Options, import_onnx
+from bitwright_core.errors import BitwrightError
+from bitwright_onnx import OnnxError, Options, import_onnx
 
 from .graphs import random_dense
 from .mutations import damaged_bytes, damaged_graph, seeds

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from bitwright import golden
-from bitwright.network import Encoding, IntegerEncoding
-from bitwright.onnx import OnnxError, Options, import_onnx
+from bitwright_core import golden
+from bitwright_core.network import Encoding, IntegerEncoding
+from bitwright_onnx import OnnxError, Options, import_onnx
 
 from .graphs import reference
 

@@ -5,11 +5,11 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from bitwright import golden
-from bitwright.network import Votes, load
-from bitwright.onnx import OnnxError, Options, import_onnx
-from bitwright.onnx.exporter import to_model
-from bitwright.onnx.numbers import number_scores
+from bitwright_core import golden
+from bitwright_core.network import Votes, load
+from bitwright_onnx import OnnxError, Options, import_onnx
+from bitwright_onnx.exporter import to_model
+from bitwright_onnx.numbers import number_scores
 
 from .graphs import reference
 

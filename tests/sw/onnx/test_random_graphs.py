@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from bitwright import golden
-from bitwright.onnx import Options, import_onnx
+from bitwright_core import golden
+from bitwright_onnx import Options, import_onnx
 
 from .graphs import FRAMES, Builder, bits_of, classes_of, random_conv, random_dense, reference
 
@@ -45,7 +45,7 @@ def test_random_graphs(tmp_path, kind, dialect, count):
 
 def test_the_comparison_can_fail(tmp_path, monkeypatch):
     """A threshold that is off by one is seen."""
-    from bitwright.onnx import decide
+    from bitwright_onnx import decide
 
     sound = decide.activations
 

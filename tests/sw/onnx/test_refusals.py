@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from bitwright.errors import BitwrightError
-from bitwright.onnx import OnnxError, Options, import_onnx
-from bitwright.onnx.names import Names
+from bitwright_core.errors import BitwrightError
+from bitwright_onnx import OnnxError, Options, import_onnx
+from bitwright_onnx.names import Names
 
 RNG = np.random.default_rng(5)
 

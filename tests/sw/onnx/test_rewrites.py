@@ -4,19 +4,19 @@ import numpy as np
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from bitwright.onnx.canonical import canonical
-from bitwright.onnx.constants import fold_constants
-from bitwright.onnx.expression import evaluate
-from bitwright.onnx.form import Graph, Node, check
-from bitwright.onnx.heads import prune, strip_heads
-from bitwright.onnx.linear import not_binary, split_linear, weight_rows
-from bitwright.onnx.lower import chain_of
-from bitwright.onnx.pads import absorb_pads
-from bitwright.onnx.pointwise import lift_pointwise
-from bitwright.onnx.ranges import Scaling, scale_input
-from bitwright.onnx.reader import operator, to_graph
-from bitwright.onnx.refusals import OnnxError
-from bitwright.onnx.survey import survey
+from bitwright_onnx.canonical import canonical
+from bitwright_onnx.constants import fold_constants
+from bitwright_onnx.expression import evaluate
+from bitwright_onnx.form import Graph, Node, check
+from bitwright_onnx.heads import prune, strip_heads
+from bitwright_onnx.linear import not_binary, split_linear, weight_rows
+from bitwright_onnx.lower import chain_of
+from bitwright_onnx.pads import absorb_pads
+from bitwright_onnx.pointwise import lift_pointwise
+from bitwright_onnx.ranges import Scaling, scale_input
+from bitwright_onnx.reader import operator, to_graph
+from bitwright_onnx.refusals import OnnxError
+from bitwright_onnx.survey import survey
 
 
 def graph_of(nodes, shape=(4,), outputs=("y",), opset=13, batch="N", **constants):

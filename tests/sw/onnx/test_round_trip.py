@@ -6,11 +6,11 @@ import numpy as np
 import onnx
 import pytest
 
-from bitwright import golden
-from bitwright.errors import NetworkError
-from bitwright.network import IntegerEncoding, Network, NumberType
-from bitwright.onnx import export_onnx, import_onnx
-from bitwright.onnx.exporter import to_model
+from bitwright_core import golden
+from bitwright_core.errors import NetworkError
+from bitwright_core.network import IntegerEncoding, Network, NumberType
+from bitwright_onnx import export_onnx, import_onnx
+from bitwright_onnx.exporter import to_model
 
 from ..conv_networks import random_conv_network
 from ..networks import random_frames, random_network

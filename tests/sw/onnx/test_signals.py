@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import bitwright as bw
-from bitwright import golden
-from bitwright.onnx.refusals import OnnxError
+from bitwright_core import golden
+from bitwright_onnx.refusals import OnnxError
 
 from .test_first_layers import FRAMES, node, sign, signs, write
 

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from bitwright.onnx import decide as deciding
-from bitwright.onnx.bisection import bisect, is_monotone
-from bitwright.onnx.expression import MAX_DEPTH, SOURCE, Expr, evaluate
-from bitwright.onnx.lanes import Lanes, product
-from bitwright.onnx.tables import activations, integer_scores, scores
+from bitwright_onnx import decide as deciding
+from bitwright_onnx.bisection import bisect, is_monotone
+from bitwright_onnx.expression import MAX_DEPTH, SOURCE, Expr, evaluate
+from bitwright_onnx.lanes import Lanes, product
+from bitwright_onnx.tables import activations, integer_scores, scores
 
 
 def constant(value):
@@ -105,7 +105,7 @@ def test_what_is_not_proven_monotone():
 
 def test_halving_and_tables_import_the_same(tmp_path, monkeypatch):
     """A first layer on integers, both ways."""
-    from bitwright.onnx import export_onnx, import_onnx
+    from bitwright_onnx import export_onnx, import_onnx
 
     from ..conv_networks import random_conv_network
 

@@ -5,8 +5,8 @@ import warnings
 import numpy as np
 import pytest
 
-from bitwright import golden
-from bitwright.onnx import OnnxError, Options, import_onnx
+from bitwright_core import golden
+from bitwright_onnx import OnnxError, Options, import_onnx
 
 torch = pytest.importorskip("torch", reason="needs torch, of the extra train")
 pytest.importorskip("onnxscript", reason="needs onnxscript, of the development group")

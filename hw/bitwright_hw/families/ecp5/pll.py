@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from amaranth.hdl import Const, Instance, Signal
 
-from bitwright.errors import BoardError
+from bitwright_core.errors import BoardError
 
 DIVISORS = range(1, 129)
 DETECTOR_MHZ = (3.125, 400.0)

@@ -1,6 +1,6 @@
 """What parts take on 7-series, fitted to Yosys 0.70."""
 
-from bitwright.plan import ceil_div
+from bitwright_core.plan import ceil_div
 from bitwright_hw.cells import Counts
 from bitwright_hw.families.costs import BlockShapes, Costs, EncoderCost, GearboxCost, Line, ScoreCost, WindowCost
 

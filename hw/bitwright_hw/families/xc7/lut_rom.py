@@ -7,7 +7,7 @@ from amaranth.hdl import C, Cat, Instance, Module, Mux, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from bitwright.plan import ceil_div
+from bitwright_core.plan import ceil_div
 from bitwright_hw.families.family import LutRoms
 
 WIDEST = 256  # words under the multiplexers of a slice

@@ -1,0 +1,221 @@
+"""A parameter set and its topology to a Network and the plan of the original folding."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from bitwright_bnn_pynq.files import Folding, has_thresholds, read_classes
+from bitwright_bnn_pynq.topology import ConvFacts, DenseFacts, InputFacts, PoolFacts, Topology
+from bitwright_core.errors import NetworkError, ParameterSetError
+from bitwright_core.network import (
+    Conv2d,
+    Dense,
+    Edge,
+    Encoding,
+    Input,
+    IntegerEncoding,
+    Layer,
+    MaxPool2d,
+    Network,
+    Scores,
+    Thresholds,
+    Votes,
+)
+from bitwright_core.plan import LayerPlan, Plan, ceil_div
+
+Progress = Callable[[str, int, int], None]
+_FAR = 1 << 60  # beyond every accumulator, and far enough from int64's ends to add to
+
+
+@dataclass(frozen=True, kw_only=True)
+class ParameterSet:
+    """What was imported."""
+
+    network: Network
+    plan: Plan  # the original folding, less rows and lanes that were padding alone
+    notes: tuple[str, ...] = ()  # what a user should know of how it came about
+
+
+def read_parameters(
+    folder: Path,
+    topology: Topology,
+    *,
+    name: str | None = None,
+    classes: int | None = None,
+    progress: Progress | None = None,
+) -> ParameterSet:
+    """The network in `folder` with the shape that `topology` tells, under `name` (default: the topology's).
+
+    `classes` of the last layer's rows are in use: by default as many as classes.txt has names, else as the topology
+    says. Padded rows are dropped, padded columns folded into the thresholds, exactly. Raises ParameterSetError for
+    files that are missing, odd or too long, NetworkError for a topology that is no network.
+    """
+    if not folder.is_dir():
+        raise ParameterSetError(f"{folder}: no such folder of parameters")
+    labels = read_classes(folder)
+    notes: list[str] = []
+    topology = _with_classes(topology, labels, classes, folder, notes)
+    source = Input(shape=tuple(topology.input.shape), bits=topology.input.bits)
+    encoding = _encoding(topology.input)
+    edge = encoding.edge(source)
+    layers: list[Layer] = []
+    plans: list[LayerPlan] = []
+    for number, facts in enumerate(topology.layers):
+        if progress:
+            progress("read layers", number, len(topology.layers))
+        match facts:
+            case PoolFacts():
+                layer: Layer = _pool(facts, edge, len(plans))
+            case ConvFacts() | DenseFacts():
+                last = number == len(topology.layers) - 1
+                layer = _matrix(facts, edge, folder, len(plans), topology.class_rule if last else None)
+                if last and topology.class_rule == "largest_count" and has_thresholds(folder, len(plans)):
+                    notes.append(
+                        f"layer {len(plans)} has files of thresholds, which are not used: by the topology, the class "
+                        "is the largest count (highest_bit would use them)"
+                    )
+                plans.append(
+                    LayerPlan(name=layer.name, pe=min(facts.pe, layer.outputs), simd=min(facts.simd, layer.inputs))
+                )
+        layers.append(layer)
+        edge = layer.edge
+    network = Network(
+        name=topology.name if name is None else name,
+        input=source,
+        encoding=encoding,
+        layers=tuple(layers),
+        labels=labels,
+    )
+    if progress:
+        progress("read layers", len(topology.layers), len(topology.layers))
+    return ParameterSet(network=network, plan=Plan(layers=tuple(plans), target="xc7"), notes=tuple(notes))
+
+
+def _with_classes(
+    topology: Topology, labels: tuple[str, ...], classes: int | None, folder: Path, notes: list[str]
+) -> Topology:
+    """The topology with a last layer of as many outputs as there are classes. Raises ParameterSetError."""
+    last = topology.layers[-1]
+    assert isinstance(last, DenseFacts)
+    rows = ceil_div(last.outputs, last.pe) * last.pe if last.padded_outputs is None else last.padded_outputs
+    if classes is None:
+        if len(labels) in (0, last.outputs):
+            return topology
+        classes = len(labels)
+        notes.append(f"classes.txt has {classes} names, so {classes} classes, not the topology's {last.outputs}")
+    if labels and len(labels) != classes:
+        raise ParameterSetError(f"{folder / 'classes.txt'}: {len(labels)} classes, but {classes} are asked for")
+    if not 1 <= classes <= rows:
+        raise ParameterSetError(
+            f"{folder}: {classes} classes, but the topology's last layer has {rows} rows, padding included"
+        )
+    layers = [*topology.layers[:-1], msgspec.structs.replace(last, outputs=classes, padded_outputs=rows)]
+    return msgspec.structs.replace(topology, layers=layers)
+
+
+def integer_table(facts: InputFacts) -> NDArray[np.int64]:
+    """The integer of each input value, by exact arithmetic: floor(v * 2^fraction_bits + 1/2), clipped to `bits`."""
+    fixed = facts.integers
+    assert fixed is not None
+    top = (1 << facts.bits) - 1
+    least, largest = Fraction(fixed.least), Fraction(fixed.largest)
+    limit = 1 << (fixed.bits - 1)
+    values = (least + (largest - least) * Fraction(p, top) for p in range(top + 1))
+    rounded = ((v * (1 << fixed.fraction_bits) + Fraction(1, 2)).__floor__() for v in values)
+    return np.array([min(max(v, -limit), limit - 1) for v in rounded])
+
+
+def _encoding(facts: InputFacts) -> Encoding | IntegerEncoding:
+    if facts.integers is None:
+        return Encoding(thresholds=np.array(facts.thresholds))
+    return IntegerEncoding(table=integer_table(facts))
+
+
+def _image(edge: Edge, name: str) -> tuple[int, int, int]:
+    if len(edge.shape) != 3:
+        raise NetworkError(f"layer {name} needs an image, but what comes before it is flat; correct the topology")
+    return edge.shape[0], edge.shape[1], edge.shape[2]
+
+
+def _pool(facts: PoolFacts, edge: Edge, index: int) -> MaxPool2d:
+    name = f"pool{index - 1}"
+    stride = facts.kernel if facts.stride is None else facts.stride
+    return MaxPool2d(
+        name=name, shape=_image(edge, name), kernel=(facts.kernel, facts.kernel), stride=(stride, stride)
+    )  # fmt: skip
+
+
+def _matrix(facts: ConvFacts | DenseFacts, edge: Edge, folder: Path, index: int, rule: str | None) -> Dense | Conv2d:
+    """Layer number `index` of those with weights, which takes `edge`; `rule` is for the last one alone."""
+    taps, channels, padded = _columns(facts, edge, index)
+    rows = ceil_div(facts.outputs, facts.pe) * facts.pe if facts.padded_outputs is None else facts.padded_outputs
+    if rows < facts.outputs or rows % facts.pe:
+        raise ParameterSetError(f"layer {index}: padded_outputs {rows} must be a multiple of pe {facts.pe}, not below "
+                                f"outputs {facts.outputs}")  # fmt: skip
+    folding = Folding(folder=folder, index=index, rows=rows, columns=taps * padded, pe=facts.pe, simd=facts.simd)
+    if folding.columns % facts.simd:
+        raise ParameterSetError(f"layer {index}: {folding.columns} columns are no multiple of simd {facts.simd}")
+    weights = folding.weights(facts.outputs).reshape(facts.outputs, taps, padded)
+    pads = weights[:, :, channels:]
+    # a padded lane has input bit 0 and agrees with a weight of -1: as many popcounts are none of ours
+    surplus = pads.size // facts.outputs - pads.sum(axis=(1, 2), dtype=np.int64)
+    own = np.ascontiguousarray(weights[:, :, :channels])
+    output = _output(facts, folding, edge, taps * channels, surplus, rule)
+    if isinstance(facts, DenseFacts):
+        flat = own.reshape(facts.outputs, -1)
+        return Dense(name=f"dense{index}", weights=flat, output=output, takes=edge.number)
+    if not isinstance(output, Thresholds):
+        raise ParameterSetError(f"layer {index}: a convolution has no thresholds; correct the topology")
+    return Conv2d(
+        name=f"conv{index}",
+        shape=_image(edge, f"conv{index}"),
+        weights=own.reshape(facts.outputs, facts.kernel, facts.kernel, channels),
+        output=output,
+        stride=(facts.stride, facts.stride),
+        takes=edge.number,
+    )
+
+
+def _columns(facts: ConvFacts | DenseFacts, edge: Edge, index: int) -> tuple[int, int, int]:
+    """Taps of a window, lanes of each that are ours, lanes of each in the files."""
+    if isinstance(facts, ConvFacts):
+        taps, lanes = facts.kernel**2, _image(edge, f"conv{index}")[2]
+        padded = lanes if facts.padded_channels is None else facts.padded_channels
+    else:
+        taps, lanes = 1, edge.size
+        padded = ceil_div(lanes, facts.simd) * facts.simd if facts.padded_inputs is None else facts.padded_inputs
+    if padded < lanes:
+        raise ParameterSetError(f"layer {index}: {padded} padded lanes are fewer than the {lanes} that come")
+    return taps, lanes, padded
+
+
+def _output(
+    facts: ConvFacts | DenseFacts,
+    folding: Folding,
+    edge: Edge,
+    inputs: int,
+    surplus: NDArray[np.int64],
+    rule: str | None,
+) -> Thresholds | Scores | Votes:
+    binary = edge.number.is_binary
+    if rule == "largest_count":
+        return Scores(scale=np.ones(facts.outputs, np.int64), offset=surplus if binary else 0 * surplus)
+    raw = np.clip(folding.thresholds(facts.outputs), -_FAR, _FAR)
+    if binary:
+        # bit = raw < popcount, and the popcount counts the padding's agreements, too
+        if facts.threshold_shift:
+            raise ParameterSetError(f"layer {folding.index}: a threshold_shift is for a layer on integers")
+        least, largest, values = 0, inputs, raw + 1 - surplus
+    else:
+        # bit = raw < dot * 2^shift
+        largest = inputs << (edge.number.bits - 1)
+        least, values = -largest, (raw >> facts.threshold_shift) + 1
+    values = np.clip(values, least, largest + 1)
+    if rule == "highest_bit":
+        return Votes(thresholds=values, votes=np.arange(1, facts.outputs + 1))
+    return Thresholds(values=values[:, None])

@@ -1,0 +1,1 @@
+"""The ground: networks, golden rules, plans, designs, framing, errors; what every other package imports."""

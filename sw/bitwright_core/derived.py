@@ -1,0 +1,56 @@
+"""What a manifest must say, derived once more from the design's network and plan.
+
+A manifest tells simulators and drivers what to look at. If it named fewer layers, or a shorter result, a comparison
+would look at less and pass. So nothing is compared by a manifest that network and plan do not bear out.
+"""
+
+from collections.abc import Iterator
+
+from bitwright_core.design import Design, LayerEntry
+from bitwright_core.errors import DesignError
+from bitwright_core.framing import input_format, output_format
+from bitwright_core.network import Network
+from bitwright_core.plan import folds
+from bitwright_core.registers import REGISTERS
+
+SCORES, CLASS, OUTPUT = "scores", "class", "output"
+
+
+def integers_a_frame(network: Network) -> dict[str, int]:
+    """The integers of each frame that a verification must compare, by layer, then of what follows the last one."""
+    seen = {layer.name: layer.outputs * layer.pixels for layer in network.matrix_layers}
+    if network.gives_scores:
+        return {**seen, SCORES: network.outputs, CLASS: 1}
+    return {**seen, OUTPUT: network.outputs}
+
+
+def check_derived(design: Design) -> None:
+    """Raises DesignError, naming the first field, unless the manifest follows from the design's network and plan."""
+    for field, found, due in _fields(design):
+        if found != due:
+            raise DesignError(
+                f"{design.folder}: the manifest's {field} is {found}, but network and plan give {due}; "
+                "generate the design again"
+            )
+
+
+def _fields(design: Design) -> Iterator[tuple[str, object, object]]:
+    manifest, network, plan = design.manifest, design.network, design.plan
+    layers = network.matrix_layers
+    yield "target", manifest.target, plan.target
+    yield "clock_mhz", manifest.clock_mhz, plan.clock_mhz
+    yield "list of layers", [entry.name for entry in manifest.layers], [layer.name for layer in layers]
+    every = zip(manifest.layers, layers, folds(network, plan), plan.layers, strict=True)
+    for entry, layer, fold, choice in every:
+        due = LayerEntry(
+            name=layer.name, kind=layer.kind, inputs=layer.inputs, outputs=layer.outputs, pe=fold.pe, simd=fold.simd,
+            lanes=fold.lanes, ideal_cycles=fold.frame_cycles, engine=choice.engine, pixels=fold.pixels,
+            memory=entry.memory, latency_cycles=entry.latency_cycles,
+        )  # fmt: skip
+        yield f"layer {layer.name}", entry, due
+    probed = [(probe.layer, probe.pe) for probe in manifest.probes]
+    yield "list of probes (layer, pe)", probed, [(entry.name, entry.pe) for entry in manifest.layers]
+    yield "probe of scores", manifest.score_probe is not None, network.gives_scores
+    yield "input", manifest.input, input_format(network, plan)
+    yield "output", manifest.output, output_format(network, plan)
+    yield "registers", manifest.registers, dict(REGISTERS)

@@ -1,0 +1,128 @@
+"""A generated design folder: Verilog files, plan.toml, network.safetensors, and manifest.json that ties them.
+
+Written by the generator, read by simulation and boards, which see emitted files alone. A folder may come from somebody
+else, so everything in it is checked as it is read (`bitwright_core.untrusted`, `manifest`, `derived`, `verilog_check`).
+"""
+
+import hashlib
+from functools import cached_property
+from pathlib import Path
+
+from bitwright_core.errors import DesignError
+from bitwright_core.manifest import (
+    FORMAT_VERSION,
+    MANIFEST,
+    MODELS_FOLDER,
+    LayerEntry,
+    LayerProbe,
+    Manifest,
+    ScoreProbe,
+    read_manifest,
+)
+from bitwright_core.network import Network, load
+from bitwright_core.plan import Plan
+from bitwright_core.untrusted import file_inside
+from bitwright_core.verilog_check import check_verilog
+
+__all__ = [
+    "FORMAT_VERSION", "MANIFEST", "MODELS_FOLDER", "Design", "LayerEntry", "LayerProbe", "Manifest", "ScoreProbe",
+    "file_digest", "verilog_digest",
+]  # fmt: skip
+
+
+class Design:
+    """A design folder, opened and checked. Raises DesignError for one that is missing, damaged or altered.
+
+    Verilog that was edited is no error, but `edited_files` names it. The Verilog reaches tools through `verilog` and
+    `simulation_sources` alone, which refuse what could run something on this machine unless `trust_verilog`.
+    """
+
+    def __init__(self, folder: Path, manifest: Manifest, *, trust_verilog: bool = False):
+        self.folder = folder
+        self.manifest = manifest
+        self.trust_verilog = trust_verilog
+        self.replaced: tuple[str, ...] = ()  # by `generate`: what went with the design that was there before
+
+    @staticmethod
+    def load(folder: object, *, trust_verilog: bool = False) -> "Design":
+        path = Path(str(folder))
+        design = Design(path, read_manifest(path), trust_verilog=trust_verilog)
+        for name in design.manifest.names:
+            file_inside(path, name, DesignError)
+        for name in (design.manifest.network, design.manifest.plan):
+            if name in design.altered([name]):
+                raise DesignError(
+                    f"{path}: {name} was altered after the design was generated, and its Verilog is of the old one; "
+                    f"generate another design from it, or bring the old {name} back"
+                )
+        return design
+
+    def altered(self, names: list[str]) -> list[str]:
+        """Those of the design's files `names` that are no longer what the generator wrote."""
+        return [name for name in names if file_digest(self.folder / name) != self.manifest.files.get(name)]
+
+    @cached_property
+    def verilog(self) -> list[Path]:
+        """The Verilog files, in compile order, checked."""
+        return self._checked(self.manifest.verilog)
+
+    @cached_property
+    def simulation_sources(self) -> list[Path]:
+        """What a simulator compiles: models of vendor cells, if any, and the design, checked."""
+        return [*self._checked(self.manifest.simulation_models), *self.verilog]
+
+    def _checked(self, names: list[str]) -> list[Path]:
+        from bitwright_core.derived import check_derived
+
+        check_derived(self)
+        files = [file_inside(self.folder, name, DesignError) for name in names]
+        if not self.trust_verilog:
+            for file in files:
+                check_verilog(file)
+        return files
+
+    @cached_property
+    def network(self) -> Network:
+        """The network that the design was generated from. Raises NetworkError, or DesignError for another."""
+        network = load(self.folder / self.manifest.network)
+        if network.digest != self.manifest.network_digest:
+            raise DesignError(f"{self.folder}: {self.manifest.network} is not the network of the manifest")
+        return network
+
+    @cached_property
+    def plan(self) -> Plan:
+        return Plan.load(self.folder / self.manifest.plan)
+
+    @cached_property
+    def edited_files(self) -> list[str]:
+        """The Verilog files and models that are no longer what the generator wrote."""
+        return self.altered([*self.manifest.verilog, *self.manifest.simulation_models])
+
+    @property
+    def edited(self) -> bool:
+        """True if the Verilog is no longer what the generator wrote."""
+        return bool(self.edited_files)
+
+    @property
+    def ideal_interval_cycles(self) -> int:
+        """Cycles a frame of the slowest stage, the input and output streams included."""
+        stages = [layer.ideal_cycles for layer in self.manifest.layers]
+        return max(*stages, self.manifest.input.beats, self.manifest.stream_cycles, self.manifest.output.beats)
+
+    def __repr__(self) -> str:
+        m = self.manifest
+        return f"<Design {m.name} in {self.folder}: {m.interval_cycles} cycles a frame, digest {m.digest[:12]}>"
+
+
+def file_digest(file: Path) -> str:
+    """SHA-256 (hex) of the file's content."""
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
+
+
+def verilog_digest(files: list[Path]) -> str:
+    """SHA-256 (hex) over the content of the files, in order."""
+    sha = hashlib.sha256()
+    for file in files:
+        sha.update(file.read_bytes())
+    return sha.hexdigest()

@@ -1,0 +1,149 @@
+"""manifest.json: what a design folder holds and how it behaves; checked as it is read, sealed as it is written.
+
+Every string and number is bounded by its type; `Design` adds what needs the files, `bitwright_core.derived` what needs the
+network and the plan.
+"""
+
+import hashlib
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from bitwright_core.errors import DesignError
+from bitwright_core.framing import InputFormat, OutputFormat
+from bitwright_core.plan import Engine, Target
+from bitwright_core.untrusted import (
+    MAX_TEXT_BYTES,
+    Count,
+    Cycles,
+    Digest,
+    Identifier,
+    Line,
+    Megahertz,
+    Name,
+    PlainFile,
+    SignalPath,
+    VerilogFile,
+    decode_json,
+    file_inside,
+)
+
+FORMAT_VERSION = 2  # 2: digests of every file, and of the manifest itself
+MANIFEST = "manifest.json"
+MODELS_FOLDER = "sim"  # of models of vendor cells, apart: DESIGN/*.v must not bring them to a tool that has its own
+_LAYERS = 1024
+ModelFile = Annotated[str, Meta(pattern=rf"\A{MODELS_FOLDER}/[A-Za-z0-9_][A-Za-z0-9_.-]{{0,123}}\.v\Z")]
+AnyFile = Annotated[str, Meta(pattern=rf"\A({MODELS_FOLDER}/)?[A-Za-z0-9_][A-Za-z0-9_.-]{{0,123}}\Z")]
+
+
+class LayerEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One layer of the manifest."""
+
+    name: Name
+    kind: Name
+    inputs: Count
+    outputs: Count
+    pe: Count
+    simd: Count
+    lanes: Annotated[int, Meta(ge=1, le=1 << 40)]
+    ideal_cycles: Cycles
+    memory: Literal["auto", "block", "distributed", "logic"]
+    latency_cycles: Cycles
+    engine: Engine = "folded"
+    pixels: Count = (
+        1  # windows of a frame, in raster order; `inputs` are a window's lanes, `outputs` a pixel's channels
+    )
+
+
+class LayerProbe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where a simulator sees a layer's integers: Verilog paths below the top, `pe` fields at a time.
+
+    While `valid` is high, `data` holds `pe` signed fields of `bits` bits, field 0 lowest, for rows fold * pe + field,
+    folds in order, pad rows included; of a convolution pixel by pixel. A field is count - threshold for a layer with
+    thresholds (so the activation is 1 when it is not negative), and the count itself for a layer with scores.
+    """
+
+    layer: Name
+    valid: SignalPath
+    data: SignalPath
+    pe: Count
+    bits: Annotated[int, Meta(ge=1, le=64)]
+
+
+class ScoreProbe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where a simulator sees the scores: while `valid` is high, `data` holds one signed score of `bits` bits
+    for each of `lanes` classes, in order; classes beyond the last one pad the last word."""
+
+    valid: SignalPath
+    data: SignalPath
+    lanes: Count
+    bits: Annotated[int, Meta(ge=1, le=64)]
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """manifest.json."""
+
+    format: int
+    bitwright: Line
+    name: Name
+    top: Identifier
+    verilog: Annotated[list[VerilogFile], Meta(min_length=1, max_length=_LAYERS)]
+    digest: Digest  # SHA-256 over the Verilog files in order
+    network: PlainFile  # file name
+    network_digest: Digest
+    plan: PlainFile  # file name
+    target: Target
+    clock_mhz: Megahertz
+    interval_cycles: Annotated[int, Meta(ge=1, le=1 << 48)]
+    latency_cycles: Annotated[int, Meta(ge=1, le=1 << 48)]
+    layers: Annotated[list[LayerEntry], Meta(max_length=_LAYERS)]
+    probes: Annotated[list[LayerProbe], Meta(max_length=_LAYERS)]
+    score_probe: ScoreProbe | None
+    input: InputFormat
+    output: OutputFormat
+    registers: dict[str, int]  # AXI4-Lite register name to byte offset
+    stream_cycles: Cycles = 0  # cycles a frame that pixels take on their way, beside the layers, where there are images
+    simulation_models: Annotated[list[ModelFile], Meta(max_length=16)] = []  # of vendor cells, for simulators alone
+    files: dict[AnyFile, Digest] = {}  # SHA-256 of every file of the design beside this one
+    seal: Digest | Literal[""] = ""  # SHA-256 over all of the above
+
+    @property
+    def names(self) -> list[str]:
+        """Every file of the design beside the manifest."""
+        return [*self.verilog, *self.simulation_models, self.network, self.plan]
+
+    def sealed(self) -> "Manifest":
+        """With the seal that belongs to its other fields."""
+        blank = msgspec.structs.replace(self, seal="")
+        return msgspec.structs.replace(self, seal=hashlib.sha256(msgspec.json.encode(blank)).hexdigest())
+
+    def to_bytes(self) -> bytes:
+        """The file's content, sealed."""
+        return msgspec.json.format(msgspec.json.encode(self.sealed()), indent=2) + b"\n"
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """The manifest in `folder`. Raises DesignError for one that is missing, damaged, altered or of another format."""
+    if not (folder / MANIFEST).exists():
+        raise DesignError(f"{folder}: no {MANIFEST} there; make a design with: bitwright generate")
+    file = file_inside(folder, MANIFEST, DesignError, limit=MAX_TEXT_BYTES)
+    raw = file.read_bytes()
+    try:
+        version = decode_json(raw, dict).get("format")
+        if version != FORMAT_VERSION:
+            shown = version if isinstance(version, int) and abs(version) < 1 << 31 else "of another kind"
+            raise DesignError(
+                f"{file}: manifest format {shown}, but this bitwright reads format {FORMAT_VERSION}, which has digests "
+                "of all files; generate the design again from its network.safetensors and plan.toml, into a new folder"
+            )
+        manifest = decode_json(raw, Manifest)
+    except msgspec.DecodeError as error:
+        raise DesignError(f"{file}: damaged ({error}); generate the design again") from None
+    names = manifest.names
+    if len({*names, MANIFEST}) != len(names) + 1 or sorted(manifest.files) != sorted(names):
+        raise DesignError(f"{file}: damaged (its lists of files do not agree); generate the design again")
+    if manifest.seal != manifest.sealed().seal:
+        raise DesignError(f"{file}: was altered after it was generated; generate the design again")
+    return manifest

@@ -1,0 +1,279 @@
+"""The Plan: how a network becomes hardware. What a user may set, and what follows from it.
+
+A plan names a fold (PE rows by SIMD lanes) for each layer and a few options; it is kept as plan.toml,
+made to be edited. Everything derived (fold counts, lanes, cycles) is computed here and can be set by nobody.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from bitwright_core.atomic import write_text
+from bitwright_core.errors import PlanError
+from bitwright_core.families import PORTABLE, FamilyName
+from bitwright_core.keys import first_mistake
+from bitwright_core.network import Dense, IntegerEncoding, Network, Votes
+from bitwright_core.untrusted import MAX_PIXELS, MAX_TEXT_BYTES, NAME_PATTERN, decode_toml
+
+Memory = Literal["auto", "block", "distributed"]
+Target = FamilyName
+Engine = Literal["folded", "hardwired"]
+DATA_BITS = (8, 16, 32, 64, 128, 256, 512, 1024)
+HARDWIRED_WEIGHTS = 1 << 18  # the most of a hardwired layer: some 40,000 LUTs of 7-series
+
+
+def ceil_div(a: int, b: int) -> int:
+    return -(-a // b)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerPlan:
+    """The user's choice for one layer: `pe` rows at a time, `simd` lanes of each, and the weight memory.
+
+    A hardwired layer has its weights in the logic, no memory, and all rows and lanes at a time; it holds at most
+    HARDWIRED_WEIGHTS.
+    """
+
+    name: str
+    pe: int
+    simd: int
+    memory: Memory = "auto"
+    engine: Engine = "folded"
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(NAME_PATTERN, self.name):
+            raise PlanError(f"layer {self.name!r} is no layer's name (lower-case letters, digits, _, at most 48)")
+        if not (1 <= self.pe <= MAX_PIXELS and 1 <= self.simd <= MAX_PIXELS):
+            raise PlanError(f"layer {self.name}: pe and simd must be at least 1, not {self.pe} and {self.simd}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """The user's choices for a whole accelerator."""
+
+    layers: tuple[LayerPlan, ...]
+    clock_mhz: float = 100.0
+    target: Target = PORTABLE
+    encoding: Literal["hardware", "host"] = "hardware"
+    scores: bool = False  # send every class score before the class
+    data_bits: int = 64  # width of the input stream; the output stream is 64 bits wide
+    board: str = ""  # the board that it was sized for; generate refuses weights that do not fit there
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "layers", tuple(self.layers))
+        if self.data_bits not in DATA_BITS:
+            raise PlanError(f"data_bits must be one of {', '.join(map(str, DATA_BITS))}, not {self.data_bits}")
+        if not 1 <= self.clock_mhz <= 2000:
+            raise PlanError(f"clock_mhz must lie in 1..2000, not {self.clock_mhz}")
+        if self.board and not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,47}", self.board):
+            raise PlanError(f"board {self.board!r} is no board's name; see bitwright boards")
+
+    def check(self, network: Network) -> None:
+        """Raises PlanError unless the plan fits `network`: the same layers in order, possible folds."""
+        layers = network.matrix_layers
+        if not layers:
+            raise PlanError(f"network {network.name} has pools alone, and hardware needs a layer with weights")
+        mine = [layer.name for layer in self.layers]
+        theirs = [layer.name for layer in layers]
+        if mine != theirs:
+            raise PlanError(
+                f"the plan is for layers {', '.join(mine)} but network {network.name} has {', '.join(theirs)}"
+            )
+        for fold, layer in zip(self.layers, layers, strict=True):
+            if fold.pe > layer.outputs:
+                raise PlanError(f"layer {layer.name}: pe {fold.pe} is more than its {layer.outputs} outputs")
+            if fold.simd > layer.inputs:
+                raise PlanError(f"layer {layer.name}: simd {fold.simd} is more than its {layer.inputs} inputs")
+            if fold.engine == "hardwired" and (fold.pe, fold.simd) != (layer.outputs, layer.inputs):
+                raise PlanError(
+                    f"layer {layer.name}: a hardwired layer has all rows and lanes at a time, so pe {layer.outputs} "
+                    f"and simd {layer.inputs}, not {fold.pe} and {fold.simd}"
+                )
+            if fold.engine == "hardwired" and not (
+                isinstance(layer, Dense) and layer.takes.is_binary and not isinstance(layer.output, Votes)
+            ):
+                raise PlanError(
+                    f"layer {layer.name}: only dense layers on bits, with thresholds or scores, can be hardwired; "
+                    "leave out its engine"
+                )
+            if fold.engine == "hardwired" and layer.weights.size > HARDWIRED_WEIGHTS:
+                raise PlanError(
+                    f"layer {layer.name}: {layer.weights.size:,} weights are too many to hardwire "
+                    f"({HARDWIRED_WEIGHTS:,} at the most); give it a pe and simd and leave out its engine"
+                )
+        if self.encoding == "host" and isinstance(network.encoding, IntegerEncoding):
+            raise PlanError(
+                f"network {network.name} takes integers, which the hardware makes: encoding must be hardware"
+            )
+        if self.scores and not network.gives_scores:
+            raise PlanError(f"network {network.name} gives bits, so a plan for it cannot ask for scores")
+        if network.values is not None and not self.scores:
+            raise PlanError(f"network {network.name} gives values, which its scores are: the plan needs scores = true")
+
+    def save(self, path: object) -> None:
+        """Writes plan.toml, atomically."""
+        write_text(Path(str(path)), self.text)
+
+    @property
+    def text(self) -> str:
+        """What plan.toml says."""
+        import tomli_w
+
+        text = "# How the network is folded into hardware. Edit, then: bitwright generate NETWORK --plan THIS\n"
+        return text + tomli_w.dumps(msgspec.to_builtins(self))
+
+    @staticmethod
+    def load(path: object) -> "Plan":
+        """Reads plan.toml. Raises PlanError, naming the key, for a file that is missing or wrong."""
+        file = Path(str(path))
+        try:
+            if file.is_file() and file.stat().st_size > MAX_TEXT_BYTES:
+                raise PlanError(f"{file}: larger than {MAX_TEXT_BYTES:,} bytes, which no plan is")
+            raw = decode_toml(file.read_bytes())
+            mistake = first_mistake(raw, Plan)
+            if mistake is not None:
+                raise PlanError(f"{file}: {mistake}")
+            return msgspec.convert(raw, Plan)
+        except FileNotFoundError:
+            raise PlanError(f"{file}: no such plan") from None
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            cause = error.__cause__ if isinstance(error.__cause__, PlanError) else error
+            raise PlanError(f"{file}: {cause}") from None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fold:
+    """What follows from a layer's size and its fold. Pad rows and lanes fill the last fold.
+
+    A convolution is a matrix of its weights times a window for each of its `pixels`.
+    """
+
+    inputs: int
+    outputs: int
+    pe: int
+    simd: int
+    pixels: int = 1
+
+    @property
+    def neuron_folds(self) -> int:
+        """Passes over the input, ceil(outputs / PE)."""
+        return ceil_div(self.outputs, self.pe)
+
+    @property
+    def synapse_folds(self) -> int:
+        """Words of a pass, ceil(inputs / SIMD)."""
+        return ceil_div(self.inputs, self.simd)
+
+    @property
+    def cycles(self) -> int:
+        """Cycles a window: the engine takes one word each cycle and none else."""
+        return self.neuron_folds * self.synapse_folds
+
+    @property
+    def frame_cycles(self) -> int:
+        """Cycles a frame."""
+        return self.cycles * self.pixels
+
+    @property
+    def lanes(self) -> int:
+        """XNOR gates, PE x SIMD."""
+        return self.pe * self.simd
+
+
+def folds(network: Network, plan: Plan) -> tuple[Fold, ...]:
+    """The fold of each layer. Raises PlanError if the plan does not fit the network."""
+    plan.check(network)
+    return tuple(
+        Fold(inputs=layer.inputs, outputs=layer.outputs, pe=choice.pe, simd=choice.simd, pixels=layer.pixels)
+        for layer, choice in zip(network.matrix_layers, plan.layers, strict=True)
+    )
+
+
+def smallest_fold(inputs: int, outputs: int, cycles: int) -> Fold:
+    """The fold of the fewest lanes that takes at most `cycles` (at least 1) cycles a frame.
+
+    Among equals: fewer padded lanes, then the most square one (PE near SIMD keeps both the accumulators
+    and the popcount trees small).
+    """
+
+    def cost(fold: Fold) -> tuple[int, int, float]:
+        padding = fold.cycles * fold.lanes - inputs * outputs
+        return fold.lanes, padding, max(fold.pe / fold.simd, fold.simd / fold.pe)
+
+    best: Fold | None = None
+    for folds_ in distinct_folds(outputs):
+        if folds_ > cycles:
+            continue
+        simd = ceil_div(inputs, min(inputs, cycles // folds_))
+        fold = Fold(inputs=inputs, outputs=outputs, pe=ceil_div(outputs, folds_), simd=simd)
+        if best is None or cost(fold) < cost(best):
+            best = fold
+    assert best is not None  # one neuron fold is always among the candidates
+    return best
+
+
+def distinct_folds(size: int) -> list[int]:
+    """Every value of ceil(size / k): about 2 sqrt(size) of them."""
+    values = {ceil_div(size, k) for k in range(1, int(size**0.5) + 2)}
+    return sorted(values | {ceil_div(size, v) for v in values} | {1})
+
+
+def default_plan(network: Network, *, cycles: int | None = None) -> Plan:
+    """A balanced plan: every layer as small as it can be while it takes at most `cycles` cycles a frame.
+
+    Without `cycles`, the larger of 64 and what brings the largest layer to 1,024 lanes.
+    """
+    if cycles is None:
+        cycles = max(64, *(ceil_div(layer.weight_bits * layer.pixels, 1024) for layer in network.matrix_layers))
+    if cycles < 1:
+        raise PlanError(f"a frame takes at least 1 cycle, not {cycles}")
+    layers = []
+    for layer in network.matrix_layers:
+        fold = smallest_fold(layer.inputs, layer.outputs, max(1, cycles // layer.pixels))
+        layers.append(LayerPlan(name=layer.name, pe=fold.pe, simd=fold.simd))
+    return Plan(layers=tuple(layers), scores=network.gives == "values")
+
+
+def with_folds(
+    plan: Plan, network: Network, *, pe: Sequence[int] | None = None, simd: Sequence[int] | None = None
+) -> Plan:
+    """`plan` with other PE and SIMD: one value for all layers (cut to what a small layer has), or one each.
+
+    Raises PlanError for a value below 1, a wrong count, or, where one is given for each layer, a value
+    beyond the layer's size.
+    """
+    rows = _chosen("pe", pe, [layer.outputs for layer in network.matrix_layers], [layer.pe for layer in plan.layers])
+    lanes = _chosen(
+        "simd", simd, [layer.inputs for layer in network.matrix_layers], [layer.simd for layer in plan.layers]
+    )
+    layers = (replace(layer, pe=pe_, simd=simd_) for layer, pe_, simd_ in zip(plan.layers, rows, lanes, strict=True))
+    result = replace(plan, layers=tuple(layers))
+    result.check(network)
+    return result
+
+
+def hardwired(plan: Plan, network: Network) -> Plan:
+    """`plan` with every layer hardwired. Raises PlanError for a layer that is too large for it."""
+    layers = tuple(
+        LayerPlan(name=layer.name, pe=layer.outputs, simd=layer.inputs, engine="hardwired")
+        for layer in network.matrix_layers
+    )
+    result = replace(plan, layers=layers)
+    result.check(network)
+    return result
+
+
+def _chosen(key: str, values: Sequence[int] | None, limits: list[int], present: list[int]) -> list[int]:
+    if values is None:
+        return present
+    if len(values) == 1:
+        if values[0] > max(limits):
+            raise PlanError(f"{key} {values[0]} is more than any layer has ({max(limits)} at the most)")
+        return [min(values[0], limit) for limit in limits]
+    if len(values) != len(limits):
+        raise PlanError(f"{len(values)} values of {key} for {len(limits)} layers; give one, or one each")
+    return list(values)

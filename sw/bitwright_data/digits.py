@@ -1,0 +1,34 @@
+"""The 8x8 handwritten digits that come inside scikit-learn: 1,797 frames of values 0..16, no download.
+
+Source: E. Alpaydin and C. Kaynak, "Optical Recognition of Handwritten Digits", UCI, 1998 (its test part).
+"""
+
+import numpy as np
+
+from bitwright_core.errors import DataError
+from bitwright_data.dataset import Dataset
+
+_HELD_OUT_EVERY = 5
+
+
+def load_digits_dataset() -> Dataset:
+    """The digits as uint8 (n, 8, 8), 0..16. Every fifth frame of each class is held out: no random split."""
+    try:
+        from sklearn.datasets import load_digits
+    except ImportError:
+        raise DataError("digits comes from scikit-learn, which is not installed: pip install scikit-learn") from None
+    bunch = load_digits()
+    frames = bunch.images.astype(np.uint8)
+    labels = bunch.target.astype(np.int64)
+    rank = np.zeros(len(labels), np.int64)  # how many frames of the same class come before
+    for digit in range(10):
+        rank[labels == digit] = np.arange((labels == digit).sum())
+    held_out = rank % _HELD_OUT_EVERY == 0
+    return Dataset(
+        name="digits",
+        train_frames=frames[~held_out],
+        train_labels=labels[~held_out],
+        test_frames=frames[held_out],
+        test_labels=labels[held_out],
+        labels=tuple("0123456789"),
+    )

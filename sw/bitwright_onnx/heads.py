@@ -1,0 +1,111 @@
+"""Rewrite: what exporters put behind the outputs (ArgMax, ArgMin, TopK, Softmax, LogSoftmax, Sigmoid) goes.
+
+All of these keep the order of the scores, or, ArgMin, turn it round; the class is the first largest, as in a Network.
+What was taken off stays known as the graph's `heads`, since it tells what the outputs mean (`meaning`).
+"""
+
+from bitwright_onnx.form import Graph, Node
+from bitwright_onnx.layout import LAYOUT
+from bitwright_onnx.refusals import Refusals
+from bitwright_onnx.shapes import HEADS
+
+CHOOSING = frozenset(("ArgMax", "ArgMin", "TopK"))
+_MOVING = LAYOUT - {"Expand"}
+
+
+def strip_heads(graph: Graph) -> Graph:
+    """The rewrite; afterwards the graph has one output, the scores or bits themselves."""
+    refusals = Refusals()
+    found: list[str] = []
+    outputs: list[tuple[str, bool]] = []
+    for output in graph.outputs:
+        value, heads, smallest = _stripped(graph, output, refusals)
+        found += [op for op in heads if op not in found]
+        if (value, smallest) not in outputs:
+            outputs.append((value, smallest))
+    kept = prune(graph.with_(outputs=tuple(dict.fromkeys(value for value, _ in outputs)), heads=tuple(found)))
+    for node in kept.nodes:
+        if node.op in HEADS and node.op != "Sigmoid":
+            refusals.add(node.name, node.op, "it is followed by further layers")
+    if len(outputs) > 1:
+        shown = ", ".join(graph.outputs)
+        refusals.add(
+            "", "", f"the graph has {len(graph.outputs)} outputs ({shown}) that tell different things; one is needed"
+        )
+    refusals.raise_any()
+    return _negated(kept) if outputs[0][1] else kept
+
+
+def _stripped(graph: Graph, output: str, refusals: Refusals) -> tuple[str, list[str], bool]:
+    """The value behind the heads of an output, their operators, and whether the smallest is chosen."""
+    producers = graph.producers
+    heads: list[str] = []
+    smallest = False
+    value = _head_behind(graph, output)
+    while value in producers and producers[value].op in HEADS:
+        node = producers[value]
+        _check(graph, node, value, refusals, bool(CHOOSING & set(heads)))
+        smallest = smallest or node.op == "ArgMin" or (node.op == "TopK" and not int(node.attributes.get("largest", 1)))
+        heads.append(node.op)
+        value = _head_behind(graph, node.inputs[0])
+    return value, heads, smallest
+
+
+def _head_behind(graph: Graph, value: str) -> str:
+    """The result of a head that `value` only reshapes or casts; `value` itself if it is no such thing."""
+    producers = graph.producers
+    name, cast = value, False
+    while name in producers and producers[name].op in _MOVING | {"Cast"}:
+        node = producers[name]
+        if node.op == "Cast":
+            cast = cast or node.attributes.get("dtype") not in ("float32", "float64")
+        elif sum(size > 1 for size in graph.shapes.get(name, (1, 2, 2))[1:]) > 1:
+            return value
+        name = node.inputs[0]
+    if name not in producers or producers[name].op not in HEADS:
+        return value
+    # a class may be cast to anything; a probability that is cut to an integer is something else
+    return value if cast and producers[name].op not in CHOOSING else name
+
+
+def _negated(graph: Graph) -> Graph:
+    """The graph whose largest output is what was the smallest."""
+    value = graph.outputs[0]
+    name = f"{value}:negated"
+    node = Node(name=name, op="Neg", inputs=(value,), outputs=(name,))
+    shapes = dict(graph.shapes) | {name: graph.shapes[value]}
+    return graph.with_(nodes=(*graph.nodes, node), outputs=(name,), shapes=shapes)
+
+
+def _check(graph: Graph, node: Node, value: str, refusals: Refusals, seen_class: bool) -> None:
+    shape = graph.shapes.get(node.inputs[0], ())
+    rank = len(shape)
+    default = 0 if node.op in ("ArgMax", "ArgMin") else -1
+    axis = int(node.attributes.get("axis", default)) if node.op != "Sigmoid" else 1
+    if seen_class and node.op in CHOOSING:
+        refusals.add(node.name, node.op, "it comes before another ArgMax or TopK")
+    elif rank and node.op != "Sigmoid" and (axis if axis >= 0 else axis + rank) not in _class_axes(shape):
+        refusals.add(node.name, node.op, f"it chooses along axis {axis} of {list(shape)}, which are not the classes")
+    elif node.op == "TopK" and value == node.outputs[0] and not set(node.outputs[1:]) & set(graph.outputs):
+        which = "largest" if int(node.attributes.get("largest", 1)) else "smallest"
+        refusals.add(node.name, node.op, f"the graph gives the {which} score and not its place, its second output")
+    elif node.op in ("ArgMax", "ArgMin") and int(node.attributes.get("select_last_index", 0)):
+        which = "largest" if node.op == "ArgMax" else "smallest"
+        refusals.add(node.name, node.op, f"it chooses the last of the {which} scores; bitwright chooses the first")
+
+
+def _class_axes(shape: tuple[int, ...]) -> set[int]:
+    """The axes that could be the classes: the only one that is not 1, or the last."""
+    large = {axis for axis, size in enumerate(shape) if axis and size > 1}
+    return large if len(large) == 1 else set() if large else {len(shape) - 1}
+
+
+def prune(graph: Graph) -> Graph:
+    """Rewrite: nodes on which no output depends go."""
+    wanted = set(graph.outputs)
+    kept: list[Node] = []
+    for node in reversed(graph.nodes):
+        if wanted & set(node.outputs):
+            kept.append(node)
+            wanted.update(name for name in node.inputs if name)
+    return graph.with_(nodes=tuple(reversed(kept)))

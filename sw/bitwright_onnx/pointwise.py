@@ -1,0 +1,170 @@
+"""Rewrite: everything between two products becomes one Pointwise node: `expression(source[index])`.
+
+`index` (the shape of a frame's values) says which value of the source each value is made from; Reshape,
+Transpose and broadcasts live in it. Values that fork and join again elementwise (Where(x == 0, 1, Sign(x)))
+end as one expression.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bitwright_onnx.expression import OPERATIONS, SOURCE, Expr, map_constants
+from bitwright_onnx.form import Graph, Node
+from bitwright_onnx.layout import LAYOUT, relayout
+from bitwright_onnx.quantizers import QUANTIZERS, multi_threshold, quant_attributes
+from bitwright_onnx.refusals import Refusals
+
+Array = NDArray[Any]
+ELEMENTWISE = frozenset(OPERATIONS) | QUANTIZERS | {"BatchNormalization", "BatchNormalizationChannelsLast"}
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class View:
+    """A value as an expression of another: shape without frames, index None where it is the source's own."""
+
+    source: str
+    shape: tuple[int, ...]
+    index: NDArray[np.int64] | None
+    expression: Expr
+
+    @property
+    def indices(self) -> NDArray[np.int64]:
+        return np.arange(int(np.prod(self.shape))).reshape(self.shape) if self.index is None else self.index
+
+
+def lift_pointwise(graph: Graph) -> Graph:
+    """The rewrite. Afterwards nodes are Pointwise, products and pools. Raises OnnxError."""
+    refusals = Refusals()
+    views: dict[str, View] = {}
+    kept: list[Node] = []
+    needed: set[str] = set(graph.outputs)
+
+    def view(name: str) -> View:
+        return views.get(name) or View(source=name, shape=graph.shapes[name][1:], index=None, expression=SOURCE)
+
+    for node in graph.nodes:
+        if not (node.op in OPERATIONS or node.op in LAYOUT or node.op in QUANTIZERS or node.op.startswith("BatchN")):
+            kept.append(node)
+            needed.update(graph.variable_inputs(node))
+            continue
+        try:
+            if node.output not in graph.shapes:
+                raise ValueError("the shape of its result is not known")
+            variable = [view(name) for name in graph.variable_inputs(node)]
+            if node.op in LAYOUT:
+                views[node.output] = _moved(graph, node, variable[0])
+            else:
+                views[node.output] = _combined(graph, node, variable, graph.shapes[node.output][1:])
+        except (ValueError, TypeError, IndexError) as error:
+            refusals.add(node.name, node.op, str(error) or "its inputs or attributes are damaged")
+            break  # what follows depends on it
+    refusals.raise_any()
+    made = {name: found for name, found in views.items() if name in needed}
+    return _interleaved(graph, kept, made)
+
+
+def _interleaved(graph: Graph, kept: list[Node], views: dict[str, View]) -> Graph:
+    """The kept nodes with each Pointwise right after its source."""
+    of_source: dict[str, list[Node]] = {}
+    for name, view in views.items():
+        attributes = {"view": view}
+        node = Node(name=name, op="Pointwise", inputs=(view.source,), outputs=(name,), attributes=attributes)
+        of_source.setdefault(view.source, []).append(node)
+    nodes = list(of_source.get(graph.input, []))
+    for node in kept:
+        nodes.append(node)
+        for output in node.outputs:
+            nodes.extend(of_source.get(output, []))
+    return graph.with_(nodes=tuple(nodes))
+
+
+def _moved(graph: Graph, node: Node, view: View) -> View:
+    """A layout operator: it moves the index, and the constants with it."""
+    parameter = graph.constants.get(node.inputs[1]) if len(node.inputs) > 1 and node.inputs[1] else None
+
+    def move(array: Array) -> Array:
+        return relayout(node, array, parameter, graph.batch)
+
+    before = (1, *view.shape)
+    index = move(view.indices[None])[0]
+
+    def constant(array: Array) -> Array:
+        if array.size == 1:
+            return array.reshape((1,) * (index.ndim + 1))
+        if node.op == "Transpose":
+            return move(array)
+        return move(np.broadcast_to(array, before))
+
+    return View(source=view.source, shape=index.shape, index=index, expression=map_constants(view.expression, constant))
+
+
+def _combined(graph: Graph, node: Node, variable: list[View], shape: tuple[int, ...]) -> View:
+    """An elementwise operator on views of one source and constants."""
+    if len({view.source for view in variable}) != 1:
+        raise ValueError("it joins two branches; only chains of layers are supported")
+    spread = {id(view): _spread(view, shape) for view in variable}
+    first = spread[id(variable[0])]
+    for other in spread.values():
+        if other.index is not first.index and not np.array_equal(other.indices, first.indices):
+            raise ValueError("it joins values of different places in a frame; only chains of layers are supported")
+    waiting = iter(variable)
+    args: list[Expr | Array | None] = []
+    for name in node.inputs:
+        if not name:
+            args.append(None)
+        elif name in graph.constants:
+            args.append(graph.constants[name])
+        else:
+            args.append(spread[id(next(waiting))].expression)
+    return View(source=first.source, shape=shape, index=first.index, expression=expression_of(node, args, shape))
+
+
+def _spread(view: View, shape: tuple[int, ...]) -> View:
+    """The view broadcast to a larger shape."""
+    if view.shape == shape:
+        return view
+    if len(view.shape) > len(shape) or (len(view.shape) < len(shape)):
+        raise ValueError(f"it broadcasts values of {list(view.shape)} over {list(shape)}, across frames")
+    index = np.broadcast_to(view.indices, shape)
+    return View(source=view.source, shape=shape, index=index, expression=view.expression)
+
+
+def expression_of(node: Node, args: list[Expr | Array | None], shape: tuple[int, ...]) -> Expr:
+    """An elementwise node on expressions and constants, for values of `shape` without frames. Raises ValueError."""
+    rank = len(shape) + 1
+    if node.op == "MultiThreshold":
+        source, thresholds = args
+        if not isinstance(source, Expr) or not isinstance(thresholds, np.ndarray):
+            raise ValueError("its thresholds are not constant")
+        return multi_threshold(node, source, (1, *shape), thresholds)
+    if node.op.startswith("BatchNormalization"):
+        ones = [1] * rank
+        ones[-1 if node.op.endswith("Last") else 1] = -1
+        args = [arg.reshape(ones) if isinstance(arg, np.ndarray) else arg for arg in args]
+        return Expr(op="BatchNormalization", args=tuple(args), attributes=node.attributes)
+    if node.op == "Quant":
+        *args, bits = args
+        if not isinstance(bits, np.ndarray):
+            raise ValueError("its number of bits is not constant")
+        return Expr(
+            op="Quant", args=tuple(_ranked(arg, shape) for arg in args), attributes=quant_attributes(node, bits)
+        )
+    attributes = {"alpha": float(node.attributes.get("alpha", 0.01))} if node.op == "LeakyRelu" else node.attributes
+    if node.op not in ("LeakyRelu", "Cast", "Lookup"):
+        attributes = {}
+    return Expr(op=node.op, args=tuple(_ranked(arg, shape) for arg in args), attributes=attributes)
+
+
+def _ranked(arg: Expr | Array | None, shape: tuple[int, ...]) -> Expr | Array | None:
+    """A constant with an axis for each of the value's, the first being frames."""
+    if not isinstance(arg, np.ndarray):
+        return arg
+    if arg.ndim > len(shape) + 1:
+        raise ValueError(f"a constant of shape {list(arg.shape)} has more axes than the values")
+    ranked = arg.reshape((1,) * (len(shape) + 1 - arg.ndim) + arg.shape)
+    if ranked.shape[0] != 1:
+        raise ValueError(f"a constant of shape {list(arg.shape)} differs from frame to frame")
+    return ranked

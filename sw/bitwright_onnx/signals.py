@@ -1,0 +1,146 @@
+"""What a value of the graph is in hardware, while the chain is walked: raw input, accumulators, or bits.
+
+Each is a source of expressions; `in_channels` brings a view's constants into the source's own axes, where they
+may differ from channel to channel and not from pixel to pixel.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bitwright_core.network import NumberType
+from bitwright_onnx.expression import Expr, evaluate, map_constants
+from bitwright_onnx.lanes import Rows
+from bitwright_onnx.pointwise import View
+
+MAX_DOTS = 1 << 23  # of a table over all of them
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Plane:
+    """The shape of a value in the graph, without frames, and the axis of its channels."""
+
+    shape: tuple[int, ...]
+    axis: int
+
+    @property
+    def channels(self) -> int:
+        return self.shape[self.axis]
+
+    @property
+    def position(self) -> NDArray[np.int64]:
+        """Where each value, in the graph's order, lies in hardware: raster order, channels fastest."""
+        moved = np.moveaxis(np.arange(int(np.prod(self.shape))).reshape(self.shape), self.axis, -1)
+        where = np.empty(moved.size, np.int64)
+        where[moved.reshape(-1)] = np.arange(moved.size)
+        return where
+
+    def spread(self, columns: NDArray[Any]) -> NDArray[Any]:
+        """Columns (n, channels) with an axis of 1 for each of the plane's others."""
+        ones = [1] * len(self.shape)
+        ones[self.axis] = self.channels
+        return columns.reshape(-1, *ones)
+
+
+def in_channels(view: View, plane: Plane) -> Expr:
+    """The view's expression with constants (1, ..., channels, ...) in the axes of its source.
+
+    Raises ValueError if the view takes values twice or leaves some out, or if a constant differs between pixels.
+    """
+    size = int(np.prod(plane.shape))
+    indices = view.indices.reshape(-1)
+    if len(indices) != size or len(np.unique(indices)) != size:
+        raise ValueError(f"it takes {len(np.unique(indices))} of {size} values, or some more than once")
+
+    def move(array: NDArray[Any]) -> NDArray[Any]:
+        if array.size == 1:
+            return array.reshape((1,) * (len(plane.shape) + 1))
+        if view.index is not None or array.shape[1:] != _compact(plane):
+            full = np.empty(size, array.dtype)
+            full[indices] = np.broadcast_to(array, (1, *view.shape)).reshape(-1)
+            rows = np.moveaxis(full.reshape(plane.shape), plane.axis, 0).reshape(plane.channels, -1)
+            if not (rows == rows[:, :1]).all() and not np.isnan(rows).any():
+                raise ValueError("a constant differs from pixel to pixel of one channel")
+            array = plane.spread(rows[None, :, 0])
+        return array
+
+    return map_constants(view.expression, move)
+
+
+def _compact(plane: Plane) -> tuple[int, ...]:
+    return tuple(size if axis == plane.axis else 1 for axis, size in enumerate(plane.shape))
+
+
+def channel_table(expression: Expr, plane: Plane, columns: NDArray[Any], *, exact: bool = False) -> NDArray[Any]:
+    """The expression on columns (n, channels) of source values: (n, channels)."""
+    table = evaluate(expression, plane.spread(columns), exact=exact)
+    return np.broadcast_to(table, (len(columns), *_compact(plane))).reshape(len(columns), -1)
+
+
+def chunk_channels(expression: Expr, plane: Plane, part: slice) -> tuple[Expr, Plane]:
+    """The expression for some channels alone."""
+    index = [slice(None)] * (len(plane.shape) + 1)
+    index[plane.axis + 1] = part
+    count = len(range(*part.indices(plane.channels)))
+    shape = tuple(count if axis == plane.axis else size for axis, size in enumerate(plane.shape))
+
+    def cut(array: NDArray[Any]) -> NDArray[Any]:
+        return array[tuple(index)] if array.shape[plane.axis + 1] > 1 else array
+
+    return map_constants(expression, cut), Plane(shape=shape, axis=plane.axis)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class RawInput:
+    """Frames as the user has them."""
+
+    plane: Plane
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Bits:
+    """One bit a value; what 0 and 1 stand for, channel by channel."""
+
+    plane: Plane
+    zero: NDArray[np.float64]  # (channels,)
+    one: NDArray[np.float64]  # (channels,)
+
+    @property
+    def values(self) -> NDArray[np.float32]:
+        """Both, as (2, channels)."""
+        return np.stack([self.zero, self.one]).astype(np.float32)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Accumulators:
+    """Sums of a layer whose output is not decided yet. `convolution` has its window, None for a dense layer."""
+
+    plane: Plane
+    name: str
+    node: Any  # the product
+    rows: Rows
+    sums_dots: bool  # accumulators are dot products of step 1, not popcounts
+    largest: int  # of the dot product
+    takes: NumberType
+    convolution: dict[str, Any] | None
+
+    @property
+    def count(self) -> int:
+        """How many different dot products can occur."""
+        return 2 * self.largest + 1 if self.sums_dots else self.largest + 1
+
+    def dots_at(self, index: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The dot products number `index` of those that can occur, rising from 0."""
+        return (1 if self.sums_dots else 2) * index - self.largest
+
+    @property
+    def dots(self) -> NDArray[np.int64]:
+        """Every dot product that can occur, rising. Raises ValueError for more than can be looked at."""
+        if self.count > MAX_DOTS:
+            raise ValueError(
+                f"its sums take {self.count:,} values, too many to look at each; only what rises or falls with them by "
+                "its operations alone (sums, products and comparisons with constants) can follow"
+            )
+        return self.dots_at(np.arange(self.count))

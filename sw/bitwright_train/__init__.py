@@ -1,0 +1,65 @@
+"""Training in torch, and the exact export to a Network.
+
+Configurations (`load_config`, `with_overrides`) load without torch; every other name loads it on first use.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from bitwright_train.config import ConvConfig, TrainConfig, config_names, load_config, with_overrides
+
+if TYPE_CHECKING:
+    from bitwright_train.export import ExportCheck, check_export, export_model
+    from bitwright_train.model import BinaryNetwork, ModelTrace, trace_model
+    from bitwright_train.run import TrainFiles, TrainReport, load_model, save_model, train
+
+_LATE = {
+    "BinaryNetwork": "model",
+    "ExportCheck": "export",
+    "ModelTrace": "model",
+    "TrainFiles": "run",
+    "TrainReport": "run",
+    "check_export": "export",
+    "export_model": "export",
+    "load_model": "run",
+    "save_model": "run",
+    "trace_model": "model",
+    "train": "run",
+}
+
+__all__ = [
+    "BinaryNetwork",
+    "ConvConfig",
+    "ExportCheck",
+    "ModelTrace",
+    "TrainConfig",
+    "TrainFiles",
+    "TrainReport",
+    "check_export",
+    "config_names",
+    "export_model",
+    "load_config",
+    "load_model",
+    "save_model",
+    "trace_model",
+    "train",
+    "with_overrides",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    try:
+        module = import_module(f"{__name__}.{_LATE[name]}")
+    except ModuleNotFoundError as error:
+        if error.name != "torch":
+            raise
+        from bitwright_core.errors import ToolError
+        from bitwright_core.extras import install
+
+        raise ToolError(
+            f"training needs torch: {install('train')} (with --constraint requirements-train-cpu.txt for the CPU build)"
+        ) from None
+    return getattr(module, name)

@@ -1,0 +1,131 @@
+"""What a training run needs to go on after a kill: tensors and JSON in one safetensors file, no pickle."""
+
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save as to_bytes
+from torch import Tensor
+
+from bitwright_core.atomic import write_bytes
+from bitwright_core.errors import TrainingError
+from bitwright_train.config import parse_config
+
+_KEY = "bitwright"
+_VERSION = 1
+
+
+class Epoch(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of the history. Losses are means over frames; the training ones include augmentation."""
+
+    epoch: int  # counted from 1
+    learning_rate: float
+    train_loss: float
+    train_accuracy: float
+    validation_loss: float | None
+    validation_accuracy: float | None
+
+
+class Progress(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """How far a run is: everything but the tensors."""
+
+    version: int = _VERSION
+    config: dict[str, Any]
+    data_digest: str
+    epoch: int = 0  # epochs done
+    seconds: float = 0.0
+    best_epoch: int = 0
+    history: list[Epoch] = []
+
+
+@dataclass(kw_only=True)
+class State:
+    """A run between two epochs."""
+
+    progress: Progress
+    best: dict[str, Tensor] = field(default_factory=dict)  # the model at its best epoch
+
+
+def _optimizer_tensors(optimizer: torch.optim.Optimizer, names: list[str]) -> dict[str, Tensor]:
+    state = optimizer.state_dict()["state"]
+    return {f"adam.{names[index]}.{key}": value for index, entry in state.items() for key, value in entry.items()}
+
+
+def _with_defaults(config: dict[str, Any]) -> dict[str, Any]:
+    """A stored configuration with the keys that have come since, at their defaults; as it is if it makes no sense."""
+    try:
+        known = asdict(parse_config(config, "checkpoint"))
+    except TrainingError:
+        return config
+    plain: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(known))
+    return plain
+
+
+def save_checkpoint(
+    path: Path,
+    state: State,
+    model: torch.nn.Module,
+    optimizer: torch.optim.Optimizer,
+    generator: torch.Generator,
+) -> None:
+    """Writes the whole state of the run to `path`, atomically. Raises OSError."""
+    names = [name for name, _ in model.named_parameters()]
+    tensors = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
+    tensors |= {f"best.{name}": tensor for name, tensor in state.best.items()}
+    tensors |= _optimizer_tensors(optimizer, names)
+    tensors["generator"] = generator.get_state()
+    # clones: safetensors refuses tensors that share memory, and a first best epoch may
+    tensors = {name: tensor.detach().cpu().clone() for name, tensor in tensors.items()}
+    write_bytes(path, to_bytes(tensors, metadata={_KEY: msgspec.json.encode(state.progress).decode()}))
+
+
+def load_checkpoint(
+    path: Path,
+    expected: Progress,
+    model: torch.nn.Module,
+    optimizer: torch.optim.Optimizer,
+    generator: torch.Generator,
+) -> State:
+    """Puts a run back where `path` left it. Raises TrainingError for another run's file or a damaged one."""
+    remedy = "choose another output folder, or delete the file to start anew"
+    try:
+        with safe_open(path, framework="pt") as opened:
+            text = (opened.metadata() or {}).get(_KEY, "")
+            tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
+        progress = msgspec.json.decode(text, type=Progress)
+    except (SafetensorError, OSError, msgspec.DecodeError, ValueError) as error:
+        raise TrainingError(f"{path}: not a readable checkpoint ({error}); {remedy}") from None
+    if progress.version != _VERSION:
+        raise TrainingError(f"{path}: checkpoint version {progress.version}, not {_VERSION}; {remedy}")
+    theirs = _with_defaults(progress.config)
+    differing = [
+        f"{key} {theirs.get(key)!r} there, {expected.config.get(key)!r} here"
+        for key in sorted({*theirs, *expected.config})
+        if theirs.get(key) != expected.config.get(key)
+    ]
+    if differing:
+        raise TrainingError(
+            f"{path}: the checkpoint belongs to another configuration ({'; '.join(differing)}); {remedy}"
+        )
+    if progress.data_digest != expected.data_digest:
+        raise TrainingError(f"{path}: the checkpoint was trained on other data of the same name; {remedy}")
+    names = [name for name, _ in model.named_parameters()]
+    try:
+        own = {name.removeprefix("model."): t for name, t in tensors.items() if name.startswith("model.")}
+        model.load_state_dict(own)
+        entries: dict[int, dict[str, Tensor]] = {}
+        for index, name in enumerate(names):
+            prefix = f"adam.{name}."
+            keys = {key.removeprefix(prefix): t for key, t in tensors.items() if key.startswith(prefix)}
+            if not {"step", "exp_avg", "exp_avg_sq"} <= keys.keys():
+                raise KeyError(f"{prefix}step, exp_avg or exp_avg_sq")
+            entries[index] = keys
+        optimizer.load_state_dict({**optimizer.state_dict(), "state": entries})
+        generator.set_state(tensors["generator"])
+    except (KeyError, RuntimeError) as error:
+        raise TrainingError(f"{path}: incomplete checkpoint ({error}); {remedy}") from None
+    best = {name.removeprefix("best."): t for name, t in tensors.items() if name.startswith("best.")}
+    return State(progress=progress, best=best)

@@ -1,0 +1,198 @@
+"""What a training run is: a TOML file, or one of those that ship, as a frozen dataclass."""
+
+import dataclasses
+import re
+import tomllib
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from bitwright_core.errors import TrainingError
+from bitwright_core.keys import first_mistake
+from bitwright_core.near import did_you_mean
+
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,47}")
+Fraction = Annotated[float, msgspec.Meta(ge=0, lt=1)]
+Positive = Annotated[int, msgspec.Meta(ge=1, le=1 << 20)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConvConfig:
+    """One convolution, square in everything, and the max-pool behind it.
+
+    Its batch norm comes before the pool, or with `pool_first` behind it; the sign last. Padding goes on all four sides.
+    """
+
+    outputs: Positive
+    kernel: Annotated[int, msgspec.Meta(ge=1, le=64)] = 3
+    stride: Annotated[int, msgspec.Meta(ge=1, le=64)] = 1
+    padding: Annotated[int, msgspec.Meta(ge=0, le=63)] = 0
+    padding_value: Literal["minus_one", "plus_one", "zero"] = "zero"
+    pool: Annotated[int, msgspec.Meta(ge=1, le=64)] = 1  # size and stride; 1 is none
+    pool_first: bool = False
+
+    def __post_init__(self) -> None:
+        if self.padding >= self.kernel:
+            raise TrainingError(f"a convolution's padding {self.padding} must be less than its kernel {self.kernel}")
+
+    def image(self, shape: tuple[int, ...]) -> tuple[int, int, int]:
+        """`shape` as (height, width, channels). Raises TrainingError for frames that are no images."""
+        if len(shape) != 3:
+            raise TrainingError("convolutions are for images; these frames are flat, so set convs = []")
+        return shape[0], shape[1], shape[2]
+
+    def gives(self, shape: tuple[int, int, int]) -> tuple[int, int, int]:
+        """The image behind convolution and pool. Raises TrainingError where the image before is too small."""
+        sizes = []
+        for size in shape[:2]:
+            windows = (size + 2 * self.padding - self.kernel) // self.stride + 1
+            if size + 2 * self.padding < self.kernel or windows < self.pool:
+                raise TrainingError(
+                    f"an image of {shape[0]} x {shape[1]} is too small for a convolution of kernel {self.kernel}, "
+                    f"stride {self.stride} and pool {self.pool}"
+                )
+            sizes.append(windows // self.pool)
+        return sizes[0], sizes[1], self.outputs
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig:
+    """One training run. Raises TrainingError, naming the field, for a value that makes no sense.
+
+    The encoding to bits is `thresholds` if given, else `levels` thresholds spread evenly over the input's range. With
+    `encoding` "integers" the first layer takes the input values less half their range, as signed integers.
+    """
+
+    name: str
+    dataset: str
+    hidden: tuple[Positive, ...]  # dense layers before the last
+    convs: tuple[ConvConfig, ...] = ()  # before the dense layers
+    input_bits: Annotated[int, msgspec.Meta(ge=1, le=16)] = 8
+    thresholds: tuple[int, ...] = ()
+    levels: Positive = 1
+    encoding: Literal["bits", "integers"] = "bits"
+    final_norm: bool = True  # the last layer ends in a batch norm
+    score_bits: Annotated[int, msgspec.Meta(ge=0, le=48)] = 24  # of class scores, 8 or more; 0: the order of all kept
+    epochs: Positive = 100
+    batch_size: Annotated[int, msgspec.Meta(ge=2, le=1 << 20)] = 100
+    loss: Literal["cross_entropy", "squared_hinge", "bce"] = "cross_entropy"  # bce: labels that stand for themselves
+    label_smoothing: Fraction = 0.0  # cross entropy only
+    learning_rate: Annotated[float, msgspec.Meta(gt=0, le=10)] = 0.003
+    schedule: Literal["cosine", "step", "constant"] = "cosine"
+    step_epochs: Positive = 30  # of schedule "step"
+    step_factor: Annotated[float, msgspec.Meta(gt=0, le=1)] = 0.1
+    clip: Annotated[float, msgspec.Meta(gt=0, le=1)] = 1.0  # latent weights stay in -clip .. clip
+    input_dropout: Fraction = 0.0
+    dropout: Fraction = 0.0
+    shift: Annotated[int, msgspec.Meta(ge=0, le=64)] = 0  # pixels, each way and axis; images only
+    flip: bool = False  # half of the frames, left to right; images only
+    validation_fraction: Annotated[float, msgspec.Meta(ge=0, le=0.5)] = 0.1
+    seed: Annotated[int, msgspec.Meta(ge=0, lt=1 << 62)] = 1
+
+    def __post_init__(self) -> None:
+        if not _NAME.fullmatch(self.name):
+            raise TrainingError(
+                f"name {self.name!r} must be a lower-case identifier (letters, digits, _) of at most 48 characters"
+            )
+        if self.thresholds:
+            if any(b <= a for a, b in zip(self.thresholds, self.thresholds[1:], strict=False)):
+                raise TrainingError(f"thresholds must increase strictly, not {list(self.thresholds)}")
+            if self.thresholds[0] < 1 or self.thresholds[-1] >= 1 << self.input_bits:
+                raise TrainingError(
+                    f"thresholds must lie in 1..{(1 << self.input_bits) - 1} for {self.input_bits}-bit "
+                    f"inputs, not {list(self.thresholds)}"
+                )
+            if self.levels not in (1, len(self.thresholds)):
+                raise TrainingError(
+                    f"{len(self.thresholds)} thresholds but levels is {self.levels}; give one of the two"
+                )
+        elif self.levels >= 1 << self.input_bits:
+            raise TrainingError(f"levels must be below {1 << self.input_bits} for {self.input_bits}-bit inputs")
+        if self.encoding == "integers":
+            if self.thresholds or self.levels != 1:
+                raise TrainingError("thresholds and levels are for an encoding to bits; remove them with integers")
+            if self.convs and self.convs[0].padding and self.convs[0].padding_value != "zero":
+                raise TrainingError("a first convolution on integers is padded with zero alone")
+        for before, conv in zip(self.convs, self.convs[1:], strict=False):
+            if before.pool > 1 and before.pool_first and conv.padding and conv.padding_value != "zero":
+                raise TrainingError(
+                    f"a convolution padded with {conv.padding_value} cannot follow a pool before its batch norm, whose "
+                    "channels the export may turn; pad with zero, or unset pool_first"
+                )
+        if 0 < self.score_bits < 8:
+            raise TrainingError(
+                f"score_bits must be 8 to 48, or 0 to keep the order of all scores, not {self.score_bits}"
+            )
+        if self.label_smoothing and self.loss != "cross_entropy":
+            raise TrainingError(f"label_smoothing belongs to cross_entropy; remove it with {self.loss}")
+
+    @property
+    def encoding_thresholds(self) -> tuple[int, ...]:
+        """The thresholds of the input encoding, as they are used; none for integers."""
+        if self.encoding == "integers":
+            return ()
+        if self.thresholds:
+            return self.thresholds
+        span = 1 << self.input_bits
+        return tuple(span * (level + 1) // (self.levels + 1) for level in range(self.levels))
+
+    @property
+    def integer_table(self) -> tuple[int, ...]:
+        """The integer of each input value; none for an encoding to bits."""
+        if self.encoding == "bits":
+            return ()
+        span = 1 << self.input_bits
+        return tuple(range(-span // 2, span // 2))
+
+
+def config_names() -> tuple[str, ...]:
+    """The names of the configurations that ship."""
+    folder = resources.files("bitwright_train") / "configs"
+    return tuple(sorted(file.name.removesuffix(".toml") for file in folder.iterdir() if file.name.endswith(".toml")))
+
+
+def parse_config(values: dict[str, Any], where: str) -> TrainConfig:
+    """A configuration from plain values; `where` begins each message. Raises TrainingError."""
+    mistake = first_mistake(values, TrainConfig)
+    if mistake is not None:
+        raise TrainingError(f"{where}: {mistake}")
+    try:
+        return msgspec.convert(values, TrainConfig)
+    except msgspec.ValidationError as error:
+        raise TrainingError(f"{where}: {error}") from None
+
+
+def load_config(name_or_path: str | Path) -> TrainConfig:
+    """A configuration that ships, by name, or a TOML file's. Raises TrainingError."""
+    name = str(name_or_path)
+    if name in config_names():
+        text = (resources.files("bitwright_train") / "configs" / f"{name}.toml").read_text("utf-8")
+    else:
+        try:
+            text = Path(name).read_text("utf-8")
+        except (FileNotFoundError, IsADirectoryError):
+            raise TrainingError(
+                f"{name}: no such file, and not a configuration that ships ({', '.join(config_names())})"
+                + did_you_mean(name, config_names())
+            ) from None
+        except (OSError, UnicodeDecodeError) as error:
+            raise TrainingError(f"{name}: cannot be read as text ({error})") from None
+    try:
+        values = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise TrainingError(f"{name}: not valid TOML ({error})") from None
+    return parse_config(values, name)
+
+
+def with_overrides(
+    config: TrainConfig, *, dataset: str | None = None, epochs: int | None = None, seed: int | None = None
+) -> TrainConfig:
+    """`config` with what is not None replaced, checked as a file is. Raises TrainingError."""
+    values = dataclasses.asdict(config)
+    values |= {
+        key: value for key, value in (("dataset", dataset), ("epochs", epochs), ("seed", seed)) if value is not None
+    }
+    return parse_config(values, config.name)

@@ -1,0 +1,375 @@
+"""A trained torch model to a Network: integers that compute exactly what the model does in evaluation mode.
+
+Each batch norm is evaluated, with the model's own torch operations, at every value that its accumulator can
+take; thresholds are read off that table, so that no formula has to agree with float32 rounding.
+
+A bit that falls as its accumulator grows has its weights complemented, and rises. Where a pool comes before the batch
+norm that would make the pool a minimum; there the pooled bit is given out inverted, and what takes it has the
+weights of that channel complemented.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from bitwright_core import golden
+from bitwright_core.class_scores import SCORE_BITS, ClassScores, class_scores
+from bitwright_core.errors import ExportError
+from bitwright_core.network import BINARY, Conv2d, Dense, Input, Layer, MaxPool2d, Network, Scores, Thresholds
+from bitwright_core.network.values import NumberType
+from bitwright_train.layers import BinaryConv, ExactBatchNorm
+from bitwright_train.layers import Layer as Stage
+from bitwright_train.model import BinaryNetwork, trace_model
+
+ProgressCallback = Callable[[str, int, int], None]
+_CHUNK_VALUES = 1 << 24
+_PADDING = {-1.0: "minus_one", 1.0: "plus_one", 0.0: "zero"}
+
+
+def binary_weights(latent: torch.Tensor, where: str) -> NDArray[np.uint8]:
+    """The signs of latent weights, 1 where >= 0, channels last. ExportError for NaN, infinities."""
+    values = latent.detach().cpu()
+    if not torch.isfinite(values).all():
+        raise ExportError(f"{where}: weights hold NaN or infinities; the training diverged, retrain")
+    bits = (values >= 0).numpy().astype(np.uint8)
+    return bits.transpose(0, 2, 3, 1) if bits.ndim == 4 else bits
+
+
+def norm_table(norm: ExactBatchNorm, accumulators: NDArray[np.int64], where: str) -> NDArray[np.float32]:
+    """What `norm` gives at `accumulators` (n,): (n, outputs). Raises ExportError for NaN."""
+    tensors = dict(norm.named_parameters()) | dict(norm.named_buffers())
+    for name, tensor in tensors.items():
+        if not torch.isfinite(tensor).all():
+            raise ExportError(f"{where}: batch norm {name} holds NaN or infinities; the training diverged, retrain")
+    step = max(1, _CHUNK_VALUES // norm.num_features)
+    parts = []
+    device = norm.weight.device
+    with torch.no_grad():
+        for values in torch.from_numpy(accumulators).to(device).split(step):
+            # expanded to full rows: the very shape, and so the very kernels, of a batch of frames
+            batch = values.to(torch.float32)[:, None].expand(-1, norm.num_features).contiguous()
+            parts.append(norm.evaluate(batch).cpu().numpy())
+    table = np.concatenate(parts)
+    bad = np.flatnonzero(np.isnan(table).any(axis=0))
+    if len(bad):
+        raise ExportError(
+            f"{where}: the batch norm of output {int(bad[0])} gives NaN (a negative variance, or a scale "
+            "beyond float32); retrain"
+        )
+    return table
+
+
+def popcount_dots(inputs: int) -> NDArray[np.int64]:
+    """The dot products of popcounts 0..inputs."""
+    return 2 * np.arange(inputs + 1) - inputs
+
+
+def first_firing(table: NDArray[np.float32], where: str) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+    """Of each column of `table` (n, outputs), whether its sign falls, and how many of its entries are >= 0.
+
+    Raises ExportError if a sign changes more than once.
+    """
+    fires = table >= 0
+    total = fires.sum(axis=0, dtype=np.int64)
+    index = np.arange(len(table))[:, None]
+    rising = (fires == (index >= len(table) - total)).all(axis=0)
+    falling = (fires == (index < total)).all(axis=0)
+    if not np.all(rising | falling):
+        bad = int(np.flatnonzero(~(rising | falling))[0])
+        raise ExportError(f"{where}: the activation of output {bad} is not monotonic in its accumulator")
+    return ~rising, total
+
+
+def fold_thresholds(
+    weights: NDArray[np.uint8], table: NDArray[np.float32], where: str
+) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """Weights (outputs, ...) and, for sign(table) (n, outputs), the first of its rising n entries that is >= 0.
+
+    A row whose bit falls as the accumulator grows is complemented, which turns its accumulators around. Raises
+    ExportError if a bit changes more than once.
+    """
+    falling, total = first_firing(table, where)
+    return complemented(weights, falling), len(table) - total
+
+
+def complemented(weights: NDArray[np.uint8], rows: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """`weights` (outputs, ...) with those `rows` (outputs,) complemented."""
+    return weights ^ rows.astype(np.uint8).reshape(-1, *[1] * (weights.ndim - 1))
+
+
+def norm_lines(norm: ExactBatchNorm, dots: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """What `norm` gives without the rounding of its sums: at the first of `dots`, and how much more at each further."""
+    assert norm.running_mean is not None and norm.running_var is not None
+    with torch.no_grad():
+        scale = norm.weight / torch.sqrt(norm.running_var + norm.eps)
+        factor, mean, bias = (t.detach().cpu().double().numpy() for t in (scale, norm.running_mean, norm.bias))
+    return (int(dots[0]) - mean) * factor + bias, factor * int(dots[1] - dots[0])
+
+
+def fold_scores(
+    weights: NDArray[np.uint8],
+    table: NDArray[np.float32],
+    lines: tuple[NDArray[np.float64], NDArray[np.float64]],
+    where: str,
+    bits: int,
+) -> tuple[NDArray[np.uint8], ClassScores]:
+    """Weights and integer scores for the logits `table` (inputs + 1, classes), which are `lines` but for rounding."""
+    falling = table[-1] < table[0]
+    last = len(table) - 1
+    base, rise = lines
+    turned = np.ascontiguousarray(np.where(falling, table[::-1], table))
+    base, rise = np.where(falling, base + rise * last, base), np.where(falling, -rise, rise)
+    # flat in float32, and not quite so exactly
+    base, rise = np.where(rise < 0, base + rise * (last / 2), base), np.maximum(rise, 0)
+    found = class_scores(turned, (base, rise), len(table), where, bits=bits)
+    return complemented(weights, falling), found
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Folded:
+    """A stage of the model as layers of the Network."""
+
+    layers: tuple[Layer, ...]
+    inverted: NDArray[np.bool_]  # (outputs,): what is given out complemented
+    classes: ClassScores | None = None  # of the last stage, with a batch norm
+
+
+def _matching(weights: NDArray[np.uint8], inverted: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """`weights` (outputs, ..., lanes) for lanes some of whose channels, the fastest axis, come inverted."""
+    channels = len(inverted)
+    flat = weights.reshape(-1, weights.shape[-1] // channels, channels)
+    return (flat ^ inverted.astype(np.uint8)).reshape(weights.shape)
+
+
+def _fold(
+    stage: Stage,
+    index: int,
+    last: bool,
+    shape: tuple[int, ...],
+    takes: NumberType,
+    inverted: NDArray[np.bool_],
+    score_bits: int,
+    labels: bool,
+) -> _Folded:
+    """Stage `index` of what has `shape`; `inverted` tells of each channel whether it comes complemented."""
+    conv = isinstance(stage.linear, BinaryConv)
+    name = f"{'conv' if conv else 'dense'}{index}"
+    where = f"layer {name}"
+    weights = _matching(binary_weights(stage.linear.weight, where), inverted)
+    inputs, outputs = weights[0].size, len(weights)
+    padding_value = "minus_one"
+    if isinstance(stage.linear, BinaryConv) and any(stage.linear.padding):
+        padding_value = _PADDING[stage.linear.padding_value]
+        if padding_value != "zero" and inverted.any():
+            raise ExportError(
+                f"{where}: padded with {padding_value}, it cannot follow a pool before its batch norm, "
+                f"some of whose channels come inverted; pad with zero"
+            )
+    largest = inputs << (0 if takes.is_binary else takes.bits - 1)
+    sums_dots = not takes.is_binary or padding_value == "zero"
+    dots = np.arange(-largest, largest + 1) if sums_dots else popcount_dots(inputs)
+    base = -largest if sums_dots else 0
+    gives = np.zeros(outputs, np.bool_)
+    output: Thresholds | Scores
+    classes = None
+    if stage.norm is None and not labels:
+        # the accumulator orders as its popcount does, for all classes alike
+        output = Scores(scale=np.ones(outputs, np.int64), offset=np.zeros(outputs, np.int64))
+    elif last and not labels and stage.norm is not None:
+        table = norm_table(stage.norm, dots, where)
+        weights, classes = fold_scores(weights, table, norm_lines(stage.norm, dots), where, score_bits)
+        output = classes.scores
+        if sums_dots:
+            # class_scores counts from 0, this accumulator from its least
+            output = Scores(scale=output.scale, offset=output.offset - base * output.scale)
+    else:
+        if stage.norm is None:  # a label is 1 where its dot product is 0 or more
+            table = np.repeat(dots[:, None], outputs, axis=1).astype(np.float32)
+        else:
+            table = norm_table(stage.norm, dots, where)
+        if stage.pool is not None and stage.pool_first:
+            # the bit of the largest accumulator; where it falls, it is 0 as soon as one of them no longer fires
+            gives, total = first_firing(table, where)
+            values = np.where(gives, total, len(table) - total)
+        else:
+            weights, values = fold_thresholds(weights, table, where)
+        output = Thresholds(values=(values + base)[:, None])
+    if not conv:
+        return _Folded(
+            layers=(Dense(name=name, weights=weights, output=output, takes=takes),), inverted=gives, classes=classes
+        )
+    return _Folded(
+        layers=_conv_layers(stage, index, shape, weights, output, takes, padding_value), inverted=gives
+    )  # fmt: skip
+
+
+def _conv_layers(
+    stage: Stage,
+    index: int,
+    shape: tuple[int, ...],
+    weights: NDArray[np.uint8],
+    output: Thresholds | Scores,
+    takes: NumberType,
+    padding_value: str,
+) -> tuple[Layer, ...]:
+    assert isinstance(stage.linear, BinaryConv)
+    conv = Conv2d(
+        name=f"conv{index}",
+        shape=shape,  # type: ignore[arg-type]
+        weights=weights,
+        output=output,  # type: ignore[arg-type]
+        stride=stage.linear.stride,
+        padding=stage.linear.padding,
+        padding_value=padding_value,  # type: ignore[arg-type]
+        takes=takes,
+    )
+    if stage.pool is None:
+        return (conv,)
+    kernel, stride = stage.pool
+    pool = MaxPool2d(name=f"pool{index}", shape=conv.edge.shape, kernel=(kernel, kernel), stride=(stride, stride))  # type: ignore[arg-type]
+    return conv, pool
+
+
+def _folded(model: BinaryNetwork, score_bits: int, progress: ProgressCallback | None = None) -> list[_Folded]:
+    result: list[_Folded] = []
+    shape: tuple[int, ...] = model.encoded_shape
+    takes = model.encoding.number
+    inverted = np.zeros(shape[-1], np.bool_)
+    for index, stage in enumerate(model.stages):
+        last = index == len(model.layers) - 1
+        folded = _fold(stage, index, last, shape, takes, inverted, score_bits, last and model.multi_label)
+        result.append(folded)
+        shape, takes, inverted = folded.layers[-1].edge.shape, BINARY, folded.inverted
+        if progress:
+            progress("export", index + 1, len(model.layers))
+    return result
+
+
+def export_model(
+    model: BinaryNetwork,
+    *,
+    name: str,
+    labels: tuple[str, ...] = (),
+    score_bits: int = SCORE_BITS,
+    progress: ProgressCallback | None = None,
+) -> Network:
+    """The Network that computes what `model` computes in evaluation mode. Raises ExportError.
+
+    Class scores have about `score_bits` bits, so that classes may differ where two logits nearly tie; 0 keeps the order
+    of all logits.
+    """
+    return Network(
+        name=name,
+        input=Input(shape=model.shape, bits=model.input_bits),
+        encoding=model.encoding,
+        layers=tuple(layer for folded in _folded(model, score_bits, progress) for layer in folded.layers),
+        labels=labels,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportCheck:
+    """What `check_export` compared, all of it equal but for `near_ties`."""
+
+    frames: int
+    accumulators: int
+    bits: int
+    classes: int
+    near_ties: int  # frames whose class differs, of logits that nearly tie (`within` of their ClassScores)
+
+
+def _orientation(layer: Dense | Conv2d, stage: Stage, inverted: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """+1 for each row that the export kept, -1 for each that it complemented."""
+    own = _matching(binary_weights(stage.linear.weight, f"layer {layer.name}"), inverted)
+    if own.shape != layer.weights.shape:
+        raise ExportError(f"layer {layer.name} has weights {layer.weights.shape}, the model {own.shape}")
+    same = (layer.weights == own).reshape(len(own), -1)
+    kept, turned = same.all(axis=1), ~same.any(axis=1)
+    if not np.all(kept | turned):
+        row = int(np.flatnonzero(~(kept | turned))[0])
+        raise ExportError(f"layer {layer.name}: weight row {row} is neither the model's nor its complement")
+    return np.where(kept, 1, -1)
+
+
+def _compare(what: str, layer: str, first_frame: int, model: NDArray, network: NDArray) -> int:
+    ours, theirs = network.reshape(len(network), -1), model.reshape(len(model), -1)
+    if not np.array_equal(theirs, ours):
+        frame, neuron = (int(i) for i in np.argwhere(theirs != ours)[0])
+        raise ExportError(
+            f"the exported network differs from the model: {what} of frame {first_frame + frame}, layer "
+            f"{layer}, neuron {neuron} is {ours[frame, neuron]}, the model has {theirs[frame, neuron]}"
+        )
+    return model.size
+
+
+def check_export(
+    model: BinaryNetwork,
+    network: Network,
+    frames: NDArray,
+    *,
+    score_bits: int = SCORE_BITS,
+    progress: ProgressCallback | None = None,
+) -> ExportCheck:
+    """Proves on integer frames (n, ...) that torch and the golden model agree in every layer's integers.
+
+    Compared: encoded bits, accumulators (with the sign of rows that were complemented), activation bits (behind
+    a pool, where there is one), and the first largest logit with the class, which may differ only where scores of
+    `score_bits` say so. Raises ExportError at the first difference, naming frame, layer and neuron.
+    """
+    if len(network.matrix_layers) != len(model.layers):
+        raise ExportError(f"the network has {len(network.matrix_layers)} layers, the model {len(model.layers)}")
+    folds = _folded(model, score_bits)
+    gives = [folded.inverted for folded in folds]
+    within = 0.0 if folds[-1].classes is None else folds[-1].classes.within
+    takes = [np.zeros(model.encoded_shape[-1], np.bool_), *gives]
+    turns = [
+        _orientation(layer, stage, inverted)
+        for layer, stage, inverted in zip(network.matrix_layers, model.stages, takes, strict=False)
+    ]
+    last_of = _last_of_each_stage(network)
+    accumulators = bits = near_ties = 0
+    for part in golden.chunks(network, len(frames)):
+        trace = golden.trace(network, frames[part])
+        ours = {layer.name: layer for layer in trace.layers}
+        theirs = trace_model(model, frames[part])
+        bits += _compare("encoded bit", "encoder", part.start, theirs.encoded, trace.encoded)
+        for index, (layer, turn) in enumerate(zip(network.matrix_layers, turns, strict=True)):
+            sums = ours[layer.name].accumulators
+            assert sums is not None
+            dots = turn * (sums if layer.sums_dots else 2 * sums - layer.inputs)
+            accumulators += _compare("accumulator", layer.name, part.start, theirs.accumulators[index], dots)
+            if index < len(theirs.bits):
+                given = ours[last_of[index]].values ^ gives[index].astype(np.uint8)
+                bits += _compare("bit", last_of[index], part.start, theirs.bits[index], given)
+        if progress:
+            progress("check export", part.stop, len(frames))
+        if model.multi_label:
+            bits += _compare("label", network.layers[-1].name, part.start, theirs.labels, trace.layers[-1].values)
+            continue
+        classes = trace.layers[-1].values.argmax(axis=1)
+        row = np.arange(len(classes))
+        near = theirs.logits[row, theirs.classes] - theirs.logits[row, classes] <= within
+        near_ties += int((near & (classes != theirs.classes)).sum()) if within else 0
+        told = np.where(near, theirs.classes, classes) if within else classes
+        _compare("class", network.layers[-1].name, part.start, theirs.classes[:, None], told[:, None])
+    return ExportCheck(
+        frames=len(frames),
+        accumulators=accumulators,
+        bits=bits,
+        classes=0 if model.multi_label else len(frames),
+        near_ties=near_ties,
+    )
+
+
+def _last_of_each_stage(network: Network) -> list[str]:
+    """The name of each matrix layer, or of the pool behind it."""
+    names: list[str] = []
+    for layer in network.layers:
+        if isinstance(layer, MaxPool2d):
+            names[-1] = layer.name
+        else:
+            names.append(layer.name)
+    return names

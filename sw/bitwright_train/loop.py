@@ -1,0 +1,294 @@
+"""The training loop: Adam on latent weights, data resident on the device, one generator for all chance."""
+
+import hashlib
+import math
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from bitwright_core.errors import TrainingError
+from bitwright_data import Dataset
+from bitwright_train.checkpoint import Epoch, Progress, State, load_checkpoint, save_checkpoint
+from bitwright_train.config import TrainConfig
+from bitwright_train.layers import BinaryConv, BinaryLinear
+from bitwright_train.model import BinaryNetwork, as_tensor
+
+ProgressCallback = Callable[[str, int, int], None]
+CHECKPOINT_SECONDS = 10.0
+_EVALUATION_CHUNK = 2000
+_STEPS_A_REPORT = 20
+
+
+def build_model(config: TrainConfig, shape: tuple[int, ...], classes: int) -> BinaryNetwork:
+    """The model that a configuration describes, all latent weights 0."""
+    return BinaryNetwork(
+        shape=shape,
+        input_bits=config.input_bits,
+        thresholds=config.encoding_thresholds,
+        table=config.integer_table,
+        convs=config.convs,
+        hidden=config.hidden,
+        classes=classes,
+        final_norm=config.final_norm,
+        multi_label=config.loss == "bce",
+        input_dropout=config.input_dropout,
+        dropout=config.dropout,
+    )
+
+
+def learning_rate(config: TrainConfig, epoch: int, fraction: float) -> float:
+    """The rate `fraction` (0..1) into epoch `epoch` (from 0): cosine falls to 0, step between epochs."""
+    match config.schedule:
+        case "cosine":
+            return config.learning_rate * 0.5 * (1 + math.cos(math.pi * (epoch + fraction) / config.epochs))
+        case "step":
+            return config.learning_rate * config.step_factor ** (epoch // config.step_epochs)
+        case _:
+            return config.learning_rate
+
+
+def loss_of(config: TrainConfig, logits: Tensor, labels: Tensor) -> Tensor:
+    """Mean loss over the batch. Without a last batch norm, logits are first divided by sqrt(inputs)."""
+    if not config.final_norm:
+        logits = logits / math.sqrt(config.hidden[-1] if config.hidden else logits.shape[1])
+    if config.loss == "bce":
+        return functional.binary_cross_entropy_with_logits(logits, labels.to(logits.dtype))
+    if config.loss == "cross_entropy":
+        return functional.cross_entropy(logits, labels, label_smoothing=config.label_smoothing)
+    wanted = functional.one_hot(labels, logits.shape[1]).to(logits.dtype) * 2 - 1
+    return torch.clamp(1 - wanted * logits, min=0).square().mean()
+
+
+def share_right(config: TrainConfig, logits: Tensor, labels: Tensor) -> Tensor:
+    """How many frames are classified right; of labels that stand for themselves, each frame's share, summed."""
+    if config.loss == "bce":
+        return ((logits >= 0) == (labels > 0)).to(torch.float64).mean(1).sum()
+    return (logits.argmax(1) == labels).sum().to(torch.float64)
+
+
+class Augmenter:
+    """Batches of frames (n, H, W[, C]), each shifted by up to `shift` pixels each way, zeros moving in.
+
+    With `flip`, half of them, by chance, are turned left to right.
+    """
+
+    def __init__(self, frames: Tensor, shift: int, flip: bool = False) -> None:
+        if (shift or flip) and frames.ndim < 3:
+            raise TrainingError("shift and flip are for images; these frames are flat, so set shift = 0, flip = false")
+        self.shift = shift
+        self.flip = flip
+        self.frames = frames
+        if shift:
+            height, width = frames.shape[1:3]
+            padded = frames.new_zeros((len(frames), height + 2 * shift, width + 2 * shift, *frames.shape[3:]))
+            padded[:, shift : shift + height, shift : shift + width] = frames
+            self.windows = padded.unfold(1, height, 1).unfold(2, width, 1)
+
+    def batch(self, index: Tensor, generator: torch.Generator) -> Tensor:
+        """The frames of `index`, (n,) + frame shape."""
+        batch = self._shifted(index, generator)
+        if self.flip:
+            turned = (torch.rand(len(index), generator=generator) < 0.5).to(index.device)
+            batch = torch.where(turned.reshape(-1, *[1] * (batch.ndim - 1)), batch.flip(2), batch)
+        return batch
+
+    def _shifted(self, index: Tensor, generator: torch.Generator) -> Tensor:
+        if not self.shift:
+            return self.frames[index]
+        moves = torch.randint(0, 2 * self.shift + 1, (2, len(index)), generator=generator).to(index.device)
+        batch = self.windows[index, moves[0], moves[1]]  # (n, [C,] H, W)
+        return batch.movedim(1, -1) if self.frames.ndim == 4 else batch
+
+
+def evaluate(model: BinaryNetwork, config: TrainConfig, frames: Tensor, labels: Tensor) -> tuple[float, float]:
+    """Mean loss and accuracy (0..1, of labels if each stands for itself) in evaluation mode."""
+    model.eval()
+    loss = 0.0
+    correct = 0.0
+    with torch.no_grad():
+        for part, wanted in zip(frames.split(_EVALUATION_CHUNK), labels.split(_EVALUATION_CHUNK), strict=True):
+            logits = model(model.encode(part))
+            loss += loss_of(config, logits, wanted).item() * len(part)
+            correct += share_right(config, logits, wanted).item()
+    return loss / len(frames), correct / len(frames)
+
+
+def _data_digest(dataset: Dataset) -> str:
+    sha = hashlib.sha256()
+    for array in (dataset.train_frames, dataset.train_labels, dataset.test_frames, dataset.test_labels):
+        sha.update(repr((array.shape, str(array.dtype))).encode())
+        sha.update(np.ascontiguousarray(array).data)
+    return sha.hexdigest()
+
+
+def _split(config: TrainConfig, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Indices of the training and the validation frames, by the seed: the same fraction of every class.
+
+    Of labels that stand for themselves, any frames.
+    """
+    random = np.random.default_rng(config.seed)
+    held = np.zeros(len(labels), bool)
+    if config.validation_fraction and labels.ndim == 2:
+        held[random.permutation(len(labels))[: round(len(labels) * config.validation_fraction)]] = True
+    elif config.validation_fraction:
+        for label in np.unique(labels):
+            members = random.permutation(np.flatnonzero(labels == label))
+            held[members[: round(len(members) * config.validation_fraction)]] = True
+    return np.flatnonzero(~held), np.flatnonzero(held)
+
+
+def _check(config: TrainConfig, dataset: Dataset, frames: int) -> None:
+    if dataset.value_bits > config.input_bits:
+        raise TrainingError(
+            f"{dataset.name} has values up to {dataset.value_bits} bits but input_bits is "
+            f"{config.input_bits}; set input_bits = {dataset.value_bits} and thresholds to suit"
+        )
+    if dataset.is_multi_label != (config.loss == "bce"):
+        raise TrainingError(
+            f'{dataset.name} has 0 and 1 for each of {dataset.classes} labels, which is for loss = "bce" alone'
+            if dataset.is_multi_label
+            else f'loss = "bce" is for labels of 0 and 1, of shape (frames, labels); {dataset.name} has a class a frame'
+        )
+    if frames < 2:
+        raise TrainingError(f"{dataset.name}: {frames} frames are left to train on; at least 2 are needed")
+
+
+def run(
+    config: TrainConfig,
+    dataset: Dataset,
+    checkpoint: Path,
+    *,
+    resume: bool,
+    device: torch.device,
+    mixed: bool = False,
+    progress: ProgressCallback | None = None,
+    checkpoint_seconds: float = CHECKPOINT_SECONDS,
+) -> tuple[BinaryNetwork, Progress]:
+    """Trains to the end, from `checkpoint` if it is there and `resume`; returns the best model, the history.
+
+    The same configuration, data, machine and number of threads give the same bits, interrupted or not, on a CPU.
+    With `mixed`, matrix products are of bfloat16; validation is not.
+    Raises TrainingError for data that does not suit, or for another run's checkpoint.
+    """
+    started = time.monotonic()
+    kept, held = _split(config, dataset.train_labels)
+    _check(config, dataset, len(kept))
+    generator = torch.Generator().manual_seed(config.seed)
+    model = build_model(config, dataset.shape, dataset.classes)
+    model.initialise(generator)
+    model.to(device)
+    optimizer = torch.optim.Adam(model.parameters(), lr=config.learning_rate, fused=True)
+    record = Progress(config=asdict(config), data_digest=_data_digest(dataset))
+    record = _round_trip(record)
+    state = State(progress=record)
+    if resume and checkpoint.exists():
+        state = load_checkpoint(checkpoint, record, model, optimizer, generator)
+    before = state.progress.seconds
+
+    frames = as_tensor(dataset.train_frames).to(device)
+    labels = torch.from_numpy(dataset.train_labels.copy()).to(device)
+    augmenter = Augmenter(frames[torch.from_numpy(kept).to(device)], config.shift, config.flip)
+    train_labels = labels[torch.from_numpy(kept).to(device)]
+    held_index = torch.from_numpy(held).to(device)
+    held_frames, held_labels = frames[held_index], labels[held_index]
+
+    clipped = [module.weight for module in model.modules() if isinstance(module, BinaryLinear | BinaryConv)]
+    batch = min(config.batch_size, len(kept))
+    steps = len(kept) // batch
+    written = time.monotonic()
+    for epoch in range(state.progress.epoch, config.epochs):
+        model.train()
+        order = torch.randperm(len(kept), generator=generator).to(device)
+        total = torch.zeros((), dtype=torch.float64, device=device)
+        correct = torch.zeros((), dtype=torch.float64, device=device)
+        for step in range(steps):
+            rate = learning_rate(config, epoch, step / steps)
+            for group in optimizer.param_groups:
+                group["lr"] = rate
+            index = order[step * batch : (step + 1) * batch]
+            wanted = train_labels[index]
+            encoded = model.encode(augmenter.batch(index, generator))
+            with torch.autocast(device.type, torch.bfloat16, enabled=mixed):
+                logits = model(encoded, generator)
+            loss = loss_of(config, logits.float(), wanted)
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            optimizer.step()
+            with torch.no_grad():
+                for weight in clipped:
+                    weight.clamp_(-config.clip, config.clip)
+                total += loss
+                correct += share_right(config, logits, wanted)
+            if progress and (step + 1) % _STEPS_A_REPORT == 0:
+                progress("train", epoch * steps + step + 1, config.epochs * steps)
+        train_loss = total.item() / steps
+        if not math.isfinite(train_loss):
+            raise TrainingError(
+                f"{config.name}: the loss became {train_loss} in epoch {epoch + 1}; lower learning_rate"
+            )
+        _close_epoch(
+            state=state,
+            config=config,
+            model=model,
+            epoch=epoch,
+            train_loss=train_loss,
+            train_accuracy=correct.item() / (steps * batch),
+            frames=held_frames,
+            labels=held_labels,
+        )
+        if progress:
+            progress("train", (epoch + 1) * steps, config.epochs * steps)
+        now = time.monotonic()
+        state.progress.seconds = before + now - started
+        if epoch + 1 == config.epochs or now - written >= checkpoint_seconds:
+            save_checkpoint(checkpoint, state, model, optimizer, generator)
+            written = time.monotonic()
+    model.load_state_dict(state.best)
+    model.eval()
+    return model, state.progress
+
+
+def _close_epoch(
+    *,
+    state: State,
+    config: TrainConfig,
+    model: BinaryNetwork,
+    epoch: int,
+    train_loss: float,
+    train_accuracy: float,
+    frames: Tensor,
+    labels: Tensor,
+) -> None:
+    """Appends to the history, and keeps the model if its validation is the best (or if there is none)."""
+    validation = evaluate(model, config, frames, labels) if len(frames) else (None, None)
+    history = state.progress.history
+    entry = Epoch(
+        epoch=epoch + 1,
+        learning_rate=learning_rate(config, epoch, 0.0),
+        train_loss=train_loss,
+        train_accuracy=train_accuracy,
+        validation_loss=validation[0],
+        validation_accuracy=validation[1],
+    )
+
+    def merit(of: Epoch) -> tuple[float, float]:
+        return (of.validation_accuracy or 0.0, -(of.validation_loss or 0.0))
+
+    if not history or not len(frames) or merit(entry) > merit(history[state.progress.best_epoch - 1]):
+        state.progress.best_epoch = epoch + 1
+        state.best = {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
+    history.append(entry)
+    state.progress.epoch = epoch + 1
+
+
+def _round_trip(record: Progress) -> Progress:
+    """`record` as it reads back from JSON, so that a configuration compares equal to a stored one."""
+    import msgspec
+
+    return msgspec.json.decode(msgspec.json.encode(record), type=Progress)

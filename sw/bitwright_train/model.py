@@ -1,0 +1,188 @@
+"""The network as torch trains it: binary convolutions, then binary linear layers, and what it computes as integers."""
+
+from dataclasses import dataclass
+from typing import cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from bitwright_core.network import Encoding, Input, IntegerEncoding
+from bitwright_train.config import ConvConfig
+from bitwright_train.layers import BinaryConv, BinaryLinear, Layer, sign
+
+_TRACE_CHUNK = 2048
+_PADDING = {"minus_one": -1.0, "plus_one": 1.0, "zero": 0.0}
+
+
+class BinaryNetwork(nn.Module):
+    """Encoded frames (n, values * levels), as +-1 or integers, to logits (n, classes), or (n, labels) if `multi_label`.
+
+    `encode` gives them for frames of unsigned integers; `forward` takes them, so that training encodes a batch
+    once. Inside, images are (n, channels, H, W); a first linear layer takes them flattened as HWC.
+    """
+
+    thresholds: Tensor
+    table: Tensor
+
+    def __init__(
+        self,
+        *,
+        shape: tuple[int, ...],
+        input_bits: int,
+        thresholds: tuple[int, ...] = (),
+        table: tuple[int, ...] = (),
+        convs: tuple[ConvConfig, ...] = (),
+        hidden: tuple[int, ...],
+        classes: int,
+        final_norm: bool = True,
+        multi_label: bool = False,
+        input_dropout: float = 0.0,
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.shape = tuple(shape)
+        self.input_bits = input_bits
+        self.convs = tuple(convs)
+        self.hidden = tuple(hidden)
+        self.classes = classes
+        self.final_norm = final_norm
+        self.multi_label = multi_label  # each logit is a label of its own, 1 where it is 0 or more
+        self.input_dropout = input_dropout
+        self.dropout = dropout
+        self.register_buffer("thresholds", torch.tensor(thresholds, dtype=torch.int32), persistent=False)
+        self.register_buffer("table", torch.tensor(table, dtype=torch.int32), persistent=False)
+        self.encoding = (
+            Encoding(thresholds=np.array(thresholds)) if thresholds else IntegerEncoding(table=np.array(table))
+        )
+        edge = self.encoding.edge(Input(shape=self.shape, bits=input_bits))
+        self.encoded_shape = edge.shape
+        stages: list[Layer] = []
+        size = edge.shape
+        for conv in self.convs:
+            stage, size = _conv_stage(conv, size)
+            stages.append(stage)
+        inputs = int(np.prod(size))
+        for index, outputs in enumerate((*self.hidden, classes)):
+            stages.append(Layer(BinaryLinear(inputs, outputs), norm=final_norm or index < len(self.hidden)))
+            inputs = outputs
+        self.layers = nn.ModuleList(stages)
+
+    @property
+    def stages(self) -> tuple[Layer, ...]:
+        """The layers, in order and with their type."""
+        return tuple(cast(Layer, layer) for layer in self.layers)
+
+    def initialise(self, generator: torch.Generator) -> None:
+        """Latent weights uniform in +-sqrt(6 / (inputs + outputs)), at most 1, as BinaryNet's (Glorot's)."""
+        with torch.no_grad():
+            for layer in self.stages:
+                weight = layer.linear.weight
+                fans = (weight.shape[0] + weight.shape[1]) * weight[0, 0].numel()
+                bound = min(1.0, (6.0 / fans) ** 0.5)
+                weight.copy_((torch.rand(weight.shape, generator=generator) * 2 - 1) * bound)
+
+    def encode(self, frames: Tensor) -> Tensor:
+        """Integer frames (n, ...) to (n, values * levels): +-1, lane value * levels + level, or integers."""
+        if len(self.table):
+            return self.table[frames.reshape(len(frames), -1).long()].to(torch.float32)
+        flat = frames.reshape(len(frames), -1, 1)
+        bits = flat >= self.thresholds.to(flat.dtype)
+        return bits.reshape(len(frames), -1).to(torch.float32).mul_(2).sub_(1)
+
+    def arranged(self, index: int, x: Tensor) -> Tensor:
+        """What stage `index` takes, of what came before it: the first convolution images, the first linear lanes."""
+        if index == 0 and self.convs:
+            return x.reshape(len(x), *self.encoded_shape).permute(0, 3, 1, 2)
+        if index == len(self.convs) and index > 0:
+            return x.permute(0, 2, 3, 1).reshape(len(x), -1)
+        return x
+
+    def forward(self, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        last = len(self.layers) - 1
+        for index, layer in enumerate(self.stages):
+            x = self.arranged(index, x)
+            rate = self.input_dropout if index == 0 else self.dropout
+            if self.training and rate:
+                keep = torch.rand(x.shape, generator=generator).to(x.device) >= rate
+                x = x * keep / (1 - rate)
+            x = layer(x)
+            if index < last:
+                x = sign(x)
+        return x
+
+
+def _conv_stage(conv: ConvConfig, shape: tuple[int, ...]) -> tuple[Layer, tuple[int, ...]]:
+    """The stage that `conv` tells, on images of `shape` (height, width, channels), and the shape that it gives."""
+    height, width, channels = conv.image(shape)
+    linear = BinaryConv(
+        channels,
+        conv.outputs,
+        (conv.kernel, conv.kernel),
+        stride=(conv.stride, conv.stride),
+        padding=(conv.padding,) * 4,
+        padding_value=_PADDING[conv.padding_value],
+    )
+    pool = (conv.pool, conv.pool) if conv.pool > 1 else None
+    return Layer(linear, norm=True, pool=pool, pool_first=conv.pool_first), conv.gives((height, width, channels))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ModelTrace:
+    """What the torch model computes for n frames, in evaluation mode, as integers where they are integers.
+
+    Images are (n, H, W, channels), as the golden model has them.
+    """
+
+    encoded: NDArray[np.integer]  # (n, encoded_size): bits, or integers
+    accumulators: tuple[NDArray[np.int64], ...]  # each layer, dot products, before any pool
+    bits: tuple[NDArray[np.uint8], ...]  # each layer but the last, behind its pool
+    logits: NDArray[np.float32]  # (n, classes), or (n, labels)
+
+    @property
+    def labels(self) -> NDArray[np.uint8]:
+        """1 where a logit is 0 or more, (n, labels)."""
+        return (self.logits >= 0).astype(np.uint8)
+
+    @property
+    def classes(self) -> NDArray[np.int64]:
+        """The first largest logit of each frame."""
+        return self.logits.argmax(axis=1)
+
+
+def as_tensor(frames: NDArray) -> Tensor:
+    """Integer frames as a tensor: bytes where they are bytes, else 32-bit integers."""
+    array = np.ascontiguousarray(frames if frames.dtype == np.uint8 else frames.astype(np.int32))
+    return torch.from_numpy(array.copy() if not array.flags.writeable else array)
+
+
+def _hwc(x: Tensor) -> Tensor:
+    return x.permute(0, 2, 3, 1) if x.ndim == 4 else x
+
+
+def trace_model(model: BinaryNetwork, frames: NDArray) -> ModelTrace:
+    """Runs `model` on integer frames (n, ...), layer by layer, and keeps every layer's integers."""
+    was_training = model.training
+    model.eval()
+    device = next(model.parameters()).device
+    parts: list[list[NDArray]] = []
+    try:
+        with torch.no_grad():
+            for chunk in as_tensor(frames).split(_TRACE_CHUNK):
+                x = model.encode(chunk.to(device))
+                arrays = [x.to(torch.int32) if len(model.table) else (x > 0).to(torch.uint8)]
+                for index, layer in enumerate(model.stages):
+                    accumulators = layer.linear(model.arranged(index, x))
+                    value = layer.finish(accumulators)
+                    arrays.append(_hwc(accumulators).to(torch.int64))
+                    if index < len(model.layers) - 1:
+                        x = sign(value)
+                        arrays.append((_hwc(x) > 0).to(torch.uint8))
+                    else:
+                        arrays.append(value)
+                parts.append([array.cpu().numpy() for array in arrays])
+    finally:
+        model.train(was_training)
+    encoded, *rest = (np.concatenate(column) for column in zip(*parts, strict=True))
+    return ModelTrace(encoded=encoded, accumulators=tuple(rest[0::2]), bits=tuple(rest[1:-1:2]), logits=rest[-1])

@@ -1,0 +1,283 @@
+"""A whole training run: data, loop, export, proof on the test set, and the files that tell of it."""
+
+import itertools
+import platform
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save as to_bytes
+
+from bitwright_core import golden
+from bitwright_core.atomic import write_bytes
+from bitwright_core.errors import TrainingError
+from bitwright_core.metrics import LabelMetrics
+from bitwright_core.network import Network
+from bitwright_data import Dataset, load_dataset
+from bitwright_train.checkpoint import Progress
+from bitwright_train.config import TrainConfig, parse_config
+from bitwright_train.curves import write_curves
+from bitwright_train.export import ExportCheck, check_export, export_model
+from bitwright_train.loop import CHECKPOINT_SECONDS, build_model
+from bitwright_train.loop import run as run_loop
+from bitwright_train.model import BinaryNetwork
+
+ProgressCallback = Callable[[str, int, int], None]
+NETWORK_FILE = "network.safetensors"
+MODEL_FILE = "model.safetensors"
+CHECKPOINT_FILE = "checkpoint.safetensors"
+METRICS_FILE = "metrics.json"
+CURVES_FILE = "curves.png"
+_KEY = "bitwright"
+_MODEL_VERSION = 1
+_SMALL_WORK = 4_000_000  # hidden weights times batch: below, a step is too short to share between threads
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainFiles:
+    """Where a run's results lie."""
+
+    network: Path
+    model: Path
+    checkpoint: Path
+    metrics: Path
+    curves: Path
+
+    @classmethod
+    def under(cls, out: Path) -> "TrainFiles":
+        return cls(
+            network=out / NETWORK_FILE,
+            model=out / MODEL_FILE,
+            checkpoint=out / CHECKPOINT_FILE,
+            metrics=out / METRICS_FILE,
+            curves=out / CURVES_FILE,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainReport:
+    """What came of a run.
+
+    Accuracies are fractions, of labels where each stands for itself; `seconds` counts every part of a resumed run.
+    """
+
+    config: TrainConfig
+    test_accuracy: float
+    label_metrics: LabelMetrics | None  # of the test set, with loss "bce"
+    validation_accuracy: float | None
+    best_epoch: int
+    seconds: float
+    check: ExportCheck
+    network: Network
+    files: TrainFiles
+
+
+class _ModelHeader(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    version: int = _MODEL_VERSION
+    config: dict[str, Any]
+    shape: list[int]
+    labels: list[str]
+
+
+def save_model(path: Path, model: BinaryNetwork, config: TrainConfig, labels: tuple[str, ...]) -> None:
+    """Writes the float model, its configuration and its labels, atomically. Raises OSError."""
+    tensors = {name: tensor.detach().cpu().clone() for name, tensor in model.state_dict().items()}
+    header = _ModelHeader(config=asdict(config), shape=list(model.shape), labels=list(labels))
+    write_bytes(path, to_bytes(tensors, metadata={_KEY: msgspec.json.encode(header).decode()}))
+
+
+def load_model(out: Path) -> BinaryNetwork:
+    """The trained float model of a run's folder (or its model.safetensors), in evaluation mode, on the CPU.
+
+    Raises TrainingError for a file that is missing, damaged, or of another version.
+    """
+    path = Path(out)
+    if path.is_dir():
+        path = path / MODEL_FILE
+    if not path.is_file():
+        raise TrainingError(f"{path}: no such model; bitwright train writes it beside the network")
+    try:
+        with safe_open(path, framework="pt") as opened:
+            text = (opened.metadata() or {}).get(_KEY, "")
+            tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
+        header = msgspec.json.decode(text, type=_ModelHeader)
+        if header.version != _MODEL_VERSION:
+            raise TrainingError(f"{path}: model version {header.version}, not {_MODEL_VERSION}; train again")
+        config = parse_config(header.config, str(path))
+        model = build_model(config, tuple(header.shape), len(header.labels))
+        model.load_state_dict(tensors)
+    except TrainingError:
+        raise
+    except (SafetensorError, OSError, msgspec.DecodeError, RuntimeError, ValueError) as error:
+        raise TrainingError(f"{path}: not a readable model ({error}); train again") from None
+    model.eval()
+    return model
+
+
+def _device(device: str | None) -> torch.device:
+    return torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+
+
+def _mixed(device: torch.device) -> bool:
+    """Whether matrix products are of bfloat16: on a GPU that has it."""
+    return device.type == "cuda" and torch.cuda.is_bf16_supported()
+
+
+def _default_threads(config: TrainConfig, available: int) -> int:
+    if config.convs:
+        return available
+    hidden = sum(a * b for a, b in itertools.pairwise(config.hidden))
+    return 1 if config.batch_size * hidden < _SMALL_WORK else available
+
+
+def train(
+    config: TrainConfig,
+    out: Path,
+    *,
+    data_dir: Path | None = None,
+    resume: bool = True,
+    progress: ProgressCallback | None = None,
+    checkpoint_seconds: float = CHECKPOINT_SECONDS,
+    device: str | None = None,
+    threads: int | None = None,
+    mixed: bool | None = None,
+) -> TrainReport:
+    """Trains, exports and proves the export on the whole test set, which is looked at once, at the end.
+
+    Writes under `out` (each file whole or not at all): the checkpoint, at most every `checkpoint_seconds`
+    between epochs; then the network, the float model, metrics.json and curves.png. With `resume`, a
+    checkpoint of the same configuration and data there is taken up, and the result is the same to the bit,
+    on the same machine and number of threads, as that of a run that was never stopped. `device` is a torch
+    device (default: CUDA if there is one); `threads` is the number of torch's while this runs (default: one for
+    small networks, which more would only slow down, else torch's own choice). `mixed` makes the matrix products of
+    training bfloat16 (default: on a GPU that has it); what is exported and proved is always float32.
+    Raises DataError, TrainingError, or ExportError if the network is not what torch computes; then none is
+    written.
+    """
+    if threads is not None and threads < 1:
+        raise TrainingError(f"threads must be at least 1, not {threads}")
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads or _default_threads(config, before))
+    try:
+        return _train(
+            config,
+            Path(out),
+            data_dir=data_dir,
+            resume=resume,
+            progress=progress,
+            checkpoint_seconds=checkpoint_seconds,
+            device=_device(device),
+            mixed=mixed,
+        )
+    finally:
+        torch.set_num_threads(before)
+
+
+def _train(
+    config: TrainConfig,
+    out: Path,
+    *,
+    data_dir: Path | None,
+    resume: bool,
+    progress: ProgressCallback | None,
+    checkpoint_seconds: float,
+    device: torch.device,
+    mixed: bool | None,
+) -> TrainReport:
+    started = time.monotonic()
+    files = TrainFiles.under(out)
+    dataset = load_dataset(config.dataset, data_dir)
+    loaded = time.monotonic() - started
+    model, record = run_loop(
+        config,
+        dataset,
+        files.checkpoint,
+        resume=resume,
+        device=device,
+        mixed=_mixed(device) if mixed is None else mixed,
+        progress=progress,
+        checkpoint_seconds=checkpoint_seconds,
+    )
+    trained = time.monotonic()
+    model.cpu()
+    network = export_model(
+        model, name=config.name, labels=dataset.labels, score_bits=config.score_bits, progress=progress
+    )
+    check = check_export(model, network, dataset.test_frames, score_bits=config.score_bits, progress=progress)
+    told = None
+    if dataset.is_multi_label:
+        told = LabelMetrics.of(golden.outputs(network, dataset.test_frames), dataset.test_labels)
+        accuracy = 1 - told.hamming_loss
+    else:
+        accuracy = float((golden.classify(network, dataset.test_frames) == dataset.test_labels).mean())
+
+    save_model(files.model, model, config, dataset.labels)
+    network.save(files.network)
+    title = f"{config.name} on {dataset.name}: {accuracy:.2%} of the {'labels of the ' if told else ''}test set"
+    write_curves(files.curves, title, record.history, record.best_epoch)
+    seconds = record.seconds + loaded + time.monotonic() - trained
+    metrics = _metrics(
+        config=config,
+        dataset=dataset,
+        record=record,
+        network=network,
+        check=check,
+        accuracy=accuracy,
+        told=told,
+        seconds=seconds,
+        device=device,
+    )
+    write_bytes(files.metrics, msgspec.json.format(msgspec.json.encode(metrics), indent=2) + b"\n")
+    return TrainReport(
+        config=config,
+        test_accuracy=accuracy,
+        label_metrics=told,
+        validation_accuracy=metrics["validation_accuracy"],
+        best_epoch=record.best_epoch,
+        seconds=seconds,
+        check=check,
+        network=network,
+        files=files,
+    )
+
+
+def _metrics(
+    *,
+    config: TrainConfig,
+    dataset: Dataset,
+    record: Progress,
+    network: Network,
+    check: ExportCheck,
+    accuracy: float,
+    told: LabelMetrics | None,
+    seconds: float,
+    device: torch.device,
+) -> dict[str, Any]:
+    """The content of metrics.json."""
+    return {
+        "test_accuracy": accuracy,
+        **({} if told is None else {"test_labels": asdict(told)}),
+        "seconds": seconds,
+        "validation_accuracy": record.history[record.best_epoch - 1].validation_accuracy,
+        "best_epoch": record.best_epoch,
+        "test_frames": len(dataset.test_labels),
+        "digest": network.digest,
+        "seed": config.seed,
+        "config": asdict(config),
+        "export_check": asdict(check),
+        "environment": {
+            "torch": str(torch.__version__),
+            "numpy": np.__version__,
+            "python": platform.python_version(),
+            "machine": platform.machine(),
+            "device": str(device),
+            "threads": torch.get_num_threads(),
+        },
+        "history": [msgspec.to_builtins(entry) for entry in record.history],
+    }
