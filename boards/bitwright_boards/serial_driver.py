@@ -6,8 +6,9 @@
         result = accelerator.run(frames)
         print(result.classes, result.frames_per_second)
 
-The folder is what `bitwright build` wrote. Packets are those of bitwright_core.serial_link: what is lost or damaged on the
-line is sent again, so that results are right or there is an error. Not for two threads, nor two processes, at once.
+The folder is what `bitwright build` wrote. Packets are those of bitwright_core.serial_link: what is lost or damaged
+on the line is sent again, so that results are right or there is an error. Not for two threads, nor two processes, at
+once.
 """
 
 import struct

@@ -1,7 +1,7 @@
 """manifest.json: what a design folder holds and how it behaves; checked as it is read, sealed as it is written.
 
-Every string and number is bounded by its type; `Design` adds what needs the files, `bitwright_core.derived` what needs the
-network and the plan.
+Every string and number is bounded by its type; `Design` adds what needs the files, `bitwright_core.derived` what needs
+the network and the plan.
 """
 
 import hashlib

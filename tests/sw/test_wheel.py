@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
-PACKAGES = {"bitwright": "sw", "bitwright_hw": "hw", "bitwright_sim": "sim", "bitwright_boards": "boards"}
+from tests.sw.test_imports import PACKAGES as PACKAGE_FOLDERS
+
+PACKAGES = {path.rpartition("/")[2]: path.partition("/")[0] for path in PACKAGE_FOLDERS.values()}
 
 
 def call(*command: object, cwd: Path, **options) -> subprocess.CompletedProcess:
@@ -48,7 +50,7 @@ def outside(tmp_path_factory, wheel) -> Path:
 
 def test_the_wheel_holds_every_file_of_the_packages(wheel, checkout):
     inside = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
-    tracked = call("git", "ls-files", *PACKAGES.values(), cwd=checkout).stdout.split()
+    tracked = call("git", "ls-files", *PACKAGE_FOLDERS.values(), cwd=checkout).stdout.split()
     assert len(tracked) > 20
     missing = {name.partition("/")[2] for name in tracked} - inside
     assert not missing

@@ -1,0 +1,21 @@
+"""The parts of a Plan: what users need of bitwright_core.plan."""
+
+from bitwright_core.plan import (
+    Fold,
+    LayerPlan,
+    Plan,
+    default_plan,
+    folds,
+    hardwired,
+    with_folds,
+)
+
+__all__ = [
+    "Fold",
+    "LayerPlan",
+    "Plan",
+    "default_plan",
+    "folds",
+    "hardwired",
+    "with_folds",
+]
