@@ -35,6 +35,7 @@ from bitwright_sim.tools import Verilator
 Progress = Callable[[str, int, int], None]
 Engine = Literal["auto", "sliced", "verilator"]
 _PAYS_SECONDS = 20
+_LONG_CYCLES = 50_000  # of a frame, from which on one is enough for the proof of a sliced run
 _CHUNK_BYTES = 256 << 20  # of arrays that a chunk of frames needs, in each job
 _ALL_BYTES = 1 << 30  # of those of all jobs
 _CHUNK_FRAMES = (64, 512)
@@ -230,7 +231,7 @@ def _verify_sliced(
         if library is not None:
             if progress is not None:
                 progress("proving by Verilator", 0, 1)
-            starts = sorted({0, len(flat) // 2}) if len(flat) > 1 else [0]
+            starts = [0] if design.manifest.latency_cycles > _LONG_CYCLES else sorted({0, len(flat) // 2})
             with NativeModel(design, library=library.result()) as model:
                 check = cross_check(design, network, flat, starts, build, model)
             if progress is not None:

@@ -16,7 +16,7 @@ LIBRARY = "libnative.so"
 _VERILATOR = ("--cc", "--exe", "-O3", "--x-assign", "fast", "--x-initial", "fast", "--noassert")
 _COMPILER = ("-fPIC", "-fvisibility=hidden")
 _OPTIMIZE = ("OPT_FAST=-O2", "OPT_SLOW=-O0", "OPT_GLOBAL=-O2")
-_QUICK = ("OPT_FAST=-O0", "OPT_SLOW=-O0", "OPT_GLOBAL=-O2")  # the runtime is shared with other builds
+_QUICK = ("OPT_FAST=-O1", "OPT_SLOW=-O0", "OPT_GLOBAL=-O2")  # the runtime is shared with other builds
 _VERILOG = (".v", ".sv")
 
 

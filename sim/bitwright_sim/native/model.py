@@ -116,6 +116,7 @@ class NativeModel:
         longest_out: int = 0,
         watchdog: int | None = None,
         trace: int = 0,
+        quiet: int | None = None,
     ) -> NativeResult:
         """Sends frames (n, stride) of bytes, as `bitwright_core.framing` packs them, back to back.
 
@@ -131,7 +132,7 @@ class NativeModel:
             watchdog=self.watchdog_cycles if watchdog is None else watchdog,
             longest_in=longest_in, longest_out=longest_out,
         )  # fmt: skip
-        return self._run(call, packed, len(packed), trace)
+        return self._run(call, packed, len(packed), trace, quiet)
 
     def run_beats(
         self,
@@ -161,8 +162,10 @@ class NativeModel:
         )  # fmt: skip
         return self._run(call, padded.reshape(count, -1), results, trace)
 
-    def _run(self, call: _Run, packed: NDArray[np.uint8], count: int, trace: int) -> NativeResult:
-        """Runs `call`, whose arrays are added here; `count` results are kept."""
+    def _run(
+        self, call: _Run, packed: NDArray[np.uint8], count: int, trace: int, quiet: int | None = None
+    ) -> NativeResult:
+        """Runs `call`, whose arrays are added here; `count` results are kept; `quiet` cycles follow the last one."""
         manifest, frames = self.design.manifest, int(call.frames)
         packed = np.ascontiguousarray(packed, np.uint8)
         beats = np.zeros((max(frames, count), manifest.output.beats), np.uint64)
@@ -175,7 +178,7 @@ class NativeModel:
         call.input, call.results = packed.ctypes.data, beats.ctypes.data
         call.probes = ctypes.cast(pointers, ctypes.c_void_p).value
         call.first_in, call.last_out, call.probe_words = first_in.ctypes.data, last_out.ctypes.data, words.ctypes.data
-        call.quiet = manifest.interval_cycles + manifest.latency_cycles
+        call.quiet = manifest.interval_cycles + manifest.latency_cycles if quiet is None else quiet
         call.trace, call.trace_room = handshakes.ctypes.data, trace
         status = self._library.native_run(self._handle, ctypes.byref(call))
         if status == _STALLED:

@@ -126,12 +126,14 @@ class SlicedModel:
         trace: int = 0,
         integers: int = 0,
         control_only: bool = False,
+        quiet: int | None = None,
     ) -> SlicedResult:
         """Runs from reset until all results that are due came and no more for a while.
 
         `expected(probe, step)` gives the planes that a probe (the output is the last) must show in a step; `trace`
         cycles of handshakes are kept, and the probes' integers of the first `integers` steps. With `control_only`
-        nothing is computed but the handshakes.
+        nothing is computed but the handshakes. `quiet` cycles follow the last result (None: as many as a frame
+        takes).
         Raises DesignError if the accelerator stops taking input.
         """
         manifest, order = self.design.manifest, np.ascontiguousarray(stimulus.order, np.int64)
@@ -176,7 +178,7 @@ class SlicedModel:
             keep=None if keep is None else keep.ctypes.data, seed=stimulus.seed,
             stall_in=round(1000 * stimulus.stall_in), stall_out=round(1000 * stimulus.stall_out),
             watchdog=1000 + 20 * (manifest.interval_cycles + manifest.latency_cycles),
-            quiet=manifest.interval_cycles + manifest.latency_cycles, expected=_EXPECTED(wanted),
+            quiet=manifest.interval_cycles + manifest.latency_cycles if quiet is None else quiet, expected=_EXPECTED(wanted),
             progress=_PROGRESS(told), out_beats_expected=due, bad=bad.ctypes.data, first=first.ctypes.data,
             probe_words=words.ctypes.data, results=results.ctypes.data, result_beats=due,
             first_in=first_in.ctypes.data, last_out=last_out.ctypes.data, trace=room.ctypes.data, trace_room=trace,

@@ -16,6 +16,7 @@ from bitwright_sim.sliced.model import SlicedModel, SlicedResult, Stimulus
 _CYCLES = 60_000  # of a proof, about: frames of a lane follow each other as far as that goes
 _MOST_FRAMES = 12
 _STALLS = 0.3
+_QUIET = 500  # cycles behind the last result; that none comes too many, the run of the whole set has seen
 _STALL_CYCLES = 20_000  # of a frame, up to which the proof is done once more with stalls on both sides
 
 
@@ -52,10 +53,12 @@ def cross_check(
         for count, stalls in kinds:
             rows = pack_frames(network, design.plan, flat)
             stimulus = Stimulus(rows=rows, order=order[:, :count], seed=1, stall_in=stalls, stall_out=stalls)
-            ours = sliced.run(stimulus, trace=_room(design, count), integers=count)
+            ours = sliced.run(stimulus, trace=_room(design, count), integers=count, quiet=_QUIET)
             for lane, numbers in enumerate(order[:, :count]):
                 model.reset()
-                theirs = model.run(rows[numbers], seed=1, stall_in=stalls, stall_out=stalls, trace=_room(design, count))
+                theirs = model.run(
+                    rows[numbers], seed=1, stall_in=stalls, stall_out=stalls, trace=_room(design, count), quiet=_QUIET
+                )
                 integers += compare_runs(design, ours, theirs, lane)
                 cycles += len(theirs.trace)
                 frames += count
