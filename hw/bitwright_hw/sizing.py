@@ -5,42 +5,42 @@ its weights lie in block RAM or in LUTs. LUTs and blocks add up over the layers,
 which depends on the fold of one and of the next; so do a convolution's line buffers, and pools. The least LUTs for T,
 and for each number of blocks, are therefore a shortest path through the layers' choices with two weights: layer by
 layer, each choice keeps the pairs (LUTs, blocks) that no other pair beats, a Pareto front. The result is exact for
-the model of `estimate` over the choices that `_choices` keeps: a layer's own front and the NEAR next to it, which a
+the model of `estimate` over the choices that LayerChoices keeps: a layer's own front and the NEAR next to it, which a
 cheaper queue may make up for.
 
 A plan for T is one for T + 1, too, so the highest rate in a budget is found by bisection over the intervals that occur.
 """
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
+
+import numpy as np
+from numpy.typing import NDArray
 
 from bitwright_core.errors import PlanError
 from bitwright_core.framing import RESULT_BITS, input_format, output_format
 from bitwright_core.network import Conv2d, MaxPool2d, Network
-from bitwright_core.plan import Fold, LayerPlan, Memory, Plan, ceil_div, distinct_folds
+from bitwright_core.plan import Fold, LayerPlan, Plan, ceil_div, distinct_folds
 from bitwright_hw.cells import Counts
 from bitwright_hw.engine import MatrixEngine
 from bitwright_hw.estimate import (
     Estimate,
     costs_of,
-    engine_counts,
     estimate,
     pool_counts,
     queue_counts,
-    score_counts,
     shell_counts,
     source_counts,
     window_counts,
 )
 from bitwright_hw.families import Family
 from bitwright_hw.image_params import image_source, pool_params, window_params
+from bitwright_hw.layer_choices import Choice, LayerChoices
 from bitwright_hw.params import HANDOVER, MIN_BANKS, QueueParams, engine_pipeline, lanes_in, values_in
 
 Progress = Callable[[str, int, int], None]
-NEAR = 40  # choices of a layer that are kept beside its front
-MOST_LANES = 3  # of a convolution's fold, times what the interval asks for
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,27 +60,27 @@ class Sized:
 
 
 @dataclass(frozen=True)
-class _Choice:
-    """A layer's fold and memory, and what its engine takes (and the scores behind a last layer's)."""
+class _Path:
+    """A choice for each layer, and what they take together."""
 
-    fold: Fold
-    memory: Memory
     luts: int
     block_rams: float
+    choices: tuple[Choice, ...]
 
 
 @dataclass(frozen=True)
-class _Path:
-    """A way through the layers so far, the last choice first."""
+class _Front:
+    """Ways through the layers so far, none beaten by another whose last fold is the same; those of a fold together.
 
-    luts: int
-    block_rams: float
-    choice: _Choice | None = None
-    before: "_Path | None" = None
+    Way i ends in choice `choice[i]` of the last layer and comes from way `before[i]` of the front before.
+    """
 
-    def choices(self) -> list[_Choice]:
-        earlier = self.before.choices() if self.before else []
-        return [*earlier, self.choice] if self.choice else earlier
+    luts: NDArray[np.int64]
+    block_rams: NDArray[np.floating]
+    choice: NDArray[np.int64]
+    before: NDArray[np.int64]
+    folds: list[Fold | None]
+    fold: NDArray[np.int64]  # of each way, as a number in `folds`
 
 
 class Sizer:
@@ -98,7 +98,14 @@ class Sizer:
         self.progress = progress or (lambda what, done, total: None)
         self.input = input_format(network, options)
         self.output = output_format(network, options)
-        self._every: dict[int, dict[Fold, list[_Choice]]] = {}
+        self._counted: dict[tuple[object, ...], Counts] = {}
+        self._folds = [
+            LayerChoices(
+                layer, options, costs=self.costs, done=partial(self._counting, k),
+                scored=network if network.gives_scores and k == len(self.layers) - 1 else None,
+            )
+            for k, layer in enumerate(self.layers)
+        ]  # fmt: skip
 
     @property
     def least_interval(self) -> int:
@@ -133,7 +140,7 @@ class Sizer:
         """The plan of the least LUTs whose interval is at most `interval` cycles; None if none keeps to the limits."""
         if interval < self.least_interval:
             return None
-        paths = [path for path in self._paths(interval, block_rams) if path.luts <= luts]
+        paths = self._paths(interval, block_rams, luts)
         for path in sorted(paths, key=lambda path: (path.luts, path.block_rams)):
             sized = self._sized(path)
             total = sized.estimate.total
@@ -175,43 +182,72 @@ class Sizer:
         self.progress("frontier", len(asked), len(asked))
         return found
 
+    def _counting(self, k: int, done: int, total: int) -> None:
+        self.progress(f"folds of {self.layers[k].name}", done, total)
+
     def _sized(self, path: _Path) -> Sized:
         layers = tuple(
             LayerPlan(name=layer.name, pe=choice.fold.pe, simd=choice.fold.simd, memory=choice.memory)
-            for layer, choice in zip(self.layers, path.choices(), strict=True)
+            for layer, choice in zip(self.layers, path.choices, strict=True)
         )
         plan = replace(self.options, layers=layers)
         return Sized(plan=plan, estimate=estimate(self.network, plan, family=self.family))
 
-    def _paths(self, interval: int, block_rams: float) -> list[_Path]:
-        """The Pareto front of the plans of at most `interval` cycles and `block_rams` blocks."""
-        options = [self._choices(k, interval) for k in range(len(self.layers))]
-        # blocks that the layers from k on take at the least
-        needed = [sum(min(choice.block_rams for choice in layer) for layer in options[k:]) for k in range(len(options))]
-        needed.append(0)
+    def _paths(self, interval: int, block_rams: float, luts: float = float("inf")) -> list[_Path]:
+        """The Pareto front of the plans of at most `interval` cycles, `block_rams` blocks and `luts` LUTs."""
+        options = [choices.within(interval) for choices in self._folds]
+        # blocks and LUTs that the layers from k on take at the least
+        blocks_needed = [
+            sum(min(choice.block_rams for choice in layer) for layer in options[k:]) for k in range(len(options))
+        ]
+        luts_needed = [sum(min(choice.luts for choice in layer) for layer in options[k:]) for k in range(len(options))]
         shell = shell_counts(self.network, self.input, self.costs)
-        front: dict[Fold | None, list[_Path]] = {None: [_Path(shell.luts, shell.block_rams)]}
+        none = np.zeros(1, np.int64)
+        fronts = [_Front(none + shell.luts, np.full(1, float(shell.block_rams)), none, none, [None], none)]
         for k, layer in enumerate(options):
-            queues: dict[tuple[Fold | None, Fold], Counts] = {}
-            ways: dict[Fold, list[_Path]] = {}
-            for choice in layer:
-                for before, paths in front.items():
-                    queue = queues.get((before, choice.fold))
-                    if queue is None:
-                        queue = queues[before, choice.fold] = self._queue(k, before, choice.fold, interval)
-                    luts, blocks = queue.luts + choice.luts, queue.block_rams + choice.block_rams
-                    limit = block_rams - blocks - needed[k + 1]
-                    ways.setdefault(choice.fold, []).extend(
-                        _Path(path.luts + luts, path.block_rams + blocks, choice, path)
-                        for path in paths
-                        if path.block_rams <= limit
-                    )
-            front = {fold: _pareto(paths) for fold, paths in ways.items()}
-        done: list[_Path] = []
-        for fold, paths in front.items():
-            last = Counts() if self.network.gives_scores else self._queue(len(options), fold, None, interval)
-            done += [_Path(p.luts + last.luts, p.block_rams + last.block_rams, p.choice, p.before) for p in paths]
-        return _pareto(path for path in done if path.block_rams <= block_rams)
+            limits = block_rams - sum(blocks_needed[k + 1 : k + 2]), luts - sum(luts_needed[k + 1 : k + 2])
+            fronts.append(self._extended(fronts[-1], k, layer, interval, *limits))
+        front = fronts[-1]
+        ends = [
+            Counts() if self.network.gives_scores else self._queue(len(options), fold, None, interval)
+            for fold in front.folds
+        ]
+        total_luts = front.luts + np.array([end.luts for end in ends], np.int64)[front.fold]
+        total_blocks = front.block_rams + np.array([end.block_rams for end in ends], float)[front.fold]
+        places = np.flatnonzero((total_blocks <= block_rams) & (total_luts <= luts))
+        found = []
+        for way in places[_pareto(total_luts[places], total_blocks[places])]:
+            chosen, at = [], way
+            for layer, ways in zip(options[::-1], fronts[:0:-1], strict=True):
+                chosen.append(layer[ways.choice[at]])
+                at = ways.before[at]
+            found.append(_Path(int(total_luts[way]), float(total_blocks[way]), tuple(chosen[::-1])))
+        return found
+
+    def _extended(
+        self, front: _Front, k: int, layer: list[Choice], interval: int, block_rams: float, luts: float
+    ) -> _Front:
+        """Each way of `front` with each choice of layer k, within the limits."""
+        of_fold: dict[Fold, list[int]] = {}
+        for number, choice in enumerate(layer):
+            of_fold.setdefault(choice.fold, []).append(number)
+        parts: list[tuple[NDArray[np.int64], NDArray[np.floating], NDArray[np.int64], NDArray[np.int64]]] = []
+        sizes = []
+        for fold, numbers in of_fold.items():
+            queues = [self._queue(k, before, fold, interval) for before in front.folds]
+            way_luts = front.luts + np.array([queue.luts for queue in queues], np.int64)[front.fold]
+            way_blocks = front.block_rams + np.array([queue.block_rams for queue in queues], float)[front.fold]
+            all_luts = np.concatenate([way_luts + layer[number].luts for number in numbers])
+            all_blocks = np.concatenate([way_blocks + layer[number].block_rams for number in numbers])
+            places = np.flatnonzero((all_blocks <= block_rams) & (all_luts <= luts))
+            places = places[_pareto(all_luts[places], all_blocks[places])]
+            numbered, before = np.divmod(places, max(1, len(way_luts)))
+            parts.append((all_luts[places], all_blocks[places], np.array(numbers)[numbered], before))
+            sizes.append(len(places))
+        columns = [np.concatenate(column) for column in zip(*parts, strict=True)]
+        folds = [fold for fold, size in zip(of_fold, sizes, strict=True) if size]
+        numbers_of = np.repeat(np.arange(len(folds)), [size for size in sizes if size])
+        return _Front(columns[0], columns[1], columns[2], columns[3], [*folds], numbers_of)
 
     @cached_property
     def _pools(self) -> list[tuple[MaxPool2d, ...]]:
@@ -225,6 +261,18 @@ class Sizer:
         return found
 
     def _queue(self, k: int, before: Fold | None, after: Fold | None, interval: int) -> Counts:
+        """`_queue_counts`, which many folds and intervals share."""
+        layer = self.layers[k] if k < len(self.layers) else None
+        key: tuple[object, ...]
+        if isinstance(layer, Conv2d) and before is not None and after is not None:
+            key = k, before.pe, after.simd, after.neuron_folds
+        else:
+            key = k, before, after, interval
+        if key not in self._counted:
+            self._counted[key] = self._queue_counts(k, before, after, interval)
+        return self._counted[key]
+
+    def _queue_counts(self, k: int, before: Fold | None, after: Fold | None, interval: int) -> Counts:
         """The queue or the line buffers in front of layer k, and pools before them: of the input if there is no layer
         before, of the results if none after.
 
@@ -265,65 +313,13 @@ class Sizer:
         queue = QueueParams(in_width=in_width, out_width=out_width, bits=bits, banks=banks, repeats=repeats)
         return total + queue_counts(queue, self.costs)
 
-    def _choices(self, k: int, interval: int) -> list[_Choice]:
-        """The choices of layer k that take at most `interval` cycles and that no other one beats, or by little."""
-        every = self._every.setdefault(k, {})
-        layer = self.layers[k]
-        found: list[_Choice] = []
-        # the most cycles that a fold may have, or more where not even one cycle a pixel is that short
-        least = max(layer.pixels, min(interval, layer.weight_bits * layer.pixels))
-        for passes in distinct_folds(layer.outputs):
-            for pe in _sizes(layer.outputs, passes):
-                for words in distinct_folds(layer.inputs):
-                    if passes * words * layer.pixels > interval:
-                        break
-                    if layer.pixels > 1 and MOST_LANES * passes * words * layer.pixels < least:
-                        continue
-                    for simd in _sizes(layer.inputs, words):
-                        fold = Fold(inputs=layer.inputs, outputs=layer.outputs, pe=pe, simd=simd, pixels=layer.pixels)
-                        if fold not in every:
-                            every[fold] = self._memories(k, fold)
-                        found += every[fold]
-        found.sort(key=lambda choice: (choice.block_rams, choice.luts, choice.fold.simd))
-        front: list[_Choice] = []
-        near: list[tuple[int, _Choice]] = []
-        for choice in found:
-            if not front or choice.luts < front[-1].luts:
-                front.append(choice)
-            else:
-                near.append((choice.luts - front[-1].luts, choice))
-        near.sort(key=lambda entry: entry[0])
-        return front + [choice for _, choice in near[:NEAR]]
 
-    def _memories(self, k: int, fold: Fold) -> list[_Choice]:
-        """The choices with this fold: weights in blocks or in LUTs."""
-        layer, options = self.layers[k], self.options
-        last = Counts()
-        if k == len(self.layers) - 1 and self.network.gives_scores:
-            last = score_counts(self.network, fold, self.costs, sent=options.scores)
-        choices = []
-        memories: tuple[Memory, ...] = ("block", "distributed") if fold.cycles > 1 else ("auto",)
-        for memory in memories:
-            choice = LayerPlan(name=layer.name, pe=fold.pe, simd=fold.simd, memory=memory)
-            counts = last + engine_counts(layer, fold, choice, options, self.costs, exact=False)
-            choices.append(_Choice(fold, memory, counts.luts, counts.block_rams))
-        return choices
-
-
-def _sizes(size: int, folds: int) -> list[int]:
-    """PE or SIMD for so many folds: the least, and what is a multiple of 8 if it folds alike."""
-    least = ceil_div(size, folds)
-    round_ = ceil_div(least, 8) * 8
-    return [least] if round_ == least or ceil_div(size, round_) != folds or round_ > size else [least, round_]
-
-
-def _pareto(paths: Iterable[_Path]) -> list[_Path]:
-    """Those that no other path beats in LUTs and blocks."""
-    kept: list[_Path] = []
-    for path in sorted(paths, key=lambda path: (path.block_rams, path.luts)):
-        if not kept or path.luts < kept[-1].luts:
-            kept.append(path)
-    return kept
+def _pareto(luts: NDArray[np.int64], block_rams: NDArray[np.floating]) -> NDArray[np.int64]:
+    """The places of those that no other beats in LUTs and blocks, from the fewest blocks up."""
+    order = np.lexsort((luts, block_rams))
+    mine = luts[order]
+    best = np.append(np.iinfo(np.int64).max, np.minimum.accumulate(mine)[:-1]) if len(mine) else mine
+    return order[mine < best]
 
 
 @dataclass(frozen=True, kw_only=True)

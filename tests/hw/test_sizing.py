@@ -3,6 +3,7 @@
 import itertools
 import json
 import re
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -16,6 +17,7 @@ from bitwright_core.plan import Fold, LayerPlan, Plan, distinct_folds
 from bitwright_hw.engine import accumulator_bits, preload_count, preload_values
 from bitwright_hw.estimate import estimate
 from bitwright_hw.families import ECP5, XC7
+from bitwright_hw.layer_choices import LayerChoices
 from bitwright_hw.sizing import Limits, Sizer, size_for
 from tests.sw.conv_networks import random_conv_network
 from tests.sw.networks import random_network
@@ -183,7 +185,7 @@ def wide_network(outputs=1024):
 
 @pytest.mark.parametrize("options", [{}, {"target_fps": 100}])
 def test_too_many_weights_are_refused_without_a_search(options, monkeypatch):
-    monkeypatch.setattr(Sizer, "_choices", lambda *_: pytest.fail("a search"))
+    monkeypatch.setattr(LayerChoices, "within", lambda *_: pytest.fail("a search"))
     with pytest.raises(PlanError) as caught:
         bw.size(wide_network(), board="pynq-z2", **options)
     assert re.fullmatch(
@@ -216,3 +218,36 @@ def test_preloads_are_counted_without_them(integers):
                 )
                 bits = accumulator_bits(layer, fold)
                 assert preload_count(layer, fold, bits) == len(preload_values(layer, fold, bits))
+
+
+def test_progress_from_the_first_layer_on():
+    """Every table of folds tells how far it is, and then the search does."""
+    told = []
+    Sizer(
+        NETWORK, Plan(layers=(), target="xc7"), family=XC7, progress=lambda *step: told.append(step)
+    ).fastest(luts=900, block_rams=6)  # fmt: skip
+    whats = list(dict.fromkeys(what for what, _, _ in told))
+    assert whats == ["sizing", "folds of layer0", "folds of layer1", "folds of layer2"]
+    for what in whats:
+        steps = [(done, total) for name, done, total in told if name == what]
+        assert steps[0][0] == 0 and steps[-1][0] == steps[-1][1] and len(steps) > 3
+
+
+@pytest.mark.slow
+def test_ten_million_weights_are_sized_in_seconds():
+    """A network of BinaryNet's size, of which some rate fits: the search alone tells which."""
+    rng = np.random.default_rng(1)
+    layers, inputs = [], 8192
+    for k, outputs in enumerate((1024, 1024, 10)):
+        output = Thresholds(values=np.full((outputs, 1), inputs // 2))
+        if k == 2:
+            output = Scores(scale=np.ones(10, int), offset=np.zeros(10, int))
+        weights = rng.integers(0, 2, (outputs, inputs), dtype=np.uint8)
+        layers.append(Dense(name=f"dense{k}", weights=weights, output=output))
+        inputs = outputs
+    encoding = Encoding(thresholds=np.array([1]))
+    network = Network(name="wide", input=Input(shape=(8192,), bits=1), encoding=encoding, layers=tuple(layers))
+    started = time.process_time()
+    plan = bw.size(network, board="aup-zu3", target_fps=200)
+    assert time.process_time() - started < 60  # 5 on a quiet machine; it was minutes
+    assert bw.estimate(network, plan).total.block_rams <= 212

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from amaranth.hdl import C, Cat, Module, Signal, Value
 
-from bitwright_hw.arithmetic.compressor import Counter, depth, schedule
+from bitwright_hw.arithmetic.compressor import Counter, depth, kinds, schedule
 from bitwright_hw.arithmetic.shared_sums import SharedSums
 from bitwright_hw.arithmetic.tree import registered_levels
 
@@ -78,7 +78,7 @@ class _SplitAdders:
 
     def _split(self) -> int:
         """How many of the stages the counters get, by their share of the longest path."""
-        counters = depth(self.sums.tree)
+        counters = depth(kinds(self.sums.tree))
         levels = max(self.adder.levels(row) for row in self.sums.columns)
         return round(self.stages * counters / (counters + _ADDER_DELAY * (levels + 1)))
 

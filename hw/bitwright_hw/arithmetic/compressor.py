@@ -9,6 +9,7 @@ Xilinx FPGAs" (MBMV 2014).
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from heapq import heapify, heappop, heappush
 from typing import NamedTuple
 
 
@@ -106,11 +107,19 @@ class Builder:
                 self.columns.append([])
             self.columns[self.weights[bit]].append(bit)
 
-    def reduce(self, weight: int, inputs: int, cost: Cost) -> None:
-        """A counter of the `inputs` earliest bits of a column."""
-        column = sorted(self.columns[weight], key=lambda bit: (self.arrival[bit], bit))
-        self.columns[weight] = column[inputs:]
-        self.put(self.count(weight, (), column[:inputs], cost))
+    def reduce(self, weight: int, counters: Sequence[tuple[int, Cost]]) -> None:
+        """Counters of so many inputs each, one after the other, of the earliest bits of a column."""
+        if not counters:
+            return
+        column = [(self.arrival[bit], bit) for bit in self.columns[weight]]
+        heapify(column)
+        for inputs, cost in counters:
+            bits = [heappop(column)[1] for _ in range(inputs)]
+            last, *carries = self.count(weight, (), bits, cost)
+            heappush(column, (self.arrival[last], last))
+            self.put(carries)
+        # what is left by arrival, the last counter's sum behind it
+        self.columns[weight] = [*(bit for _, bit in sorted(column) if bit != last), last]
 
     def done(self) -> Compressor:
         return Compressor(
@@ -129,51 +138,81 @@ class Schedule:
     period: float
 
 
+@dataclass(frozen=True, kw_only=True)
+class Kinds:
+    """A compressor's counters without those that have the same inputs as an earlier one, as far as delays go.
+
+    `inputs` has for each kind the kinds of its bits, earlier ones all, its delay, and whether it takes lanes. `of` is
+    the kind of each bit of the compressor, `left` are the kinds that the columns hold.
+    """
+
+    inputs: tuple[tuple[frozenset[int], float, bool], ...]
+    of: tuple[int, ...]
+    left: frozenset[int]
+
+
+def kinds(tree: Compressor) -> Kinds:
+    """Trees of thousands of counters have some dozens."""
+    numbers: dict[tuple[frozenset[int], float, bool], int] = {}
+    of: list[int] = []
+    for counter in tree.counters:
+        key = frozenset([of[bit] for bit in counter.bits]), counter.cost.delay, bool(counter.lanes)
+        of += [numbers.setdefault(key, len(numbers))] * len(counter.outputs)
+    left = frozenset(of[bit] for column in tree.columns for bit in column)
+    return Kinds(inputs=tuple(numbers), of=tuple(of), left=left)
+
+
 def schedule(tree: Compressor, stages: int, final: float) -> Schedule:
     """Spreads `stages` registers over the counters and a final adder of delay `final`, which stands behind the last.
 
     The longest path between registers is the shortest that whole counters allow.
     """
-    limits = sorted({round(0.1 * step, 1) for step in range(1, 2 + int(10 * (depth(tree) + final)))})
+    found = kinds(tree)
+    period = shortest_period(found, stages, final)
+    placed, _ = _place(found, period, final)
+    return Schedule(bits=tuple(min(placed[kind], stages) for kind in found.of), period=period)
+
+
+def shortest_period(found: Kinds, stages: int, final: float) -> float:
+    """The longest path between `stages` registers, as `schedule` places them."""
+    limits = sorted({round(0.1 * step, 1) for step in range(1, 2 + int(10 * (depth(found) + final)))})
     low, high = 0, len(limits) - 1
     while low < high:
         middle = (low + high) // 2
-        if _place(tree, limits[middle], final)[1] <= stages:
+        if _place(found, limits[middle], final)[1] <= stages:
             high = middle
         else:
             low = middle + 1
-    bits, _ = _place(tree, limits[low], final)
-    return Schedule(bits=tuple(min(stage, stages) for stage in bits), period=limits[low])
+    return limits[low]
 
 
-def depth(tree: Compressor) -> float:
+def depth(found: Kinds) -> float:
     """The longest path through the counters."""
     arrival: list[float] = []
-    for counter in tree.counters:
-        arrival += [max((arrival[b] for b in counter.bits), default=0.0) + counter.cost.delay] * len(counter.outputs)
+    for inputs, delay, _ in found.inputs:
+        arrival.append(max((arrival[kind] for kind in inputs), default=0.0) + delay)
     return max(arrival, default=0.0)
 
 
-def _place(tree: Compressor, period: float, final: float) -> tuple[list[int], int]:
-    """The stage of each bit and of the final adder, if no path between registers may exceed `period`."""
+def _place(found: Kinds, period: float, final: float) -> tuple[list[int], int]:
+    """The stage of each kind and of the final adder, if no path between registers may exceed `period`."""
 
-    def place(bits: Sequence[int], delay: float) -> tuple[int, float]:
-        stage = max((stages[bit] for bit in bits), default=0)
-        start = max((arrival[bit] for bit in bits if stages[bit] == stage), default=0.0)
+    def place(inputs: frozenset[int], delay: float) -> tuple[int, float]:
+        stage = max((stages[kind] for kind in inputs), default=0)
+        start = max((arrival[kind] for kind in inputs if stages[kind] == stage), default=0.0)
         if start + delay > period + 1e-9:
-            return (stage + 1, delay) if start or not bits else (stage, delay)
+            return (stage + 1, delay) if start or not inputs else (stage, delay)
         return stage, start + delay
 
     stages: list[int] = []
     arrival: list[float] = []
-    for counter in tree.counters:
-        stage, when = place(counter.bits, counter.cost.delay)
-        if counter.lanes and stage:  # lanes come once, in stage 0
+    for inputs, delay, lanes in found.inputs:
+        stage, when = place(inputs, delay)
+        if lanes and stage:  # lanes come once, in stage 0
             return stages, 1 << 30
-        stages += [stage] * len(counter.outputs)
-        arrival += [when] * len(counter.outputs)
+        stages.append(stage)
+        arrival.append(when)
         if when > period + 1e-9:
             return stages, 1 << 30
-    left = [bit for column in tree.columns for bit in column]
-    stage, when = place(left, final)
+    stage, when = place(found.left, final)
     return stages, stage if when <= period + 1e-9 else 1 << 30

@@ -32,9 +32,15 @@ class Split:
     depth: int
 
 
-@cache
 def split(lanes: int) -> Split:
     """The split of the fewest halves, then of the least depth."""
+    for fewer in range(_split.cache_info().currsize, lanes):  # no deep recursion for thousands of lanes
+        _split(fewer)
+    return _split(lanes)
+
+
+@cache
+def _split(lanes: int) -> Split:
     if lanes < 2:
         return Split(lanes=lanes, left=lanes, right=0, carry=False, halves=0, depth=0)
     full = {(1 << k) - 1 for k in range(1, lanes.bit_length())}
@@ -45,8 +51,9 @@ def split(lanes: int) -> Split:
             left, right = max(part, rest - part), min(part, rest - part)
             if right < 1:
                 continue
-            halves = split(left).halves + split(right).halves + left.bit_length() + 1
-            depth = max(split(left).depth, split(right).depth) + 1
+            one, other = _split(left), _split(right)
+            halves = one.halves + other.halves + left.bit_length() + 1
+            depth = max(one.depth, other.depth) + 1
             if best is None or (halves, depth) < (best.halves, best.depth):
                 best = Split(lanes=lanes, left=left, right=right, carry=carry, halves=halves, depth=depth)
     assert best is not None  # two lanes split into one and one

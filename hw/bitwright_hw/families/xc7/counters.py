@@ -43,17 +43,31 @@ def build(simd: int, groups: int, capacity: Sequence[int]) -> Compressor:
     while weight < len(builder.columns):
         bits = len(builder.columns[weight])
         above = len(builder.columns[weight + 1]) if weight + 1 < len(builder.columns) else 0
-        sevens, sixes, fulls = choose(weight, bits, above, _leaves(builder, weight), tuple(capacity))[1]
-        for inputs, kind, times in ((7, SEVEN, sevens), (6, SEVEN, sixes), (3, FULL, fulls)):
-            for _ in range(times):
-                builder.reduce(weight, inputs, kind)
+        beyond = len(builder.columns[weight + 2]) if weight + 2 < len(builder.columns) else 0
+        sevens, sixes, fulls = choose(weight, bits, above, beyond, tuple(capacity))[1]
+        builder.reduce(weight, [(7, SEVEN)] * sevens + [(6, SEVEN)] * sixes + [(3, FULL)] * fulls)
         weight += 1
     return builder.done()
 
 
-def _leaves(builder: Builder, weight: int) -> int:
-    """Bits two columns above `weight` that are there already: none, as leaves give weights 1 and 2."""
-    return len(builder.columns[weight + 2]) if weight + 2 < len(builder.columns) else 0
+def size(simd: int, groups: int, capacity: Sequence[int]) -> tuple[int, tuple[int, ...]]:
+    """LUTs of the counters that `build` would make, and how many bits it would leave in each column."""
+    leaves = -(-simd // 2)
+    alone = simd % 2 and leaves - leaves * (groups - 1) // groups == 1  # the last leaf: one lane, and no carry of it
+    columns = [groups, leaves - 1 if alone else leaves]
+    cells, weight = leaves, 0
+    while weight < len(columns):
+        bits, above, beyond = (*columns[weight:], 0, 0)[:3]
+        sevens, sixes, fulls = choose(weight, bits, above, beyond, tuple(capacity))[1]
+        columns += [0] * (weight + 3 - len(columns))
+        columns[weight] -= 6 * sevens + 5 * sixes + 2 * fulls
+        columns[weight + 1] += sevens + sixes + fulls
+        columns[weight + 2] += sevens + sixes
+        while not columns[-1]:
+            columns.pop()
+        cells += 2 * (sevens + sixes) + fulls
+        weight += 1
+    return cells, tuple(columns)
 
 
 @cache

@@ -7,9 +7,9 @@ from typing import TypeVar
 
 from amaranth.hdl import C, Cat, Module, Value
 
-from bitwright_hw.arithmetic.compressor import Compressor, Counter, schedule
+from bitwright_hw.arithmetic.compressor import Compressor, Counter, Kinds, kinds, schedule, shortest_period
 from bitwright_hw.families.family import Rows
-from bitwright_hw.families.xc7.counters import build
+from bitwright_hw.families.xc7.counters import build, size
 from bitwright_hw.families.xc7.luts import (
     carry_chain,
     half_is_one,
@@ -27,12 +27,16 @@ FINAL_DELAY = 2.0
 _CHAIN = {0: 6, 1: 6, 2: 4}  # leaves in a row, for 0, 1 and 2 stages; 3 for more
 
 
-def best_tree(simd: int, stages: int, capacity: Sequence[int]) -> Compressor:
-    """The compressor of fewest LUTs whose chains of leaves are short enough for `stages`."""
+def best_groups(simd: int, stages: int, capacity: Sequence[int]) -> int:
+    """The number of chains of leaves, each short enough for `stages`, of the compressor of fewest LUTs."""
     leaves = -(-simd // 2)
     least = -(-leaves // _CHAIN.get(stages, 3))
-    candidates = [build(simd, groups, capacity) for groups in range(least, min(leaves, least + 4) + 1)]
-    return min(candidates, key=lambda candidate: candidate.cells)
+    return min(range(least, min(leaves, least + 4) + 1), key=lambda groups: size(simd, groups, capacity)[0])
+
+
+def best_tree(simd: int, stages: int, capacity: Sequence[int]) -> Compressor:
+    """The compressor of fewest LUTs whose chains of leaves are short enough for `stages`."""
+    return build(simd, best_groups(simd, stages, capacity), capacity)
 
 
 def make_counter(m: Module, counter: Counter, lanes: Sequence[Value], bits: Sequence[Value]) -> list[Value]:
@@ -162,18 +166,24 @@ def counted(m: Module, x: Value, w: Value, width: int, stages: int) -> Value:
 @cache
 def row_levels(simd: int, stages: int) -> float:
     """LUTs between registers, at most; the final adder counts as two."""
-    return schedule(best_tree(simd, stages, ROW_CAPACITY), stages, FINAL_DELAY).period
+    return shortest_period(_kinds(simd, min(stages, len(_CHAIN))), stages, FINAL_DELAY)
+
+
+@cache
+def _kinds(simd: int, stages: int) -> Kinds:
+    """Of a row's tree; more stages than _CHAIN names have the tree of the first such number."""
+    return kinds(best_tree(simd, stages, ROW_CAPACITY))
 
 
 @cache
 def row_luts(simd: int, bits: int, stages: int, single: bool) -> int:
     """LUTs of a row as Yosys counts them, beside the gate that joins `last` and reset for all rows of an engine."""
-    tree = best_tree(simd, stages, ROW_CAPACITY)
-    columns: list[list[Value]] = [[C(0, 1)] * len(column) for column in tree.columns]
+    cells, bits_left = size(simd, best_groups(simd, stages, ROW_CAPACITY), ROW_CAPACITY)
+    columns: list[list[Value]] = [[C(0, 1)] * count for count in bits_left]
     extra, _ = _lowest(columns, 2)
     positions = _row_positions(columns, [C(0, 1)] * (0 if single else bits), [C(0, 1)] * bits)
     blanking = 0 if stages else bits
-    return tree.cells + ternary_luts(positions, int(extra is not None)) + blanking
+    return cells + ternary_luts(positions, int(extra is not None)) + blanking
 
 
 ROWS = Rows(inverted_weights=False, accumulated=accumulated, counted=counted, levels=row_levels, luts=row_luts)

@@ -30,9 +30,7 @@ def reduce(builder: Builder, columns: list[list[int]], last: bool) -> tuple[tupl
             len(builder.columns[k]) if k < len(builder.columns) else 0 for k in range(weight, weight + 3)
         )
         sevens, sixes, fulls = choose(weight, bits, above, beyond, capacity)[1]
-        for inputs, kind, times in ((7, SEVEN, sevens), (6, SEVEN, sixes), (3, FULL, fulls)):
-            for _ in range(times):
-                builder.reduce(weight, inputs, kind)
+        builder.reduce(weight, [(7, SEVEN)] * sevens + [(6, SEVEN)] * sixes + [(3, FULL)] * fulls)
         weight += 1
     return tuple(tuple(column) for column in builder.columns)
 

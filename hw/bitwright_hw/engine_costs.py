@@ -1,0 +1,138 @@
+"""LUTs and block RAMs of many folds of a layer at a time, for sizing.
+
+The model is that of `estimate.engine_counts`, not exact: weights in LUTs count for every lane.
+tests/hw/test_engine_costs.py holds the two to the same numbers. Tables of a layer run over PE (rows), SIMD (columns).
+"""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bitwright_core.plan import Fold, LayerPlan, Memory, Plan
+from bitwright_hw.engine import Matrix, accumulator_bits, preload_borders, preload_count
+from bitwright_hw.estimate import integer_row_luts
+from bitwright_hw.families import family_named
+from bitwright_hw.families.costs import Costs
+from bitwright_hw.params import engine_pipeline
+from bitwright_hw.popcount import row_luts
+from bitwright_hw.rom import NARROW_WORDS, WIDE_WORDS
+
+Table = NDArray[np.int64]
+Blocks = NDArray[np.floating]
+
+
+def engine_costs(
+    layer: Matrix,
+    memory: Memory,
+    options: Plan,
+    pes: Sequence[int],
+    simds: Sequence[int],
+    *,
+    costs: Costs,
+    done: Callable[[int], None] = lambda columns: None,
+) -> tuple[Table, Blocks]:
+    """LUTs and blocks of `layer` for each of `pes` and `simds`, each (PEs, SIMDs). `done(n)`: n columns have rows."""
+    binary = layer.takes.is_binary
+    pe, simd = np.array(pes, np.int64)[:, None], np.array(simds, np.int64)[None, :]
+    passes, words = -(-layer.outputs // pe), -(-layer.inputs // simd)
+    cycles, lanes = passes * words, pe * simd
+    in_block = cycles > (WIDE_WORDS if memory == "auto" else 1)
+    if memory == "distributed":
+        in_block = np.zeros_like(in_block)
+    rows, stages = _rows(layer, memory, options, pes, simds, in_block, costs, done)
+    bits = np.array([[accumulator_bits(layer, _fold(layer, p, simds[0]))] for p in pes], np.int64)
+    if binary:  # and what preloads a pass has does not depend on SIMD
+        values = np.array(
+            [[preload_count(layer, _fold(layer, p, 1), int(b[0]))] for p, b in zip(pes, bits, strict=True)]
+        )
+    else:
+        values = np.array(
+            [
+                [preload_count(layer, _fold(layer, p, s), int(b[0])) for s in simds]
+                for p, b in zip(pes, bits, strict=True)
+            ]
+        )
+    bare = stages == 0
+    rows = rows - np.where((values == 1) & bare, bits, 0)
+    counter = _bits(cycles) + _bits(words)
+    luts = pe * rows + np.maximum(1, _each(lambda bits: round(costs.engine_control.at(bits)), counter))
+    if not binary:
+        luts = luts + 2 * (simd // 2) * (layer.takes.bits + 1)
+    blocks = _where(in_block, costs.block_rams, lanes, cycles)
+    columns = np.minimum(lanes, 1 << np.minimum(32, cycles))
+    made = family_named(options.target).lut_roms
+    rom = costs.rom if made is None else lambda width, depth: made.luts(depth, width)
+    luts = luts + _where((cycles > 1) & ~in_block, rom, columns, cycles).astype(np.int64)
+
+    varied = np.broadcast_to(values != 1, cycles.shape)
+    if preload_borders(layer) is not None:
+        luts = luts + np.where(varied, costs.borders, 0)
+    step = -(-pe // words)
+    steps = -(-pe // step)
+    depth, width = steps * values, step * bits
+    control = 2 * _bits(depth) + _bits(steps)
+    added = _each(lambda bits: round(costs.preload_control.at(bits)), control) - np.where(bare, pe, 0)
+    deep = depth > NARROW_WORDS
+    luts = luts + np.where(varied, added, 0) + _where(varied & ~deep, costs.rom, width, depth).astype(np.int64)
+    return luts, blocks + _where(varied & deep, costs.block_rams, width, depth)
+
+
+def _fold(layer: Matrix, pe: int, simd: int) -> Fold:
+    return Fold(inputs=layer.inputs, outputs=layer.outputs, pe=pe, simd=simd, pixels=layer.pixels)
+
+
+def _rows(
+    layer: Matrix,
+    memory: Memory,
+    options: Plan,
+    pes: Sequence[int],
+    simds: Sequence[int],
+    in_block: NDArray[np.bool_],
+    costs: Costs,
+    done: Callable[[int], None],
+) -> tuple[Table, Table]:
+    """LUTs of a row, and its stages: few distinct ones in each column."""
+    target = family_named(options.target)
+    binary = layer.takes.is_binary
+    luts, stages = np.zeros(in_block.shape, np.int64), np.zeros(in_block.shape, np.int64)
+    bits = [accumulator_bits(layer, _fold(layer, pe, simds[0])) for pe in pes]
+    for column, simd in enumerate(simds):
+        done(column)
+        single = simd >= layer.inputs
+        found: dict[tuple[bool, int], tuple[int, int]] = {}
+        for row, pe in enumerate(pes):
+            key = bool(in_block[row, column]), bits[row]
+            if key not in found:
+                choice = LayerPlan(name=layer.name, pe=pe, simd=simd, memory=memory)
+                depth = engine_pipeline(_fold(layer, pe, simd), choice, options, binary=binary).stages
+                if binary:
+                    taken = row_luts(simd=simd, bits=key[1], target=target, costs=costs, stages=depth, single=single)
+                else:
+                    taken = integer_row_luts(simd, layer.takes.bits, key[1])
+                found[key] = taken, depth
+            luts[row, column], stages[row, column] = found[key]
+    done(len(simds))
+    return luts, stages
+
+
+def _bits(count: Table) -> Table:
+    """Bits of counters with so many states."""
+    return np.maximum(1, np.frexp((count - 1).astype(np.float64))[1]).astype(np.int64)
+
+
+def _each(cost: Callable[[int], int], counts: Table) -> Table:
+    """`cost` of each of a few counts."""
+    found, places = np.unique(counts, return_inverse=True)
+    return np.array([cost(int(count)) for count in found], np.int64)[places.reshape(counts.shape)]
+
+
+def _where(wanted: NDArray[np.bool_], cost: Callable[[int, int], float], width: Table, depth: Table) -> Blocks:
+    """`cost` of memories of these widths and depths, where one is wanted; each kind of memory is asked for once."""
+    table = np.zeros(wanted.shape)
+    pairs = np.stack([np.broadcast_to(width, wanted.shape)[wanted], np.broadcast_to(depth, wanted.shape)[wanted]])
+    if pairs.size:
+        found, places = np.unique(pairs, axis=1, return_inverse=True)
+        costs = [cost(wide, deep) for wide, deep in zip(*found.tolist(), strict=True)]
+        table[wanted] = np.array(costs, float)[places.reshape(-1)]
+    return table

@@ -1,0 +1,52 @@
+"""The costs of many folds at a time are those of each."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from bitwright_core.plan import Fold, LayerPlan, Plan
+from bitwright_hw.engine_costs import engine_costs
+from bitwright_hw.estimate import costs_of, engine_counts
+from bitwright_hw.families import ECP5, ICE40, XC7
+from bitwright_hw.families.ecp5 import popcount as ecp5
+from bitwright_hw.families.xc7.counters import size
+from bitwright_hw.families.xc7.popcount import ALONE_CAPACITY, ROW_CAPACITY, best_groups, best_tree
+from tests.sw.conv_networks import random_conv_network
+from tests.sw.networks import random_network
+
+
+@pytest.mark.parametrize("family, clock", [(XC7, 100.0), (XC7, 400.0), (ECP5, 60.0), (ICE40, 12.0)])
+@pytest.mark.parametrize("memory", ["block", "distributed", "auto"])
+def test_a_table_has_the_costs_of_each_fold(family, clock, memory):
+    target = "generic" if family is ICE40 else family.name
+    options = Plan(layers=(), target=target, clock_mhz=clock)
+    networks = [random_conv_network(seed, shape=(6, 6, 3), integers=seed % 2 == 0, classes=3) for seed in range(4)]
+    networks.append(random_network(3, shape=(8, 8), bits=8, levels=1, hidden=(96, 12)))
+    checked = 0
+    for layer in itertools.chain.from_iterable(network.matrix_layers for network in networks):
+        pes = sorted({1, 2, 3, 8, layer.outputs} & {*range(layer.outputs + 1)})
+        simds = sorted({1, 2, 5, 16, layer.inputs // 2, layer.inputs} & {*range(1, layer.inputs + 1)})
+        luts, blocks = engine_costs(layer, memory, options, pes, simds, costs=costs_of(family))
+        for (row, pe), (column, simd) in itertools.product(enumerate(pes), enumerate(simds)):
+            fold = Fold(inputs=layer.inputs, outputs=layer.outputs, pe=pe, simd=simd, pixels=layer.pixels)
+            choice = LayerPlan(name=layer.name, pe=pe, simd=simd, memory=memory)
+            expected = engine_counts(layer, fold, choice, options, costs_of(family), exact=False)
+            assert (luts[row, column], blocks[row, column]) == (expected.luts, expected.block_rams), (layer.name, fold)
+            checked += 1
+    assert checked > 200 and np.issubdtype(luts.dtype, np.integer)
+
+
+@pytest.mark.parametrize("capacity", [ROW_CAPACITY, ALONE_CAPACITY])
+def test_trees_have_the_size_that_is_told_without_them(capacity):
+    for simd, stages in itertools.product([*range(1, 40), 63, 64, 127, 200, 577], range(4)):
+        tree = best_tree(simd, stages, capacity)
+        tree.check()
+        cells, columns = size(simd, best_groups(simd, stages, capacity), capacity)
+        assert (cells, columns) == (tree.cells, tuple(map(len, tree.columns))), (simd, stages)
+
+
+def test_wide_rows_need_no_deep_recursion():
+    """Of 8,192 lanes at a time, as sizing for ECP5 asks first."""
+    ecp5._split.cache_clear()
+    assert ecp5.row_depth(8192) >= 12 and ecp5.ROWS.luts(8192, 14, 2, False) > 8192
