@@ -300,7 +300,7 @@ class Sizer:
             in_width, filled = lanes_in(self.network, self.input), self.input.beats + 1
         else:
             # weights in block RAM may take a cycle more than those in LUTs
-            choice = LayerPlan(name="", pe=before.pe, simd=before.simd, memory="block")
+            choice = LayerPlan(name="before", pe=before.pe, simd=before.simd, memory="block")
             latency = MatrixEngine.latency_of(engine_pipeline(before, choice, self.options))
             in_width, filled = before.pe, min(interval, before.frame_cycles) + latency + 1
         if after is None:

@@ -16,7 +16,7 @@ from bitwright_core.network import Dense, Encoding, Input, Network, Scores, Thre
 from bitwright_core.plan import Fold, LayerPlan, Plan, distinct_folds
 from bitwright_hw.engine import accumulator_bits, preload_count, preload_values
 from bitwright_hw.estimate import estimate
-from bitwright_hw.families import ECP5, XC7
+from bitwright_hw.families import ECP5, ICE40, XC7
 from bitwright_hw.layer_choices import LayerChoices
 from bitwright_hw.sizing import Limits, Sizer, size_for
 from tests.sw.conv_networks import random_conv_network
@@ -195,12 +195,12 @@ def test_too_many_weights_are_refused_without_a_search(options, monkeypatch):
     )
 
 
-@pytest.mark.parametrize("family", ["xc7", "ecp5", "ice40"])
+@pytest.mark.parametrize("family", [XC7, ECP5, ICE40], ids=lambda family: family.name)
 def test_what_fits_keeps_to_the_bound(family):
     """The least plans by LUTs and by blocks, of every interval's: more weights than the bound would make it wrong."""
     network = random_network(4, shape=(16, 8), bits=1, levels=1, hidden=(96, 64))
     weights = sum(layer.weight_bits for layer in network.matrix_layers)
-    target = "generic" if family == "ice40" else family
+    target = "generic" if family is ICE40 else family.name
     found = Sizer(network, Plan(layers=(), target=target), family=family)
     for interval in (found.least_interval, 64, 512, found.intervals[-1]):
         for path in found._paths(interval, float("inf")):
