@@ -19,6 +19,7 @@ from bitwright_core.golden import classify
 from bitwright_core.network import Scores
 from bitwright_hw.emit import emit
 from bitwright_hw.memory_contents import MOST_WORDS
+from bitwright_hw.memory_files import with_files
 from bitwright_hw.verilog_lines import LINE, constant, short_lines
 from bitwright_hw.yosys import Yosys
 from tests.hw.benches import random_network as varied_network
@@ -79,6 +80,17 @@ def test_memories_keep_their_words(width, depth, tmp_path):
     text = emit(Rom(width, words), "rom")
     assert max(map(len, text.splitlines())) <= LINE
     assert words_in_yosys(text, tmp_path) == words
+
+
+@pytest.mark.parametrize("width, depth", ROMS)
+def test_yosys_reads_the_same_words_from_files(width, depth, tmp_path):
+    dice = random.Random(width)
+    words = [dice.getrandbits(width) for _ in range(depth)]
+    text = with_files(emit(Rom(width, words), "rom"), tmp_path, "rom")
+    assert "fill_" not in text and "$readmemh" in text
+    assert words_in_yosys(text, tmp_path) == words
+    other = "  initial begin : fill_0_0\n    a[0] = 4'h1;\n    b[1] = 4'h2;\n  end\n"
+    assert with_files(other, tmp_path, "other") == other  # not ours: left as it is
 
 
 def test_words_alike_are_one_loop(tmp_path):
