@@ -17,11 +17,13 @@ _OWN_SUFFIXES = (".v", ".safetensors", ".toml")
 def check_folder(
     folder: Path, network: Network | None = None, plan: Plan | None = None, *, force: bool = False
 ) -> tuple[str, ...]:
-    """Raises DesignError if `folder`, or what stands in its place, holds anything but an earlier design of `network`
-    that is as it was generated. Returns the names of what simulate, verify and synth left there, which goes with it.
+    """Raises DesignError if `folder`, or what stands in its place, holds anything but an earlier design, as generated.
 
-    With `force` an earlier design may be another network's, edited, or unreadable; files that no design has are refused
-    all the same. Without `network` and `plan` what they bring back is left to a later call.
+    Nor may it hold waves and reports of another network than `network`. Returns what goes that generating does not
+    bring back: the names of what simulate, verify and synth left there, and another network's design.
+
+    With `force` an earlier design may be edited or unreadable, and another network's waves and reports go with it.
+    Files that no design has are refused all the same. Without `network` and `plan` that is left to a later call.
     """
     if not folder.exists():
         for parent in folder.parents:
@@ -54,8 +56,13 @@ def check_folder(
             "nothing was written: choose another folder, or move them away"
         )
     if manifest is not None and network is not None and plan is not None and not force:
-        _check_lost(folder, manifest, network, plan)
-    return tuple(sorted(by_products & present)) if manifest is not None or force else ()
+        _check_lost(folder, manifest, network, plan, sorted(by_products))
+    if manifest is None and not force:
+        return ()
+    other: tuple[str, ...] = ()
+    if manifest is not None and network is not None and manifest.network_digest != network.digest:
+        other = (f"the design of network {manifest.name}, digest {manifest.network_digest[:12]}",)
+    return (*other, *sorted(by_products))
 
 
 def _manifest(folder: Path, *, force: bool) -> Manifest | None:
@@ -70,13 +77,13 @@ def _manifest(folder: Path, *, force: bool) -> Manifest | None:
         ) from None
 
 
-def _check_lost(folder: Path, manifest: Manifest, network: Network, plan: Plan) -> None:
-    """Raises DesignError if something would be lost that `network` and `plan` do not bring back."""
+def _check_lost(folder: Path, manifest: Manifest, network: Network, plan: Plan, by_products: list[str]) -> None:
+    """Raises DesignError if somebody's edits, or waves and reports of another network, would be lost."""
     keep = "nothing was written: choose another folder, or replace it all with --force"
-    if manifest.network_digest != network.digest:
+    if manifest.network_digest != network.digest and by_products:
         raise DesignError(
-            f"{folder}: holds the design of another network, {manifest.name} of digest {manifest.network_digest[:12]}, "
-            f"and not of {network.name} of digest {network.digest[:12]}; {keep}"
+            f"{folder}: holds {', '.join(by_products)} of another network, {manifest.name} of digest "
+            f"{manifest.network_digest[:12]}, and not of {network.name} of digest {network.digest[:12]}; {keep}"
         )
     design = Design(folder, manifest)
     lost = [

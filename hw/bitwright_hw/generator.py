@@ -52,10 +52,9 @@ def generate(
 
     Leaves TOP.v, plan.toml, network.safetensors, manifest.json and, in the folder sim, models of the cells that TOP.v
     instantiates, if any; a design that was there before is replaced as a whole, at the end, and `replaced` of the new
-    one names the waves and reports that went with it. `name` names the design and its top module. Raises PlanError for
-    a plan that does not fit, ToolError if Yosys is missing, DesignError for a name that is no lower-case identifier, or
-    if `out` holds something that is no design or, unless `force`, a design of another network or with edits that would
-    be lost.
+    one names what went with it. `name` names the design and its top module. Raises PlanError for a plan that does not
+    fit, ToolError if Yosys is missing, DesignError for a name that is no lower-case identifier, or if `out` holds
+    something that is no design or, unless `force`, edits or another network's results that would be lost.
     """
     out = Path(out)
     top_name = top_module(network, plan, name)

@@ -50,9 +50,7 @@ def test_generating_again_says_what_went(folder, network, capsys):
     (folder / "waves-icarus.fst").write_text("")
     (folder / "synth-xc7.json").write_text("{}")
     assert main(["generate", "n.safetensors", "--out", "d"]) == 0
-    assert (
-        "note: went with the design that was there before: synth-xc7.json, waves-icarus.fst" in capsys.readouterr().err
-    )
+    assert "note: replaced: synth-xc7.json, waves-icarus.fst" in capsys.readouterr().err
     assert main(["generate", "n.safetensors", "--out", "d"]) == 0
     assert "note" not in capsys.readouterr().err
     assert bw.generate(network, out="d").replaced == () and Design.load("d").network == network
@@ -78,16 +76,33 @@ def test_the_edited_plan_itself_is_not_lost(folder, network):
     assert Design.load("d").plan == plan
 
 
-def test_another_networks_design_is_not_lost(folder, capsys):
+def test_results_of_another_network_are_not_lost(folder, capsys):
     other = random_network(4, shape=(6,), bits=8, levels=1, hidden=(5,), classes=3)
     other.save("other.safetensors")
+    (folder / "waves-icarus.fst").write_text("")
     before = contents(folder)
     assert main(["generate", "other.safetensors", "--out", "d"]) == 2
     said = capsys.readouterr().err
-    assert "d: holds the design of another network, random of digest" in said and "--force" in said
+    assert "d: holds waves-icarus.fst of another network, random of digest" in said and "--force" in said
     assert contents(folder) == before
-    (folder / "waves-icarus.fst").write_text("")
-    assert bw.generate(other, out="d", force=True).replaced == ("waves-icarus.fst",)
+    replaced = bw.generate(other, out="d", force=True).replaced
+    assert replaced[0].startswith("the design of network random, digest") and replaced[1:] == ("waves-icarus.fst",)
+
+
+def test_edits_to_another_networks_design_are_not_lost(folder, capsys):
+    random_network(4, shape=(6,), bits=8, levels=1, hidden=(5,), classes=3).save("other.safetensors")
+    with (folder / "bitwright_random.v").open("a") as file:
+        file.write("// mine\n")
+    assert main(["generate", "other.safetensors", "--out", "d"]) == 2
+    assert "bitwright_random.v was edited" in capsys.readouterr().err
+
+
+def test_another_networks_design_alone_is_replaced_and_said(folder, capsys):
+    other = random_network(4, shape=(6,), bits=8, levels=1, hidden=(5,), classes=3)
+    other.save("other.safetensors")
+    assert main(["generate", "other.safetensors", "--out", "d"]) == 0
+    assert "note: replaced: the design of network random, digest" in capsys.readouterr().err
+    assert Design.load("d").network == other
 
 
 def test_a_design_that_cannot_be_read_is_replaced_by_force_alone(folder, network, capsys):

@@ -32,9 +32,9 @@ def generate(
 
     Without a plan, `size(network)` decides. `name` names the design, and its top module bitwright_NAME; without it the
     name is the network's, and the module's has digits of network and plan behind it. A plan that names a board and
-    does not fit it is refused with a PlanError. A folder that holds an earlier design of the same network is written
-    over (the design's `replaced` names the waves and reports that went with it); one of another network, or with edited
-    files, only with `force`; a folder that holds anything else is refused with a DesignError.
+    does not fit it is refused with a PlanError. A folder that holds an earlier design is written over (the
+    design's `replaced` names what went with it); one with edited files, or with waves and reports of another network,
+    only with `force`; a folder that holds anything else is refused with a DesignError.
 
         design = bw.generate(network, plan, "design")
         design.manifest.interval_cycles

@@ -29,7 +29,9 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         "with digits that tell networks and plans apart)",
     )  # fmt: skip
     command.add_argument(
-        "--force", action="store_true", help="replace an earlier design there even if it is another's, or was edited"
+        "--force",
+        action="store_true",
+        help="replace an earlier design there even if it was edited, or holds waves and reports of another network",
     )
     command.add_argument("--plan", metavar="PLAN.toml", type=Path, help="folds and options, as generate writes them")
     command.add_argument("--pe", metavar="P[,P...]", type=_numbers, help="rows at a time, for all layers or each")
@@ -102,7 +104,7 @@ def run(args: argparse.Namespace) -> int:
         )
         design = api.generate(network, plan, args.out, name=args.name, force=args.force, progress=report)
     if design.replaced:
-        print(f"note: went with the design that was there before: {', '.join(design.replaced)}", file=sys.stderr)
+        print(f"note: replaced: {', '.join(design.replaced)}", file=sys.stderr)
     if args.layer is not None and args.weights is None and args.seed is None:
         print("no --weights and no --seed: random weights from seed 0", file=sys.stderr)
     if args.json:
