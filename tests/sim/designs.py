@@ -44,16 +44,28 @@ def copy_design(design: Design, folder: Path) -> Design:
     return Design.load(folder)
 
 
+# contents of a memory of weights, packed into one constant of pieces that follow each other, highest first
+_WEIGHTS = re.compile(
+    r"localparam \[\d+:0\] (?P<name>\w+) = (?P<value>[^;]*);\s+initial begin : \w+\s+integer k;\s+"
+    r"for [^\n]*\n\s+\\?weights\S* ?\[k\] = (?P=name)\[(?P<width>\d+) \* k \+: \d+\];"
+)
+
+
 def flip_weight(design: Design, folder: Path, *, memory: int, word: int, bit: int) -> Design:
     """A copy with one bit of one weight memory word inverted; `memory` counts weight memories in the file."""
     copy = copy_design(design, folder)
     file = copy.verilog[0]
-    pattern = re.compile(rf"(weights\S* ?\[{word}\] = (\d+)'h)([0-9a-f]+)")
-    found = list(pattern.finditer(file.read_text()))
-    one = found[memory]
-    digits = f"{int(one[3], 16) ^ 1 << bit:0{len(one[3])}x}"
     text = file.read_text()
-    file.write_text(text[: one.start(3)] + digits + text[one.end(3) :])
+    found = list(_WEIGHTS.finditer(text))[memory]
+    place = word * int(found["width"]) + bit
+    pieces = list(re.finditer(r"(\d+)'h([0-9a-f]+)", found["value"]))
+    for piece in reversed(pieces):
+        if place < int(piece[1]):
+            break
+        place -= int(piece[1])
+    digits = f"{int(piece[2], 16) ^ 1 << place:0{len(piece[2])}x}"
+    start = found.start("value")
+    file.write_text(text[: start + piece.start(2)] + digits + text[start + piece.end(2) :])
     return Design.load(folder)
 
 
