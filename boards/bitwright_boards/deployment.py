@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bitwright_core import golden
+from bitwright_core.board_build import REBUILD
 from bitwright_core.derived import check_derived
 from bitwright_core.design import Design
 from bitwright_core.errors import BoardError
@@ -117,7 +118,7 @@ def describe(design: Design) -> dict[str, Any]:
 
 def check_description(folder: Path, design: Design) -> None:
     """Raises BoardError unless design.json in build folder `folder` is what `describe` gives for `design`."""
-    file = file_inside(folder, DESIGN, BoardError, limit=MAX_TEXT_BYTES)
+    file = file_inside(folder, DESIGN, BoardError, limit=MAX_TEXT_BYTES, remedy=REBUILD)
     try:
         told = decode_json(file.read_bytes(), dict)
     except msgspec.DecodeError as error:

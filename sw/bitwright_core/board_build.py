@@ -23,6 +23,7 @@ from bitwright_core.untrusted import (
 
 FORMAT_VERSION = 1
 BUILD_FILE = "build.json"
+REBUILD = "build it again: bitwright build"  # what brings back a file of a build
 DESIGN_FOLDER = "design"
 
 
@@ -74,14 +75,14 @@ def load_build(folder: Path) -> SerialBuild:
     that are not in the folder."""
     if not (folder / BUILD_FILE).exists():
         raise BoardError(f"{folder}: no {BUILD_FILE} there; make it with: bitwright build")
-    file = file_inside(folder, BUILD_FILE, BoardError, limit=MAX_TEXT_BYTES)
+    file = file_inside(folder, BUILD_FILE, BoardError, limit=MAX_TEXT_BYTES, remedy=REBUILD)
     try:
         raw = file.read_bytes()
         if (version := decode_json(raw, dict).get("format")) != FORMAT_VERSION:
             shown = version if isinstance(version, int) and abs(version) < 1 << 31 else "of another kind"
             raise BoardError(f"{file}: format {shown}, but this bitwright reads {FORMAT_VERSION}; build it again")
         build = decode_json(raw, SerialBuild)
-        file_inside(folder, build.verilog, BoardError)
+        file_inside(folder, build.verilog, BoardError, remedy=REBUILD)
         return build
     except msgspec.DecodeError as error:
         raise BoardError(f"{file}: not of a board with a serial link, or damaged ({error})") from None

@@ -37,19 +37,26 @@ Megahertz = Annotated[float, Meta(gt=0, le=10_000)]
 _T = TypeVar("_T")
 
 
-def file_inside(folder: Path, name: str, error: type[BitwrightError], *, limit: int | None = None) -> Path:
+def file_inside(
+    folder: Path,
+    name: str,
+    error: type[BitwrightError],
+    *,
+    limit: int | None = None,
+    remedy: str = "generate the design again",
+) -> Path:
     """The regular file `name` in `folder`, or in a folder of it. Raises `error` if it is missing, too large, or not in
-    there: a link that leads out, a device, a pipe."""
+    there: a link that leads out, a device, a pipe. `remedy` says what brings it back."""
     path = folder / name
     try:
         inside = path.resolve(strict=True).is_relative_to(folder.resolve())
         facts = path.stat()
     except (OSError, RuntimeError, ValueError):
-        raise error(f"{folder}: file {name} is missing; generate the design again") from None
+        raise error(f"{folder}: file {name} is missing; {remedy}") from None
     if not inside:
         raise error(f"{path}: a link that leaves the folder; put the file itself there")
     if not stat.S_ISREG(facts.st_mode):
-        raise error(f"{path}: no regular file; generate the design again")
+        raise error(f"{path}: no regular file; {remedy}")
     if limit is not None and facts.st_size > limit:
         raise error(f"{path}: larger than {limit:,} bytes, which bitwright writes none of")
     return path

@@ -52,6 +52,6 @@ def test_mistakes_are_told_in_a_sentence(folder, tmp_path, capsys):
     copy = shutil.copytree(folder, tmp_path / "b")
     (copy / "design.json").unlink()
     assert main(["serial", str(copy), "--simulated", "--frames", "1"]) == 2
-    assert "design.json cannot be read" in capsys.readouterr().err
+    assert "file design.json is missing; build it again: bitwright build" in capsys.readouterr().err
     assert main(["serial", str(folder)]) == 2
     assert "one of the arguments --port --simulated is required" in capsys.readouterr().err
