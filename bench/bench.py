@@ -431,14 +431,14 @@ def _cnv() -> tuple[Network, Plan]:
     folds = tuple(
         LayerPlan(name=layer.name, pe=p, simd=s) for layer, p, s in zip(network.matrix_layers, pe, simd, strict=True)
     )
-    return network, Plan(layers=folds, target="xc7")
+    return network, Plan(layers=folds, target=XC7.name)
 
 
 def sliced_simulation(context: Context) -> list[Row]:
     """10,000 frames through the sliced engine, beside Verilator's rate on some frames of the same design."""
     lfc = context.network(*LFC)
     folds = zip(lfc.matrix_layers, (32, 64, 32, 10), (64, 32, 64, 8), strict=True)
-    lfc_plan = Plan(layers=tuple(LayerPlan(name=layer.name, pe=p, simd=s) for layer, p, s in folds), target="xc7")
+    lfc_plan = Plan(layers=tuple(LayerPlan(name=layer.name, pe=p, simd=s) for layer, p, s in folds), target=XC7.name)
     rows = []
     for name, (network, plan), few in (("lfc", (lfc, lfc_plan), 500), ("cnv", _cnv(), 8)):
         design = context.design(network, plan)

@@ -10,8 +10,8 @@ from bitwright_hw.families import COUNTED, FAMILIES, family_named
 
 # where names of families may stand as strings, and why
 ALLOWED = {
-    "sw/bitwright/families.py": "the names, as plans and options have them",
-    "sw/bitwright/bnn_pynq/network.py": "BNN-PYNQ's parameter sets are for 7-series boards",
+    "sw/bitwright_core/families.py": "the names, as plans and options have them",
+    "sw/bitwright_bnn_pynq/network.py": "BNN-PYNQ's parameter sets are for 7-series boards",
 }
 FOLDERS = ("sw", "hw", "sim", "boards", "bench")
 
