@@ -129,3 +129,13 @@ def test_the_training_keys_are_all_documented(checkout):
     for kind in (TrainConfig, ConvConfig):
         for field in dataclasses.fields(kind):
             assert f"`{field.name}`" in text, field.name
+
+
+PLACE = re.compile(r"`((?:sw|hw|sim|boards|tests|docs|bench)/[\w./-]+)`")
+
+
+@pytest.mark.parametrize("name", ["CONTRIBUTING.md", "docs/architecture.md", "docs/howto/add-a-family.md"])
+def test_places_that_pages_name_are_there(name):
+    places = PLACE.findall((ROOT / name).read_text("utf-8"))
+    assert len(places) > 3
+    assert [place for place in places if not (ROOT / place).exists()] == []

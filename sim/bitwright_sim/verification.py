@@ -200,7 +200,7 @@ def verify(
 def sliced_pays(design: Design, frames: int, jobs: int) -> bool:
     """Whether Verilator would take so long for the frames that building a second simulator saves time.
 
-    The estimate is some 7 ns for each lane and cycle, and as much as 500 lanes for all else (measured on CNV and LFC).
+    The estimate is some 7 ns for each lane and cycle, and as much as 500 lanes for all else (a rough guess).
     """
     lanes = sum(layer.lanes for layer in design.manifest.layers)
     return frames * design.manifest.interval_cycles * (500 + lanes) * 7e-9 / jobs > _PAYS_SECONDS

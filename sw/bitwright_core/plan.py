@@ -69,6 +69,7 @@ class Plan:
             raise PlanError(f"data_bits must be one of {', '.join(map(str, DATA_BITS))}, not {self.data_bits}")
         if not 1 <= self.clock_mhz <= 2000:
             raise PlanError(f"clock_mhz must lie in 1..2000, not {self.clock_mhz}")
+        object.__setattr__(self, "clock_mhz", float(self.clock_mhz))  # 12 and 12.0 are one plan, to the byte
         if self.board and not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,47}", self.board):
             raise PlanError(f"board {self.board!r} is no board's name; see bitwright boards")
 

@@ -1,5 +1,6 @@
 """A design folder in which something was changed after it was generated: noticed, whatever it is."""
 
+import dataclasses
 import shutil
 
 import pytest
@@ -11,6 +12,7 @@ from bitwright_core.board_build import copy_design
 from bitwright_core.design import MANIFEST, Design
 from bitwright_core.errors import DesignError
 from bitwright_core.manifest import read_manifest
+from bitwright_core.plan import default_plan
 from tests.sw.networks import random_network
 
 COMMANDS = (
@@ -109,3 +111,9 @@ def test_designs_of_format_1_are_refused_with_what_to_do(folder):
 def test_every_file_has_its_digest(original):
     there = {file.relative_to(original.folder).as_posix() for file in original.folder.rglob("*") if file.is_file()}
     assert set(original.manifest.files) == there - {MANIFEST} == set(original.manifest.names)
+
+
+def test_a_clock_of_whole_megahertz_is_no_alteration(tmp_path):
+    network = random_network(3, shape=(6,), bits=8, levels=1, hidden=(5,), classes=3)
+    plan = dataclasses.replace(default_plan(network), clock_mhz=12)
+    assert Design.load(bw.generate(network, plan, tmp_path / "d").folder).plan == plan

@@ -215,7 +215,8 @@ def test_the_digest_covers_what_is_computed():
     assert network(name="other").digest == base.digest
 
 
-def test_info_shows_every_kind_of_layer(tmp_path, capsys):
+def test_info_shows_every_kind_of_layer(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "100")
     file = tmp_path / "n.safetensors"
     network().save(file)
     assert main(["info", str(file), "--json"]) == 0

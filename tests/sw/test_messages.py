@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from bitwright import atomic
 from bitwright.cli import main
+from bitwright_core import atomic
 from bitwright_core.errors import DataError, OutputError
 from bitwright_core.extras import install
 from bitwright_core.writable import check_file, check_folder

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from bitwright import golden, network
+from bitwright_core import golden, network
 from bitwright_core.errors import DataError, ExportError, TrainingError
 from bitwright_data import load_dataset
 from bitwright_train import TrainConfig, load_config, load_model, trace_model, train

@@ -107,7 +107,7 @@ WRONG = {
     "train epoch.toml --out t": "unknown key epoch (did you mean epochs?)",
     "train nameless.toml --out t": "missing required field `name`",
     "train type.toml --out t": "Expected `int`, got `str` - at `$.epochs`",
-    "train choice.toml --out t": "loss must be one of cross_entropy, squared_hinge, not 'hinge'",
+    "train choice.toml --out t": "loss must be one of bce, cross_entropy, squared_hinge, not 'hinge'",
     "train nan.toml --out t": "learning_rate",
     "train syntax.toml --out t": "syntax.toml: not valid TOML",
     "train twice.toml --out t": "twice.toml: not valid TOML",

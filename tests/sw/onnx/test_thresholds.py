@@ -7,7 +7,7 @@ from bitwright_onnx import decide as deciding
 from bitwright_onnx.bisection import bisect, is_monotone
 from bitwright_onnx.expression import MAX_DEPTH, SOURCE, Expr, evaluate
 from bitwright_onnx.lanes import Lanes, product
-from bitwright_onnx.tables import activations, integer_scores, scores
+from bitwright_onnx.tables import activations, integer_scores
 
 
 def constant(value):
@@ -126,17 +126,6 @@ def test_integer_scores_are_kept():
     assert integer_scores((table / 2).astype(np.float32)) is None
     assert integer_scores((table**2).astype(np.float32)) is None
     assert integer_scores((table * 2.0**30).astype(np.float32)) is None  # float32 has not all of these integers
-
-
-def test_scores_of_falling_columns_complement_their_rows():
-    table = np.stack([1.5 * np.arange(5), 3.0 - np.arange(5)], axis=1).astype(np.float32)
-    falling, found = scores(table, "layer x")
-    assert falling.tolist() == [False, True]
-    turned = np.where(falling, table[::-1], table)
-    ours = found.scale * np.arange(5)[:, None] + found.offset
-    for p in range(5):
-        for q in range(5):
-            assert (turned[p, 0] >= turned[q, 1]) == (ours[p, 0] >= ours[q, 1])
 
 
 def test_products_of_values_that_are_not_symmetric():
