@@ -13,7 +13,7 @@ from bitwright_core.network import Network
 from bitwright_core.plan import LayerPlan, Plan, default_plan, hardwired, with_folds
 from tests.corpus.networks import cnn, mlp, random_network
 
-QUICK_RANDOM = 16
+QUICK_RANDOM = 4
 RANDOM_COUNT = 300
 
 

@@ -138,7 +138,7 @@ CONVOLUTIONS = [(32, "value", True), (64, "channel", False), (8, "channel", True
 CONVOLUTIONS += [(8, "channel", False), (32, "value", False), (64, "channel", True), (128, "value", False)]
 
 
-@pytest.mark.parametrize(("width", "rows", "integers"), few(CONVOLUTIONS))
+@pytest.mark.parametrize(("width", "rows", "integers"), few(CONVOLUTIONS, 1))
 def test_convolutions(width, rows, integers, tmp_path):
     """Words of a pixel and of a part of one, by the first layer's SIMD."""
     network = random_conv_network(
@@ -150,6 +150,7 @@ def test_convolutions(width, rows, integers, tmp_path):
     check(network, Plan(layers=layers, scores=True, data_bits=width), tmp_path / "design", frames=6)
 
 
+@pytest.mark.slow
 def test_wide_integers_with_zeros_around(tmp_path):
     """What a normalisation by channel becomes: 25 bits a lane."""
     rng = np.random.default_rng(SEED)
