@@ -168,12 +168,9 @@ def verify(
     folder, why = None, ""
     if first is not None:
         number = next(k for k, part in enumerate(parts) if part.start <= first.frame < part.stop)
-        try:
-            folder = write_reproducer(
-                target, design, network, flat, first, parts[number], patterns[number], cache, progress
-            )  # fmt: skip
-        except OSError as error:  # what was found counts for more than where it is kept
-            why = f"{error.filename or target}: {error.strerror or error}"
+        folder, why = _reproduce(
+            target, design, network, flat, first, parts[number], patterns[number], cache, progress
+        )  # fmt: skip
     return VerifyReport(
         frames=len(flat),
         mismatches=int(bad.sum()),
@@ -195,6 +192,24 @@ def verify(
         reproducer_error=why,
         note=note,
     )
+
+
+def _reproduce(
+    target: Path,
+    design: Design,
+    network: Network,
+    flat: NDArray[np.integer],
+    first: Mismatch,
+    part: slice,
+    stalls: Pattern,
+    cache: BuildCache,
+    progress: Progress | None,
+) -> tuple[Path | None, str]:
+    """The reproducer's folder and "", or None and why there is none: what was found counts for more than its place."""
+    try:
+        return write_reproducer(target, design, network, flat, first, part, stalls, cache, progress), ""
+    except OSError as error:
+        return None, f"{error.filename or target}: {error.strerror or error}"
 
 
 def sliced_pays(design: Design, frames: int, jobs: int) -> bool:
@@ -251,10 +266,7 @@ def _verify_sliced(
     folder, why = None, ""
     if (first := outcome.first) is not None:
         part = slice(outcome.run_start, first.frame + 1)
-        try:
-            folder = write_reproducer(target, design, network, flat, first, part, NO_STALLS, cache, progress)
-        except OSError as error:  # what was found counts for more than where it is kept
-            why = f"{error.filename or target}: {error.strerror or error}"
+        folder, why = _reproduce(target, design, network, flat, first, part, NO_STALLS, cache, progress)
     check_compared(outcome.compared, network, len(flat))
     return VerifyReport(
         frames=len(flat),
