@@ -457,14 +457,30 @@ def sliced_simulation(context: Context) -> list[Row]:
         goal, met = ("<= 15", seconds <= 15) if name == "lfc" else ("<= 180", seconds + build <= 180)
         rows += [
             Row(what=f"{name}, sliced build", value=build, unit="s", goal="reference"),
-            Row(what=f"{name}, 10,000 frames sliced", value=seconds, unit="s", goal=goal, met=met,
-                note=f"{report.integers:,} integers" + ("; goal with the build" if name == "cnv" else "")),
+            Row(
+                what=f"{name}, 10,000 frames sliced",
+                value=seconds,
+                unit="s",
+                goal=goal,
+                met=met,
+                note=f"{report.integers:,} integers" + ("; goal with the build" if name == "cnv" else ""),
+            ),
             Row(what=f"{name}, sliced", value=report.frames_per_second, unit="frames/s", goal="reference"),
-            Row(what=f"{name}, Verilator", value=other.frames_per_second, unit="frames/s", goal="reference",
-                note=f"{few} frames"),
-            Row(what=f"{name}, sliced over Verilator", value=times, unit="times",
-                goal=">= 50" if name == "cnv" else "reference", met=times >= 50 if name == "cnv" else None),
-        ]  # fmt: skip
+            Row(
+                what=f"{name}, Verilator",
+                value=other.frames_per_second,
+                unit="frames/s",
+                goal="reference",
+                note=f"{few} frames",
+            ),
+            Row(
+                what=f"{name}, sliced over Verilator",
+                value=times,
+                unit="times",
+                goal=">= 50" if name == "cnv" else "reference",
+                met=times >= 50 if name == "cnv" else None,
+            ),
+        ]
     return rows
 
 

@@ -56,10 +56,28 @@ CONV: list[dict[str, Any]] = [
     {"shape": (10, 10, 32), "outputs": 32, "kernel": (3, 3), "pe": 8, "simd": 32},
 ]
 GEARBOXES = [
-    (8, 64, 784), (13, 39, 390), (4, 20, 100), (16, 32, 256), (7, 49, 784), (64, 8, 784), (39, 13, 100), (32, 4, 128),
-    (48, 16, 96), (64, 16, 100), (8, 18, 200), (12, 18, 200), (8, 5, 200), (12, 5, 200), (7, 13, 60), (64, 13, 784),
-    (10, 24, 110), (25, 56, 200), (49, 16, 784), (13, 64, 784), (16, 24, 256),
-]  # fmt: skip
+    (8, 64, 784),
+    (13, 39, 390),
+    (4, 20, 100),
+    (16, 32, 256),
+    (7, 49, 784),
+    (64, 8, 784),
+    (39, 13, 100),
+    (32, 4, 128),
+    (48, 16, 96),
+    (64, 16, 100),
+    (8, 18, 200),
+    (12, 18, 200),
+    (8, 5, 200),
+    (12, 5, 200),
+    (7, 13, 60),
+    (64, 13, 784),
+    (10, 24, 110),
+    (25, 56, 200),
+    (49, 16, 784),
+    (13, 64, 784),
+    (16, 24, 256),
+]
 QUEUES = [(8, 64, 2, 4), (16, 256, 2, 8), (32, 784, 2, 4), (13, 100, 3, 9), (64, 784, 2, 1), (10, 110, 4, 6)]
 ROWS = [(simd, stages) for stages in (1, 2) for simd in (8, 16, 25, 32, 49, 64, 96, 128)]
 
@@ -79,8 +97,13 @@ def conv(options: dict[str, Any], family: Family) -> tuple[Network, Plan]:
 
 
 def _counts(counts: Counts) -> dict[str, float]:
-    return {"luts": counts.luts, "lutram": counts.lutram, "ffs": counts.ffs, "block_rams": counts.block_rams,
-            "dsps": counts.dsps}  # fmt: skip
+    return {
+        "luts": counts.luts,
+        "lutram": counts.lutram,
+        "ffs": counts.ffs,
+        "block_rams": counts.block_rams,
+        "dsps": counts.dsps,
+    }
 
 
 def _design(network: Network, plan: Plan, family: Family, what: dict[str, Any]) -> dict[str, Any]:

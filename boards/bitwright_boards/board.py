@@ -47,9 +47,7 @@ def _folder() -> Traversable:
 
 def board_names() -> list[str]:
     """Every board that load_board knows."""
-    return sorted(
-        entry.name.removesuffix(".toml") for entry in _folder().iterdir() if entry.name.endswith(".toml")
-    )  # fmt: skip
+    return sorted(entry.name.removesuffix(".toml") for entry in _folder().iterdir() if entry.name.endswith(".toml"))
 
 
 def load_board(name: str) -> Board:

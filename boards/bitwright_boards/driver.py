@@ -189,9 +189,12 @@ class _Channel:
         """True if the channel is idle. Raises DmaError if it stopped."""
         status = self.mmio.read(self.offset + 0x04)
         if status & 0x71:
-            reasons = [(0x10, "internal error: a packet larger than its buffer, or length 0"),
-                       (0x20, "slave error: memory refused the access"),
-                       (0x40, "decode error: no memory at the address"), (0x01, "halted")]  # fmt: skip
+            reasons = [
+                (0x10, "internal error: a packet larger than its buffer, or length 0"),
+                (0x20, "slave error: memory refused the access"),
+                (0x40, "decode error: no memory at the address"),
+                (0x01, "halted"),
+            ]
             reason = next(text for bit, text in reasons if status & bit)
             raise DmaError(f"the DMA's {self.name} channel stopped ({reason}; status 0x{status:08x})")
         return bool(status & 0x02)
@@ -289,8 +292,10 @@ class Driver:
         """That frames and results are of the sizes of design.json; the error begins with `where`."""
         design = self.design
         expected = {
-            "INPUT_BYTES": design.input["bytes"], "OUTPUT_BEATS": design.beats, "OUTPUTS": design.output["outputs"]
-        }  # fmt: skip
+            "INPUT_BYTES": design.input["bytes"],
+            "OUTPUT_BEATS": design.beats,
+            "OUTPUTS": design.output["outputs"],
+        }
         for register, value in expected.items():
             if (got := self._read(register)) != value:
                 raise DigestMismatch(f"{where}{register} reads {got}, but design.json says {value}")

@@ -283,17 +283,26 @@ def pynq_design(manifest: Manifest, *, name: str | None = None, clock_mhz: float
     regions = (
         Region(master=processor, cell=DMA, interface="S_AXI_LITE", block="Reg", base=DMA_BASE, size=DMA_SIZE),
         Region(
-            master=processor, cell=ACCELERATOR, interface=CONTROL_INTERFACE, block=ADDRESS_BLOCK,
-            base=ACCELERATOR_BASE, size=ACCELERATOR_SIZE,
+            master=processor,
+            cell=ACCELERATOR,
+            interface=CONTROL_INTERFACE,
+            block=ADDRESS_BLOCK,
+            base=ACCELERATOR_BASE,
+            size=ACCELERATOR_SIZE,
         ),
         *(
             Region(
-                master=f"{DMA}/{bus}", cell=PS, interface="S_AXI_HP0", block="HP0_DDR_LOWOCM",
-                base=DDR_BASE, size=DDR_SIZE, memory=True,
+                master=f"{DMA}/{bus}",
+                cell=PS,
+                interface="S_AXI_HP0",
+                block="HP0_DDR_LOWOCM",
+                base=DDR_BASE,
+                size=DDR_SIZE,
+                memory=True,
             )
             for bus in ("M_AXI_MM2S", "M_AXI_S2MM")
         ),
-    )  # fmt: skip
+    )
     return PynqDesign(
         name=manifest.name if name is None else name,
         clock_mhz=_clock(dividers),

@@ -131,9 +131,10 @@ class Connection:
             output += process.take(rest=True)
             errors += process.take_errors(rest=True)
             return Finished(
-                status=process.status(what), output=output.decode(errors="replace"),
+                status=process.status(what),
+                output=output.decode(errors="replace"),
                 errors=errors.decode(errors="replace"),
-            )  # fmt: skip
+            )
         finally:
             process.close()
 

@@ -55,18 +55,21 @@ class Accelerator(wiring.Component):
         self.guard = FrameGuard(format=params.input, token_beats=1 if params.front else None)
         self.rows = RowPool()
         self.engines: tuple[MatrixEngine | HardwiredEngine, ...] = tuple(
-            HardwiredEngine(
-                layer=layer, target=params.family, stages=engine.pipeline.stages, known=engine.known
-            )
+            HardwiredEngine(layer=layer, target=params.family, stages=engine.pipeline.stages, known=engine.known)
             if engine.hardwired and isinstance(layer, Dense)
             else MatrixEngine(
-                layer=layer, fold=engine.fold, memory=choice.memory, target=params.family, rows=self.rows,
-                stages=engine.pipeline.stages, read_latency=engine.pipeline.read_latency,
+                layer=layer,
+                fold=engine.fold,
+                memory=choice.memory,
+                target=params.family,
+                rows=self.rows,
+                stages=engine.pipeline.stages,
+                read_latency=engine.pipeline.read_latency,
             )
             for layer, engine, choice in zip(
                 params.network.matrix_layers, params.engines, params.plan.layers, strict=True
             )
-        )  # fmt: skip
+        )
         super().__init__(
             {
                 "i": In(stream.Signature(self.guard.axis_layout)),
@@ -189,9 +192,12 @@ class Accelerator(wiring.Component):
     @staticmethod
     def _queue(queue: QueueParams) -> FrameQueue:
         return FrameQueue(
-            in_width=queue.in_width, out_width=queue.out_width, bits=queue.bits,
-            banks=queue.banks, repeats=queue.repeats,
-        )  # fmt: skip
+            in_width=queue.in_width,
+            out_width=queue.out_width,
+            bits=queue.bits,
+            banks=queue.banks,
+            repeats=queue.repeats,
+        )
 
     def _input(self, m: Module, guard: FrameGuard) -> _Giver:
         """Beats to lanes, through the encoder unless the host has encoded them.
@@ -300,14 +306,21 @@ class AxiAccelerator(wiring.Component):
         control = {f"s_axi_control_{name}": member for name, member in AxiLiteSignature().members.items()}
         super().__init__(
             {
-                "aclk": In(1), "aresetn": In(1),
-                "s_axis_tdata": In(width), "s_axis_tkeep": In(width // 8), "s_axis_tvalid": In(1),
-                "s_axis_tready": Out(1), "s_axis_tlast": In(1),
-                "m_axis_tdata": Out(RESULT_BITS), "m_axis_tkeep": Out(RESULT_BITS // 8), "m_axis_tvalid": Out(1),
-                "m_axis_tready": In(1), "m_axis_tlast": Out(1),
+                "aclk": In(1),
+                "aresetn": In(1),
+                "s_axis_tdata": In(width),
+                "s_axis_tkeep": In(width // 8),
+                "s_axis_tvalid": In(1),
+                "s_axis_tready": Out(1),
+                "s_axis_tlast": In(1),
+                "m_axis_tdata": Out(RESULT_BITS),
+                "m_axis_tkeep": Out(RESULT_BITS // 8),
+                "m_axis_tvalid": Out(1),
+                "m_axis_tready": In(1),
+                "m_axis_tlast": Out(1),
                 **control,
             }
-        )  # fmt: skip
+        )
 
     @property
     def shared(self) -> dict[str, wiring.Component]:

@@ -26,9 +26,12 @@ class Counts:
 
     def __add__(self, other: "Counts") -> "Counts":
         return Counts(
-            luts=self.luts + other.luts, lutram=self.lutram + other.lutram, ffs=self.ffs + other.ffs,
-            block_rams=self.block_rams + other.block_rams, dsps=self.dsps + other.dsps,
-        )  # fmt: skip
+            luts=self.luts + other.luts,
+            lutram=self.lutram + other.lutram,
+            ffs=self.ffs + other.ffs,
+            block_rams=self.block_rams + other.block_rams,
+            dsps=self.dsps + other.dsps,
+        )
 
     def __sub__(self, other: "Counts") -> "Counts":
         return self + Counts(**{f.name: -getattr(other, f.name) for f in fields(self)})

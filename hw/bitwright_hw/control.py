@@ -23,13 +23,27 @@ class AxiLiteSignature(wiring.Signature):
     def __init__(self) -> None:
         super().__init__(
             {
-                "awaddr": In(ADDRESS_BITS), "awprot": In(3), "awvalid": In(1), "awready": Out(1),
-                "wdata": In(32), "wstrb": In(4), "wvalid": In(1), "wready": Out(1),
-                "bresp": Out(2), "bvalid": Out(1), "bready": In(1),
-                "araddr": In(ADDRESS_BITS), "arprot": In(3), "arvalid": In(1), "arready": Out(1),
-                "rdata": Out(32), "rresp": Out(2), "rvalid": Out(1), "rready": In(1),
+                "awaddr": In(ADDRESS_BITS),
+                "awprot": In(3),
+                "awvalid": In(1),
+                "awready": Out(1),
+                "wdata": In(32),
+                "wstrb": In(4),
+                "wvalid": In(1),
+                "wready": Out(1),
+                "bresp": Out(2),
+                "bvalid": Out(1),
+                "bready": In(1),
+                "araddr": In(ADDRESS_BITS),
+                "arprot": In(3),
+                "arvalid": In(1),
+                "arready": Out(1),
+                "rdata": Out(32),
+                "rresp": Out(2),
+                "rvalid": Out(1),
+                "rready": In(1),
             }
-        )  # fmt: skip
+        )
 
 
 class Control(wiring.Component):

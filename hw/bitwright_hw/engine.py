@@ -237,9 +237,11 @@ class MatrixEngine(wiring.Component):
 
         values = preload_values(self.layer, fold, bits)
         m.submodules.preloads = preloads = Preloads(
-            values=values, bits=bits, passes_apart=fold.synapse_folds,
+            values=values,
+            bits=bits,
+            passes_apart=fold.synapse_folds,
             borders=preload_borders(self.layer) if len(values) > 1 else None,
-        )  # fmt: skip
+        )
         m.d.comb += preloads.take.eq(history[taken][1])
         for pe in range(fold.pe):
             total = Signal(bits, name=f"total_{pe}")

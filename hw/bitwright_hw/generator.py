@@ -158,23 +158,34 @@ def header(network: Network, plan: Plan, params: AcceleratorParams) -> str:
 def _layers(params: AcceleratorParams) -> list[LayerEntry]:
     return [
         LayerEntry(
-            name=layer.name, kind=layer.kind, inputs=layer.inputs, outputs=layer.outputs,
-            pe=engine.fold.pe, simd=engine.fold.simd, lanes=engine.fold.lanes, ideal_cycles=engine.fold.frame_cycles,
+            name=layer.name,
+            kind=layer.kind,
+            inputs=layer.inputs,
+            outputs=layer.outputs,
+            pe=engine.fold.pe,
+            simd=engine.fold.simd,
+            lanes=engine.fold.lanes,
+            ideal_cycles=engine.fold.frame_cycles,
             memory="logic" if engine.hardwired else rom_place(choice.memory, engine.fold.cycles),
-            latency_cycles=engine.latency, engine=choice.engine, pixels=engine.fold.pixels,
+            latency_cycles=engine.latency,
+            engine=choice.engine,
+            pixels=engine.fold.pixels,
         )
         for layer, engine, choice in zip(params.network.matrix_layers, params.engines, params.plan.layers, strict=True)
-    ]  # fmt: skip
+    ]
 
 
 def _probes(top: AxiAccelerator) -> list[LayerProbe]:
     return [
         LayerProbe(
-            layer=engine.layer.name, valid=f"core.engine_{k}.o__valid", data=f"core.engine_{k}.o__payload",
-            pe=engine.fold.pe, bits=engine.bits,
+            layer=engine.layer.name,
+            valid=f"core.engine_{k}.o__valid",
+            data=f"core.engine_{k}.o__payload",
+            pe=engine.fold.pe,
+            bits=engine.bits,
         )
         for k, engine in enumerate(top.core.engines)
-    ]  # fmt: skip
+    ]
 
 
 def _score_probe(params: AcceleratorParams) -> ScoreProbe | None:

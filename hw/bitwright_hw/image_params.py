@@ -51,7 +51,7 @@ def image_front(
     """
     source = image_source(
         network, folds[0], beat_lanes=beat_lanes, encoded=encoded, value_bits=value_bits, interval=interval
-    )  # fmt: skip
+    )
     interval = max(interval, source.words)
 
     stages: list[ConvStage] = []
@@ -94,11 +94,18 @@ def image_front(
         ]
     tail = arrivals[-1] - times[int(behind[-1])]
     return ImageFront(
-        source=source, stages=done, pools=tuple(pools), repacked=repacked, token_pixels=len(behind),
-        word_bits=words if repacked is None else outputs, arrivals=arrivals, started=times[int(behind[0])],
-        filling=int(behind[-1] - behind[0] + 1) * interval // pixels + tail, interval=interval,
+        source=source,
+        stages=done,
+        pools=tuple(pools),
+        repacked=repacked,
+        token_pixels=len(behind),
+        word_bits=words if repacked is None else outputs,
+        arrivals=arrivals,
+        started=times[int(behind[0])],
+        filling=int(behind[-1] - behind[0] + 1) * interval // pixels + tail,
+        interval=interval,
         frames=_frames(source, done),
-    )  # fmt: skip
+    )
 
 
 def _image(network: Network) -> tuple[int, int, int]:
@@ -122,22 +129,30 @@ def image_source(
         tables, out_bits = tuple(map(tuple, network.encoding.rows.tolist())), network.encoding.number.bits
     lanes = channels
     if fold is not None and not isinstance(network.layers[0], MaxPool2d):
-        lanes = storage_lanes(
-            channels, max(min(channels, fold.simd), ceil_div(height * width * channels, interval))
-        )  # fmt: skip
+        lanes = storage_lanes(channels, max(min(channels, fold.simd), ceil_div(height * width * channels, interval)))
     return SourceParams(
         beat_lanes=beat_lanes * (1 if tables or encoded else network.encoding.levels),
-        lane_bits=value_bits if tables else 1, pixels=height * width, channels=channels, width=lanes,
-        tables=tables, out_bits=out_bits,
-    )  # fmt: skip
+        lane_bits=value_bits if tables else 1,
+        pixels=height * width,
+        channels=channels,
+        width=lanes,
+        tables=tables,
+        out_bits=out_bits,
+    )
 
 
 def window_params(layer: Conv2d, fold: Fold, in_width: int) -> WindowParams:
     """The window unit of `layer`, folded so, for words of `in_width` lanes; its capacity is still to be found."""
     return WindowParams(
-        windows=layer.windows, channels=layer.channels, in_width=in_width, simd=fold.simd, passes=fold.neuron_folds,
-        capacity=1, lane_bits=layer.takes.bits, padding_lane=int(layer.padding_value == "plus_one"),
-    )  # fmt: skip
+        windows=layer.windows,
+        channels=layer.channels,
+        in_width=in_width,
+        simd=fold.simd,
+        passes=fold.neuron_folds,
+        capacity=1,
+        lane_bits=layer.takes.bits,
+        padding_lane=int(layer.padding_value == "plus_one"),
+    )
 
 
 def pool_params(layer: MaxPool2d, words: int) -> tuple[PoolParams, WindowParams | None]:
@@ -147,24 +162,21 @@ def pool_params(layer: MaxPool2d, words: int) -> tuple[PoolParams, WindowParams 
     count = ceil_div(layer.channels, words)
     ends = [
         Axis(
-            size=windows.image[k], count=windows.shape[k], kernel=windows.kernel[k], stride=windows.stride[k],
+            size=windows.image[k],
+            count=windows.shape[k],
+            kernel=windows.kernel[k],
+            stride=windows.stride[k],
             before=windows.padding[2 * k],
         )
         for k in range(2)
-    ]  # fmt: skip
+    ]
     if all(axis.ends_differ for axis in ends):
         return PoolParams(windows=windows, width=words, words=count), None
     beyond = [max(0, axis.furthest - axis.size) for axis in ends]
     top, _, left, _ = windows.padding
-    padded = Windows(
-        image=windows.image, kernel=(1, 1), stride=(1, 1), padding=(0, beyond[0], 0, beyond[1])
-    )  # fmt: skip
-    pool = Windows(
-        image=padded.shape, kernel=windows.kernel, stride=windows.stride, padding=(top, 0, left, 0)
-    )  # fmt: skip
-    padding = WindowParams(
-        windows=padded, channels=layer.channels, in_width=words, simd=words, passes=1, capacity=1
-    )  # fmt: skip
+    padded = Windows(image=windows.image, kernel=(1, 1), stride=(1, 1), padding=(0, beyond[0], 0, beyond[1]))
+    pool = Windows(image=padded.shape, kernel=windows.kernel, stride=windows.stride, padding=(top, 0, left, 0))
+    padding = WindowParams(windows=padded, channels=layer.channels, in_width=words, simd=words, passes=1, capacity=1)
     return PoolParams(windows=pool, width=words, words=count), padding
 
 

@@ -95,11 +95,16 @@ class LayerChoices:
         memories: tuple[Memory, ...] = ("block", "distributed")
         costs = [
             engine_costs(
-                layer, memory, self.options, self.pes, self.simds, costs=self.costs,
+                layer,
+                memory,
+                self.options,
+                self.pes,
+                self.simds,
+                costs=self.costs,
                 done=partial(self._told, k),
             )
             for k, memory in enumerate(memories)
-        ]  # fmt: skip
+        ]
         luts, blocks = (np.stack(tables, axis=2) for tables in zip(*costs, strict=True))
         if self.scored is not None:
             luts, blocks = self._with_scores(self.scored, luts, blocks)

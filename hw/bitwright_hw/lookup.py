@@ -36,9 +36,11 @@ def looked_up(m: Module, value: Value, table: Sequence[int], bits: int) -> Value
         m.d.comb += result.eq(value + offset)
         return result
     rom = memory.Memory(
-        shape=unsigned(bits), depth=len(table), init=[entry & (1 << bits) - 1 for entry in table],
+        shape=unsigned(bits),
+        depth=len(table),
+        init=[entry & (1 << bits) - 1 for entry in table],
         attrs=LOGIC_ROM,
-    )  # fmt: skip
+    )
     m.submodules += rom
     reader = rom.read_port(domain="comb")
     m.d.comb += [reader.addr.eq(value), result.eq(reader.data)]

@@ -10,8 +10,9 @@ from pathlib import Path
 
 _BLOCK = re.compile(
     r"(?:^  localparam \[\d+:0\] fill_(\w+)_words =([^;]*);\n)?"
-    r"^  initial begin : fill_(\w+)\n(.*?)^  end\n", re.M | re.S,
-)  # fmt: skip
+    r"^  initial begin : fill_(\w+)\n(.*?)^  end\n",
+    re.M | re.S,
+)
 _LOOP = re.compile(
     r"integer k; for \(k = 0; k < (\d+); k = k \+ 1\) (\\\S+|\w+) ?\[(?:(\d+) \+ )?k\] = "
     r"(?:fill_(\w+)_words\[(\d+) \* k \+: \d+\]|([^;]+));"

@@ -151,9 +151,14 @@ def derive(network: Network, plan: Plan) -> AcceleratorParams:
     if any(isinstance(layer, Conv2d | MaxPool2d) for layer in network.layers):
         latencies = [MatrixEngine.latency_of(registers) for registers in pipelines]
         front = image_front(
-            network, folds=layer_folds, latencies=latencies, beat_lanes=values_in(in_format), encoded=in_format.encoded,
-            value_bits=in_format.value_bits, interval=interval,
-        )  # fmt: skip
+            network,
+            folds=layer_folds,
+            latencies=latencies,
+            beat_lanes=values_in(in_format),
+            encoded=in_format.encoded,
+            value_bits=in_format.value_bits,
+            interval=interval,
+        )
         interval = front.interval
         path: Path = ()
         for stage in front.stages:
@@ -163,10 +168,16 @@ def derive(network: Network, plan: Plan) -> AcceleratorParams:
             k = len(engines)
             engines.append(
                 EngineParams(
-                    fold=layer_folds[k], pipeline=pipelines[k], queue=None, latency=latencies[k], hardwired=False,
-                    known=(), window=stage.window, path=(*path, *stage.pools),
+                    fold=layer_folds[k],
+                    pipeline=pipelines[k],
+                    queue=None,
+                    latency=latencies[k],
+                    hardwired=False,
+                    known=(),
+                    window=stage.window,
+                    path=(*path, *stage.pools),
                 )
-            )  # fmt: skip
+            )
             path = ()
         last_path = (*path, *front.pools)
         width, arrivals, start, filling = front.word_bits, front.arrivals, front.started, front.filling
@@ -199,10 +210,15 @@ def derive(network: Network, plan: Plan) -> AcceleratorParams:
             filling = None
         engines.append(
             EngineParams(
-                fold=fold, pipeline=registers, queue=queue, latency=latency, hardwired=hardwired, known=known,
+                fold=fold,
+                pipeline=registers,
+                queue=queue,
+                latency=latency,
+                hardwired=hardwired,
+                known=known,
                 path=last_path,
             )
-        )  # fmt: skip
+        )
         last_path = ()
         arrivals = [word + latency for word in words[fold.synapse_folds - 1 :: fold.synapse_folds]]
         width = fold.pe
@@ -219,10 +235,18 @@ def derive(network: Network, plan: Plan) -> AcceleratorParams:
         latency = queue_times(arrivals, result_queue)[-1]
         slots = 0
     return AcceleratorParams(
-        network=network, plan=plan, input=in_format, output=out_format, engines=tuple(engines),
-        result_slots=slots, result_queue=result_queue, interval_cycles=interval, latency_cycles=latency, front=front,
+        network=network,
+        plan=plan,
+        input=in_format,
+        output=out_format,
+        engines=tuple(engines),
+        result_slots=slots,
+        result_queue=result_queue,
+        interval_cycles=interval,
+        latency_cycles=latency,
+        front=front,
         result_path=last_path,
-    )  # fmt: skip
+    )
 
 
 def score_params(network: Network, fold: Fold) -> ScoreParams:
@@ -235,11 +259,16 @@ def score_params(network: Network, fold: Fold) -> ScoreParams:
         votes = tuple(last.output.votes.tolist())
         return ScoreParams(
             pe=fold.pe, bits=1, spacing=fold.synapse_folds, inputs=1, scale=votes, offset=(0,) * len(votes)
-        )  # fmt: skip
+        )
     if not isinstance(last.output, Scores):
         raise TypeError(f"network {network.name} gives bits, not scores")
     least, largest = count_range(last)
     return ScoreParams(
-        pe=fold.pe, bits=accumulator_bits(last, fold), spacing=fold.synapse_folds, inputs=largest, least=least,
-        scale=tuple(last.output.scale.tolist()), offset=tuple(last.output.offset.tolist()),
-    )  # fmt: skip
+        pe=fold.pe,
+        bits=accumulator_bits(last, fold),
+        spacing=fold.synapse_folds,
+        inputs=largest,
+        least=least,
+        scale=tuple(last.output.scale.tolist()),
+        offset=tuple(last.output.offset.tolist()),
+    )

@@ -70,10 +70,13 @@ class PixelSource(wiring.Component):
                 "i": In(stream.Signature(params.beat_lanes * params.lane_bits, always_ready=True)),
                 "space": Out(Tokens),
                 "grant": In(Tokens),
-                "o": Out(stream.Signature(params.width * (params.out_bits if params.tables else params.lane_bits),
-                                          always_ready=True)),
+                "o": Out(
+                    stream.Signature(
+                        params.width * (params.out_bits if params.tables else params.lane_bits), always_ready=True
+                    )
+                ),
             }
-        )  # fmt: skip
+        )
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -90,12 +93,15 @@ class PixelSource(wiring.Component):
         free = Signal(range(DEPTH + 1), init=DEPTH)
         taken = Signal()
         m.d.comb += [
-            writer.addr.eq(write_at), writer.data.eq(self.i.payload), writer.en.eq(self.i.valid),
+            writer.addr.eq(write_at),
+            writer.data.eq(self.i.payload),
+            writer.en.eq(self.i.valid),
             reader.addr.eq(read_at),
-            gearbox.i.valid.eq(level != 0), gearbox.i.payload.eq(reader.data),
+            gearbox.i.valid.eq(level != 0),
+            gearbox.i.payload.eq(reader.data),
             taken.eq(gearbox.i.valid & gearbox.i.ready),
             self.space.valid.eq(free != 0),
-        ]  # fmt: skip
+        ]
         m.d.sync += [
             level.eq(level + self.i.valid - taken),
             free.eq(free - (self.space.valid & self.space.ready) + taken),
@@ -127,8 +133,6 @@ class PixelSource(wiring.Component):
         pattern = table_pattern(p.tables, p.pixels * p.channels, p.width)
         phase = pattern.phase(m, self.o.valid)
         tables = [[lane_table(p.tables, cells[k]) for cells in pattern.cells] for k in range(p.width)]
-        integers = [
-            looked_up_in(m, value, phase, lane, p.out_bits) for value, lane in zip(values, tables, strict=True)
-        ]  # fmt: skip
+        integers = [looked_up_in(m, value, phase, lane, p.out_bits) for value, lane in zip(values, tables, strict=True)]
         m.d.comb += self.o.payload.eq(Cat(*integers))
         return m

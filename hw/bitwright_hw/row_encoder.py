@@ -90,9 +90,7 @@ class RowTableEncoder(wiring.Component):
 
     LATENCY = Encoder.LATENCY
 
-    def __init__(
-        self, *, beat_bits: int, value_bits: int, rows: Sequence[Sequence[int]], values: int, out_bits: int
-    ):  # fmt: skip
+    def __init__(self, *, beat_bits: int, value_bits: int, rows: Sequence[Sequence[int]], values: int, out_bits: int):
         if beat_bits % value_bits:
             raise ValueError(f"value_bits must divide beat_bits, not {value_bits} and {beat_bits}")
         if not rows or not rows[0] or len(rows[0]) > 1 << value_bits:

@@ -62,9 +62,9 @@ class ConvStage:
         """When the last word of a pixel is in the line buffer, for the times of its words before the pools."""
         w = self.window
         times = [time + MaxPool.LATENCY * len(self.pools) for time in words]
-        return gearbox_times(
-            times, w.in_width * w.lane_bits, w.storage_lanes * w.lane_bits, w.channels * w.lane_bits
-        )[-1]  # fmt: skip
+        return gearbox_times(times, w.in_width * w.lane_bits, w.storage_lanes * w.lane_bits, w.channels * w.lane_bits)[
+            -1
+        ]
 
 
 def completing(pools: Sequence[PoolParams], pixels: int) -> NDArray[np.int64]:
@@ -195,9 +195,7 @@ def frame_times(source: SourceParams, stages: Sequence[ConvStage]) -> list[list[
     pixels = source.pixels
     for stage in stages:
         before = completing(stage.pools, pixels)
-        readers.append(
-            _Reader(stage=stage, before=before, taken_for={int(pixel): k for k, pixel in enumerate(before)})
-        )  # fmt: skip
+        readers.append(_Reader(stage=stage, before=before, taken_for={int(pixel): k for k, pixel in enumerate(before)}))
         pixels = stage.window.windows.pixels
     moved = True
     while moved:

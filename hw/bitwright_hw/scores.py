@@ -120,9 +120,11 @@ class Scores(wiring.Component):
         row = data.StructLayout({"scale": unsigned(scale_bits), "offset": signed(params.score_bits)})
         if not identity:
             m.submodules.constants = rom = memory.Memory(
-                shape=unsigned(lanes * row.size), depth=params.words, init=self._rows(row, lanes),
+                shape=unsigned(lanes * row.size),
+                depth=params.words,
+                init=self._rows(row, lanes),
                 attrs=rom_attributes("auto", params.words, limit=NARROW_WORDS),
-            )  # fmt: skip
+            )
             read = rom.read_port()
             m.d.comb += [read.addr.eq(word), read.en.eq(active)]
         for lane in range(lanes):

@@ -101,11 +101,14 @@ class Sizer:
         self._counted: dict[tuple[object, ...], Counts] = {}
         self._folds = [
             LayerChoices(
-                layer, options, costs=self.costs, done=partial(self._counting, k),
+                layer,
+                options,
+                costs=self.costs,
+                done=partial(self._counting, k),
                 scored=network if network.gives_scores and k == len(self.layers) - 1 else None,
             )
             for k, layer in enumerate(self.layers)
-        ]  # fmt: skip
+        ]
 
     @property
     def least_interval(self) -> int:
@@ -282,9 +285,13 @@ class Sizer:
         lanes = before.pe if before else 0
         if before is None and not self.network.is_dense and isinstance(self.network.layers[0], Conv2d | MaxPool2d):
             source = image_source(
-                self.network, after, beat_lanes=values_in(self.input), encoded=self.input.encoded,
-                value_bits=self.input.value_bits, interval=interval,
-            )  # fmt: skip
+                self.network,
+                after,
+                beat_lanes=values_in(self.input),
+                encoded=self.input.encoded,
+                value_bits=self.input.value_bits,
+                interval=interval,
+            )
             total, lanes = source_counts(source, self.costs), source.width
         for pool in self._pools[k]:
             params, padding = pool_params(pool, lanes)
@@ -392,9 +399,11 @@ def size_for(
     else:
         needs = f"{wide.estimate.total.luts:,} LUTs and {wide.estimate.total.block_rams:g} block RAMs"
     fastest = sizer.fastest(**most)
-    best = "nothing fits at any rate" if fastest is None else (
-        f"the highest rate that fits is {fastest.frames_per_second:,.0f} frames/s ({fastest.interval:,} cycles)"
-    )  # fmt: skip
+    best = (
+        "nothing fits at any rate"
+        if fastest is None
+        else (f"the highest rate that fits is {fastest.frames_per_second:,.0f} frames/s ({fastest.interval:,} cycles)")
+    )
     raise PlanError(f"{asked}: needs at least {needs} of {allowed}; {best}")
 
 

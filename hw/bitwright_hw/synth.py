@@ -107,9 +107,7 @@ def synthesize(
     placed = None
     with tempfile.TemporaryDirectory(prefix="bitwright-") as folder_name:
         netlist = None if nextpnr is None else Path(folder_name) / "netlist.json"
-        modules = synthesize_verilog(
-            sources, top, family=family, kept=parts, netlist=netlist, progress=progress
-        )  # fmt: skip
+        modules = synthesize_verilog(sources, top, family=family, kept=parts, netlist=netlist, progress=progress)
         if nextpnr is not None and netlist is not None:
             prepare(netlist, "pins", nextpnr.flow)
             clock = design.plan.clock_mhz if clock_mhz is None else clock_mhz

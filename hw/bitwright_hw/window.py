@@ -50,11 +50,13 @@ class Window(wiring.Component):
         p = self.params
         words = [
             memory.Memory(
-                shape=unsigned(p.storage_lanes * p.lane_bits), depth=p.depth, init=[],
+                shape=unsigned(p.storage_lanes * p.lane_bits),
+                depth=p.depth,
+                init=[],
                 attrs=ram_attributes(p.storage_lanes * p.lane_bits, p.depth),
             )
             for _ in range(p.copies)
-        ]  # fmt: skip
+        ]
         for k, storage in enumerate(words):
             m.submodules[f"pixels_{k}"] = storage
         written = self._write(m, words)
@@ -65,9 +67,11 @@ class Window(wiring.Component):
         """Words into the memories; high in the cycle of a pixel's last one."""
         p = self.params
         m.submodules.widen = widen = Gearbox(
-            in_width=p.in_width * p.lane_bits, out_width=p.storage_lanes * p.lane_bits,
-            bits=p.channels * p.lane_bits, reader_waits=False,
-        )  # fmt: skip
+            in_width=p.in_width * p.lane_bits,
+            out_width=p.storage_lanes * p.lane_bits,
+            bits=p.channels * p.lane_bits,
+            reader_waits=False,
+        )
         m.d.comb += [widen.i.valid.eq(self.i.valid), widen.i.payload.eq(self.i.payload), widen.o.ready.eq(1)]
         last: Signal | None = None
         for k, storage in enumerate(copies):
@@ -79,8 +83,10 @@ class Window(wiring.Component):
                 m.d.sync += address.eq(count_up(address, p.depth) if across == 0 or last is None else last)
             last = address
             m.d.comb += [
-                writer.addr.eq(address), writer.data.eq(widen.o.payload), writer.en.eq(widen.o.valid),
-            ]  # fmt: skip
+                writer.addr.eq(address),
+                writer.data.eq(widen.o.payload),
+                writer.en.eq(widen.o.valid),
+            ]
         if p.pixel_words == 1:
             return widen.o.valid
         word = Signal(range(p.pixel_words))
@@ -209,9 +215,17 @@ class Window(wiring.Component):
             m.d.sync += fetched.eq(0)
 
     def _padded(
-        self, m: Module, copy: int, lanes: Value, start: Value, issue: Value, row: Value, column: Value,
-        line: Signal, group: Signal,
-    ) -> Value:  # fmt: skip
+        self,
+        m: Module,
+        copy: int,
+        lanes: Value,
+        start: Value,
+        issue: Value,
+        row: Value,
+        column: Value,
+        line: Signal,
+        group: Signal,
+    ) -> Value:
         """The lanes of a memory's word, those outside the image and outside the kernel replaced."""
         p = self.params
         (down, across), (tall, wide) = p.windows.kernel, p.tile

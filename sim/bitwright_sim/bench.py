@@ -113,15 +113,23 @@ def run_bench(
     seed = secrets.randbits(32) if seed is None else seed
     environment = _environment(tool, module)
     build = _build(
-        tool, sources, top, hdl_parameters or {}, build_args, build_key, waves is not None, environment,
-        BuildCache() if cache is None else cache, progress,
-    )  # fmt: skip
+        tool,
+        sources,
+        top,
+        hdl_parameters or {},
+        build_args,
+        build_key,
+        waves is not None,
+        environment,
+        BuildCache() if cache is None else cache,
+        progress,
+    )
     folder = Path(tempfile.mkdtemp(prefix="bitwright-bench-", dir=plain_place())) if work is None else work.absolute()
     folder.mkdir(parents=True, exist_ok=True)
     try:
         return _run(
             tool, build, top, module, parameters or {}, test_filter, seed, waves, folder, timeout, environment, progress
-        )  # fmt: skip
+        )
     finally:
         if work is None:
             shutil.rmtree(folder, ignore_errors=True)

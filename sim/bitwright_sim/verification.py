@@ -168,9 +168,7 @@ def verify(
     folder, why = None, ""
     if first is not None:
         number = next(k for k, part in enumerate(parts) if part.start <= first.frame < part.stop)
-        folder, why = _reproduce(
-            target, design, network, flat, first, parts[number], patterns[number], cache, progress
-        )  # fmt: skip
+        folder, why = _reproduce(target, design, network, flat, first, parts[number], patterns[number], cache, progress)
     return VerifyReport(
         frames=len(flat),
         mismatches=int(bad.sum()),

@@ -89,9 +89,14 @@ class Exploration:
         chosen = self.chosen
         sides: list[tuple[Any, str, list[float], float, float]] = [
             (panels[0], "LUTs", [float(point.luts) for point in self.points], self.luts, chosen.luts),
-            (panels[1], self.block_ram_name, [point.block_rams for point in self.points], self.block_rams,
-             chosen.block_rams),
-        ]  # fmt: skip
+            (
+                panels[1],
+                self.block_ram_name,
+                [point.block_rams for point in self.points],
+                self.block_rams,
+                chosen.block_rams,
+            ),
+        ]
         for panel, what, values, limit, mine in sides:
             panel.plot(values, rates, "o-", color=_LINE, markersize=4, linewidth=1.2, label="the least LUTs for a rate")
             panel.plot([mine], [chosen.frames_per_second], "o", color=_MARK, markersize=9, label="chosen", zorder=3)
@@ -113,9 +118,14 @@ class Exploration:
         panels[0].set_ylabel(f"frames a second at {self.clock_mhz:g} MHz")
         panels[0].annotate(
             f"{chosen.frames_per_second:,.0f} frames/s\n{chosen.luts:,} LUTs",
-            (chosen.luts, chosen.frames_per_second), xytext=(12, -8), textcoords="offset points", ha="left", va="top",
-            fontsize=9, color=_MARK,
-        )  # fmt: skip
+            (chosen.luts, chosen.frames_per_second),
+            xytext=(12, -8),
+            textcoords="offset points",
+            ha="left",
+            va="top",
+            fontsize=9,
+            color=_MARK,
+        )
         figure.suptitle(f"{self.network} on {self.title}")
         out = io.BytesIO()
         metadata = {"Date": None} if form == "svg" else None  # the same picture for the same points
@@ -128,9 +138,14 @@ class Exploration:
         rows = "\n".join(_row(point, self.luts, self.block_rams) for point in self.points)
         title = html.escape(f"{self.network} on {self.title}")
         return _PAGE.format(
-            title=title, svg=svg, rows=rows, clock=f"{self.clock_mhz:g}", blocks=html.escape(self.block_ram_name),
-            luts=f"{self.luts:,}", block_rams=f"{self.block_rams:,}",
-        )  # fmt: skip
+            title=title,
+            svg=svg,
+            rows=rows,
+            clock=f"{self.clock_mhz:g}",
+            blocks=html.escape(self.block_ram_name),
+            luts=f"{self.luts:,}",
+            block_rams=f"{self.block_rams:,}",
+        )
 
 
 def _row(point: Point, luts: int, block_rams: int) -> str:

@@ -145,9 +145,7 @@ def _image(edge: Edge, name: str) -> tuple[int, int, int]:
 def _pool(facts: PoolFacts, edge: Edge, index: int) -> MaxPool2d:
     name = f"pool{index - 1}"
     stride = facts.kernel if facts.stride is None else facts.stride
-    return MaxPool2d(
-        name=name, shape=_image(edge, name), kernel=(facts.kernel, facts.kernel), stride=(stride, stride)
-    )  # fmt: skip
+    return MaxPool2d(name=name, shape=_image(edge, name), kernel=(facts.kernel, facts.kernel), stride=(stride, stride))
 
 
 def _matrix(facts: ConvFacts | DenseFacts, edge: Edge, folder: Path, index: int, rule: str | None) -> Dense | Conv2d:
@@ -155,8 +153,10 @@ def _matrix(facts: ConvFacts | DenseFacts, edge: Edge, folder: Path, index: int,
     taps, channels, padded = _columns(facts, edge, index)
     rows = ceil_div(facts.outputs, facts.pe) * facts.pe if facts.padded_outputs is None else facts.padded_outputs
     if rows < facts.outputs or rows % facts.pe:
-        raise ParameterSetError(f"layer {index}: padded_outputs {rows} must be a multiple of pe {facts.pe}, not below "
-                                f"outputs {facts.outputs}")  # fmt: skip
+        raise ParameterSetError(
+            f"layer {index}: padded_outputs {rows} must be a multiple of pe {facts.pe}, not below "
+            f"outputs {facts.outputs}"
+        )
     folding = Folding(folder=folder, index=index, rows=rows, columns=taps * padded, pe=facts.pe, simd=facts.simd)
     if folding.columns % facts.simd:
         raise ParameterSetError(f"layer {index}: {folding.columns} columns are no multiple of simd {facts.simd}")

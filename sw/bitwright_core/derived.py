@@ -43,10 +43,19 @@ def _fields(design: Design) -> Iterator[tuple[str, object, object]]:
     every = zip(manifest.layers, layers, folds(network, plan), plan.layers, strict=True)
     for entry, layer, fold, choice in every:
         due = LayerEntry(
-            name=layer.name, kind=layer.kind, inputs=layer.inputs, outputs=layer.outputs, pe=fold.pe, simd=fold.simd,
-            lanes=fold.lanes, ideal_cycles=fold.frame_cycles, engine=choice.engine, pixels=fold.pixels,
-            memory=entry.memory, latency_cycles=entry.latency_cycles,
-        )  # fmt: skip
+            name=layer.name,
+            kind=layer.kind,
+            inputs=layer.inputs,
+            outputs=layer.outputs,
+            pe=fold.pe,
+            simd=fold.simd,
+            lanes=fold.lanes,
+            ideal_cycles=fold.frame_cycles,
+            engine=choice.engine,
+            pixels=fold.pixels,
+            memory=entry.memory,
+            latency_cycles=entry.latency_cycles,
+        )
         yield f"layer {layer.name}", entry, due
     probed = [(probe.layer, probe.pe) for probe in manifest.probes]
     yield "list of probes (layer, pe)", probed, [(entry.name, entry.pe) for entry in manifest.layers]

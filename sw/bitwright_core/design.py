@@ -25,9 +25,17 @@ from bitwright_core.untrusted import file_inside
 from bitwright_core.verilog_check import check_verilog
 
 __all__ = [
-    "FORMAT_VERSION", "MANIFEST", "MODELS_FOLDER", "Design", "LayerEntry", "LayerProbe", "Manifest", "ScoreProbe",
-    "file_digest", "verilog_digest",
-]  # fmt: skip
+    "FORMAT_VERSION",
+    "MANIFEST",
+    "MODELS_FOLDER",
+    "Design",
+    "LayerEntry",
+    "LayerProbe",
+    "Manifest",
+    "ScoreProbe",
+    "file_digest",
+    "verilog_digest",
+]
 
 
 class Design:

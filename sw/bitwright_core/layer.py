@@ -103,11 +103,16 @@ def conv_layer(
         encoding=Encoding(thresholds=np.array([1])),
         layers=(
             Conv2d(
-                name="conv", shape=shape, weights=rows, output=Thresholds(values=levels), stride=stride,
-                padding=padding, padding_value=padding_value,
+                name="conv",
+                shape=shape,
+                weights=rows,
+                output=Thresholds(values=levels),
+                stride=stride,
+                padding=padding,
+                padding_value=padding_value,
             ),
         ),
-    )  # fmt: skip
+    )
 
 
 def _check_size(inputs: int, outputs: int) -> None:

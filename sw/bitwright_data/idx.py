@@ -20,8 +20,17 @@ _UNSIGNED_BYTES = 8
 _MAX_VALUES = 1 << 30
 _DIGITS = tuple("0123456789")
 _FASHION = (
-    "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
-)  # fmt: skip
+    "T-shirt/top",
+    "Trouser",
+    "Pullover",
+    "Dress",
+    "Coat",
+    "Sandal",
+    "Shirt",
+    "Sneaker",
+    "Bag",
+    "Ankle boot",
+)
 LABELS = {"mnist": _DIGITS, "fashion-mnist": _FASHION}
 _IMAGE_DIMENSIONS = 3
 _SIDE = 28

@@ -173,9 +173,7 @@ def _listed(*names: str) -> Callable[[Node, Constants], Node]:
 def _clip(node: Node, constants: Constants) -> Node:
     if not {"min", "max"} & node.attributes.keys():
         return node
-    bounds = {
-        name: np.float32(node.attributes[name]) if name in node.attributes else None for name in ("min", "max")
-    }  # fmt: skip
+    bounds = {name: np.float32(node.attributes[name]) if name in node.attributes else None for name in ("min", "max")}
     return _with_inputs(node, constants, bounds)
 
 

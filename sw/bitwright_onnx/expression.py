@@ -186,9 +186,7 @@ OPERATIONS: dict[str, Callable[..., Array]] = {
     "Where": _where,
 }
 # whose result takes few values whatever the argument's scale: after one of these, values are activations
-DECIDING = frozenset(
-    ("BipolarQuant", "Quant", "Sign", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "Equal")
-)  # fmt: skip
+DECIDING = frozenset(("BipolarQuant", "Quant", "Sign", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "Equal"))
 
 
 def apply(op: str, args: tuple[Array | None, ...], attributes: Mapping[str, Any]) -> Array:

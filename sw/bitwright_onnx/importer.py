@@ -125,9 +125,7 @@ def _located(error: OnnxError, file: Path) -> OnnxError:
     return located
 
 
-def _lowered(
-    graph: Graph, options: Options, facts: dict[str, Any], name: str, progress: Progress | None
-) -> Imported:  # fmt: skip
+def _lowered(graph: Graph, options: Options, facts: dict[str, Any], name: str, progress: Progress | None) -> Imported:
     if options.score_bits and not 8 <= options.score_bits <= 48:
         raise OnnxError(f"class scores have 8 to 48 bits, or 0 for the order of all, not {options.score_bits}")
     bits = options.input_bits or facts.get("input_bits") or 8

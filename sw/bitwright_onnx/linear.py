@@ -74,9 +74,7 @@ def _chain(
 ) -> list[Node]:
     """`first` and the steps after it, ending in the output of `node`."""
     names = [f"{node.output}:{index}" for index in range(len(steps))] + [node.output]
-    made = [
-        Node(name=first.name, op=first.op, inputs=first.inputs, outputs=(names[0],), attributes=first.attributes)
-    ]  # fmt: skip
+    made = [Node(name=first.name, op=first.op, inputs=first.inputs, outputs=(names[0],), attributes=first.attributes)]
     for index, (op, value) in enumerate(steps):
         key = f"{node.output}:{op.lower()}"
         constants[key] = value

@@ -188,9 +188,14 @@ class Lowering:
             self.image = (*(size for axis, size in enumerate(view.shape) if axis != images.axis), images.channels)
             pad = value if any(padding) else None
         taken = Taken(
-            columns=columns, kinds=kinds, source=self.plane.position[view.indices.reshape(-1)],
-            values=int(np.prod(self.plane.shape)), used=self._used(node, view), group=group, pad=pad,
-        )  # fmt: skip
+            columns=columns,
+            kinds=kinds,
+            source=self.plane.position[view.indices.reshape(-1)],
+            values=int(np.prod(self.plane.shape)),
+            used=self._used(node, view),
+            group=group,
+            pad=pad,
+        )
         taken.check()
         auto = self.input_encoding == "auto"
         integers = self.input_encoding == "integers" or (
@@ -274,9 +279,7 @@ class Lowering:
             convolution=convolution,
         )
 
-    def _pool(
-        self, node: Node, signal: RawInput | Accumulators | Bits, view: View, after: Node | None
-    ) -> Bits:  # fmt: skip
+    def _pool(self, node: Node, signal: RawInput | Accumulators | Bits, view: View, after: Node | None) -> Bits:
         if isinstance(signal, RawInput):
             raise ValueError("it pools the raw input; only bits can be pooled")
         before = in_channels(view, signal.plane)
@@ -382,9 +385,7 @@ def _over(expression: Expr, plane: Plane, source: Plane) -> Expr:
     return map_constants(expression, move)
 
 
-def network_of(
-    lowering: Lowering, layers: tuple[Layer, ...], name: str, labels: tuple[str, ...]
-) -> Network:  # fmt: skip
+def network_of(lowering: Lowering, layers: tuple[Layer, ...], name: str, labels: tuple[str, ...]) -> Network:
     """The Network. Raises NetworkError for one that breaks a rule of size."""
     shape = lowering.plane.shape
     if len(shape) == 3:

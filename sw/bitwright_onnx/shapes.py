@@ -125,7 +125,7 @@ def _window(node: Node, given: list[Shape]) -> Shape:
         kernel: Shape
         outputs, inside, kernel = (
             (weights[0], weights[-1], weights[1:-1]) if last else (weights[0], weights[1], weights[2:])
-        )  # fmt: skip
+        )
         group = int(node.attributes.get("group", 1))
         if group != 1:
             kind = "depthwise" if group == channels else "grouped"
@@ -142,7 +142,7 @@ def _window(node: Node, given: list[Shape]) -> Shape:
     strides, pads = window_sizes(node, tuple(kernel), spatial)
     sizes = tuple(
         (size + pads[i] + pads[i + len(spatial)] - kernel[i]) // strides[i] + 1 for i, size in enumerate(spatial)
-    )  # fmt: skip
+    )
     if min(sizes) < 1:
         raise ValueError(f"its window of {list(kernel)} does not fit {list(spatial)}")
     return (1, *sizes, outputs) if last else (1, outputs, *sizes)

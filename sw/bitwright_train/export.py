@@ -201,9 +201,7 @@ def _fold(
         return _Folded(
             layers=(Dense(name=name, weights=weights, output=output, takes=takes),), inverted=gives, classes=classes
         )
-    return _Folded(
-        layers=_conv_layers(stage, index, shape, weights, output, takes, padding_value), inverted=gives
-    )  # fmt: skip
+    return _Folded(layers=_conv_layers(stage, index, shape, weights, output, takes, padding_value), inverted=gives)
 
 
 def _conv_layers(

@@ -91,13 +91,20 @@ def test_packing_is_that_of_framing(tmp_path, bits, shape, encoding, data_bits, 
     plan = replace(default_plan(network), data_bits=data_bits, encoding=encoding, scores=scores)
     inputs, outputs = input_format(network, plan), output_format(network, plan)
     values = {
-        "name": "x", "network_digest": network.digest, "shape": list(shape), "bits": bits,
-        "encoding_thresholds": network.encoding.thresholds.tolist(), "registers": {},
+        "name": "x",
+        "network_digest": network.digest,
+        "shape": list(shape),
+        "bits": bits,
+        "encoding_thresholds": network.encoding.thresholds.tolist(),
+        "registers": {},
         "input": {"encoded": inputs.encoded, "value_bits": inputs.value_bits, "stride": inputs.stride},
         "output": {
-            "outputs": outputs.outputs, "classifier": outputs.classifier, "scores": scores, "beats": outputs.beats
+            "outputs": outputs.outputs,
+            "classifier": outputs.classifier,
+            "scores": scores,
+            "beats": outputs.beats,
         },
-    }  # fmt: skip
+    }
     (tmp_path / DESIGN).write_text(json.dumps(values))
     design = driver.Design(tmp_path)
     frames = random_frames(network, 9)

@@ -23,8 +23,11 @@ def test_the_command_line():
     loader = Loader(executable="openFPGALoader", version="1.1.1")
     assert loader.command("ulx3s-85f", "x.bit") == ["openFPGALoader", "--board", "ulx3s", "--write-sram", "x.bit"]
     assert loader.command("ulx3s-85f", "x.bit", flash=True, cable_serial="K1")[3:] == [
-        "--write-flash", "--ftdi-serial", "K1", "x.bit"
-    ]  # fmt: skip
+        "--write-flash",
+        "--ftdi-serial",
+        "K1",
+        "x.bit",
+    ]
     with pytest.raises(BoardError, match="kv260 has no JTAG here; boards that have it: pynq-z1, pynq-z2, ulx3s-85f"):
         loader.command("kv260", "x.bit")
     with pytest.raises(BoardError, match="boots from its SD card"):

@@ -52,8 +52,18 @@ def program(board_design, overlay, vectors):
 
 
 def options(target: Target) -> list[str]:
-    return ["--host", target.host, "--port", str(target.port), "--user", target.user, "--key", str(target.key),
-            "--known-hosts", str(target.known_hosts)]  # fmt: skip
+    return [
+        "--host",
+        target.host,
+        "--port",
+        str(target.port),
+        "--user",
+        target.user,
+        "--key",
+        str(target.key),
+        "--known-hosts",
+        str(target.known_hosts),
+    ]
 
 
 def deployments(home: Path) -> list[str]:
@@ -389,8 +399,15 @@ def test_a_thousand_mnist_frames(target, tmp_path, data_dir):
     design = bw.generate(network, bw.size(network, cycles=196, scores=True), tmp_path / "design")
     write_overlay(design, tmp_path / "design-pynq-z2")
     report = bw.program(
-        design, "mnist", frames=1000, data_dir=data_dir, host=target.host, port=target.port, user=target.user,
-        key=target.key, known_hosts=target.known_hosts,
-    )  # fmt: skip
+        design,
+        "mnist",
+        frames=1000,
+        data_dir=data_dir,
+        host=target.host,
+        port=target.port,
+        user=target.user,
+        key=target.key,
+        known_hosts=target.known_hosts,
+    )
     assert (report.frames, report.mismatches) == (1000, ())
     assert report.accuracy == report.golden_accuracy

@@ -56,9 +56,13 @@ def target(tmp_path):
         thread = threading.Thread(target=serve, daemon=True)
         thread.start()
         yield Target(
-            host="127.0.0.1", port=listener.getsockname()[1], password="xilinx", known_hosts=tmp_path / "known",
-            accept_key=fingerprint(key), timeout=10,
-        )  # fmt: skip
+            host="127.0.0.1",
+            port=listener.getsockname()[1],
+            password="xilinx",
+            known_hosts=tmp_path / "known",
+            accept_key=fingerprint(key),
+            timeout=10,
+        )
         for transport in transports:
             transport.close()
         listener.shutdown(socket.SHUT_RDWR)

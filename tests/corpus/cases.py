@@ -66,16 +66,20 @@ def random_plan(network: Network, seed: int) -> Plan:
     dice = random.Random(seed)
     layers = tuple(
         LayerPlan(
-            name=layer.name, pe=dice.randint(1, layer.outputs), simd=dice.randint(1, layer.inputs),
+            name=layer.name,
+            pe=dice.randint(1, layer.outputs),
+            simd=dice.randint(1, layer.inputs),
             memory=dice.choice(["auto", "block", "distributed"]),
         )
         for layer in network.matrix_layers
-    )  # fmt: skip
+    )
     return Plan(
-        layers=layers, scores=network.is_classifier and dice.random() < 0.5,
+        layers=layers,
+        scores=network.is_classifier and dice.random() < 0.5,
         data_bits=dice.choice([bits for bits in (8, 16, 32, 64, 128) if bits >= network.input.bits]),
-        target=dice.choice(["generic", "xc7", "ecp5"]), clock_mhz=dice.choice([50.0, 100.0, 200.0]),
-    )  # fmt: skip
+        target=dice.choice(["generic", "xc7", "ecp5"]),
+        clock_mhz=dice.choice([50.0, 100.0, 200.0]),
+    )
 
 
 def _several(prefix: str, network: Callable[[], Network], plans: dict[str, Callable[[Network], Plan]]) -> list[Case]:
@@ -86,21 +90,33 @@ def _cases() -> list[Case]:
     found: list[Case] = []
     small = cache(lambda: mlp(0))
     found += _several(
-        "mlp", small,
+        "mlp",
+        small,
         {
-            "1x1": folded(1, 1), "4x3": folded(), "primes": folded(7, 11), "whole": folded(13, 20),
-            "scores": folded(scores=True), "whole-scores": folded(13, 20, scores=True),
-            "200mhz": folded(5, 16, clock_mhz=200.0), "400mhz-xc7": folded(5, 16, clock_mhz=400.0, target="xc7"),
-            "block": folded(2, 2, memory="block"), "distributed": folded(2, 2, memory="distributed"),
-            "distributed-xc7": folded(2, 2, memory="distributed", target="xc7"), "xc7": folded(target="xc7"),
-            "ecp5": folded(target="ecp5"), "whole-xc7": folded(13, 20, target="xc7"),
-            "whole-ecp5": folded(13, 20, target="ecp5"), "host": folded(encoding="host"),
+            "1x1": folded(1, 1),
+            "4x3": folded(),
+            "primes": folded(7, 11),
+            "whole": folded(13, 20),
+            "scores": folded(scores=True),
+            "whole-scores": folded(13, 20, scores=True),
+            "200mhz": folded(5, 16, clock_mhz=200.0),
+            "400mhz-xc7": folded(5, 16, clock_mhz=400.0, target="xc7"),
+            "block": folded(2, 2, memory="block"),
+            "distributed": folded(2, 2, memory="distributed"),
+            "distributed-xc7": folded(2, 2, memory="distributed", target="xc7"),
+            "xc7": folded(target="xc7"),
+            "ecp5": folded(target="ecp5"),
+            "whole-xc7": folded(13, 20, target="xc7"),
+            "whole-ecp5": folded(13, 20, target="ecp5"),
+            "host": folded(encoding="host"),
             **{f"stream{bits}": folded(data_bits=bits) for bits in (8, 16, 32, 128, 256, 1024)},
-            "hardwired": constants(), "hardwired-xc7": constants(target="xc7"),
-            "hardwired-ecp5": constants(target="ecp5"), "hardwired-200mhz": constants(target="xc7", clock_mhz=200.0),
+            "hardwired": constants(),
+            "hardwired-xc7": constants(target="xc7"),
+            "hardwired-ecp5": constants(target="ecp5"),
+            "hardwired-200mhz": constants(target="xc7", clock_mhz=200.0),
             "mixed-engines": first_folded,
         },
-    )  # fmt: skip
+    )
     found += [
         Case(name="mlp-thermometer", network=lambda: mlp(1, levels=3), plan=folded()),
         Case(name="mlp-thermometer-host", network=lambda: mlp(1, levels=3), plan=folded(encoding="host", data_bits=16)),
@@ -116,11 +132,12 @@ def _cases() -> list[Case]:
         Case(name="mlp-bits", network=lambda: mlp(7, last="bits", outputs=70), plan=folded()),
         Case(name="mlp-one-layer", network=lambda: mlp(8, hidden=()), plan=folded()),
         Case(
-            name="mlp-wide", network=lambda: mlp(9, shape=(16, 16), hidden=(64, 32)),
+            name="mlp-wide",
+            network=lambda: mlp(9, shape=(16, 16), hidden=(64, 32)),
             plan=folded(16, 32, target="xc7"),
         ),
         Case(name="mlp-hardwired-bits", network=lambda: mlp(7, last="bits"), plan=constants()),
-    ]  # fmt: skip
+    ]
     same = {"outputs": 5, "kernel": (3, 3), "padding": (1, 1, 1, 1)}
     pooled = {"outputs": 6, "kernel": (3, 3), "pool": {"kernel": (2, 2), "stride": (2, 2)}}
     overlapping = {
@@ -145,7 +162,7 @@ def _cases() -> list[Case]:
         "image-pooled": {"convs": [pooled], "last": None},
         "bits": {"last": "bits", "outputs": 9},
         "gray": {"shape": (8, 8), "bits": 8, "convs": [{"outputs": 4, "kernel": (5, 5)}]},
-    }  # fmt: skip
+    }
     for number, (name, arguments) in enumerate(nets.items()):
         plan = folded(3, 5, target=("generic", "xc7", "ecp5")[number % 3], data_bits=(64, 32, 8)[number % 3])
         found.append(Case(name=f"cnn-{name}", network=lambda n=number, a=arguments: cnn(n, **a), plan=plan))
@@ -157,7 +174,7 @@ def _cases() -> list[Case]:
         Case(name="board-pynq-z1", network=lambda: cnn(31), plan=folded(), board="pynq-z1"),
         Case(name="board-ulx3s", network=small, plan=folded(target="ecp5"), board="ulx3s-85f"),
         Case(name="board-icebreaker", network=small, plan=folded(clock_mhz=12.0), board="icebreaker"),
-    ]  # fmt: skip
+    ]
     return found + [_random(seed) for seed in range(QUICK_RANDOM)]
 
 
@@ -185,7 +202,8 @@ LARGE = (
     Case(name="large-lfc", network=_lfc, plan=folded((32, 64, 32, 10), (49, 32, 64, 16), scores=True, target="xc7")),
     Case(name="large-lfc-generic", network=_lfc, plan=folded((32, 64, 32, 10), (49, 32, 64, 16))),
     Case(
-        name="large-cnv", network=_cnv,
+        name="large-cnv",
+        network=_cnv,
         plan=folded((16, 32, 16, 16, 4, 1, 1, 1, 4), (3, 32, 32, 32, 32, 32, 4, 8, 1), target="xc7"),
     ),
-)  # fmt: skip
+)

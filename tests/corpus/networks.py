@@ -81,10 +81,15 @@ def conv(
     largest = inputs << (0 if binary else edge.number.bits - 1)
     dots = not binary or (value == "zero" and any(padding))
     return Conv2d(
-        name=name, shape=edge.shape, weights=rng.integers(0, 2, (outputs, *kernel, edge.shape[2]), dtype=np.uint8),
+        name=name,
+        shape=edge.shape,
+        weights=rng.integers(0, 2, (outputs, *kernel, edge.shape[2]), dtype=np.uint8),
         output=Thresholds(values=thresholds(rng, outputs, -largest if dots else 0, largest)),
-        stride=stride, padding=padding, padding_value=value, takes=edge.number,
-    )  # fmt: skip
+        stride=stride,
+        padding=padding,
+        padding_value=value,
+        takes=edge.number,
+    )
 
 
 def mlp(
@@ -163,9 +168,12 @@ def random_network(seed: int) -> Network:
             padding = [int(rng.integers(0, kernel[axis // 2])) for axis in range(4)]
         size = [(n + padding[2 * k] + padding[2 * k + 1] - kernel[k]) // stride[k] + 1 for k, n in enumerate(size)]
         one = {
-            "outputs": int(rng.integers(1, 12)), "kernel": kernel, "stride": stride, "padding": tuple(padding),
+            "outputs": int(rng.integers(1, 12)),
+            "kernel": kernel,
+            "stride": stride,
+            "padding": tuple(padding),
             "value": str(rng.choice(["minus_one", "plus_one", "zero"])),
-        }  # fmt: skip
+        }
         if rng.random() < 0.5:
             pool = tuple(int(min(rng.integers(1, 3), n)) for n in size)
             steps = tuple(int(n) for n in rng.integers(1, 3, 2))
@@ -174,6 +182,12 @@ def random_network(seed: int) -> Network:
         convs.append(one)
     image = rng.random() < 0.15
     return cnn(
-        seed, shape=(height, width, channels), bits=bits, levels=levels, convs=convs, hidden=hidden, outputs=outputs,
+        seed,
+        shape=(height, width, channels),
+        bits=bits,
+        levels=levels,
+        convs=convs,
+        hidden=hidden,
+        outputs=outputs,
         last=None if image else last,
-    )  # fmt: skip
+    )

@@ -23,23 +23,38 @@ def random_case(seed: int) -> tuple[str, Network, Plan]:
     if kind in ("images", "integer images"):
         bits, votes = min(bits, 4), dice.random() < 0.3
         network = random_conv_network(
-            seed, shape=(dice.randint(1, 7), dice.randint(1, 7), dice.randint(1, 4)), bits=bits,
-            integers=kind == "integer images", convs=dice.randint(1, 2), channels=(1, 2, 3, 5),
-            dense=[dice.randint(1, 6)] if dice.random() < 0.5 else [], classes=dice.randint(1, 4) if scores else 0,
+            seed,
+            shape=(dice.randint(1, 7), dice.randint(1, 7), dice.randint(1, 4)),
+            bits=bits,
+            integers=kind == "integer images",
+            convs=dice.randint(1, 2),
+            channels=(1, 2, 3, 5),
+            dense=[dice.randint(1, 6)] if dice.random() < 0.5 else [],
+            classes=dice.randint(1, 4) if scores else 0,
             votes=votes and scores,
-        )  # fmt: skip
+        )
     elif kind == "integers":
         network = random_conv_network(
-            seed, shape=(dice.randint(1, 40), 1, 1), bits=bits, integers=True, convs=0, votes=dice.random() < 0.3,
-            dense=[dice.randint(1, 9) for _ in range(dice.randint(1, 2))], classes=dice.randint(1, 5) if scores else 0,
-        )  # fmt: skip
+            seed,
+            shape=(dice.randint(1, 40), 1, 1),
+            bits=bits,
+            integers=True,
+            convs=0,
+            votes=dice.random() < 0.3,
+            dense=[dice.randint(1, 9) for _ in range(dice.randint(1, 2))],
+            classes=dice.randint(1, 5) if scores else 0,
+        )
     else:
         most = 70 if kind == "wide" else 12
         sizes = [dice.randint(1, most) for _ in range(dice.randint(1, 3))]
         network = random_network(
-            rng, inputs=dice.randint(1, 90 if kind == "wide" else 24), sizes=sizes, bits=bits, scores=scores,
+            rng,
+            inputs=dice.randint(1, 90 if kind == "wide" else 24),
+            sizes=sizes,
+            bits=bits,
+            scores=scores,
             levels=1 if bits == 1 else dice.randint(1, 3),
-        )  # fmt: skip
+        )
     folds = []
     for k, layer in enumerate(network.matrix_layers):
         fast = kind == "hardwired" or (kind == "fast tail" and k)
@@ -55,9 +70,10 @@ def random_case(seed: int) -> tuple[str, Network, Plan]:
         layers=tuple(LayerPlan(**{k: v for k, v in fold.items() if v != "matrix"}) for fold in folds),
         scores=network.is_classifier and dice.random() < (0.2 if kind == "fast tail" else 0.5),
         data_bits=dice.choice([width for width in DATA_BITS if width >= least]),
-        encoding=encoding, target=dice.choice(["generic", "generic", "xc7", "ecp5"]),
+        encoding=encoding,
+        target=dice.choice(["generic", "generic", "xc7", "ecp5"]),
         clock_mhz=dice.choice([50, 100, 150, 250]),
-    )  # fmt: skip
+    )
     input_format(network, plan)
     return kind, network, plan
 

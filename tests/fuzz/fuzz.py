@@ -30,18 +30,28 @@ FRAMES = 200  # different ones of a network
 CYCLES = 150_000
 _U64 = ctypes.c_uint64
 COUNTS = {  # of driver.cpp, in its order, and what they are
-    "ran": "cycles", "frames_in": "frames", "results": "results", "dropped": "broken frames", "resets": "resets",
-    "soft_resets": "soft resets", "accesses": "register accesses",
-}  # fmt: skip
+    "ran": "cycles",
+    "frames_in": "frames",
+    "results": "results",
+    "dropped": "broken frames",
+    "resets": "resets",
+    "soft_resets": "soft resets",
+    "accesses": "register accesses",
+}
 
 
 class _Run(ctypes.Structure):
     """FuzzRun of driver.cpp."""
 
     _fields_ = [
-        ("frames", ctypes.c_void_p), ("expected", ctypes.c_void_p), ("frame_count", _U64), ("seed", _U64),
-        ("cycles", _U64), ("message", ctypes.c_char_p), *((name, _U64) for name in COUNTS),
-    ]  # fmt: skip
+        ("frames", ctypes.c_void_p),
+        ("expected", ctypes.c_void_p),
+        ("frame_count", _U64),
+        ("seed", _U64),
+        ("cycles", _U64),
+        ("message", ctypes.c_char_p),
+        *((name, _U64) for name in COUNTS),
+    ]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,11 +84,17 @@ def config(design: Design) -> str:
     digest = manifest.network_digest
     words = ", ".join(f"0x{digest[8 * k : 8 * k + 8]}u" for k in range(8))
     sizes = {
-        "BYTES": lanes, "BEATS": fmt.beats, "LAST_BYTES": last, "FRAME_BYTES": fmt.bytes,
-        "FREE_BITS": 8 * fmt.bytes - fmt.values * fmt.value_bits, "OUT_BEATS": manifest.output.beats,
-        "OUTPUTS": manifest.output.outputs, "LATENCY": manifest.latency_cycles, "INTERVAL": manifest.interval_cycles,
+        "BYTES": lanes,
+        "BEATS": fmt.beats,
+        "LAST_BYTES": last,
+        "FRAME_BYTES": fmt.bytes,
+        "FREE_BITS": 8 * fmt.bytes - fmt.values * fmt.value_bits,
+        "OUT_BEATS": manifest.output.beats,
+        "OUTPUTS": manifest.output.outputs,
+        "LATENCY": manifest.latency_cycles,
+        "INTERVAL": manifest.interval_cycles,
         "WATCHDOG": 1000 + 20 * (manifest.interval_cycles + manifest.latency_cycles),
-    }  # fmt: skip
+    }
     lines = [f"constexpr uint64_t {name} = {value};" for name, value in sizes.items()]
     return "\n".join([*lines, f"constexpr uint32_t DIGEST[8] = {{{words}}};"]) + "\n"
 
@@ -87,18 +103,26 @@ def fuzz_design(design: Design, *, seed: int, cycles: int, cache: BuildCache | N
     """Runs one design for so many cycles; returns what went wrong ("" if nothing), and the counts."""
     network = design.network
     library = build_library(
-        design.simulation_sources, name=design.manifest.name,
+        design.simulation_sources,
+        name=design.manifest.name,
         texts={"fuzz_config.h": config(design), "driver.cpp": (Path(__file__).parent / "driver.cpp").read_text()},
-        top=design.manifest.top, prefix="Vfuzz", kind="fuzz", cache=cache,
-    )  # fmt: skip
+        top=design.manifest.top,
+        prefix="Vfuzz",
+        kind="fuzz",
+        cache=cache,
+    )
     frames = random_frames(network, FRAMES, seed)
     packed = np.ascontiguousarray(pack_frames(network, design.plan, frames))
     expected = expected_beats(network, design, frames)
     message = ctypes.create_string_buffer(400)
     run = _Run(
-        frames=packed.ctypes.data, expected=expected.ctypes.data, frame_count=FRAMES, seed=seed, cycles=cycles,
+        frames=packed.ctypes.data,
+        expected=expected.ctypes.data,
+        frame_count=FRAMES,
+        seed=seed,
+        cycles=cycles,
         message=ctypes.cast(message, ctypes.c_char_p),
-    )  # fmt: skip
+    )
     status = ctypes.CDLL(str(library)).fuzz_run(ctypes.byref(run))
     counts = {name: int(getattr(run, name)) for name in COUNTS}
     return message.value.decode() if status else "", counts

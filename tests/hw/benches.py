@@ -67,6 +67,8 @@ def random_network(rng, *, inputs, sizes, levels=1, bits=8, scores=True, name="t
         layers.append(random_layer(rng, width, outputs, scores=scores and last, name=f"dense_{k}"))
         width = outputs
     return Network(
-        name=name, input=Input(shape=(inputs,), bits=bits), encoding=Encoding(thresholds=thresholds),
+        name=name,
+        input=Input(shape=(inputs,), bits=bits),
+        encoding=Encoding(thresholds=thresholds),
         layers=tuple(layers),
-    )  # fmt: skip
+    )

@@ -17,10 +17,17 @@ def prove(spec, folder, *, steps, for_ever=False):
     (folder / "spec.il").write_text(text)
     how = f"-tempinduct {'' if for_ever else '-tempinduct-baseonly'} -maxsteps {steps}"
     commands = [
-        "read_rtlil spec.il", "hierarchy -check -top spec", "proc", "flatten", "chformal -lower", "opt -full",
-        "memory -nomap", "memory_map", "opt -full",
+        "read_rtlil spec.il",
+        "hierarchy -check -top spec",
+        "proc",
+        "flatten",
+        "chformal -lower",
+        "opt -full",
+        "memory -nomap",
+        "memory_map",
+        "opt -full",
         f"sat {how} -set rst 0 -prove-asserts -set-assumes -verify spec",
-    ]  # fmt: skip
+    ]
     return Yosys().run(commands, folder)
 
 

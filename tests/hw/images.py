@@ -15,9 +15,11 @@ def random_windows(dice, *, most=9, kernel=5, stride=3):
         down, across = dice.randint(1, kernel), dice.randint(1, kernel)
         padding = tuple(dice.randint(0, n - 1) if dice.random() < 0.5 else 0 for n in (down, down, across, across))
         found = Windows(
-            image=(dice.randint(1, most), dice.randint(1, most)), kernel=(down, across),
-            stride=(dice.randint(1, stride), dice.randint(1, stride)), padding=padding,
-        )  # fmt: skip
+            image=(dice.randint(1, most), dice.randint(1, most)),
+            kernel=(down, across),
+            stride=(dice.randint(1, stride), dice.randint(1, stride)),
+            padding=padding,
+        )
         if min(found.shape) >= 1:
             return found
 
@@ -48,9 +50,15 @@ def window_case(
 ):
     """A window unit's arguments, the words to send, and those that must come."""
     params = WindowParams(
-        windows=windows, channels=channels, in_width=in_width, simd=simd, passes=passes,
-        capacity=1, lane_bits=lane_bits, padding_lane=padding_lane,
-    )  # fmt: skip
+        windows=windows,
+        channels=channels,
+        in_width=in_width,
+        simd=simd,
+        passes=passes,
+        capacity=1,
+        lane_bits=lane_bits,
+        padding_lane=padding_lane,
+    )
     least = params.least_capacity
     params = replace(params, capacity=least if capacity is None else least + capacity)
     images = rng.integers(0, 1 << lane_bits, (frames, *windows.image, channels))

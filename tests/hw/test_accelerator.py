@@ -22,9 +22,13 @@ def random_case(seed, *, most=24):
     bits = dice.choice([1, 5, 8, 12])
     classifier = dice.random() < 0.7
     network = random_network(
-        rng, inputs=dice.randint(1, 40), sizes=[dice.randint(1, most) for _ in range(dice.randint(1, 4))],
-        levels=1 if bits == 1 else dice.randint(1, 3), bits=bits, scores=classifier,
-    )  # fmt: skip
+        rng,
+        inputs=dice.randint(1, 40),
+        sizes=[dice.randint(1, most) for _ in range(dice.randint(1, 4))],
+        levels=1 if bits == 1 else dice.randint(1, 3),
+        bits=bits,
+        scores=classifier,
+    )
     plan = Plan(
         layers=tuple(
             LayerPlan(name=layer.name, pe=dice.randint(1, layer.outputs), simd=dice.randint(1, layer.inputs))
@@ -43,9 +47,14 @@ def integer_case(seed, *, most=12):
     bits = (8, 4, 1, 12)[seed % 4]
     width = 1 if bits == 1 else 8 if bits <= 8 else 16
     network = random_conv_network(
-        seed, shape=(dice.randint(2, 40), 1, 1), bits=bits, integers=True, convs=0,
-        dense=[dice.randint(1, most) for _ in range(dice.randint(1, 2))], classes=dice.choice([0, 3]),
-    )  # fmt: skip
+        seed,
+        shape=(dice.randint(2, 40), 1, 1),
+        bits=bits,
+        integers=True,
+        convs=0,
+        dense=[dice.randint(1, most) for _ in range(dice.randint(1, 2))],
+        classes=dice.choice([0, 3]),
+    )
     layers = tuple(
         LayerPlan(name=layer.name, pe=dice.randint(1, layer.outputs), simd=dice.randint(1, layer.inputs))
         for layer in network.layers
@@ -58,9 +67,13 @@ def check(network, plan, folder, *, simulator="icarus", frames=12):
         require_icarus()
     design = generate(network, plan, folder)
     report = run_bench(
-        design.simulation_sources, design.manifest.top, HERE / "frames_bench.py", simulator=simulator, seed=SEED,
+        design.simulation_sources,
+        design.manifest.top,
+        HERE / "frames_bench.py",
+        simulator=simulator,
+        seed=SEED,
         parameters={"design": str(folder), "frames": frames},
-    )  # fmt: skip
+    )
     report.check()
     assert report.facts["frames"] == 3 * frames
     return design

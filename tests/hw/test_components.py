@@ -67,11 +67,15 @@ def test_frame_queue(in_width, out_width, bits, banks, repeats, simulator, tmp_p
     kept = [frame for frame, drop in zip(frames, drops, strict=True) if not drop]
     queue = FrameQueue(in_width=in_width, out_width=out_width, bits=bits, banks=banks, repeats=repeats)
     bench(
-        queue, tmp_path, simulator,
+        queue,
+        tmp_path,
+        simulator,
         words=[word for frame in frames for word in words_of(frame, in_width)],
         expected=[word for frame in kept for _ in range(repeats) for word in words_of(frame, out_width)],
-        frame_words=ceil_div(bits, in_width), drops=drops, constants={"grant__valid": 1},
-    )  # fmt: skip
+        frame_words=ceil_div(bits, in_width),
+        drops=drops,
+        constants={"grant__valid": 1},
+    )
 
 
 @cases(("in_width", "out_width", "bits", "repeats"), [(4, 12, 40, 3), (12, 4, 30, 2), (8, 8, 20, 1)])
@@ -81,10 +85,15 @@ def test_frame_queue_latency(in_width, out_width, bits, repeats, simulator, tmp_
     words = words_of(frame, in_width)
     queue = QueueParams(in_width=in_width, out_width=out_width, bits=bits, banks=2, repeats=repeats)
     bench(
-        FrameQueue(in_width=in_width, out_width=out_width, bits=bits, banks=2, repeats=repeats), tmp_path, simulator,
-        words=words, expected=words_of(frame, out_width) * repeats, frame_words=len(words),
-        constants={"grant__valid": 1}, times=queue_times(list(range(len(words))), queue),
-    )  # fmt: skip
+        FrameQueue(in_width=in_width, out_width=out_width, bits=bits, banks=2, repeats=repeats),
+        tmp_path,
+        simulator,
+        words=words,
+        expected=words_of(frame, out_width) * repeats,
+        frame_words=len(words),
+        constants={"grant__valid": 1},
+        times=queue_times(list(range(len(words))), queue),
+    )
 
 
 @cases(("value_bits", "thresholds"), [(8, [128]), (8, [1, 100, 255]), (16, [40000]), (1, [1])])
@@ -98,10 +107,13 @@ def test_encoder(value_bits, thresholds, simulator, tmp_path):
     beats[3, :] = thresholds[0] - 1
     bits = (beats[:, :, None] >= np.array(thresholds)).reshape(20, -1)
     bench(
-        Encoder(beat_bits=32, value_bits=value_bits, thresholds=thresholds), tmp_path, simulator,
-        words=[fields_of(beat, value_bits) for beat in beats], expected=[fields_of(row, 1) for row in bits],
+        Encoder(beat_bits=32, value_bits=value_bits, thresholds=thresholds),
+        tmp_path,
+        simulator,
+        words=[fields_of(beat, value_bits) for beat in beats],
+        expected=[fields_of(row, 1) for row in bits],
         times=[beat + Encoder.LATENCY for beat in range(20)],
-    )  # fmt: skip
+    )
 
 
 def test_every_comparison_of_eight_bits():
@@ -137,16 +149,32 @@ def test_frame_guard_flags_and_repairs(simulator, tmp_path):
     """Good, short, good, long, good, wrong TKEEP, too many bytes, good: always whole frames, with their verdicts."""
     format = InputFormat(values=10, value_bits=8, data_bits=32, encoded=False)
     bench(
-        FrameGuard(format=format), tmp_path, simulator,
+        FrameGuard(format=format),
+        tmp_path,
+        simulator,
         words=[*GOOD, *SHORT, *GOOD, *LONG, *GOOD, *BAD_KEEP, *TOO_MANY_BYTES, *GOOD],
         expected=[
-            *GOOD_OUT, 0x33333333, 0, 0, *GOOD_OUT, 0x44444444, 0x55555555, 0x6666, *GOOD_OUT,
-            0x99999999, 0xAAAAAAAA, 0xBBBB, 1, 2, 3, *GOOD_OUT,
+            *GOOD_OUT,
+            0x33333333,
+            0,
+            0,
+            *GOOD_OUT,
+            0x44444444,
+            0x55555555,
+            0x6666,
+            *GOOD_OUT,
+            0x99999999,
+            0xAAAAAAAA,
+            0xBBBB,
+            1,
+            2,
+            3,
+            *GOOD_OUT,
         ],
         monitors={"verdict": [LAST, DROP, LAST, DROP, LAST, DROP | LAST, DROP | LAST, LAST]},
         counts={"short": 1, "long": 1, "keep": 2},
         constants={"space__valid": 1, "batch": 0},
-    )  # fmt: skip
+    )
 
 
 @simulators
@@ -155,13 +183,15 @@ def test_frame_guard_in_batch_mode(simulator, tmp_path):
     format = InputFormat(values=10, value_bits=8, data_bits=32, encoded=False)
     inner = [beat(0x11111111), beat(0x22222222), beat(0xFFFFFFFF)]
     bench(
-        FrameGuard(format=format), tmp_path, simulator,
+        FrameGuard(format=format),
+        tmp_path,
+        simulator,
         words=[*inner, *inner, *GOOD, *inner, *SHORT, *GOOD],
         expected=[*GOOD_OUT * 4, 0x33333333, 0, 0, *GOOD_OUT],
         monitors={"verdict": [0, 0, LAST, 0, DROP, LAST]},
         counts={"short": 1, "long": 0, "keep": 0},
         constants={"space__valid": 1, "batch": 1},
-    )  # fmt: skip
+    )
 
 
 def engine_case(inputs, outputs, pe, simd, *, scores=False, stages=2, read_latency=1, target=GENERIC, frames=4):
@@ -187,10 +217,16 @@ def engine_case(inputs, outputs, pe, simd, *, scores=False, stages=2, read_laten
 @cases(
     ("inputs", "outputs", "pe", "simd", "scores"),
     [
-        (24, 16, 4, 8, False), (23, 13, 5, 7, False), (9, 6, 6, 9, False), (1, 1, 1, 1, False), (40, 3, 1, 1, False),
-        (10, 10, 3, 10, True), (12, 7, 7, 5, True), (64, 20, 20, 64, False),
+        (24, 16, 4, 8, False),
+        (23, 13, 5, 7, False),
+        (9, 6, 6, 9, False),
+        (1, 1, 1, 1, False),
+        (40, 3, 1, 1, False),
+        (10, 10, 3, 10, True),
+        (12, 7, 7, 5, True),
+        (64, 20, 20, 64, False),
     ],
-)  # fmt: skip
+)
 def test_engine(inputs, outputs, pe, simd, scores, simulator, tmp_path):
     engine, words, expected = engine_case(inputs, outputs, pe, simd, scores=scores)
     folds = engine.fold.synapse_folds
@@ -213,9 +249,13 @@ def score_case(classes, pe, spacing, inputs=30):
     layer = random_layer(rng, inputs, classes, scores=True)
     fold = Fold(inputs=inputs, outputs=classes, pe=pe, simd=inputs)
     params = ScoreParams(
-        pe=pe, bits=accumulator_bits(layer, fold), spacing=spacing, inputs=inputs,
-        scale=tuple(constants.scale.tolist()), offset=tuple(constants.offset.tolist()),
-    )  # fmt: skip
+        pe=pe,
+        bits=accumulator_bits(layer, fold),
+        spacing=spacing,
+        inputs=inputs,
+        scale=tuple(constants.scale.tolist()),
+        offset=tuple(constants.offset.tolist()),
+    )
     counts = rng.integers(0, inputs + 1, (6, classes))
     counts[1] = counts[0]
     scores = constants.scale * counts + constants.offset
@@ -236,11 +276,14 @@ def test_scores(classes, pe, spacing, simulator, tmp_path):
         for step in range(params.steps)
     ]
     bench(
-        Scores(params=params), tmp_path, simulator, pace=spacing,
+        Scores(params=params),
+        tmp_path,
+        simulator,
+        pace=spacing,
         words=[fields_of(word, params.bits) for word in padded.reshape(-1, pe)],
         expected=[fields_of(word, params.score_bits) for word in low.reshape(-1, params.lanes)],
         times=times,
-    )  # fmt: skip
+    )
 
 
 @cases(("classes", "pe", "spacing"), [(10, 1, 5), (10, 10, 1), (10, 4, 2), (257, 8, 2), (1, 1, 1)])
@@ -256,8 +299,10 @@ def test_argmax_takes_the_first_largest(classes, pe, spacing, simulator, tmp_pat
     low[4, [0, classes - 1]] = low.max()
     expected = low[:, :classes].argmax(axis=1).tolist()
     bench(
-        ArgMax(params=params), tmp_path, simulator,
+        ArgMax(params=params),
+        tmp_path,
+        simulator,
         words=[fields_of(word, params.score_bits) for word in low.reshape(-1, params.lanes)],
         expected=expected,
         times=[params.words * (k + 1) - 1 + params.argmax_latency for k in range(len(low))],
-    )  # fmt: skip
+    )

@@ -33,10 +33,15 @@ def random_case(seed, *, most=8, image=9):
     dice = random.Random(seed)
     bits = seed % 5 == 4
     network = random_conv_network(
-        seed, shape=(dice.randint(3, image), dice.randint(3, image), dice.randint(1, most)),
-        convs=dice.randint(1, 3), channels=tuple(range(1, most + 1)), integers=seed % 2 == 1, votes=seed % 3 == 1,
-        dense=() if bits else (dice.randint(1, 9),), classes=0 if bits else dice.randint(1, 4),
-    )  # fmt: skip
+        seed,
+        shape=(dice.randint(3, image), dice.randint(3, image), dice.randint(1, most)),
+        convs=dice.randint(1, 3),
+        channels=tuple(range(1, most + 1)),
+        integers=seed % 2 == 1,
+        votes=seed % 3 == 1,
+        dense=() if bits else (dice.randint(1, 9),),
+        classes=0 if bits else dice.randint(1, 4),
+    )
     return network, random_plan(network, seed)
 
 

@@ -34,14 +34,22 @@ def network():
         return Thresholds(values=middle + rng.integers(-4, 5, (outputs, 1)))
 
     layers = (
-        Conv2d(name="conv0", shape=(12, 12, 3), weights=rng.integers(0, 2, (8, 3, 3, 3)), output=thresholds(8, 0),
-               takes=encoding.number),
+        Conv2d(
+            name="conv0",
+            shape=(12, 12, 3),
+            weights=rng.integers(0, 2, (8, 3, 3, 3)),
+            output=thresholds(8, 0),
+            takes=encoding.number,
+        ),
         MaxPool2d(name="pool", shape=(10, 10, 8), kernel=(2, 2), stride=(2, 2)),
         Conv2d(name="conv1", shape=(5, 5, 8), weights=rng.integers(0, 2, (8, 3, 3, 8)), output=thresholds(8, 36)),
         Dense(name="dense0", weights=rng.integers(0, 2, (24, 72)), output=thresholds(24, 36)),
-        Dense(name="dense1", weights=rng.integers(0, 2, (5, 24)),
-              output=Scores(scale=rng.integers(1, 9, 5), offset=rng.integers(-9, 9, 5))),
-    )  # fmt: skip
+        Dense(
+            name="dense1",
+            weights=rng.integers(0, 2, (5, 24)),
+            output=Scores(scale=rng.integers(1, 9, 5), offset=rng.integers(-9, 9, 5)),
+        ),
+    )
     return Network(name="small", input=Input(shape=(12, 12, 3)), encoding=encoding, layers=layers)
 
 

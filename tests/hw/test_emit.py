@@ -198,9 +198,10 @@ def test_names_of_designs(tmp_path):
     """Equal layers of two seeds, and two plans of a network, have tops of their own; a name is what was asked for."""
     one, other = bw.dense_layer(8, 4, seed=1), bw.dense_layer(8, 4, seed=2)
     plans = [bw.size(one, cycles=1), bw.size(one, cycles=32)]
-    designs = [bw.generate(net, plan, tmp_path / f"{k}") for k, (net, plan) in enumerate(
-        [(one, plans[0]), (other, plans[0]), (one, plans[1]), (one, plans[0])]
-    )]  # fmt: skip
+    designs = [
+        bw.generate(net, plan, tmp_path / f"{k}")
+        for k, (net, plan) in enumerate([(one, plans[0]), (other, plans[0]), (one, plans[1]), (one, plans[0])])
+    ]
     tops = [design.manifest.top for design in designs]
     assert len({*tops}) == 3 and tops[0] == tops[3]
     assert all(re.fullmatch(r"bitwright_dense_8x4_[0-9a-f]{8}", top) for top in tops)
@@ -267,10 +268,14 @@ def pair(tmp_path_factory):
         assert form.beats == 1 and form.data_bits == 64
         sides.append(
             SIDE.format(
-                k=k, last=len(words) - 1, top=design.manifest.top, keep=f"8'd{(1 << form.bytes) - 1}", beats=form.beats,
+                k=k,
+                last=len(words) - 1,
+                top=design.manifest.top,
+                keep=f"8'd{(1 << form.bytes) - 1}",
+                beats=form.beats,
                 fill="".join(f"    beats_{k}[{i}] = 64'h{word:016x};\n" for i, word in enumerate(words)),
             )
-        )  # fmt: skip
+        )
         expected.append(classify(network, frames).tolist())
         designs.append(design)
     assert all(len({*classes}) > 1 for classes in expected)
@@ -316,8 +321,12 @@ def test_two_designs_in_one_verilator_model(pair):
     command = [str(tool.executable), "--binary", "--timing", "-CFLAGS", "-std=c++20", "-Wno-fatal", "-Werror-MODDUP"]
     done = subprocess.run(
         [*command, "--top-module", "bench", "-Mdir", "work", *files, "bench.v"],
-        cwd=folder, env=environment, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     done = subprocess.run(["work/Vbench"], cwd=folder, check=True, capture_output=True, text=True)
     assert results(done.stdout) == expected

@@ -38,11 +38,15 @@ class FifoSpec(wiring.Component):
         track = Tracker(m, mark=self.mark, enter=enter, leave=leave, most=self.depth)
         due, late = Signal(), Signal()
         m.d.comb += [
-            enter.eq(self.write & (track.inside < self.depth)), leave.eq(queue.r_en & queue.r_rdy),
-            queue.w_en.eq(enter), queue.w_data.eq(self.data), queue.r_en.eq(self.read),
-            Assert(~enter | queue.w_rdy), Assert(queue.level == track.inside),
+            enter.eq(self.write & (track.inside < self.depth)),
+            leave.eq(queue.r_en & queue.r_rdy),
+            queue.w_en.eq(enter),
+            queue.w_data.eq(self.data),
+            queue.r_en.eq(self.read),
+            Assert(~enter | queue.w_rdy),
+            Assert(queue.level == track.inside),
             Assert(~late | (track.inside == 0) | queue.r_rdy),
-        ]  # fmt: skip
+        ]
         if self.follow:
             m.d.comb += Assert(~(track.due & queue.r_rdy) | (queue.r_data == due))
         m.d.sync += late.eq((track.inside != 0) & ~queue.r_rdy)
@@ -72,8 +76,9 @@ class TailSpec(wiring.Component):
         ones, zeros = (1,) * classes, (0,) * classes
         self.params = ScoreParams(pe=pe, bits=2, spacing=spacing, inputs=1, scale=ones, offset=zeros)
         self.slots, self.scores = slots, scores
-        super().__init__({"start": In(1), "send": In(1), "klass": In(range(classes)), "tag": In(1), "mark": In(1),
-                          "ready": In(1)})  # fmt: skip
+        super().__init__(
+            {"start": In(1), "send": In(1), "klass": In(range(classes)), "tag": In(1), "mark": In(1), "ready": In(1)}
+        )
 
     def elaborate(self, platform):
         m = Module()
@@ -92,11 +97,14 @@ class TailSpec(wiring.Component):
         klass, chosen = Signal.like(self.klass), Signal.like(self.klass)
         m.d.comb += [
             Assume(self.klass < p.classes),
-            results.space.ready.eq(self.start), started.eq(self.start & results.space.valid),
+            results.space.ready.eq(self.start),
+            started.eq(self.start & results.space.valid),
             sends.eq(self.send & (pause == 0) & ((waiting != 0) | (word != 0))),
-            begins.eq(sends & (word == 0)), ends.eq(sends & (word == words - 1)),
-            chosen.eq(klass), unit.i.valid.eq(sends),
-        ]  # fmt: skip
+            begins.eq(sends & (word == 0)),
+            ends.eq(sends & (word == words - 1)),
+            chosen.eq(klass),
+            unit.i.valid.eq(sends),
+        ]
         with m.If(begins):
             m.d.comb += chosen.eq(self.klass)
             m.d.sync += klass.eq(self.klass)
@@ -154,9 +162,14 @@ class TailSpec(wiring.Component):
 STEPS = 15  # a token, a burst, the latency, and the queue emptied
 
 TAILS = [  # classes, pe, spacing, slots, scores
-    (2, 2, 1, 2, False), (2, 2, 1, 3, False), (3, 3, 1, 2, True), (1, 1, 1, 2, True), (2, 1, 2, 2, True),
-    (3, 2, 1, 2, True), (4, 4, 2, 2, False),
-]  # fmt: skip
+    (2, 2, 1, 2, False),
+    (2, 2, 1, 3, False),
+    (3, 3, 1, 2, True),
+    (1, 1, 1, 2, True),
+    (2, 1, 2, 2, True),
+    (3, 2, 1, 2, True),
+    (4, 4, 2, 2, False),
+]
 
 
 @pytest.mark.parametrize(("classes", "pe", "spacing", "slots", "scores"), TAILS)
@@ -184,8 +197,17 @@ class QueueSpec(wiring.Component):
             "banks": banks,
             "repeats": repeats,
         }
-        super().__init__({"take": In(1), "send": In(1), "data": In(in_width), "drop": In(1), "grant": In(1),
-                          "ready": In(1), "mark": In(1)})  # fmt: skip
+        super().__init__(
+            {
+                "take": In(1),
+                "send": In(1),
+                "data": In(in_width),
+                "drop": In(1),
+                "grant": In(1),
+                "ready": In(1),
+                "mark": In(1),
+            }
+        )
 
     def elaborate(self, platform):
         m = Module()
@@ -198,10 +220,15 @@ class QueueSpec(wiring.Component):
         taken, sends, ends = Signal(), Signal(), Signal()
         frame, whole = Signal(bits), Signal(bits)
         m.d.comb += [
-            queue.space.ready.eq(self.take), taken.eq(self.take & queue.space.valid),
-            sends.eq(self.send & ((tokens != 0) | (word != 0))), ends.eq(sends & (word == words - 1)),
-            queue.i.valid.eq(sends), queue.grant.valid.eq(self.grant), queue.o.ready.eq(self.ready), whole.eq(frame),
-        ]  # fmt: skip
+            queue.space.ready.eq(self.take),
+            taken.eq(self.take & queue.space.valid),
+            sends.eq(self.send & ((tokens != 0) | (word != 0))),
+            ends.eq(sends & (word == words - 1)),
+            queue.i.valid.eq(sends),
+            queue.grant.valid.eq(self.grant),
+            queue.o.ready.eq(self.ready),
+            whole.eq(frame),
+        ]
         with m.Switch(word):
             for k in range(words):
                 with m.Case(k):
@@ -252,9 +279,13 @@ class QueueSpec(wiring.Component):
 
 
 QUEUES = [  # in_width, out_width, bits, banks, repeats, steps
-    (1, 1, 1, 2, 1, 10), (1, 1, 2, 2, 2, 13), (1, 2, 3, 2, 1, 14), (2, 1, 3, 2, 2, 14), (2, 2, 3, 2, 1, 12),
+    (1, 1, 1, 2, 1, 10),
+    (1, 1, 2, 2, 2, 13),
+    (1, 2, 3, 2, 1, 14),
+    (2, 1, 3, 2, 2, 14),
+    (2, 2, 3, 2, 1, 12),
     pytest.param(1, 1, 1, 3, 1, 15, marks=pytest.mark.slow),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("in_width", "out_width", "bits", "banks", "repeats", "steps"), QUEUES)

@@ -131,11 +131,17 @@ def hardwired_case(inputs, outputs, *, scores=False, stages=2, target=GENERIC, f
 @cases(
     ("inputs", "outputs", "scores", "stages", "target"),
     [
-        (13, 7, True, 1, "xc7"), (40, 9, False, 3, "generic"), (100, 12, False, 6, "xc7"), (13, 7, True, 0, "ecp5"),
-        (1, 1, False, 0, "xc7"), (1, 3, False, 2, "ecp5"), (60, 12, False, 4, "ecp5"), (7, 30, True, 2, "xc7"),
+        (13, 7, True, 1, "xc7"),
+        (40, 9, False, 3, "generic"),
+        (100, 12, False, 6, "xc7"),
+        (13, 7, True, 0, "ecp5"),
+        (1, 1, False, 0, "xc7"),
+        (1, 3, False, 2, "ecp5"),
+        (60, 12, False, 4, "ecp5"),
+        (7, 30, True, 2, "xc7"),
     ],
     verilator=0,
-)  # fmt: skip
+)
 def test_hardwired_engine(inputs, outputs, scores, stages, target, simulator, tmp_path):
     engine, words, expected = hardwired_case(inputs, outputs, scores=scores, stages=stages, target=family_named(target))
     assert engine.latency == stages + 2
@@ -175,11 +181,15 @@ def every_neuron(inputs):
 @pytest.mark.parametrize(
     ("target", "stages", "known"),
     [
-        ("generic", 1, (None, None, None)), ("xc7", 0, (None, None, None)), ("ecp5", 2, (None, None, None, None)),
-        ("xc7", 1, (None, None, None, None)), ("generic", 0, (None, 1, None, 0)), ("xc7", 1, (0, None, None, 1)),
+        ("generic", 1, (None, None, None)),
+        ("xc7", 0, (None, None, None)),
+        ("ecp5", 2, (None, None, None, None)),
+        ("xc7", 1, (None, None, None, None)),
+        ("generic", 0, (None, 1, None, 0)),
+        ("xc7", 1, (0, None, None, 1)),
         ("xc7", 0, (1, 0)),
     ],
-)  # fmt: skip
+)
 def test_every_small_neuron_on_every_frame(target, stages, known, tmp_path):
     """All weights, thresholds and frames of so many inputs: nothing is left out."""
     inputs = len(known)
@@ -190,10 +200,12 @@ def test_every_small_neuron_on_every_frame(target, stages, known, tmp_path):
     frames = frames[[all(v in (None, x) for v, x in zip(known, frame, strict=True)) for frame in frames]]
     values = golden.accumulators(layer, frames) - layer.output.values[:, 0]
     bench(
-        engine, tmp_path, "icarus",
+        engine,
+        tmp_path,
+        "icarus",
         words=[words_of(frame, inputs)[0] for frame in frames],
         expected=[fields_of(row, engine.bits) for row in values],
-    )  # fmt: skip
+    )
 
 
 def test_known_bits_are_those_that_never_change():

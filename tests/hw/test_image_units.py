@@ -35,30 +35,43 @@ def pool_case(seed, windows, channels, width, frames=3):
 @cases(
     ("image", "kernel", "stride", "padding", "channels", "width"),
     [
-        ((4, 6), (2, 2), (2, 2), (0, 0, 0, 0), 5, 2), ((7, 7), (3, 3), (2, 2), (1, 1, 1, 1), 3, 3),
-        ((5, 6), (3, 2), (1, 1), (2, 0, 1, 0), 4, 4), ((9, 8), (2, 3), (3, 4), (0, 0, 0, 0), 7, 3),
-        ((1, 9), (1, 4), (1, 3), (0, 0, 1, 1), 2, 1), ((3, 3), (1, 1), (1, 1), (0, 0, 0, 0), 2, 2),
+        ((4, 6), (2, 2), (2, 2), (0, 0, 0, 0), 5, 2),
+        ((7, 7), (3, 3), (2, 2), (1, 1, 1, 1), 3, 3),
+        ((5, 6), (3, 2), (1, 1), (2, 0, 1, 0), 4, 4),
+        ((9, 8), (2, 3), (3, 4), (0, 0, 0, 0), 7, 3),
+        ((1, 9), (1, 4), (1, 3), (0, 0, 1, 1), 2, 1),
+        ((3, 3), (1, 1), (1, 1), (0, 0, 0, 0), 2, 2),
     ],
     verilator=1,
-)  # fmt: skip
+)
 def test_max_pool(image, kernel, stride, padding, channels, width, simulator, tmp_path):
     windows = Windows(image=image, kernel=kernel, stride=stride, padding=padding)
     params, words, expected = pool_case(SEED, windows, channels, width)
     bench(
-        MaxPool(params=params), tmp_path, simulator, words=words, expected=expected,
-        frame_words=params.words, constants={"grant__valid": 1},
-    )  # fmt: skip
+        MaxPool(params=params),
+        tmp_path,
+        simulator,
+        words=words,
+        expected=expected,
+        frame_words=params.words,
+        constants={"grant__valid": 1},
+    )
 
 
 def test_pool_takes_a_token_for_each_pooled_pixel_alone(tmp_path):
     params, words, expected = pool_case(
         SEED, Windows(image=(4, 4), kernel=(2, 2), stride=(2, 2), padding=(0,) * 4), channels=3, width=3, frames=2
-    )  # fmt: skip
+    )
     with pytest.raises(AssertionError, match="stuck"):  # without tokens the first pooled pixel never comes
         bench(
-            MaxPool(params=params), tmp_path, "icarus", words=words, expected=expected, frame_words=1,
+            MaxPool(params=params),
+            tmp_path,
+            "icarus",
+            words=words,
+            expected=expected,
+            frame_words=1,
             constants={"grant__valid": 0},
-        )  # fmt: skip
+        )
 
 
 def test_pools_whose_windows_end_at_once_are_refused():
@@ -79,19 +92,28 @@ def test_random_pools(seed, tmp_path):
     channels = dice.randint(1, 6)
     params, words, expected = pool_case(seed, windows, channels, dice.randint(1, channels))
     bench(
-        MaxPool(params=params), tmp_path, "icarus", words=words, expected=expected, frame_words=params.words,
+        MaxPool(params=params),
+        tmp_path,
+        "icarus",
+        words=words,
+        expected=expected,
+        frame_words=params.words,
         constants={"grant__valid": 1},
-    )  # fmt: skip
+    )
 
 
 @cases(
     ("beat_lanes", "lane_bits", "pixels", "channels", "width", "table"),
     [
-        (8, 8, 9, 3, 3, "steps"), (4, 1, 7, 6, 2, ""), (3, 1, 5, 6, 6, ""), (2, 8, 4, 3, 1, "random"),
-        (4, 1, 6, 4, 4, ""), (7, 1, 3, 5, 5, ""),
+        (8, 8, 9, 3, 3, "steps"),
+        (4, 1, 7, 6, 2, ""),
+        (3, 1, 5, 6, 6, ""),
+        (2, 8, 4, 3, 1, "random"),
+        (4, 1, 6, 4, 4, ""),
+        (7, 1, 3, 5, 5, ""),
     ],
     verilator=1,
-)  # fmt: skip
+)
 def test_pixel_source(beat_lanes, lane_bits, pixels, channels, width, table, simulator, tmp_path):
     rng = np.random.default_rng(SEED)
     tables = {
@@ -102,9 +124,14 @@ def test_pixel_source(beat_lanes, lane_bits, pixels, channels, width, table, sim
     values = tuple(int(value) for value in tables[table])
     out_bits = {"": lane_bits, "steps": 8, "random": 5}[table]
     source = SourceParams(
-        beat_lanes=beat_lanes, lane_bits=lane_bits, pixels=pixels, channels=channels, width=width,
-        tables=(values,) if values else (), out_bits=out_bits,
-    )  # fmt: skip
+        beat_lanes=beat_lanes,
+        lane_bits=lane_bits,
+        pixels=pixels,
+        channels=channels,
+        width=width,
+        tables=(values,) if values else (),
+        out_bits=out_bits,
+    )
     frames = rng.integers(0, 1 << lane_bits, (4, pixels * channels))
     words = [
         fields_of(frame[k : k + beat_lanes], lane_bits) for frame in frames for k in range(0, len(frame), beat_lanes)
@@ -113,9 +140,14 @@ def test_pixel_source(beat_lanes, lane_bits, pixels, channels, width, table, sim
     lanes = np.array(values)[frames] if table else frames
     expected = pixel_words(lanes.reshape(-1, channels), width, out_bits)
     bench(
-        PixelSource(params=source), tmp_path, simulator, words=words, expected=expected, frame_words=1,
+        PixelSource(params=source),
+        tmp_path,
+        simulator,
+        words=words,
+        expected=expected,
+        frame_words=1,
         constants={"grant__valid": 1},
-    )  # fmt: skip
+    )
 
 
 def test_tables_of_few_steps_are_additions():
@@ -129,11 +161,13 @@ def test_table_encoder(table, out_bits, simulator, tmp_path):
     rng = np.random.default_rng(SEED)
     beats = rng.integers(0, len(table), (12, 4))
     bench(
-        TableEncoder(beat_bits=32, value_bits=8, table=table, out_bits=out_bits), tmp_path, simulator,
+        TableEncoder(beat_bits=32, value_bits=8, table=table, out_bits=out_bits),
+        tmp_path,
+        simulator,
         words=[fields_of(beat, 8) for beat in beats],
         expected=[fields_of(np.array(table)[beat], out_bits) for beat in beats],
         times=[beat + TableEncoder.LATENCY for beat in range(12)],
-    )  # fmt: skip
+    )
 
 
 def integer_layer(rng, inputs, outputs, *, scores=False):
@@ -167,11 +201,18 @@ def test_engine_on_integers(inputs, outputs, pe, simd, scores, simulator, tmp_pa
     folds = fold.synapse_folds
     expected = [fields_of(row, engine.bits) for row in values.reshape(-1, pe)]
     bench(
-        engine, tmp_path, simulator, expected=expected,
-        words=[word for frame in lanes for _ in range(fold.neuron_folds)
-               for word in pixel_words(frame.reshape(1, -1), simd, SIGNED.bits)],
+        engine,
+        tmp_path,
+        simulator,
+        expected=expected,
+        words=[
+            word
+            for frame in lanes
+            for _ in range(fold.neuron_folds)
+            for word in pixel_words(frame.reshape(1, -1), simd, SIGNED.bits)
+        ],
         times=[engine.latency + folds - 1 + folds * k for k in range(len(expected))],
-    )  # fmt: skip
+    )
 
 
 @cases(("pe", "simd"), [(2, 5), (5, 18), (3, 2), (1, 18)], verilator=0)
@@ -179,9 +220,13 @@ def test_engine_with_thresholds_by_the_border(pe, simd, simulator, tmp_path):
     """Zeros pad: the threshold changes from pixel to pixel, and from frame to frame."""
     rng = np.random.default_rng(SEED)
     layer = Conv2d(
-        name="conv", shape=(4, 5, 2), weights=rng.integers(0, 2, (5, 3, 3, 2)), padding=(1, 1, 1, 1),
-        padding_value="zero", output=Thresholds(values=rng.integers(-6, 7, (5, 1))),
-    )  # fmt: skip
+        name="conv",
+        shape=(4, 5, 2),
+        weights=rng.integers(0, 2, (5, 3, 3, 2)),
+        padding=(1, 1, 1, 1),
+        padding_value="zero",
+        output=Thresholds(values=rng.integers(-6, 7, (5, 1))),
+    )
     fold = Fold(inputs=layer.inputs, outputs=5, pe=pe, simd=simd, pixels=layer.pixels)
     engine = MatrixEngine(layer=layer, fold=fold, memory="auto", target=GENERIC, stages=1, rows=RowPool())
     images = rng.integers(0, 2, (2, *layer.shape))
@@ -190,18 +235,29 @@ def test_engine_with_thresholds_by_the_border(pe, simd, simulator, tmp_path):
     padding = windows.sum(axis=1)[:, None] - layer.inputs - 1
     values = np.concatenate([values, np.repeat(padding, fold.neuron_folds * pe - 5, axis=1)], axis=1)
     bench(
-        engine, tmp_path, simulator,
-        words=[word for window in windows for _ in range(fold.neuron_folds)
-               for word in pixel_words(window.reshape(1, -1), simd)],
+        engine,
+        tmp_path,
+        simulator,
+        words=[
+            word
+            for window in windows
+            for _ in range(fold.neuron_folds)
+            for word in pixel_words(window.reshape(1, -1), simd)
+        ],
         expected=[fields_of(row, engine.bits) for row in values.reshape(-1, pe)],
-    )  # fmt: skip
+    )
 
 
 @pytest.mark.parametrize("simulator", ["icarus"])
 def test_guard_with_a_token_for_each_beat(simulator, tmp_path):
     format = InputFormat(values=10, value_bits=8, data_bits=32, encoded=False)
     bench(
-        FrameGuard(format=format, token_beats=1), tmp_path, simulator, words=[*GOOD, *SHORT, *GOOD],
+        FrameGuard(format=format, token_beats=1),
+        tmp_path,
+        simulator,
+        words=[*GOOD, *SHORT, *GOOD],
         expected=[*GOOD_OUT, 0x33333333, 0, 0, *GOOD_OUT],
-        monitors={"verdict": [2, 1, 2]}, counts={"short": 1}, constants={"space__valid": 1, "batch": 0},
-    )  # fmt: skip
+        monitors={"verdict": [2, 1, 2]},
+        counts={"short": 1},
+        constants={"space__valid": 1, "batch": 0},
+    )

@@ -20,8 +20,9 @@ def image_case():
     network = random_conv_network(1, shape=(3, 2, 1), bits=1, convs=1, channels=(2,), dense=(), classes=2, pools=False)
     return network, Plan(
         layers=tuple(LayerPlan(name=one.name, pe=one.outputs, simd=one.inputs) for one in network.matrix_layers),
-        data_bits=8, scores=True,
-    )  # fmt: skip
+        data_bits=8,
+        scores=True,
+    )
 
 
 @pytest.mark.parametrize("case", [dense_case, pytest.param(image_case, marks=pytest.mark.slow)])
@@ -30,8 +31,12 @@ def test_after_a_short_reset_all_is_as_after_power_up(case, tmp_path):
     network, plan = case()
     design = generate(network, plan, tmp_path / "design")
     report = run_bench(
-        design.simulation_sources, design.manifest.top, HERE / "reset_bench.py", simulator="icarus", seed=SEED,
+        design.simulation_sources,
+        design.manifest.top,
+        HERE / "reset_bench.py",
+        simulator="icarus",
+        seed=SEED,
         parameters={"design": str(tmp_path / "design")},
-    )  # fmt: skip
+    )
     report.check()
     assert report.facts["resets"] > 10

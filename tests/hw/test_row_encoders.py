@@ -64,10 +64,13 @@ def test_thresholds(count, values, width, levels, tmp_path):
     words = beats_of(frames, width).reshape(-1, width)
     expected = beats_of(bits.reshape(6, -1).astype(int), width * levels).reshape(-1, width * levels)
     bench(
-        RowEncoder(beat_bits=8 * width, value_bits=8, rows=rows.tolist(), values=values), tmp_path, "icarus",
-        words=[fields_of(word, 8) for word in words], expected=[fields_of(word, 1) for word in expected],
+        RowEncoder(beat_bits=8 * width, value_bits=8, rows=rows.tolist(), values=values),
+        tmp_path,
+        "icarus",
+        words=[fields_of(word, 8) for word in words],
+        expected=[fields_of(word, 1) for word in expected],
         times=[beat + RowEncoder.LATENCY for beat in range(len(words))],
-    )  # fmt: skip
+    )
 
 
 TABLES = {
@@ -86,10 +89,13 @@ def test_tables(kind, count, values, width, tmp_path):
     integers = rows[np.arange(values) % count, frames]
     words, expected = beats_of(frames, width).reshape(-1, width), beats_of(integers, width).reshape(-1, width)
     bench(
-        RowTableEncoder(beat_bits=8 * width, value_bits=8, rows=rows.tolist(), values=values, out_bits=9), tmp_path,
-        "icarus", words=[fields_of(word, 8) for word in words], expected=[fields_of(word, 9) for word in expected],
+        RowTableEncoder(beat_bits=8 * width, value_bits=8, rows=rows.tolist(), values=values, out_bits=9),
+        tmp_path,
+        "icarus",
+        words=[fields_of(word, 8) for word in words],
+        expected=[fields_of(word, 9) for word in expected],
         times=[beat + RowTableEncoder.LATENCY for beat in range(len(words))],
-    )  # fmt: skip
+    )
 
 
 @pytest.mark.parametrize(
@@ -101,16 +107,25 @@ def test_pixel_sources(kind, count, width, tmp_path):
     pixels, channels, beat = 5, 6, 4
     rows = TABLES[kind](rng, channels if count == "channel" else pixels * channels)
     source = SourceParams(
-        beat_lanes=beat, lane_bits=4, pixels=pixels, channels=channels, width=width, out_bits=9,
+        beat_lanes=beat,
+        lane_bits=4,
+        pixels=pixels,
+        channels=channels,
+        width=width,
+        out_bits=9,
         tables=tuple(map(tuple, rows.tolist())),
-    )  # fmt: skip
+    )
     frames = rng.integers(0, 16, (4, pixels * channels))
     integers = rows[np.arange(pixels * channels) % len(rows), frames]
     bench(
-        PixelSource(params=source), tmp_path, "icarus", frame_words=1, constants={"grant__valid": 1},
+        PixelSource(params=source),
+        tmp_path,
+        "icarus",
+        frame_words=1,
+        constants={"grant__valid": 1},
         words=[fields_of(word, 4) for word in beats_of(frames, beat).reshape(-1, beat)],
         expected=pixel_words(integers.reshape(-1, channels), width, 9),
-    )  # fmt: skip
+    )
 
 
 def dense_case(rows, integers, width, *, shape, host=False, seed=0):
@@ -142,9 +157,17 @@ CONVOLUTIONS += [(8, "channel", False), (32, "value", False), (64, "channel", Tr
 def test_convolutions(width, rows, integers, tmp_path):
     """Words of a pixel and of a part of one, by the first layer's SIMD."""
     network = random_conv_network(
-        5, shape=(4, 5, 6), bits=3, convs=1, channels=(4,), pools=False, dense=(), classes=3, integers=integers,
+        5,
+        shape=(4, 5, 6),
+        bits=3,
+        convs=1,
+        channels=(4,),
+        pools=False,
+        dense=(),
+        classes=3,
+        integers=integers,
         rows=rows,
-    )  # fmt: skip
+    )
     simd = 2 if width in (8, 32) else 6
     layers = tuple(LayerPlan(name=layer.name, pe=2, simd=min(simd, layer.inputs)) for layer in network.matrix_layers)
     check(network, Plan(layers=layers, scores=True, data_bits=width), tmp_path / "design", frames=6)
@@ -165,18 +188,23 @@ def test_wide_integers_with_zeros_around(tmp_path):
     assert isinstance(first, Conv2d)
     thresholds = Thresholds(values=rng.integers(-(1 << 24), 1 << 24, (first.outputs, 1)))
     first = replace(
-        first, takes=encoding.number, output=thresholds,
-        padding=tuple(min(1, k - 1) for k in first.kernel for _ in range(2)), padding_value="zero", stride=(1, 1),
-    )  # fmt: skip
+        first,
+        takes=encoding.number,
+        output=thresholds,
+        padding=tuple(min(1, k - 1) for k in first.kernel for _ in range(2)),
+        padding_value="zero",
+        stride=(1, 1),
+    )
     layers = [first]
     classes = random_conv_network(4, shape=first.edge.shape, bits=1, convs=0, dense=(), classes=3).layers[-1]
     weights = rng.integers(0, 2, (3, first.edge.size), dtype=np.uint8)
     layers.append(replace(classes, weights=weights))
     wide = Network(name="wide", input=network.input, encoding=encoding, layers=tuple(layers))
     plan = Plan(
-        layers=tuple(LayerPlan(name=layer.name, pe=2, simd=min(5, layer.inputs)) for layer in layers), scores=True,
+        layers=tuple(LayerPlan(name=layer.name, pe=2, simd=min(5, layer.inputs)) for layer in layers),
+        scores=True,
         data_bits=32,
-    )  # fmt: skip
+    )
     check(wide, plan, tmp_path / "design", frames=6)
 
 

@@ -295,8 +295,16 @@ def test_inbox_counts_room_and_keeps_nothing_of_a_bad_packet():
     simulate(component, bench)
     refused = [Reason(reason) if bad else None for bad, reason in told]
     assert refused == [
-        None, Reason.CRC, Reason.LENGTH, Reason.LENGTH, Reason.KIND, Reason.ROOM, None, Reason.ROOM, None,
-    ]  # fmt: skip
+        None,
+        Reason.CRC,
+        Reason.LENGTH,
+        Reason.LENGTH,
+        Reason.KIND,
+        Reason.ROOM,
+        None,
+        Reason.ROOM,
+        None,
+    ]
 
 
 def test_inbox_knows_its_room_wherever_the_ring_is():

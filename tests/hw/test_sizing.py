@@ -223,9 +223,9 @@ def test_preloads_are_counted_without_them(integers):
 def test_progress_from_the_first_layer_on():
     """Every table of folds tells how far it is, and then the search does."""
     told = []
-    Sizer(
-        NETWORK, Plan(layers=(), target="xc7"), family=XC7, progress=lambda *step: told.append(step)
-    ).fastest(luts=900, block_rams=6)  # fmt: skip
+    Sizer(NETWORK, Plan(layers=(), target="xc7"), family=XC7, progress=lambda *step: told.append(step)).fastest(
+        luts=900, block_rams=6
+    )
     whats = list(dict.fromkeys(what for what, _, _ in told))
     assert whats == ["sizing", "folds of layer0", "folds of layer1", "folds of layer2"]
     for what in whats:

@@ -32,23 +32,44 @@ SHAPES = {
 @cases(
     ("shape", "channels", "in_width", "simd", "passes", "capacity", "lane_bits", "padding_lane"),
     [
-        ("plain", 4, 2, 4, 2, 0, 1, 0), ("padded", 6, 4, 5, 3, 2, 1, 1), ("plain", 3, 3, 27, 1, 9, 1, 0),
-        ("padded", 3, 3, 9, 2, 1, 1, 1), ("stride", 4, 3, 2, 2, 3, 1, 0), ("gaps", 5, 5, 1, 1, 0, 1, 0),
-        ("pixel", 7, 3, 5, 4, 1, 1, 0), ("whole", 8, 4, 8, 2, 5, 1, 0), ("small", 2, 1, 13, 1, 2, 1, 1),
-        ("line", 5, 2, 17, 2, 1, 1, 0), ("padded", 3, 3, 4, 2, 2, 8, 0), ("padded", 2, 2, 7, 1, 3, 5, 0),
-        ("padded", 4, 1, 24, 1, 0, 1, 1), ("plain", 6, 5, 1, 1, 4, 1, 0),
+        ("plain", 4, 2, 4, 2, 0, 1, 0),
+        ("padded", 6, 4, 5, 3, 2, 1, 1),
+        ("plain", 3, 3, 27, 1, 9, 1, 0),
+        ("padded", 3, 3, 9, 2, 1, 1, 1),
+        ("stride", 4, 3, 2, 2, 3, 1, 0),
+        ("gaps", 5, 5, 1, 1, 0, 1, 0),
+        ("pixel", 7, 3, 5, 4, 1, 1, 0),
+        ("whole", 8, 4, 8, 2, 5, 1, 0),
+        ("small", 2, 1, 13, 1, 2, 1, 1),
+        ("line", 5, 2, 17, 2, 1, 1, 0),
+        ("padded", 3, 3, 4, 2, 2, 8, 0),
+        ("padded", 2, 2, 7, 1, 3, 5, 0),
+        ("padded", 4, 1, 24, 1, 0, 1, 1),
+        ("plain", 6, 5, 1, 1, 4, 1, 0),
     ],
     verilator=1,
-)  # fmt: skip
+)
 def test_window(shape, channels, in_width, simd, passes, capacity, lane_bits, padding_lane, simulator, tmp_path):
     params, words, expected = window_case(
-        np.random.default_rng(SEED), SHAPES[shape], channels=channels, in_width=in_width, simd=simd, passes=passes,
-        capacity=capacity, lane_bits=lane_bits, padding_lane=padding_lane,
-    )  # fmt: skip
+        np.random.default_rng(SEED),
+        SHAPES[shape],
+        channels=channels,
+        in_width=in_width,
+        simd=simd,
+        passes=passes,
+        capacity=capacity,
+        lane_bits=lane_bits,
+        padding_lane=padding_lane,
+    )
     bench(
-        Window(params=params), tmp_path, simulator, words=words, expected=expected,
-        frame_words=ceil_div(channels, in_width), constants={"grant__valid": 1},
-    )  # fmt: skip
+        Window(params=params),
+        tmp_path,
+        simulator,
+        words=words,
+        expected=expected,
+        frame_words=ceil_div(channels, in_width),
+        constants={"grant__valid": 1},
+    )
 
 
 def random_case(seed):
@@ -58,10 +79,16 @@ def random_case(seed):
     inputs = shape.kernel[0] * shape.kernel[1] * channels
     lane_bits = dice.choice([1, 1, 1, 4])
     return window_case(
-        np.random.default_rng(seed), shape, channels=channels, in_width=dice.randint(1, channels),
-        simd=dice.randint(1, inputs), passes=dice.randint(1, 3), capacity=dice.randint(0, 9), lane_bits=lane_bits,
+        np.random.default_rng(seed),
+        shape,
+        channels=channels,
+        in_width=dice.randint(1, channels),
+        simd=dice.randint(1, inputs),
+        passes=dice.randint(1, 3),
+        capacity=dice.randint(0, 9),
+        lane_bits=lane_bits,
         padding_lane=dice.randint(0, 1) if lane_bits == 1 else 0,
-    )  # fmt: skip
+    )
 
 
 @pytest.mark.slow
@@ -69,6 +96,11 @@ def random_case(seed):
 def test_random_windows(seed, tmp_path):
     params, words, expected = random_case(seed)
     bench(
-        Window(params=params), tmp_path, "icarus", words=words, expected=expected,
-        frame_words=ceil_div(params.channels, params.in_width), constants={"grant__valid": 1},
-    )  # fmt: skip
+        Window(params=params),
+        tmp_path,
+        "icarus",
+        words=words,
+        expected=expected,
+        frame_words=ceil_div(params.channels, params.in_width),
+        constants={"grant__valid": 1},
+    )

@@ -77,8 +77,10 @@ def sabotage(design: Design, folder: Path, *, body: str, **outputs: str) -> Desi
     text = file.read_text()
     head = re.search(rf"^module {manifest.top}\((.*?)\);", text, re.MULTILINE | re.DOTALL)
     names = [name.strip() for name in head[1].split(",")]
-    declared = {name: re.search(rf"^  (input|output) (\[[^]]*\] )?{name};", text[head.start() :], re.MULTILINE)
-                for name in names}  # fmt: skip
+    declared = {
+        name: re.search(rf"^  (input|output) (\[[^]]*\] )?{name};", text[head.start() :], re.MULTILINE)
+        for name in names
+    }
     ports, wires, pins = [], [], []
     for name in names:
         direction, width = declared[name][1], declared[name][2] or ""

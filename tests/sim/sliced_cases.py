@@ -32,16 +32,24 @@ def random_case(seed: int) -> tuple[Network, Plan]:
     ends = dice.choice(("scores", "class", "bits", "votes"))
     if kind in ("conv", "integers"):
         network = random_conv_network(
-            seed, shape=(dice.randint(3, 7), dice.randint(3, 7), dice.randint(1, 4)), convs=dice.randint(1, 2),
-            channels=tuple(range(1, 9)), integers=kind == "integers", votes=ends == "votes",
-            dense=(dice.randint(1, 9),), classes=0 if ends == "bits" else dice.randint(2, 5),
-        )  # fmt: skip
+            seed,
+            shape=(dice.randint(3, 7), dice.randint(3, 7), dice.randint(1, 4)),
+            convs=dice.randint(1, 2),
+            channels=tuple(range(1, 9)),
+            integers=kind == "integers",
+            votes=ends == "votes",
+            dense=(dice.randint(1, 9),),
+            classes=0 if ends == "bits" else dice.randint(2, 5),
+        )
     else:
         network = random_network(
-            seed, shape=(dice.randint(2, 24),), bits=dice.choice((1, 4, 8, 10)), levels=1,
+            seed,
+            shape=(dice.randint(2, 24),),
+            bits=dice.choice((1, 4, 8, 10)),
+            levels=1,
             hidden=tuple(dice.randint(1, 20) for _ in range(dice.randint(1, 3))),
             classes=None if ends == "bits" else dice.randint(2, 6),
-        )  # fmt: skip
+        )
     layers = []
     for layer in network.matrix_layers:
         hard = kind == "hardwired" or (kind == "mixed" and dice.random() < 0.5)
@@ -49,15 +57,19 @@ def random_case(seed: int) -> tuple[Network, Plan]:
             LayerPlan(name=layer.name, pe=layer.outputs, simd=layer.inputs, engine="hardwired")
             if hard
             else LayerPlan(
-                name=layer.name, pe=dice.randint(1, layer.outputs), simd=dice.randint(1, min(40, layer.inputs)),
+                name=layer.name,
+                pe=dice.randint(1, layer.outputs),
+                simd=dice.randint(1, min(40, layer.inputs)),
                 memory=dice.choice(("auto", "block", "distributed")),
             )
-        )  # fmt: skip
+        )
     plan = Plan(
-        layers=tuple(layers), scores=network.is_classifier and ends != "class",
+        layers=tuple(layers),
+        scores=network.is_classifier and ends != "class",
         data_bits=dice.choice((16, 32, 64, 128)),
-        target=dice.choice(TARGETS), clock_mhz=dice.choice((50.0, 100.0, 200.0)),
-    )  # fmt: skip
+        target=dice.choice(TARGETS),
+        clock_mhz=dice.choice((50.0, 100.0, 200.0)),
+    )
     if network.encoding.number.is_binary and dice.random() < 0.2:
         plan = replace(plan, encoding="host")
     return network, plan

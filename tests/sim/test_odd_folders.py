@@ -136,10 +136,16 @@ def hanging(tmp_path, monkeypatch):
     return put
 
 
-@pytest.mark.parametrize(("name", "find"), [
-    ("verilator", Verilator.find), ("g++", Compiler.find), ("make", Compiler.find), ("iverilog", Icarus.find),
-    ("openFPGALoader", Loader.find),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("name", "find"),
+    [
+        ("verilator", Verilator.find),
+        ("g++", Compiler.find),
+        ("make", Compiler.find),
+        ("iverilog", Icarus.find),
+        ("openFPGALoader", Loader.find),
+    ],
+)
 def test_a_program_that_hangs_when_asked_its_version(tmp_path, hanging, name, find):
     if name == "iverilog":
         need_icarus()
@@ -192,10 +198,15 @@ def test_a_reader_that_goes_early(line):
         assert status in ("0", "141") and errors == []
 
 
-@pytest.mark.parametrize(("redirect", "status", "words"), [
-    (">&-", 2, "bitwright: standard output is closed, so nothing could be shown; nothing was done"),
-    ("2>&-", 0, ""), ("<&-", 0, ""), (">/dev/full", 2, "bitwright: No space left on device"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("redirect", "status", "words"),
+    [
+        (">&-", 2, "bitwright: standard output is closed, so nothing could be shown; nothing was done"),
+        ("2>&-", 0, ""),
+        ("<&-", 0, ""),
+        (">/dev/full", 2, "bitwright: No space left on device"),
+    ],
+)
 def test_streams_that_are_closed_or_full(redirect, status, words):
     done = subprocess.run(
         ["bash", "-c", f"{' '.join(BITWRIGHT)} boards --json {redirect}"], capture_output=True, text=True, check=False

@@ -43,10 +43,22 @@ def lesser(design: Design) -> dict[str, Design]:
     }
 
 
-@pytest.mark.parametrize("what", [
-    "list of probes", "list of probes (layer", "probe of scores", "output", "output is", "input", "layer layer0",
-    "layer layer0 is", "list of layers", "target", "clock_mhz",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "what",
+    [
+        "list of probes",
+        "list of probes (layer",
+        "probe of scores",
+        "output",
+        "output is",
+        "input",
+        "layer layer0",
+        "layer layer0 is",
+        "list of layers",
+        "target",
+        "clock_mhz",
+    ],
+)
 def test_a_manifest_by_which_less_is_compared_is_refused(design, network, what):
     check_derived(design)
     less, frames = lesser(design)[what], frames_for(network, 2)

@@ -9,9 +9,16 @@ from bitwright_sim import run_bench, simulate, simulate_frames
 from tests.sim.designs import COUNT_RESULTS, frames_for, generate, need_icarus, sabotage, small_network
 
 TESTS = {
-    "single_frame_latency", "back_to_back_interval", "random_stalls", "long_output_stall", "reset_in_a_frame",
-    "soft_reset", "wrong_frames", "batches", "registers",
-}  # fmt: skip
+    "single_frame_latency",
+    "back_to_back_interval",
+    "random_stalls",
+    "long_output_stall",
+    "reset_in_a_frame",
+    "soft_reset",
+    "wrong_frames",
+    "batches",
+    "registers",
+}
 
 
 @pytest.mark.parametrize("simulator", ["verilator", "icarus"])
@@ -59,7 +66,9 @@ DEFECTS = {
         "back_to_back_interval",
     ),
     "an X in unused bits of the result": (
-        "", {"m_axis_tdata": "{1'bx, inner_m_axis_tdata[62:0]}"}, "single_frame_latency",
+        "",
+        {"m_axis_tdata": "{1'bx, inner_m_axis_tdata[62:0]}"},
+        "single_frame_latency",
     ),
     "X on valid": ("", {"m_axis_tvalid": "n == 0 ? inner_m_axis_tvalid : 1'bx"}, "single_frame_latency"),
     "a wrong class": ("", {"m_axis_tdata": "inner_m_axis_tdata ^ 1"}, "batches"),
@@ -76,10 +85,14 @@ DEFECTS = {
     "TLAST on every result of a batch": ("", {"m_axis_tlast": "1'b1"}, "batches"),
     "TKEEP is not looked at": ("", {"s_axis_tkeep": "s_axis_tlast ? 8'h0f : 8'hff"}, "wrong_frames"),
     "the reset is not connected": (
-        "  reg [3:0] up = 0; always @(posedge aclk) if (!(&up)) up <= up + 1;", {"aresetn": "&up"}, "reset_in_a_frame",
+        "  reg [3:0] up = 0; always @(posedge aclk) if (!(&up)) up <= up + 1;",
+        {"aresetn": "&up"},
+        "reset_in_a_frame",
     ),
     "no soft reset": (
-        "", {"s_axi_control_wdata": "{s_axi_control_wdata[31:1], 1'b0}"}, "soft_reset",
+        "",
+        {"s_axi_control_wdata": "{s_axi_control_wdata[31:1], 1'b0}"},
+        "soft_reset",
     ),
     "a wrong digest": (
         "  reg bad = 0; always @(posedge aclk) if (s_axi_control_arvalid) bad <= s_axi_control_araddr == 8'd76;",
@@ -92,7 +105,7 @@ DEFECTS = {
         {"s_axis_tready": "inner_s_axis_tready && slow == 0", "s_axis_tvalid": "s_axis_tvalid && slow == 0"},
         "single_frame_latency",
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("defect", DEFECTS)
@@ -103,9 +116,14 @@ def test_planted_defect_is_found(design, tmp_path, defect):
         body = COUNT_RESULTS + body
     broken = sabotage(design, tmp_path / "broken", body=body, **ports)
     report = run_bench(
-        broken.simulation_sources, broken.manifest.top, "bitwright_sim.accelerator_bench", simulator="icarus",
-        parameters={"design": str(broken.folder)}, seed=3, test_filter=rf"\.{test}$",
-    )  # fmt: skip
+        broken.simulation_sources,
+        broken.manifest.top,
+        "bitwright_sim.accelerator_bench",
+        simulator="icarus",
+        parameters={"design": str(broken.folder)},
+        seed=3,
+        test_filter=rf"\.{test}$",
+    )
     assert [one.name.rsplit(".", 1)[-1] for one in report.failures] == [test], report.log
     with pytest.raises(AssertionError, match="seed 3"):
         report.check()
@@ -128,8 +146,15 @@ def test_bench_of_ones_own(tmp_path):
     )
 
     def run(**parameters):
-        return run_bench([tmp_path / "dut.v"], "dut", tmp_path / "own_bench.py", simulator="icarus",
-                         parameters=parameters, hdl_parameters={"W": 6}, seed=1)  # fmt: skip
+        return run_bench(
+            [tmp_path / "dut.v"],
+            "dut",
+            tmp_path / "own_bench.py",
+            simulator="icarus",
+            parameters=parameters,
+            hdl_parameters={"W": 6},
+            seed=1,
+        )
 
     good, bad = run(a=63, y=64), run(a=63, y=0)
     assert good.check().passed and good.facts == {"seen": 64}

@@ -76,12 +76,14 @@ def test_long_stalls_are_verified(design, network, tmp_path):
 def test_a_result_that_long_stalls_lose_is_found(design, network, tmp_path):
     """A result that waits for 300 cycles is not the frame's any more; only --stalls sees it, and the rerun too."""
     broken = sabotage(
-        design, tmp_path / "design", m_axis_tdata="inner_m_axis_tdata ^ (waited > 300)",
+        design,
+        tmp_path / "design",
+        m_axis_tdata="inner_m_axis_tdata ^ (waited > 300)",
         body="""
   reg [31:0] waited = 0;
   always @(posedge aclk) waited <= inner_m_axis_tvalid && !m_axis_tready ? waited + 1 : 0;
 """,
-    )  # fmt: skip
+    )
     frames = frames_for(network, 240)
     assert verify(broken, network, frames, jobs=1).passed
     report = verify(broken, network, frames, stalls=1, jobs=1)
@@ -141,9 +143,12 @@ def test_dropped_result_is_found(design, network, tmp_path):
 def test_hang_is_an_error(design, network, tmp_path):
     body = COUNT_RESULTS.replace("inner_m_axis_t", "s_axis_t") + "  wire stuck = n == 5;"
     broken = sabotage(
-        design, tmp_path / "hang", body=body, s_axis_tready="inner_s_axis_tready && !stuck",
+        design,
+        tmp_path / "hang",
+        body=body,
+        s_axis_tready="inner_s_axis_tready && !stuck",
         s_axis_tvalid="s_axis_tvalid && !stuck",
-    )  # fmt: skip
+    )
     with pytest.raises(DesignError, match=r"hangs: for \d+ cycles .* after 5 of 64 frames in and 5 results out"):
         verify(broken, network, frames_for(network, 64), jobs=1)
 

@@ -16,10 +16,16 @@ from bitwright_core.plan import default_plan
 from tests.sw.networks import random_network
 
 COMMANDS = (
-    "simulate d", "verify d --data random", "synth d --family xc7", "build d --board pynq-z2 --no-vivado",
-    "program d --board pynq-z2 --simulated", "program d --board pynq-z2 --host 127.0.0.1", "size d --board pynq-z2",
-    "info d", "generate d --out new",
-)  # fmt: skip
+    "simulate d",
+    "verify d --data random",
+    "synth d --family xc7",
+    "build d --board pynq-z2 --no-vivado",
+    "program d --board pynq-z2 --simulated",
+    "program d --board pynq-z2 --host 127.0.0.1",
+    "size d --board pynq-z2",
+    "info d",
+    "generate d --out new",
+)
 
 
 @pytest.fixture(scope="module")

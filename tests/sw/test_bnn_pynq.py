@@ -60,8 +60,10 @@ def write_mlp(folder, seed, *, rule, keep=None):
         result = []
         for frame in frames.reshape(len(frames), -1):
             lanes = [int(v >= 7) for v in frame] + [0] * 3
-            hidden = [int(sum(int(w == x) for w, x in zip(row, lanes, strict=True)) > t)
-                      for row, t in zip(full0[:6], limits0[:6], strict=True)]  # fmt: skip
+            hidden = [
+                int(sum(int(w == x) for w, x in zip(row, lanes, strict=True)) > t)
+                for row, t in zip(full0[:6], limits0[:6], strict=True)
+            ]
             seen = [*hidden, 0, 0]
             counts = [sum(int(w == x) for w, x in zip(row, seen, strict=True)) for row in full1[:3]]
             if rule == "largest_count":

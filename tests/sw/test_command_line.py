@@ -92,7 +92,7 @@ NEAR = {
     "boards pynq": "unrecognized arguments: pynq; see bitwright boards --help",
     "--verson info n": "unrecognized arguments: --verson (did you mean --version?); see bitwright --help",
     "zzz": "argument COMMAND: invalid choice: 'zzz'; choose from",
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("command", NEAR)

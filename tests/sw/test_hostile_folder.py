@@ -67,9 +67,18 @@ def folder(original, tmp_path, monkeypatch) -> Path:
         for file in original.folder.iterdir():
             (place / file.name).write_bytes(file.read_bytes())
     build = SerialBuild(
-        format=1, board="icebreaker", top="bitwright_random_icebreaker", verilog="top.v", constraints="pins.pcf",
-        bitstream="random.bin", built=True, oscillator_mhz=12.0, clock_mhz=12.0, baud=1_000_000, device="up5k sg48",
-    )  # fmt: skip
+        format=1,
+        board="icebreaker",
+        top="bitwright_random_icebreaker",
+        verilog="top.v",
+        constraints="pins.pcf",
+        bitstream="random.bin",
+        built=True,
+        oscillator_mhz=12.0,
+        clock_mhz=12.0,
+        baud=1_000_000,
+        device="up5k sg48",
+    )
     (tmp_path / BUILD_FILE).write_bytes(msgspec.json.encode(build))
     (tmp_path / "top.v").write_text("module bitwright_random_icebreaker(); endmodule\n")
     (tmp_path / DESIGN).write_text(json.dumps(describe(original)))
@@ -119,9 +128,18 @@ def test_every_command_is_in_the_table():
 
 
 EVIL_TEXTS = [
-    "x\n!touch CANARY", "; exec touch CANARY", "../../x", "x y", 'x"y', "x$(touch CANARY)", "[exec id]", "x" * 300, "",
-    "ä", "-x",
-]  # fmt: skip
+    "x\n!touch CANARY",
+    "; exec touch CANARY",
+    "../../x",
+    "x y",
+    'x"y',
+    "x$(touch CANARY)",
+    "[exec id]",
+    "x" * 300,
+    "",
+    "ä",
+    "-x",
+]
 
 
 def evil_manifests(m: Manifest) -> dict[str, Manifest]:
@@ -213,12 +231,22 @@ def test_no_manifest_with_a_field_out_of_bounds_is_taken(folder, original):
         Design.load(folder)
 
 
-@pytest.mark.parametrize("what", [
-    "top 'x\\n!touch CANARY'", "top '; exec touch CANARY'", "top '../../x'", "name '; exec touch CANARY'",
-    "name '../../x'", "verilog 'a\\n!touch CANARY.v'", "verilog '../evil.v'",
-    "probe valid 'core.x; endmodule module e; initial $system(\"touch CANARY\")'", "registers {}", "outputs 0",
-    "data_bits 4611686018427387904",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "what",
+    [
+        "top 'x\\n!touch CANARY'",
+        "top '; exec touch CANARY'",
+        "top '../../x'",
+        "name '; exec touch CANARY'",
+        "name '../../x'",
+        "verilog 'a\\n!touch CANARY.v'",
+        "verilog '../evil.v'",
+        "probe valid 'core.x; endmodule module e; initial $system(\"touch CANARY\")'",
+        "registers {}",
+        "outputs 0",
+        "data_bits 4611686018427387904",
+    ],
+)
 def test_every_command_refuses_a_hostile_manifest(folder, original, capsys, what):
     put(folder, MANIFEST, evil_manifests(original.manifest)[what].to_bytes())
     for name, lines in COMMANDS.items():
@@ -342,27 +370,55 @@ def evil_networks(raw: bytes) -> dict[str, bytes]:
         "shapes": made(input_shape=[1 << 20] * 100_000),
         "bits": made(input_bits=1 << 40),
         "kind": made(layers=[{**layer, "kind": "x"}]),
-        "pool": made(layers=[{"kind": "max_pool2d", "name": "p", "shape": [2, 3, 1], "kernel": [1, 1], "stride": [1, 1],
-                              "padding": [1 << 40, 0, 0, 0]}]),
+        "pool": made(
+            layers=[
+                {
+                    "kind": "max_pool2d",
+                    "name": "p",
+                    "shape": [2, 3, 1],
+                    "kernel": [1, 1],
+                    "stride": [1, 1],
+                    "padding": [1 << 40, 0, 0, 0],
+                }
+            ]
+        ),
         "nested": render(tensors, metadata={"bitwright": "[" * 200_000}),
         "version": made(version=10**400),
-    }  # fmt: skip
+    }
 
 
-@pytest.mark.parametrize("what", [
-    "name", "escape", "newline", "label", "layer", "inputs", "shape", "shapes", "bits", "kind", "pool", "nested",
-    "version",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "what",
+    [
+        "name",
+        "escape",
+        "newline",
+        "label",
+        "layer",
+        "inputs",
+        "shape",
+        "shapes",
+        "bits",
+        "kind",
+        "pool",
+        "nested",
+        "version",
+    ],
+)
 def test_hostile_networks(folder, capsys, what):
     evil = evil_networks((folder / "network.safetensors").read_bytes())[what]
     with_file(folder, "network.safetensors", evil)
     with pytest.raises(NetworkError):
         load(folder / "network.safetensors")
     for line in (
-        "info {}", "info {}/network.safetensors", "export onnx {}/network.safetensors --out x.onnx",
+        "info {}",
+        "info {}/network.safetensors",
+        "export onnx {}/network.safetensors --out x.onnx",
         "synth {} --family xc7",
-        "generate {}/network.safetensors --out new", "verify {} --data random", "serial {} --simulated",
-    ):  # fmt: skip
+        "generate {}/network.safetensors --out new",
+        "verify {} --data random",
+        "serial {} --simulated",
+    ):
         refused(line, folder, capsys)
 
 
@@ -406,12 +462,19 @@ def test_verilog_that_could_run_something_is_refused(tmp_path, what):
         check_verilog(file)
 
 
-@pytest.mark.parametrize("text", [
-    "wire \\a$system ;", "wire [2:0] \\batch$44 ;", "  reg [2:0] \\$signal  = 3'h0;", "wire \\$signal$5 ;",
-    "reg [3:0] \\$signature__addr  = 4'h0;",
-    "x = $signed(y);",
-    "wire \\m.weights$1.w_data ;\nassign z = $unsigned(\\$like );", "// import of DPI and of 5 $ and a \\ in a comment",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "text",
+    [
+        "wire \\a$system ;",
+        "wire [2:0] \\batch$44 ;",
+        "  reg [2:0] \\$signal  = 3'h0;",
+        "wire \\$signal$5 ;",
+        "reg [3:0] \\$signature__addr  = 4'h0;",
+        "x = $signed(y);",
+        "wire \\m.weights$1.w_data ;\nassign z = $unsigned(\\$like );",
+        "// import of DPI and of 5 $ and a \\ in a comment",
+    ],
+)
 def test_verilog_that_describes_hardware_is_taken(tmp_path, text):
     (tmp_path / "x.v").write_text(text + "\n")
     check_verilog(tmp_path / "x.v")
@@ -452,11 +515,25 @@ def test_trust_reaches_the_design(folder, monkeypatch, capsys):
     assert trusted == [False, True] * len(WITH_VERILOG)
 
 
-@pytest.mark.parametrize(("key", "value"), [
-    ("verilog", "../d/bitwright_random.v"), ("verilog", "/etc/passwd"), ("verilog", "x.cpp"), ("bitstream", "../x"),
-    ("constraints", "a/b"), ("top", "x y"), ("board", "\x1b[0m"), ("baud", 0), ("baud", 1 << 60), ("clock_mhz", 0.0),
-    ("clock_mhz", 1e300), ("device", "x\ny"), ("format", 10**400), ("verilog", "missing.v"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("verilog", "../d/bitwright_random.v"),
+        ("verilog", "/etc/passwd"),
+        ("verilog", "x.cpp"),
+        ("bitstream", "../x"),
+        ("constraints", "a/b"),
+        ("top", "x y"),
+        ("board", "\x1b[0m"),
+        ("baud", 0),
+        ("baud", 1 << 60),
+        ("clock_mhz", 0.0),
+        ("clock_mhz", 1e300),
+        ("device", "x\ny"),
+        ("format", 10**400),
+        ("verilog", "missing.v"),
+    ],
+)
 def test_hostile_builds(folder, capsys, key, value):
     file = folder.parent / BUILD_FILE
     file.write_text(json.dumps({**json.loads(file.read_text()), key: value}))
@@ -466,10 +543,17 @@ def test_hostile_builds(folder, capsys, key, value):
     refused("serial {} --port /dev/null", folder, capsys)
 
 
-@pytest.mark.parametrize("change", [
-    {"registers": {}}, {"registers": {"CONTROL": 1 << 40}}, {"shape": [1 << 40]}, {"name": "../x"}, {"output": {}},
-    {"extra": 1},
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"registers": {}},
+        {"registers": {"CONTROL": 1 << 40}},
+        {"shape": [1 << 40]},
+        {"name": "../x"},
+        {"output": {}},
+        {"extra": 1},
+    ],
+)
 def test_the_drivers_description_is_the_designs(folder, original, capsys, change):
     check_description(folder.parent, original)
     (folder.parent / DESIGN).write_text(json.dumps({**describe(original), **change}))

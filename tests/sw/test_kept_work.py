@@ -160,9 +160,14 @@ def test_a_folder_that_is_read_only(original):
         for line in ("simulate d --waves --simulator icarus", "synth d --family xc7"):
             try:
                 done = subprocess.run(
-                    [sys.executable, "-B", "-m", "bitwright.cli", *line.split()], cwd=home, text=True,
-                    capture_output=True, check=False, env={**os.environ, "HOME": str(home)}, **nobody,
-                )  # fmt: skip
+                    [sys.executable, "-B", "-m", "bitwright.cli", *line.split()],
+                    cwd=home,
+                    text=True,
+                    capture_output=True,
+                    check=False,
+                    env={**os.environ, "HOME": str(home)},
+                    **nobody,
+                )
             except PermissionError:
                 pytest.skip(f"a user without rights cannot run {sys.executable}; run the tests as such a user")
             assert done.returncode == 2 and "Permission denied" in done.stderr, (line, done)
@@ -224,9 +229,13 @@ sys.exit(cli.main())
     here, there = os.pipe()
     command = f'exec 3>&{there}; exec {sys.executable} -c "$0"'
     with subprocess.Popen(
-        ["bash", "-c", command, source], cwd=tmp_path, pass_fds=(there,), text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-    ) as child:  # fmt: skip
+        ["bash", "-c", command, source],
+        cwd=tmp_path,
+        pass_fds=(there,),
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as child:
         os.close(there)
         assert os.read(here, 3) == b"now"
         os.close(here)

@@ -46,7 +46,7 @@ class Drawing:
         ({"shapes": 3, "pen": 4}, None),
         ([], None),
     ],
-)  # fmt: skip
+)
 def test_first_mistake(values, message):
     found = first_mistake(values, Drawing)
     assert found is None if message is None else found.startswith(message) or message in found

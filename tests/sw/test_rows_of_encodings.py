@@ -20,9 +20,11 @@ def dense_network(encoding, shape=(6,), bits=3, seed=0):
     inputs = int(np.prod(shape)) * encoding.levels
     weights = rng.integers(0, 2, (3, inputs), dtype=np.uint8)
     last = Dense(
-        name="last", weights=weights, takes=encoding.number,
+        name="last",
+        weights=weights,
+        takes=encoding.number,
         output=Scores(scale=np.array([1, 2, 1]), offset=np.array([0, -3, 5])),
-    )  # fmt: skip
+    )
     return Network(name="rows", input=Input(shape=shape, bits=bits), encoding=encoding, layers=(last,))
 
 

@@ -129,13 +129,24 @@ def test_flips_and_shifts_together_keep_channels_apart():
 def test_the_shipped_configurations_have_the_shapes_that_they_are_named_for():
     cnv = build_model(load_config("cnv"), (32, 32, 3), 10)
     assert [tuple(stage.linear.weight.shape) for stage in cnv.stages] == [
-        (64, 3, 3, 3), (64, 64, 3, 3), (128, 64, 3, 3), (128, 128, 3, 3), (256, 128, 3, 3), (256, 256, 3, 3),
-        (512, 256), (512, 512), (10, 512),
-    ]  # fmt: skip
+        (64, 3, 3, 3),
+        (64, 64, 3, 3),
+        (128, 64, 3, 3),
+        (128, 128, 3, 3),
+        (256, 128, 3, 3),
+        (256, 256, 3, 3),
+        (512, 256),
+        (512, 512),
+        (10, 512),
+    ]
     small = build_model(load_config("cnn-small"), (28, 28), 10)
     assert [tuple(stage.linear.weight.shape) for stage in small.stages] == [
-        (32, 1, 5, 5), (64, 32, 3, 3), (128, 64, 3, 3), (128, 1152), (10, 128),
-    ]  # fmt: skip
+        (32, 1, 5, 5),
+        (64, 32, 3, 3),
+        (128, 64, 3, 3),
+        (128, 1152),
+        (10, 128),
+    ]
 
 
 def test_cnv_runs_on_a_few_frames(tmp_path, monkeypatch):

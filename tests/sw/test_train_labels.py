@@ -31,9 +31,16 @@ def data(folder):
 
 def config(path, **changes):
     values = {
-        "name": "three", "dataset": str(path), "hidden": (32,), "levels": 3, "epochs": 12, "batch_size": 40,
-        "learning_rate": 0.02, "loss": "bce", "seed": 2,
-    }  # fmt: skip
+        "name": "three",
+        "dataset": str(path),
+        "hidden": (32,),
+        "levels": 3,
+        "epochs": 12,
+        "batch_size": 40,
+        "learning_rate": 0.02,
+        "loss": "bce",
+        "seed": 2,
+    }
     return TrainConfig(**{**values, **changes})
 
 

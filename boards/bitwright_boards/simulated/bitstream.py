@@ -58,14 +58,19 @@ def config(design: Design) -> str:
     """board_config.h: addresses and widths of the block design."""
     stream = design.manifest.input.data_bits // 8
     constants = {
-        "DMA_BASE": bd.DMA_BASE, "DMA_SIZE": bd.DMA_SIZE,
-        "ACCELERATOR_BASE": bd.ACCELERATOR_BASE, "ACCELERATOR_SIZE": bd.ACCELERATOR_SIZE,
-        "CONTROL_OFFSET": design.manifest.registers["CONTROL"], "LENGTH_MASK": bd.MAX_TRANSFER,
-    }  # fmt: skip
+        "DMA_BASE": bd.DMA_BASE,
+        "DMA_SIZE": bd.DMA_SIZE,
+        "ACCELERATOR_BASE": bd.ACCELERATOR_BASE,
+        "ACCELERATOR_SIZE": bd.ACCELERATOR_SIZE,
+        "CONTROL_OFFSET": design.manifest.registers["CONTROL"],
+        "LENGTH_MASK": bd.MAX_TRANSFER,
+    }
     sizes = {
-        "MEMORY_BASE": MEMORY_BASE, "MEMORY_SIZE": MEMORY_SIZE,
-        "STREAM_BYTES": stream, "SEND_ALIGNMENT": max(bd.PORT_BITS // 8, stream),
-    }  # fmt: skip
+        "MEMORY_BASE": MEMORY_BASE,
+        "MEMORY_SIZE": MEMORY_SIZE,
+        "STREAM_BYTES": stream,
+        "SEND_ALIGNMENT": max(bd.PORT_BITS // 8, stream),
+    }
     lines = ["#include <cstdint>"]
     lines += [f"constexpr uint32_t {name} = {value:#x};" for name, value in constants.items()]
     lines += [f"constexpr uint64_t {name} = {value:#x};" for name, value in sizes.items()]

@@ -33,9 +33,14 @@ class LocalProcess:
 
     def __init__(self, command: str, environment: dict[str, str], home: Path):
         self._child = subprocess.Popen(
-            ["sh", "-c", command], cwd=home, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE, start_new_session=True,
-        )  # fmt: skip
+            ["sh", "-c", command],
+            cwd=home,
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
         self._got = {"output": b"", "errors": b""}
         self._lock = threading.Lock()
         self._readers = [
@@ -128,9 +133,14 @@ class LocalBoard:
         """As Connection.run."""
         try:
             done = subprocess.run(
-                ["sh", "-c", command], cwd=self.home, env=self._environment, input=feed, capture_output=True,
-                timeout=timeout, check=False,
-            )  # fmt: skip
+                ["sh", "-c", command],
+                cwd=self.home,
+                env=self._environment,
+                input=feed,
+                capture_output=True,
+                timeout=timeout,
+                check=False,
+            )
         except subprocess.TimeoutExpired:
             raise JobError(f"{what} takes too long; it was stopped", kind="Slow") from None
         return Finished(

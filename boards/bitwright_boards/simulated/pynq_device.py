@@ -25,9 +25,16 @@ _SLCR_START = {0x100: 0x0001_A008, 0x104: 0x0001_5008, 0x108: 0x0001_4008, 0x120
 _SLCR_START |= {0x170 + 0x10 * k: 0x0020_0A00 for k in range(4)}
 
 FAULTS = (
-    "none", "send decode error", "receive slave error", "truncate", "stall send", "stall receive", "hard reset",
-    "soft reset", "lose last",
-)  # fmt: skip
+    "none",
+    "send decode error",
+    "receive slave error",
+    "truncate",
+    "stall send",
+    "stall receive",
+    "hard reset",
+    "soft reset",
+    "lose last",
+)
 _PROBLEMS = {
     1: "a bus error: no block at the address",
     2: "a DMA address that is not aligned to the memory port",

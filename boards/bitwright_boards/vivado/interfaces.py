@@ -54,15 +54,21 @@ def interfaces(manifest: Manifest) -> tuple[BusInterface, ...]:
     """Clock, reset, both streams and the control bus, in the order of the wrapper's ports."""
     buses = ("s_axis", "m_axis", CONTROL_INTERFACE)
     clock = BusInterface(
-        name=CLOCK, group="signal", bus="clock", master=False,
+        name=CLOCK,
+        group="signal",
+        bus="clock",
+        master=False,
         ports=(Port(name=CLOCK, output=False, bits=1, logical="CLK"),),
         parameters=(("ASSOCIATED_BUSIF", ":".join(buses)), ("ASSOCIATED_RESET", RESET)),
-    )  # fmt: skip
+    )
     reset = BusInterface(
-        name=RESET, group="signal", bus="reset", master=False,
+        name=RESET,
+        group="signal",
+        bus="reset",
+        master=False,
         ports=(Port(name=RESET, output=False, bits=1, logical="RST"),),
         parameters=(("POLARITY", "ACTIVE_LOW"),),
-    )  # fmt: skip
+    )
     return (
         clock,
         reset,
@@ -79,9 +85,15 @@ def _stream(name: str, bits: int, *, master: bool) -> BusInterface:
         for signal, width, forward in (*signals, ("TLAST", 1, True))
     ]
     parameters = (
-        ("TDATA_NUM_BYTES", str(bits // 8)), ("TDEST_WIDTH", "0"), ("TID_WIDTH", "0"), ("TUSER_WIDTH", "0"),
-        ("HAS_TREADY", "1"), ("HAS_TSTRB", "0"), ("HAS_TKEEP", "1"), ("HAS_TLAST", "1"),
-    )  # fmt: skip
+        ("TDATA_NUM_BYTES", str(bits // 8)),
+        ("TDEST_WIDTH", "0"),
+        ("TID_WIDTH", "0"),
+        ("TUSER_WIDTH", "0"),
+        ("HAS_TREADY", "1"),
+        ("HAS_TSTRB", "0"),
+        ("HAS_TKEEP", "1"),
+        ("HAS_TLAST", "1"),
+    )
     return BusInterface(
         name=name, group="interface", bus="axis", master=master, ports=tuple(ports), parameters=parameters
     )
@@ -90,12 +102,26 @@ def _stream(name: str, bits: int, *, master: bool) -> BusInterface:
 def _lite() -> BusInterface:
     name = CONTROL_INTERFACE
     signals = (
-        ("AWADDR", ADDRESS_BITS, False), ("AWPROT", 3, False), ("AWVALID", 1, False), ("AWREADY", 1, True),
-        ("WDATA", 32, False), ("WSTRB", 4, False), ("WVALID", 1, False), ("WREADY", 1, True),
-        ("BRESP", 2, True), ("BVALID", 1, True), ("BREADY", 1, False),
-        ("ARADDR", ADDRESS_BITS, False), ("ARPROT", 3, False), ("ARVALID", 1, False), ("ARREADY", 1, True),
-        ("RDATA", 32, True), ("RRESP", 2, True), ("RVALID", 1, True), ("RREADY", 1, False),
-    )  # fmt: skip
+        ("AWADDR", ADDRESS_BITS, False),
+        ("AWPROT", 3, False),
+        ("AWVALID", 1, False),
+        ("AWREADY", 1, True),
+        ("WDATA", 32, False),
+        ("WSTRB", 4, False),
+        ("WVALID", 1, False),
+        ("WREADY", 1, True),
+        ("BRESP", 2, True),
+        ("BVALID", 1, True),
+        ("BREADY", 1, False),
+        ("ARADDR", ADDRESS_BITS, False),
+        ("ARPROT", 3, False),
+        ("ARVALID", 1, False),
+        ("ARREADY", 1, True),
+        ("RDATA", 32, True),
+        ("RRESP", 2, True),
+        ("RVALID", 1, True),
+        ("RREADY", 1, False),
+    )
     ports = [
         Port(name=f"{name}_{signal.lower()}", output=output, bits=bits, logical=signal)
         for signal, bits, output in signals

@@ -118,11 +118,17 @@ def build_pynq(
         )
     overlay = write_project(design, board, out, clock_mhz=clock_mhz)
     result = PynqBuild(
-        format=FORMAT_VERSION, board=board.name, name=overlay.name, part=board.part, clock_mhz=overlay.clock_mhz,
+        format=FORMAT_VERSION,
+        board=board.name,
+        name=overlay.name,
+        part=board.part,
+        clock_mhz=overlay.clock_mhz,
         files=sorted(str(file.relative_to(out)) for file in out.rglob("*") if file.is_file()),
-        bitstream=f"{overlay.name}.bit", handoff=f"{overlay.name}.hwh", built=False,
+        bitstream=f"{overlay.name}.bit",
+        handoff=f"{overlay.name}.hwh",
+        built=False,
         missing="Vivado was not asked for" if not run else "there is no vivado on PATH",
-    )  # fmt: skip
+    )
     _save(result, out)
     if executable is None:
         return result
@@ -133,9 +139,13 @@ def build_pynq(
     slack = re.search(r"bitwright: worst setup slack (\S+) ns, worst hold slack (\S+) ns", log)
     tool = re.search(r"Vivado v(\S+)", log)
     result = msgspec.structs.replace(
-        result, built=True, missing="", tool=f"Vivado {tool[1]}" if tool else "Vivado",
-        setup_slack_ns=float(slack[1]) if slack else None, hold_slack_ns=float(slack[2]) if slack else None,
-    )  # fmt: skip
+        result,
+        built=True,
+        missing="",
+        tool=f"Vivado {tool[1]}" if tool else "Vivado",
+        setup_slack_ns=float(slack[1]) if slack else None,
+        hold_slack_ns=float(slack[2]) if slack else None,
+    )
     _save(result, out)
     return result
 
@@ -148,10 +158,18 @@ def _run_vivado(executable: str, out: Path, progress: Progress | None) -> str:
     """Runs build.tcl; its output goes to vivado.log, and is returned."""
     lines: list[str] = []
     command = [executable, "-mode", "batch", "-source", "build.tcl", "-nojournal", "-nolog"]
-    with (out / _LOG).open("w") as log, subprocess.Popen(
-        command, cwd=out, text=True, errors="replace",
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-    ) as process:  # fmt: skip
+    with (
+        (out / _LOG).open("w") as log,
+        subprocess.Popen(
+            command,
+            cwd=out,
+            text=True,
+            errors="replace",
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        ) as process,
+    ):
         try:
             assert process.stdout is not None  # a pipe was asked for
             reached = 0

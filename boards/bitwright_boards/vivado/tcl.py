@@ -131,20 +131,24 @@ def _register(register: Register) -> list[str]:
     lines = [f"set register [ipx::add_register {_word(register.name)} $block]"]
     lines += _properties(
         {
-            "address_offset": f"0x{register.offset:02X}", "size": 32, "access": register.access,
+            "address_offset": f"0x{register.offset:02X}",
+            "size": 32,
+            "access": register.access,
             "description": register.description,
         },
         "$register",
-    )  # fmt: skip
+    )
     for field in register.fields:
         lines.append(f"set field [ipx::add_field {field.name} $register]")
         lines += _properties(
             {
-                "bit_offset": field.bit, "bit_width": field.width, "access": register.access,
+                "bit_offset": field.bit,
+                "bit_width": field.width,
+                "access": register.access,
                 "description": field.description,
             },
             "$field",
-        )  # fmt: skip
+        )
     return lines
 
 

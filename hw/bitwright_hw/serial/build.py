@@ -59,9 +59,12 @@ def write_sources(design: Design, board: OpenBoard, out: Path, *, clock_mhz: flo
         raise BoardError(f"{board.name} runs on its oscillator, {mhz:g} MHz, not at {clock_mhz:g} MHz")
     try:
         link = LinkParams(
-            input=design.manifest.input, output=design.manifest.output, divisor=divisor(mhz * 1e6, board.baud),
-            clock_khz=round(1000 * mhz), depth=board.buffer_bytes,
-        )  # fmt: skip
+            input=design.manifest.input,
+            output=design.manifest.output,
+            divisor=divisor(mhz * 1e6, board.baud),
+            clock_khz=round(1000 * mhz),
+            depth=board.buffer_bytes,
+        )
     except ValueError as error:
         raise BoardError(f"{board.name}: {error}") from None
     check_build_folder(out, _OWN)
@@ -73,11 +76,18 @@ def write_sources(design: Design, board: OpenBoard, out: Path, *, clock_mhz: flo
     write_text(out / _TOP, emit(component, top))
     write_text(out / flow.constraints_file, flow.constraints(pins))
     build = SerialBuild(
-        format=FORMAT_VERSION, board=board.name, top=top, verilog=_TOP, constraints=flow.constraints_file,
-        bitstream=f"{design.manifest.name}.{flow.bitstream_suffix}", built=False,
-        oscillator_mhz=pins.clock_mhz, clock_mhz=mhz, baud=board.baud,
+        format=FORMAT_VERSION,
+        board=board.name,
+        top=top,
+        verilog=_TOP,
+        constraints=flow.constraints_file,
+        bitstream=f"{design.manifest.name}.{flow.bitstream_suffix}",
+        built=False,
+        oscillator_mhz=pins.clock_mhz,
+        clock_mhz=mhz,
+        baud=board.baud,
         device=" ".join(option.lstrip("-") for option in board.device),
-    )  # fmt: skip
+    )
     (out / build.bitstream).unlink(missing_ok=True)
     _save(build, out)
     return build
@@ -169,8 +179,13 @@ def _pack(board: OpenBoard, folder: Path, bitstream: Path, progress: Progress | 
     code = f"import sys, {wheel.module} as wheel; sys.exit(wheel.run_{flow.packer}(sys.argv[1:]))"
     done = subprocess.run(
         [sys.executable, "-c", code, *options],
-        cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", check=False,
-    )  # fmt: skip
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
+    )
     if done.returncode or not (folder / "top.bit").is_file():
         raise ToolError(f"{flow.packer} {metadata.version(wheel.package)} failed: {done.stderr.strip()[-300:]}")
     write_bytes(bitstream, (folder / "top.bit").read_bytes())

@@ -22,10 +22,15 @@ class Deframer(wiring.Component):
     def __init__(self) -> None:
         super().__init__(
             {
-                "i_data": In(8), "i_valid": In(1), "error": In(1),
-                "o_data": Out(8), "o_valid": Out(1), "end": Out(1), "good": Out(1),
+                "i_data": In(8),
+                "i_valid": In(1),
+                "error": In(1),
+                "o_data": Out(8),
+                "o_valid": Out(1),
+                "end": Out(1),
+                "good": Out(1),
             }
-        )  # fmt: skip
+        )
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

@@ -31,13 +31,16 @@ class Inbox(wiring.Component):
         self.answer_bytes = answer_bytes
         super().__init__(
             {
-                "i_data": In(8), "i_valid": In(1), "end": In(1), "good": In(1),
+                "i_data": In(8),
+                "i_valid": In(1),
+                "end": In(1),
+                "good": In(1),
                 "packet": Out(stream.Signature(PACKET_LAYOUT)),
                 "bytes": Out(stream.Signature(8)),
                 "refused": Out(1),
                 "reason": Out(8),
             }
-        )  # fmt: skip
+        )
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -114,8 +117,14 @@ class Inbox(wiring.Component):
         ]
         with m.If(self.end):
             m.d.sync += [
-                position.eq(0), payload.eq(0), trailer.eq(0), lost.eq(0), in_frame.eq(0), answer.eq(0), long.eq(0),
-            ]  # fmt: skip
+                position.eq(0),
+                payload.eq(0),
+                trailer.eq(0),
+                lost.eq(0),
+                in_frame.eq(0),
+                answer.eq(0),
+                long.eq(0),
+            ]
             with m.If(accepted):
                 m.d.sync += committed.eq(stored)
             with m.Else():

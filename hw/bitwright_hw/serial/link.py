@@ -127,9 +127,13 @@ class SerialLink(wiring.Component):
 
         bus = self.bus
         m.d.comb += [
-            bus.araddr.eq(offset), bus.awaddr.eq(offset), bus.wdata.eq(value), bus.wstrb.eq(0xF),
-            bus.rready.eq(1), bus.bready.eq(1),
-        ]  # fmt: skip
+            bus.araddr.eq(offset),
+            bus.awaddr.eq(offset),
+            bus.wdata.eq(value),
+            bus.wstrb.eq(0xF),
+            bus.rready.eq(1),
+            bus.bready.eq(1),
+        ]
         with m.If(bus.awready):
             m.d.sync += bus.awvalid.eq(0)
         with m.If(bus.wready):
@@ -237,9 +241,13 @@ class SerialLink(wiring.Component):
     def _link_register(self, offset: Signal, refusals: Signal) -> Mux:
         p = self.params
         values = {
-            "LINK_VERSION": LINK_VERSION, "LINK_BYTES": p.depth, "LINK_PACKETS": p.packets, "LINK_REFUSED": refusals,
-            "CLOCK_KHZ": p.clock_khz, "FRAMES_A_PACKET": p.frames_a_packet,
-        }  # fmt: skip
+            "LINK_VERSION": LINK_VERSION,
+            "LINK_BYTES": p.depth,
+            "LINK_PACKETS": p.packets,
+            "LINK_REFUSED": refusals,
+            "CLOCK_KHZ": p.clock_khz,
+            "FRAMES_A_PACKET": p.frames_a_packet,
+        }
         found = Const(0, 32)
         for name, value in values.items():
             found = Mux(offset == LINK_REGISTERS[name], value, found)

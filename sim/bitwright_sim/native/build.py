@@ -44,17 +44,32 @@ def probes(manifest: Manifest) -> tuple[Probe, ...]:
             raise DesignError(f"design {manifest.name}: a probe names layer {probe.layer!r}, which it lacks")
         outputs, pixels = layers[probe.layer].outputs, layers[probe.layer].pixels
         result.append(
-            Probe(layer=probe.layer, valid=probe.valid, data=probe.data, words=pixels * ceil_div(outputs, probe.pe),
-                  fields=probe.pe, bits=probe.bits, values=outputs, pixels=pixels)
-        )  # fmt: skip
+            Probe(
+                layer=probe.layer,
+                valid=probe.valid,
+                data=probe.data,
+                words=pixels * ceil_div(outputs, probe.pe),
+                fields=probe.pe,
+                bits=probe.bits,
+                values=outputs,
+                pixels=pixels,
+            )
+        )
     if (score := manifest.score_probe) is not None:
         last = manifest.layers[-1]
         # the words of the last layer come one after another in steps of `lanes`, padding rows included
         words = ceil_div(ceil_div(last.outputs, last.pe) * last.pe, score.lanes)
         result.append(
-            Probe(layer="scores", valid=score.valid, data=score.data, words=words, fields=score.lanes,
-                  bits=score.bits, values=last.outputs)
-        )  # fmt: skip
+            Probe(
+                layer="scores",
+                valid=score.valid,
+                data=score.data,
+                words=words,
+                fields=score.lanes,
+                bits=score.bits,
+                values=last.outputs,
+            )
+        )
     return tuple(result)
 
 
@@ -62,17 +77,33 @@ def wrapper(manifest: Manifest) -> str:
     """SystemVerilog around the top: the streams, the probes, and a silent control bus."""
     width = manifest.input.data_bits
     ports = [
-        "input aclk", "input aresetn",
-        f"input [{width - 1}:0] s_axis_tdata", f"input [{width // 8 - 1}:0] s_axis_tkeep",
-        "input s_axis_tvalid", "output s_axis_tready", "input s_axis_tlast",
-        "output [63:0] m_axis_tdata", "output [7:0] m_axis_tkeep",
-        "output m_axis_tvalid", "input m_axis_tready", "output m_axis_tlast",
-    ]  # fmt: skip
+        "input aclk",
+        "input aresetn",
+        f"input [{width - 1}:0] s_axis_tdata",
+        f"input [{width // 8 - 1}:0] s_axis_tkeep",
+        "input s_axis_tvalid",
+        "output s_axis_tready",
+        "input s_axis_tlast",
+        "output [63:0] m_axis_tdata",
+        "output [7:0] m_axis_tkeep",
+        "output m_axis_tvalid",
+        "input m_axis_tready",
+        "output m_axis_tlast",
+    ]
     connections = [f".{port.split()[-1]}({port.split()[-1]})" for port in ports]
     for name, bits in (
-        ("awaddr", 8), ("awprot", 3), ("awvalid", 1), ("wdata", 32), ("wstrb", 4), ("wvalid", 1),
-        ("bready", 1), ("araddr", 8), ("arprot", 3), ("arvalid", 1), ("rready", 1),
-    ):  # fmt: skip
+        ("awaddr", 8),
+        ("awprot", 3),
+        ("awvalid", 1),
+        ("wdata", 32),
+        ("wstrb", 4),
+        ("wvalid", 1),
+        ("bready", 1),
+        ("araddr", 8),
+        ("arprot", 3),
+        ("arvalid", 1),
+        ("rready", 1),
+    ):
         connections.append(f".s_axi_control_{name}({bits}'d{int(name.endswith('ready'))})")
     assigns = []
     for index, probe in enumerate(probes(manifest)):

@@ -59,12 +59,27 @@ def build_library(
             (work / file_name).write_text(text)
         verilog = [work / file_name for file_name in texts if file_name.endswith(_VERILOG)]
         command: list[str | Path] = [
-            tool.executable, *all_options, "-Wno-fatal", "-Wno-lint", "-Wno-style", "--prefix", prefix,
-            "--top-module", top, "-Mdir", work, "-o", LIBRARY,
-            "-CFLAGS", " ".join(_COMPILER), "-LDFLAGS", "-shared",
-            *verilog, *plain_copies(list(sources), work),
+            tool.executable,
+            *all_options,
+            "-Wno-fatal",
+            "-Wno-lint",
+            "-Wno-style",
+            "--prefix",
+            prefix,
+            "--top-module",
+            top,
+            "-Mdir",
+            work,
+            "-o",
+            LIBRARY,
+            "-CFLAGS",
+            " ".join(_COMPILER),
+            "-LDFLAGS",
+            "-shared",
+            *verilog,
+            *plain_copies(list(sources), work),
             *(work / file_name for file_name in texts if file_name.endswith(".cpp")),
-        ]  # fmt: skip
+        ]
         environment = tool.build_environment(cache.folder, compiler)
         run_checked(command, what=what, log=folder / "verilator.log", cwd=work, environment=environment)
         if progress is not None:

@@ -25,14 +25,33 @@ class _Run(ctypes.Structure):
     """NativeRun of harness.cpp."""
 
     _fields_ = [
-        ("frames", _U64), ("input", ctypes.c_void_p), ("results", ctypes.c_void_p), ("probes", ctypes.c_void_p),
-        ("first_in", ctypes.c_void_p), ("last_out", ctypes.c_void_p), ("probe_words", ctypes.c_void_p),
-        ("watchdog", _U64), ("quiet", _U64), ("seed", _U64), ("stall_in", _U64), ("stall_out", _U64),
-        ("longest_in", _U64), ("longest_out", _U64),
-        ("in_beats", _U64), ("out_beats", _U64), ("bad_framing", _U64), ("first_bad", _U64), ("cycles", _U64),
-        ("trace", ctypes.c_void_p), ("trace_room", _U64), ("trace_length", _U64), ("last", ctypes.c_void_p),
-        ("keep", ctypes.c_void_p), ("in_due", _U64), ("results_due", _U64),
-    ]  # fmt: skip
+        ("frames", _U64),
+        ("input", ctypes.c_void_p),
+        ("results", ctypes.c_void_p),
+        ("probes", ctypes.c_void_p),
+        ("first_in", ctypes.c_void_p),
+        ("last_out", ctypes.c_void_p),
+        ("probe_words", ctypes.c_void_p),
+        ("watchdog", _U64),
+        ("quiet", _U64),
+        ("seed", _U64),
+        ("stall_in", _U64),
+        ("stall_out", _U64),
+        ("longest_in", _U64),
+        ("longest_out", _U64),
+        ("in_beats", _U64),
+        ("out_beats", _U64),
+        ("bad_framing", _U64),
+        ("first_bad", _U64),
+        ("cycles", _U64),
+        ("trace", ctypes.c_void_p),
+        ("trace_room", _U64),
+        ("trace_length", _U64),
+        ("last", ctypes.c_void_p),
+        ("keep", ctypes.c_void_p),
+        ("in_due", _U64),
+        ("results_due", _U64),
+    ]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -128,10 +147,14 @@ class NativeModel:
         if packed.ndim != 2 or packed.shape[1] != manifest.input.stride:
             raise ValueError(f"packed frames must have shape (n, {manifest.input.stride}), not {packed.shape}")
         call = _Run(
-            frames=len(packed), seed=seed, stall_in=round(1000 * stall_in), stall_out=round(1000 * stall_out),
+            frames=len(packed),
+            seed=seed,
+            stall_in=round(1000 * stall_in),
+            stall_out=round(1000 * stall_out),
             watchdog=self.watchdog_cycles if watchdog is None else watchdog,
-            longest_in=longest_in, longest_out=longest_out,
-        )  # fmt: skip
+            longest_in=longest_in,
+            longest_out=longest_out,
+        )
         return self._run(call, packed, len(packed), trace, quiet)
 
     def run_beats(
@@ -156,10 +179,16 @@ class NativeModel:
         padded = np.zeros((count * self.design.manifest.input.beats, beats.shape[1]), np.uint8)
         padded[: len(beats)] = beats
         call = _Run(
-            frames=count, seed=seed, stall_in=round(1000 * stall_in), stall_out=round(1000 * stall_out),
-            watchdog=self.watchdog_cycles, last=last.ctypes.data, keep=whole.ctypes.data, in_due=len(beats),
+            frames=count,
+            seed=seed,
+            stall_in=round(1000 * stall_in),
+            stall_out=round(1000 * stall_out),
+            watchdog=self.watchdog_cycles,
+            last=last.ctypes.data,
+            keep=whole.ctypes.data,
+            in_due=len(beats),
             results_due=results * self.design.manifest.output.beats,
-        )  # fmt: skip
+        )
         return self._run(call, padded.reshape(count, -1), results, trace)
 
     def _run(

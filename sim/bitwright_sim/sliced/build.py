@@ -78,9 +78,13 @@ class SlicedBuild:
 
 
 def build_sliced(
-    design: Design, *, cache: BuildCache | None = None, jobs: int | None = None, progress: Progress | None = None,
+    design: Design,
+    *,
+    cache: BuildCache | None = None,
+    jobs: int | None = None,
+    progress: Progress | None = None,
     use: Vectors | None = None,
-) -> SlicedBuild:  # fmt: skip
+) -> SlicedBuild:
     """The sliced simulator of `design`, from the cache or built now.
 
     Raises UnsupportedError for a design that cannot be sliced, ToolError for missing tools or a failed build.
@@ -128,9 +132,13 @@ def compile_design(design: Design) -> Program:
         pairs.append((manifest.score_probe.valid, manifest.score_probe.data))
     source = read(design.simulation_sources, manifest.top, [name for pair in pairs for name in pair])
     compiler = NetlistCompiler(
-        source, manifest.top, clock="aclk", data_in="s_axis_tdata", control_out=_CONTROL_OUT,
+        source,
+        manifest.top,
+        clock="aclk",
+        data_in="s_axis_tdata",
+        control_out=_CONTROL_OUT,
         observe=[*pairs, ("m_axis_tvalid", "m_axis_tdata")],
-    )  # fmt: skip
+    )
     limit = sys.getrecursionlimit()
     sys.setrecursionlimit(max(limit, _RECURSION))
     try:

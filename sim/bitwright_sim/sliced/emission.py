@@ -87,14 +87,21 @@ class Emitter:
         """An action as two: one that keeps what it evaluates, one that writes it."""
         slots = [self.new_slot() for _ in action.literals]
         first = Action(
-            literals=action.literals, resource=-1, aside=True,
+            literals=action.literals,
+            resource=-1,
+            aside=True,
             write=lambda operands: [f"T[{slot}] = {operand};" for slot, operand in zip(slots, operands, strict=True)],
-        )  # fmt: skip
+        )
         second = Action(
-            literals=[], resource=action.resource, reset=action.reset, enable=action.enable,
-            enable_first=action.enable_first, start=action.start, aside=True,
+            literals=[],
+            resource=action.resource,
+            reset=action.reset,
+            enable=action.enable,
+            enable_first=action.enable_first,
+            start=action.start,
+            aside=True,
             write=lambda _: action.write([f"T[{slot}]" for slot in slots]),
-        )  # fmt: skip
+        )
         return first, second
 
     def _plan(self, batches: list[_Batch]) -> set[int]:

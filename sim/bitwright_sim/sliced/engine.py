@@ -122,13 +122,20 @@ def run_frames(
             bits[order.ravel()] = rest
             golden_bits[order] = expected.bits
     return Outcome(
-        bad=bad, first=first, run_start=run_start,
+        bad=bad,
+        first=first,
+        run_start=run_start,
         compared={name: count * len(flat) for name, count in results[0][1].counts.items()},
-        classes=classes, golden_classes=golden_classes, bits=bits, golden_bits=golden_bits,
+        classes=classes,
+        golden_classes=golden_classes,
+        bits=bits,
+        golden_bits=golden_bits,
         interval=interval_of(results[0][0].last_out, settling_frames(design)),
         cycles=sum(result.cycles * len(order) for order, (result, _) in zip(orders, results, strict=True)),
-        seconds=seconds, lanes=sum(map(len, orders)), steps=orders[0].shape[1],
-    )  # fmt: skip
+        seconds=seconds,
+        lanes=sum(map(len, orders)),
+        steps=orders[0].shape[1],
+    )
 
 
 def steady(design: Design, build: SlicedBuild) -> float | None:

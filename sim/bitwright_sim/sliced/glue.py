@@ -58,12 +58,16 @@ def glue(program: Program, manifest: Manifest, probes: Sequence[Probe]) -> str:
     def calls(pairs: Sequence[tuple[int, Function]]) -> list[str]:
         return [
             f.call(
-                f"memory + {layout.offset[f'S{k}']}", f"memory + {layout.offset[f'T{k}']}",
-                f"memory + {layout.offset[f'D{k}']}", f"imports + {imports_at[k]}", f"words + {words_at[k]}",
-                f"state + {state_at[k]}", "nullptr",
+                f"memory + {layout.offset[f'S{k}']}",
+                f"memory + {layout.offset[f'T{k}']}",
+                f"memory + {layout.offset[f'D{k}']}",
+                f"imports + {imports_at[k]}",
+                f"words + {words_at[k]}",
+                f"state + {state_at[k]}",
+                "nullptr",
             )
             for k, f in pairs
-        ]  # fmt: skip
+        ]
 
     def table(name: str, values: Sequence[int], kind: str = "uint32_t") -> str:
         return f"const {kind} {name}[] = {{{', '.join(map(str, [*values, 0]))}}};"
@@ -101,12 +105,21 @@ def glue(program: Program, manifest: Manifest, probes: Sequence[Probe]) -> str:
         )
         + "};",
         table("import_places", [layout.of(place) for k in range(len(program.parts)) for place in program.imports[k]]),
-        table("ones_at", [layout.offset[f"S{k}"] + slot for k, part in enumerate(program.parts) for slot in part.ones]
-              + [layout.offset[f"D{k}"] + at + c for k, at, columns in program.start_rows for c in columns]),
-        table("state_start", [
-            x for k, part in enumerate(program.parts) for limb, value in part.state_start
-            for x in (state_at[k] + limb, value)
-        ], "uint64_t"),
+        table(
+            "ones_at",
+            [layout.offset[f"S{k}"] + slot for k, part in enumerate(program.parts) for slot in part.ones]
+            + [layout.offset[f"D{k}"] + at + c for k, at, columns in program.start_rows for c in columns],
+        ),
+        table(
+            "state_start",
+            [
+                x
+                for k, part in enumerate(program.parts)
+                for limb, value in part.state_start
+                for x in (state_at[k] + limb, value)
+            ],
+            "uint64_t",
+        ),
         table("register_start", [x for pair in program.register_start for x in pair], "uint64_t"),
         "}",
         "struct Sim {",
@@ -131,18 +144,26 @@ def glue(program: Program, manifest: Manifest, probes: Sequence[Probe]) -> str:
         "            state[state_start[k]] = state_start[k + 1];",
         "        for (unsigned k = 0; k + 2 < sizeof register_start / sizeof *register_start; k += 2)",
         "            w[register_start[k]] = register_start[k + 1];",
-        *(f"        in[{program.inputs[name]}] = 1;" for name in ("s_axi_control_bready", "s_axi_control_rready")
-          if name in program.inputs),
+        *(
+            f"        in[{program.inputs[name]}] = 1;"
+            for name in ("s_axi_control_bready", "s_axi_control_rready")
+            if name in program.inputs
+        ),
         "    }",
         f"    void comb() {{ {' '.join(f'{name}({control});' for name, _ in names if name.startswith('comb'))} }}",
         "    void edge() {",
         *(f"        {name}({control});" for name, _ in names if name.startswith("edge")),
         f"        std::memcpy(w, next, {8 * program.register_limbs});",
         "    }",
-        "    void exports() {", *("        " + line for line in calls(program.exports)), "    }",
-        "    void data() {", *("        " + line for line in calls(program.updates)), "    }",
-        "    void fill(unsigned p) {", "        switch (p) {",
-    ]  # fmt: skip
+        "    void exports() {",
+        *("        " + line for line in calls(program.exports)),
+        "    }",
+        "    void data() {",
+        *("        " + line for line in calls(program.updates)),
+        "    }",
+        "    void fill(unsigned p) {",
+        "        switch (p) {",
+    ]
     for p, observed in enumerate(program.observed):
         if observed.functions:
             lines += [
@@ -151,10 +172,15 @@ def glue(program: Program, manifest: Manifest, probes: Sequence[Probe]) -> str:
                 "            break;",
             ]
     lines += [
-        "        default: break;", "        }", "    }",
-        "    bool valid(unsigned p) const {", "        switch (p) {",
+        "        default: break;",
+        "        }",
+        "    }",
+        "    bool valid(unsigned p) const {",
+        "        switch (p) {",
         *(f"        case {p}: return {observed.valid};" for p, observed in enumerate(program.observed)),
-        "        default: return false;", "        }", "    }",
+        "        default: return false;",
+        "        }",
+        "    }",
         "    const V* at(uint32_t place) const { return memory + place; }",
         "    V* input() { return memory + 2; }",
         f"    void set_reset(bool low) {{ in[{program.inputs['aresetn']}] = !low; }}",
@@ -172,5 +198,5 @@ def glue(program: Program, manifest: Manifest, probes: Sequence[Probe]) -> str:
         f"    bool last_out() const {{ return {out['m_axis_tlast']}; }}",
         f"    uint64_t keep_out() const {{ return {out['m_axis_tkeep']}; }}",
         "};",
-    ]  # fmt: skip
+    ]
     return "\n".join(lines) + "\n"

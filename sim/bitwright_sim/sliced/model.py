@@ -25,16 +25,43 @@ class _Run(ctypes.Structure):
     """SlicedRun of harness.inc."""
 
     _fields_ = [
-        ("beats", _U64), ("lanes", _U64), ("input", _POINTER), ("frame_of", _POINTER), ("steps", _U64),
-        ("stride", _U64), ("step_beats", _U64), ("last", _POINTER), ("keep", _POINTER),
-        ("seed", _U64), ("stall_in", _U64), ("stall_out", _U64), ("watchdog", _U64), ("quiet", _U64),
-        ("expected", _EXPECTED), ("progress", _PROGRESS), ("out_beats_expected", _U64),
-        ("bad", _POINTER), ("first", _POINTER), ("probe_words", _POINTER), ("results", _POINTER),
-        ("result_beats", _U64), ("first_in", _POINTER), ("last_out", _POINTER), ("trace", _POINTER),
-        ("trace_room", _U64), ("integers", _POINTER), ("control_only", _U64), ("integer_words", _U64),
-        ("in_beats", _U64), ("out_beats", _U64), ("bad_framing", _U64), ("first_bad", _U64), ("cycles", _U64),
-        ("trace_length", _U64), ("status", _U64),
-    ]  # fmt: skip
+        ("beats", _U64),
+        ("lanes", _U64),
+        ("input", _POINTER),
+        ("frame_of", _POINTER),
+        ("steps", _U64),
+        ("stride", _U64),
+        ("step_beats", _U64),
+        ("last", _POINTER),
+        ("keep", _POINTER),
+        ("seed", _U64),
+        ("stall_in", _U64),
+        ("stall_out", _U64),
+        ("watchdog", _U64),
+        ("quiet", _U64),
+        ("expected", _EXPECTED),
+        ("progress", _PROGRESS),
+        ("out_beats_expected", _U64),
+        ("bad", _POINTER),
+        ("first", _POINTER),
+        ("probe_words", _POINTER),
+        ("results", _POINTER),
+        ("result_beats", _U64),
+        ("first_in", _POINTER),
+        ("last_out", _POINTER),
+        ("trace", _POINTER),
+        ("trace_room", _U64),
+        ("integers", _POINTER),
+        ("control_only", _U64),
+        ("integer_words", _U64),
+        ("in_beats", _U64),
+        ("out_beats", _U64),
+        ("bad_framing", _U64),
+        ("first_bad", _U64),
+        ("cycles", _U64),
+        ("trace_length", _U64),
+        ("status", _U64),
+    ]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -173,19 +200,36 @@ class SlicedModel:
                 errors.append(error)
 
         call = _Run(
-            beats=steps * beats_of_step, lanes=lanes, input=rows.ctypes.data, frame_of=order.ctypes.data, steps=steps,
-            stride=rows.shape[1], step_beats=beats_of_step, last=None if last is None else last.ctypes.data,
-            keep=None if keep is None else keep.ctypes.data, seed=stimulus.seed,
-            stall_in=round(1000 * stimulus.stall_in), stall_out=round(1000 * stimulus.stall_out),
+            beats=steps * beats_of_step,
+            lanes=lanes,
+            input=rows.ctypes.data,
+            frame_of=order.ctypes.data,
+            steps=steps,
+            stride=rows.shape[1],
+            step_beats=beats_of_step,
+            last=None if last is None else last.ctypes.data,
+            keep=None if keep is None else keep.ctypes.data,
+            seed=stimulus.seed,
+            stall_in=round(1000 * stimulus.stall_in),
+            stall_out=round(1000 * stimulus.stall_out),
             watchdog=1000 + 20 * (manifest.interval_cycles + manifest.latency_cycles),
             quiet=manifest.interval_cycles + manifest.latency_cycles if quiet is None else quiet,
             expected=_EXPECTED(wanted),
-            progress=_PROGRESS(told), out_beats_expected=due, bad=bad.ctypes.data, first=first.ctypes.data,
-            probe_words=words.ctypes.data, results=results.ctypes.data, result_beats=due,
-            first_in=first_in.ctypes.data, last_out=last_out.ctypes.data, trace=room.ctypes.data, trace_room=trace,
+            progress=_PROGRESS(told),
+            out_beats_expected=due,
+            bad=bad.ctypes.data,
+            first=first.ctypes.data,
+            probe_words=words.ctypes.data,
+            results=results.ctypes.data,
+            result_beats=due,
+            first_in=first_in.ctypes.data,
+            last_out=last_out.ctypes.data,
+            trace=room.ctypes.data,
+            trace_room=trace,
             integers=ctypes.cast(pointers, ctypes.c_void_p).value if integers else None,
-            integer_words=max(sizes, default=0), control_only=int(control_only),
-        )  # fmt: skip
+            integer_words=max(sizes, default=0),
+            control_only=int(control_only),
+        )
         status = self._library.sliced_run(self._handle, ctypes.byref(call))
         if errors:
             raise errors[0]
@@ -200,8 +244,16 @@ class SlicedModel:
             size = p.words * p.fields * integers
             shaped.append(array[:, :size].reshape(lanes, p.words * integers, p.fields))
         return SlicedResult(
-            results=results, bad=lanes_bad, first=first, probe_words=tuple(int(n) for n in words),
-            first_in=first_in, last_out=last_out[:steps], out_beats=call.out_beats, bad_framing=call.bad_framing,
-            first_bad=call.first_bad if call.bad_framing else None, trace=room[: call.trace_length],
-            integers=tuple(shaped), cycles=call.cycles,
-        )  # fmt: skip
+            results=results,
+            bad=lanes_bad,
+            first=first,
+            probe_words=tuple(int(n) for n in words),
+            first_in=first_in,
+            last_out=last_out[:steps],
+            out_beats=call.out_beats,
+            bad_framing=call.bad_framing,
+            first_bad=call.first_bad if call.bad_framing else None,
+            trace=room[: call.trace_length],
+            integers=tuple(shaped),
+            cycles=call.cycles,
+        )

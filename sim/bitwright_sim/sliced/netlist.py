@@ -34,8 +34,19 @@ _OUTPUTS = {"Y", "Q", "RD_DATA"}
 _PART_DEPTH = 2
 # registers get enables and resets of their own, so that idle ones cost nothing; without those passes a netlist is as
 # good, and some that hold constants upset opt_dff (Yosys 0.70: "Conflicting init values")
-_FULL = ("proc", "opt_clean", "opt_expr", "opt_merge", "opt_clean", "opt_dff", "opt_clean", "opt_expr", "opt_clean",
-         "memory_collect", "opt_clean")  # fmt: skip
+_FULL = (
+    "proc",
+    "opt_clean",
+    "opt_expr",
+    "opt_merge",
+    "opt_clean",
+    "opt_dff",
+    "opt_clean",
+    "opt_expr",
+    "opt_clean",
+    "memory_collect",
+    "opt_clean",
+)
 _PLAIN = ("proc", "opt_clean", "memory_collect", "opt_clean")
 
 
@@ -111,8 +122,12 @@ def read(files: Sequence[Path], top: str, keep: Sequence[str]) -> Source:
             with (folder / "log").open("wb") as log:
                 status = subprocess.run(
                     [sys.executable, Path(__file__).with_name("yosys_job.py"), "job.json"],
-                    cwd=folder, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, check=False,
-                ).returncode  # fmt: skip
+                    cwd=folder,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    check=False,
+                ).returncode
             if status == 0:
                 break
         else:

@@ -271,12 +271,15 @@ class Part:
         ones = [f"S[{slot}] = {'ONES' if value else 'ZERO'};" for slot, value in zip(slots, start, strict=True)]
         own = frozenset(gates.leaf("S", slot) >> 1 for slot in slots)
         return Action(
-            literals=literals, resource=resource,
+            literals=literals,
+            resource=resource,
             write=lambda operands: [f"S[{slot}] = {text};" for slot, text in zip(slots, operands, strict=True)],
-            reset=conditions.get("SRST", ""), enable=conditions.get("EN", ""),
+            reset=conditions.get("SRST", ""),
+            enable=conditions.get("EN", ""),
             enable_first=cell.kind == "$sdffce" and len(conditions) == 2,
-            start=tuple(ones) if "SRST" in conditions else (), own=own,
-        )  # fmt: skip
+            start=tuple(ones) if "SRST" in conditions else (),
+            own=own,
+        )
 
     def _chosen(
         self, cell: Cell, literals: list[int], q: list[int], start: list[int], data_enable: bool, data_reset: bool

@@ -8,11 +8,32 @@ from bitwright_sim.sliced.netlist import VENDOR, Cell, Flat, UnsupportedError
 REGISTERS = frozenset({"$dff", "$dffe", "$sdff", "$sdffe", "$sdffce"})
 BITWISE = frozenset({"$and", "$or", "$xor", "$xnor", "$not", "$pos"})
 RISING = frozenset({"$add", "$sub", "$neg", "$mul"})  # a bit depends on the operands' bits up to its own place
-WHOLE = frozenset({
-    "$eq", "$ne", "$eqx", "$nex", "$lt", "$le", "$gt", "$ge", "$reduce_and", "$reduce_or", "$reduce_xor",
-    "$reduce_xnor", "$reduce_bool", "$logic_not", "$logic_and", "$logic_or", "$shl", "$shr", "$sshl", "$sshr",
-    "$shift", "$shiftx",
-})  # fmt: skip
+WHOLE = frozenset(
+    {
+        "$eq",
+        "$ne",
+        "$eqx",
+        "$nex",
+        "$lt",
+        "$le",
+        "$gt",
+        "$ge",
+        "$reduce_and",
+        "$reduce_or",
+        "$reduce_xor",
+        "$reduce_xnor",
+        "$reduce_bool",
+        "$logic_not",
+        "$logic_and",
+        "$logic_or",
+        "$shl",
+        "$shr",
+        "$sshl",
+        "$sshr",
+        "$shift",
+        "$shiftx",
+    }
+)
 _TABLE_BITS = 12
 PortTaint = Callable[[str, frozenset[tuple[str, int]]], frozenset[tuple[str, int]]]
 

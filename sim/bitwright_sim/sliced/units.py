@@ -166,11 +166,16 @@ class Units:
             at += word.limbs
         return UnitShape(
             functions=tuple(Function.of(head + "\n" + body, "r") for body in bodies),
-            inputs=data_inputs, control=tuple(control_ports), control_limbs=limbs,
+            inputs=data_inputs,
+            control=tuple(control_ports),
+            control_limbs=limbs,
             outputs={(port, i): part.slot_of[flat.ports[port][i]] for port, i in outputs},
-            slots=part.slots, temporaries=part.temporaries, state=size, ones=tuple(part.ones),
+            slots=part.slots,
+            temporaries=part.temporaries,
+            state=size,
+            ones=tuple(part.ones),
             state_start=tuple(start),
-        )  # fmt: skip
+        )
 
 
 class _UnitPart(Part):

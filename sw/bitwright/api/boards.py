@@ -63,9 +63,7 @@ def build(
         from bitwright_boards.deployment import DESIGN, VECTORS, describe, make_vectors
         from bitwright_hw.serial.build import build_open
 
-        result = build_open(
-            opened, OPEN_BOARDS[board], folder, clock_mhz=clock_mhz, seeds=seeds, progress=progress
-        )  # fmt: skip
+        result = build_open(opened, OPEN_BOARDS[board], folder, clock_mhz=clock_mhz, seeds=seeds, progress=progress)
         vectors = make_vectors(opened, load_frames(opened.network, "random", frames=TEST_VECTORS).frames)
         write_text(folder / DESIGN, json.dumps(describe(opened), indent=2) + "\n")
         write_bytes(folder / VECTORS, vectors.to_bytes())
@@ -105,9 +103,7 @@ def run_serial(
     loaded = load_frames(design.network, data, frames=frames, data_dir=data_dir)
     try:
         with needs_extra("sim", "simulation"):
-            return run(
-                path, design, loaded.frames, loaded.labels, port=port, timeout=timeout, progress=progress
-            )  # fmt: skip
+            return run(path, design, loaded.frames, loaded.labels, port=port, timeout=timeout, progress=progress)
     except DriverError as error:
         raise BoardError(str(error)) from None
 

@@ -60,12 +60,19 @@ def size(
         if any(given is not None for given in (cycles, pe, simd, plan)) or hardwired:
             raise PlanError("a board decides the folds; give it or cycles, pe, simd, hardwired or a plan, not both")
         return _for_board(
-            network, board, target_fps, max_luts, progress,
+            network,
+            board,
+            target_fps,
+            max_luts,
+            progress,
             {
-                "scores": _scores(scores, network), "encoding": encoding, "target": target, "clock_mhz": clock_mhz,
+                "scores": _scores(scores, network),
+                "encoding": encoding,
+                "target": target,
+                "clock_mhz": clock_mhz,
                 "data_bits": data_bits,
             },
-        )  # fmt: skip
+        )
     if target_fps is not None or max_luts is not None:
         raise PlanError("target_fps and max_luts need a board; see bitwright boards")
     if hardwired and (cycles, pe, simd) != (None, None, None):
@@ -104,7 +111,7 @@ def _for_board(
     base, limits = _board_base(board, max_luts, options)
     return size_for(
         network, base, family=family_named(board.target), limits=limits, target_fps=target_fps, progress=progress
-    ).plan  # fmt: skip
+    ).plan
 
 
 def _board_base(board: "Board", max_luts: int | None, options: dict[str, Any]) -> "tuple[Plan, Limits]":
@@ -149,9 +156,7 @@ def explore(
     family = family_named(found.target)
     options = {"scores": _scores(scores, network), "encoding": encoding, "clock_mhz": clock_mhz, "data_bits": data_bits}
     base, limits = _board_base(found, max_luts, options)
-    chosen = size_for(
-        network, base, family=family, limits=limits, target_fps=target_fps, progress=progress
-    )  # fmt: skip
+    chosen = size_for(network, base, family=family, limits=limits, target_fps=target_fps, progress=progress)
     sizer = Sizer(network, base, family=family, progress=progress)
     points = sizer.frontier(luts=limits.luts, block_rams=limits.block_rams)
     if chosen.plan not in [point.plan for point in points]:

@@ -25,12 +25,19 @@ def run(args: argparse.Namespace) -> int:
         ["board", "what", "part", "LUTs", "flip-flops", "block RAM", "DSPs", "target", "clock MHz", "stream bits"],
         [
             [
-                b.name, b.title, b.part, f"{b.resources.luts:,} LUT{b.resources.lut_inputs}", b.resources.ffs,
-                f"{b.resources.block_rams} x {b.resources.block_ram_kbits} kbit", b.resources.dsps, b.target,
-                b.clock_mhz, b.data_bits,
+                b.name,
+                b.title,
+                b.part,
+                f"{b.resources.luts:,} LUT{b.resources.lut_inputs}",
+                b.resources.ffs,
+                f"{b.resources.block_rams} x {b.resources.block_ram_kbits} kbit",
+                b.resources.dsps,
+                b.target,
+                b.clock_mhz,
+                b.data_bits,
             ]
             for b in boards
         ],
         title="Boards",
-    )  # fmt: skip
+    )
     return 0

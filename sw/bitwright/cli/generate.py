@@ -25,9 +25,11 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     command.add_argument("network", metavar="NETWORK", nargs="?", type=Path, help="a network file")
     command.add_argument("--out", required=True, metavar="DIR", type=Path, help="the design folder to write")
     command.add_argument(
-        "--name", metavar="NAME", help="of the design, whose top module is bitwright_NAME (default: the network's name "
+        "--name",
+        metavar="NAME",
+        help="of the design, whose top module is bitwright_NAME (default: the network's name "
         "with digits that tell networks and plans apart)",
-    )  # fmt: skip
+    )
     command.add_argument(
         "--force",
         action="store_true",
@@ -50,9 +52,11 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     layer.add_argument("--inputs", metavar="N", type=int, help="of a dense layer")
     layer.add_argument("--outputs", metavar="M", type=int, help="neurons, or channels that a convolution gives")
     layer.add_argument(
-        "--weights", metavar="W.npy", type=Path,
+        "--weights",
+        metavar="W.npy",
+        type=Path,
         help="(outputs, inputs), or (outputs, kernel rows, kernel columns, channels), of 0/1, bool or -1/+1",
-    )  # fmt: skip
+    )
     layer.add_argument("--thresholds", metavar="T.npy", type=Path, help="(outputs,) integers in 0 .. inputs + 1")
     layer.add_argument("--shape", metavar="H,W,C", type=_numbers, help="of the images that a convolution takes")
     layer.add_argument("--kernel", metavar="K|KY,KX", type=_numbers, help="rows and columns (default: 3,3)")
@@ -171,10 +175,14 @@ def _conv(args: argparse.Namespace, **given: Any) -> "Network":
     stride = sizes("stride", (1, 2), 1)
     padding = sizes("padding", (1, 2, 4), 0)
     return api.conv_layer(
-        (height, width, channels), args.outputs, kernel=(down, across), stride=(stride[0], stride[1]),
-        padding=(padding[0], padding[1], padding[2], padding[3]), padding_value=args.padding_value or "minus_one",
+        (height, width, channels),
+        args.outputs,
+        kernel=(down, across),
+        stride=(stride[0], stride[1]),
+        padding=(padding[0], padding[1], padding[2], padding[3]),
+        padding_value=args.padding_value or "minus_one",
         **given,
-    )  # fmt: skip
+    )
 
 
 def as_json(design: "Design") -> dict[str, Any]:

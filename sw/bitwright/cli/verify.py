@@ -22,16 +22,19 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     command.add_argument("--network", metavar="NETWORK", type=Path, help="what to compare with (default: the design's)")
     add_frames(command, default=None)
     command.add_argument(
-        "--engine", choices=("auto", "sliced", "verilator"), default="auto",
+        "--engine",
+        choices=("auto", "sliced", "verilator"),
+        default="auto",
         help="what simulates: Verilator, the sliced engine (many frames at a time, proven by Verilator on some), or "
         "the sliced one where it saves time",
-    )  # fmt: skip
+    )
     command.add_argument("--no-proof", action="store_true", help="leave out Verilator's share of a sliced run")
     command.add_argument("--jobs", metavar="J", type=int, help="simulations at a time (default: one a core)")
     command.add_argument(
-        "--stalls", action="store_true",
+        "--stalls",
+        action="store_true",
         help="both sides pause, now for a cycle and now until all buffers are full or empty",
-    )  # fmt: skip
+    )
     command.add_argument("--seed", metavar="S", type=int, help="of the stalls (default: a new one, which is printed)")
     command.add_argument("--reproducer", metavar="DIR", type=Path, help="where a first mismatch is kept")
     add_trust(command)

@@ -91,17 +91,21 @@ def _layer_header(layer: Layer) -> _LayerHeader:
     if isinstance(layer, MaxPool2d):
         return _PoolHeader(
             name=layer.name, shape=layer.shape, kernel=layer.kernel, stride=layer.stride, padding=layer.padding
-        )  # fmt: skip
+        )
     bits = 0 if layer.takes.is_binary else layer.takes.bits
     if isinstance(layer, Dense):
         kind, _ = _parts(layer.output)
-        return _DenseHeader(
-            name=layer.name, inputs=layer.inputs, outputs=layer.outputs, output=kind, integer_bits=bits
-        )  # fmt: skip
+        return _DenseHeader(name=layer.name, inputs=layer.inputs, outputs=layer.outputs, output=kind, integer_bits=bits)
     return _ConvHeader(
-        name=layer.name, shape=layer.shape, outputs=layer.outputs, kernel=layer.kernel, stride=layer.stride,
-        padding=layer.padding, padding_value=layer.padding_value, integer_bits=bits,
-    )  # fmt: skip
+        name=layer.name,
+        shape=layer.shape,
+        outputs=layer.outputs,
+        kernel=layer.kernel,
+        stride=layer.stride,
+        padding=layer.padding,
+        padding_value=layer.padding_value,
+        integer_bits=bits,
+    )
 
 
 def format_version(network: Network) -> int:
@@ -258,9 +262,12 @@ def _layer(header: _LayerHeader, prefix: str, tensors: _Tensors) -> Layer:
     match header:
         case _PoolHeader():
             return MaxPool2d(
-                name=header.name, shape=header.shape, kernel=header.kernel, stride=header.stride,
+                name=header.name,
+                shape=header.shape,
+                kernel=header.kernel,
+                stride=header.stride,
                 padding=header.padding,
-            )  # fmt: skip
+            )
         case _ConvHeader():
             kernel, channels = header.kernel, header.shape[2]
             if min(*kernel, *header.shape, header.outputs) < 1:
@@ -269,10 +276,15 @@ def _layer(header: _LayerHeader, prefix: str, tensors: _Tensors) -> Layer:
             output = tensors.output(prefix, "thresholds", header.outputs)
             assert isinstance(output, Thresholds)
             return Conv2d(
-                name=header.name, shape=header.shape, weights=rows.reshape(header.outputs, *kernel, channels),
-                output=output, stride=header.stride, padding=header.padding, padding_value=header.padding_value,
+                name=header.name,
+                shape=header.shape,
+                weights=rows.reshape(header.outputs, *kernel, channels),
+                output=output,
+                stride=header.stride,
+                padding=header.padding,
+                padding_value=header.padding_value,
                 takes=_takes(header.integer_bits),
-            )  # fmt: skip
+            )
         case _DenseHeader():
             if header.inputs < 1 or header.outputs < 1:
                 raise NetworkError(f"layer {header.name}: sizes must be positive")

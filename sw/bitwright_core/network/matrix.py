@@ -42,7 +42,7 @@ class MatrixLayer:
         largest_is = "inputs" if least == 0 else "the largest dot product"
         check_output(
             self.output, name=self.name, outputs=self.outputs, least=least, largest=largest, largest_is=largest_is
-        )  # fmt: skip
+        )
 
     @property
     def inputs(self) -> int:

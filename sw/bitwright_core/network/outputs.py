@@ -114,9 +114,7 @@ def check_output(
 ) -> None:
     """Raises NetworkError unless `output` suits layer `name`: `outputs` rows, accumulators `least` .. `largest`."""
     if output.outputs != outputs:
-        raise NetworkError(
-            f"layer {name}: {outputs} weight rows but {output.outputs} rows of thresholds or scores"
-        )  # fmt: skip
+        raise NetworkError(f"layer {name}: {outputs} weight rows but {output.outputs} rows of thresholds or scores")
     match output:
         case Thresholds(values=values):
             _check_range(values, name, least, largest, largest_is)

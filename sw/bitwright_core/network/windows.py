@@ -113,7 +113,7 @@ def windows(where: str, *, shape: tuple[int, ...], kernel: tuple[int, int], stri
             )
     result = Windows(
         image=(shape[0], shape[1]), kernel=kernel, stride=(down, across), padding=(top, bottom, left, right)
-    )  # fmt: skip
+    )
     if shape[0] + top + bottom < kernel[0] or shape[1] + left + right < kernel[1]:
         raise NetworkError(
             f"{where}: a kernel of {kernel[0]} x {kernel[1]} does not fit an image of {shape[0]} x {shape[1]}"

@@ -21,9 +21,12 @@ def test_frames_over_the_simulated_line(folder, capsys):
 def test_labels_give_the_accuracy(folder, network, tmp_path, capsys):
     frames = np.random.default_rng(1).integers(0, 256, (10, 5, 5), np.uint8)
     np.savez(
-        tmp_path / "set.npz", x_train=frames, y_train=np.arange(10) % 4, x_test=frames,
+        tmp_path / "set.npz",
+        x_train=frames,
+        y_train=np.arange(10) % 4,
+        x_test=frames,
         y_test=np.arange(10) % 4,
-    )  # fmt: skip
+    )
     assert main(["serial", str(folder), "--simulated", "--data", str(tmp_path / "set.npz"), "--json"]) == 0
     values = json.loads(capsys.readouterr().out)
     assert values["accuracy"] == values["golden_accuracy"] is not None

@@ -62,14 +62,22 @@ def test_bits_have_a_whole_number_of_cycles():
 def test_pins_are_those_of_the_boards():
     lpf = ULX3S.flow.constraints(board_pins(ULX3S))
     for line in (
-        'FREQUENCY PORT "clk" 25 MHZ;', 'LOCATE COMP "clk" SITE "G2";', 'LOCATE COMP "rx" SITE "M1";',
-        'LOCATE COMP "tx" SITE "L4";', 'IOBUF PORT "tx" IO_TYPE=LVCMOS33;', 'LOCATE COMP "led[0]" SITE "B2";',
-    ):  # fmt: skip
+        'FREQUENCY PORT "clk" 25 MHZ;',
+        'LOCATE COMP "clk" SITE "G2";',
+        'LOCATE COMP "rx" SITE "M1";',
+        'LOCATE COMP "tx" SITE "L4";',
+        'IOBUF PORT "tx" IO_TYPE=LVCMOS33;',
+        'LOCATE COMP "led[0]" SITE "B2";',
+    ):
         assert line in lpf.splitlines()
     assert ICEBREAKER.flow.constraints(board_pins(ICEBREAKER)).splitlines() == [
-        "set_frequency clk 12", "set_io clk 35", "set_io -pullup yes rx 6", "set_io -pullup yes tx 9",
-        "set_io led[0] 37", "set_io led[1] 11",
-    ]  # fmt: skip
+        "set_frequency clk 12",
+        "set_io clk 35",
+        "set_io -pullup yes rx 6",
+        "set_io -pullup yes tx 9",
+        "set_io led[0] 37",
+        "set_io led[1] 11",
+    ]
     assert [pin.inverted for pin in board_pins(ICEBREAKER).pins] == [False, False, False, True, True]
 
 

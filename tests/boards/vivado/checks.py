@@ -105,9 +105,15 @@ def check_buses(found: Recording, manifest: Manifest) -> list[str]:
         for end in (source, sink):
             if end not in ends:
                 faults.append(f"{end} does not exist")
-        if source in ends and sink in ends and (ends[source], ends[sink]) != (
-            (ends[source][0], True), (ends[source][0], False),
-        ):  # fmt: skip
+        if (
+            source in ends
+            and sink in ends
+            and (ends[source], ends[sink])
+            != (
+                (ends[source][0], True),
+                (ends[source][0], False),
+            )
+        ):
             faults.append(f"{source} cannot drive {sink}")
     faults += [
         f"no path from {a} to {b}"

@@ -133,8 +133,9 @@ def test_the_description_is_valid_and_true(design, schema):
     assert component_faults(root, design) == []
     assert root.findtext(".//s:memoryMap/s:name", "", SPIRIT) == "s_axi_control"
     assert [f.findtext("s:name", "", SPIRIT) for f in root.iterfind(".//s:register/s:field", SPIRIT)][:2] == [
-        "soft_reset", "batch",
-    ]  # fmt: skip
+        "soft_reset",
+        "batch",
+    ]
 
 
 def test_the_schema_sees_a_planted_fault(design, schema):
@@ -149,8 +150,12 @@ def test_the_schema_sees_a_planted_fault(design, schema):
 
 def test_a_lost_port_or_register_is_seen(design, schema):
     root = describe(design)
-    (last,) = [p for p in root.iterfind(".//s:portMap", SPIRIT) if p.findtext(".//s:name", "", SPIRIT) == "TLAST"
-               and p.findtext("s:physicalPort/s:name", "", SPIRIT) == "m_axis_tlast"]  # fmt: skip
+    (last,) = [
+        p
+        for p in root.iterfind(".//s:portMap", SPIRIT)
+        if p.findtext(".//s:name", "", SPIRIT) == "TLAST"
+        and p.findtext("s:physicalPort/s:name", "", SPIRIT) == "m_axis_tlast"
+    ]
     last.getparent().remove(last)
     assert schema.validate(root)  # the schema cannot know
     assert component_faults(root, design) == ["m_axis_tlast is in no interface"]

@@ -62,27 +62,44 @@ def test_steps_come_in_order(project, tmp_path):
     copy = shutil.copytree(project, tmp_path / "p")
     commands = record(copy / "build.tcl", tmp_path).commands
     wanted = [
-        "ipx::package_project", "ipx::save_core", "update_ip_catalog", "create_bd_design", "validate_bd_design",
-        "save_bd_design", "generate_target", "make_wrapper", "launch_runs", "wait_on_run", "open_run",
-    ]  # fmt: skip
+        "ipx::package_project",
+        "ipx::save_core",
+        "update_ip_catalog",
+        "create_bd_design",
+        "validate_bd_design",
+        "save_bd_design",
+        "generate_target",
+        "make_wrapper",
+        "launch_runs",
+        "wait_on_run",
+        "open_run",
+    ]
     assert [name for name in dict.fromkeys(commands) if name in wanted] == wanted
 
 
 FAULTS = {
     "missing clock": (
-        "block_design", "wire processing_system7_0/FCLK_CLK0 axi_dma_0/m_axi_s2mm_aclk\n", "",
+        "block_design",
+        "wire processing_system7_0/FCLK_CLK0 axi_dma_0/m_axi_s2mm_aclk\n",
+        "",
         "axi_dma_0/m_axi_s2mm_aclk is driven by nothing",
     ),
     "missing clock of a port": (
-        "block_design", "wire processing_system7_0/FCLK_CLK0 processing_system7_0/S_AXI_HP0_ACLK\n", "",
+        "block_design",
+        "wire processing_system7_0/FCLK_CLK0 processing_system7_0/S_AXI_HP0_ACLK\n",
+        "",
         "S_AXI_HP0_ACLK is driven by nothing",
     ),
     "missing reset": (
-        "block_design", "wire proc_sys_reset_0/peripheral_aresetn accelerator_0/aresetn\n", "",
+        "block_design",
+        "wire proc_sys_reset_0/peripheral_aresetn accelerator_0/aresetn\n",
+        "",
         "accelerator_0/aresetn is driven by nothing",
     ),
     "raw reset": (
-        "block_design", "proc_sys_reset_0/peripheral_aresetn axi_dma_0", "processing_system7_0/FCLK_RESET0_N axi_dma_0",
+        "block_design",
+        "proc_sys_reset_0/peripheral_aresetn axi_dma_0",
+        "processing_system7_0/FCLK_RESET0_N axi_dma_0",
         "axi_dma_0/axi_resetn is driven by",
     ),
     "overlapping address": ("block_design", "0x43C00000 0x10000", "0x40400000 0x10000", "overlap at 0x40400000"),
@@ -90,24 +107,35 @@ FAULTS = {
     "address of no port": ("block_design", "0x43C00000 0x10000", "0x83C00000 0x10000", "is outside of"),
     "missing address": ("block_design", "place axi_dma_0/Data_S2MM", "# place axi_dma_0/Data_S2MM", "has no address"),
     "wrong DMA width": (
-        "block_design", "c_m_axi_s2mm_data_width    {64}", "c_m_axi_s2mm_data_width    {32}",
+        "block_design",
+        "c_m_axi_s2mm_data_width    {64}",
+        "c_m_axi_s2mm_data_width    {32}",
         "c_m_axi_s2mm_data_width 32, not 64",
     ),
     "wrong length width": (
-        "block_design", "c_sg_length_width          {26}", "c_sg_length_width          {14}",
+        "block_design",
+        "c_sg_length_width          {26}",
+        "c_sg_length_width          {14}",
         "c_sg_length_width 14, not 26",
     ),
     "scatter-gather": ("block_design", "c_include_sg               {0}", "c_include_sg               {1}", "sg 1"),
     "narrow port": (
-        "block_design", "PCW_S_AXI_HP0_DATA_WIDTH     {64}", "PCW_S_AXI_HP0_DATA_WIDTH     {32}", "WIDTH 32, not 64",
+        "block_design",
+        "PCW_S_AXI_HP0_DATA_WIDTH     {64}",
+        "PCW_S_AXI_HP0_DATA_WIDTH     {32}",
+        "WIDTH 32, not 64",
     ),
     "lost TLAST": ("package_ip", " m_axis_tlast}", "}", "m_axis lacks m_axis_tlast"),
     "lost TLAST of the input": ("package_ip", " s_axis_tlast}", "}", "s_axis lacks s_axis_tlast"),
     "stream to nowhere": (
-        "block_design", "bus accelerator_0/m_axis axi_dma_0/S_AXIS_S2MM\n", "", "m_axis has 0 connections",
+        "block_design",
+        "bus accelerator_0/m_axis axi_dma_0/S_AXIS_S2MM\n",
+        "",
+        "m_axis has 0 connections",
     ),
     "streams the wrong way": (
-        "block_design", "bus accelerator_0/m_axis axi_dma_0/S_AXIS_S2MM",
+        "block_design",
+        "bus accelerator_0/m_axis axi_dma_0/S_AXIS_S2MM",
         "bus axi_dma_0/S_AXIS_S2MM accelerator_0/m_axis",
         "cannot drive",
     ),
@@ -116,13 +144,16 @@ FAULTS = {
     "a lost register": ("package_ip", "ipx::add_register ERRORS", "ipx::add_register ERROR", "ERRORS is missing"),
     "a moved register": ("package_ip", "address_offset {0x0C}", "address_offset {0x10}", "register STATUS is at 0x10"),
     "clock without stream": (
-        "package_ip", "ipx::associate_bus_interfaces -busif m_axis -clock aclk $core\n", "", "clock is associated with",
+        "package_ip",
+        "ipx::associate_bus_interfaces -busif m_axis -clock aclk $core\n",
+        "",
+        "clock is associated with",
     ),
     "active high reset": ("package_ip", "{ACTIVE_LOW}", "{ACTIVE_HIGH}", "the reset is not active low"),
     "wrong part": ("package_ip", PART, "xc7z010clg400-1", "parts are"),
     "no outside": ("block_design", "apply_bd_automation", "# apply_bd_automation", "not brought outside"),
     "another IP": ("block_design", "axi_dma:7.1", "axi_cdma:4.1", "which there is none of"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("fault", FAULTS)
@@ -204,10 +235,13 @@ def drift(found: Recording, text: str) -> list[str]:
             if key in parameters and parameters[key] != value
         ]
     ranges = {
-        (f"{memory.get('INSTANCE')}/{memory.get('SLAVEBUSINTERFACE')}", int(memory.get("BASEVALUE", ""), 0),
-         int(memory.get("HIGHVALUE", ""), 0))
+        (
+            f"{memory.get('INSTANCE')}/{memory.get('SLAVEBUSINTERFACE')}",
+            int(memory.get("BASEVALUE", ""), 0),
+            int(memory.get("HIGHVALUE", ""), 0),
+        )
         for memory in modules["processing_system7_0"].iter("MEMRANGE")
-    }  # fmt: skip
+    }
     placed = {
         (segment.rpartition("/")[0], offset, offset + size - 1)
         for space, segment, offset, size in found.addresses

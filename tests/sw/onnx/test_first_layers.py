@@ -39,11 +39,12 @@ def write(path, shape, nodes, constants, opset=13):
     }
     used = {name for n in nodes for name in n.input}
     graph = helper.make_graph(
-        nodes, "g",
+        nodes,
+        "g",
         [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N", *shape])],
         [helper.make_empty_tensor_value_info(nodes[-1].output[0])],
         [numpy_helper.from_array(value, key) for key, value in arrays.items() if key in used],
-    )  # fmt: skip
+    )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
     path.write_bytes(model.SerializeToString())
     return path
@@ -72,9 +73,13 @@ def images(rng, before, *, shape=(3, 7, 6), kernel=3, pads=(0, 0, 0, 0), weights
     height, width = more.pop("grown", (height, width))
     bias = rng.uniform(-0.4, 0.4, (5, 1, 1)) + 0.0123
     nodes = [
-        *before, node("Conv", "n w", "c", pads=list(pads)), node("Add", "c bias", "b"), *sign("b", "t"),
-        node("Flatten", "t", "f"), node("MatMul", "f v", "y"),
-    ]  # fmt: skip
+        *before,
+        node("Conv", "n w", "c", pads=list(pads)),
+        node("Add", "c bias", "b"),
+        *sign("b", "t"),
+        node("Flatten", "t", "f"),
+        node("MatMul", "f v", "y"),
+    ]
     return nodes, {"w": weights, "bias": bias, "v": signs(rng, 5 * height * width, 3), **more}
 
 
@@ -95,22 +100,30 @@ IMAGES = {
         {"mean": -MEAN.reshape(1, 3, 1, 1), "deviation": DEVIATION.reshape(1, 3, 1, 1), "pads": (1, 1, 1, 1)},
     ),
     "deviations on one grid": (
-        NORMALISED, {"mean": by_channel(0.5, 0.4, 0.6), "deviation": by_channel(0.5, 0.25, 0.2), "pads": (1, 1, 1, 1)},
+        NORMALISED,
+        {"mean": by_channel(0.5, 0.4, 0.6), "deviation": by_channel(0.5, 0.25, 0.2), "pads": (1, 1, 1, 1)},
     ),
     "one channel constant": (
         [node("Mul", "x factor", "m"), node("Sub", "m half", "n")],
         {"factor": by_channel(1, 0, 2), "pads": (1, 1, 1, 1)},
     ),
     "signs by channel": (
-        [node("Sub", "x mean", "m"), *sign("m", "n")], {"mean": MEAN.reshape(3, 1, 1), "pads": (1, 0, 1, 0)},
+        [node("Sub", "x mean", "m"), *sign("m", "n")],
+        {"mean": MEAN.reshape(3, 1, 1), "pads": (1, 0, 1, 0)},
     ),
     "signs by channel, one constant": (
-        [node("Sub", "x mean", "m"), *sign("m", "n")], {"mean": by_channel(0.3, -0.1, 0.6), "pads": (1, 0, 1, 0)},
+        [node("Sub", "x mean", "m"), *sign("m", "n")],
+        {"mean": by_channel(0.3, -0.1, 0.6), "pads": (1, 0, 1, 0)},
     ),
     "batch norm on the image": (
         [node("BatchNormalization", "x gamma beta mu var", "n")],
-        {"gamma": np.array([1.0, -0.5, 0.25]), "beta": np.array([0.1, 0.0, -0.2]), "mu": MEAN, "var": DEVIATION**2,
-         "pads": (1, 1, 1, 1)},
+        {
+            "gamma": np.array([1.0, -0.5, 0.25]),
+            "beta": np.array([0.1, 0.0, -0.2]),
+            "mu": MEAN,
+            "var": DEVIATION**2,
+            "pads": (1, 1, 1, 1),
+        },
     ),
     "batch norm and signs": (
         [node("BatchNormalization", "x gamma beta mu var", "e"), *sign("e", "n")],
@@ -121,7 +134,8 @@ IMAGES = {
         {**CHANNELS, "pads": (1, 1, 1, 1)},
     ),
     "a mean image": (
-        [node("Sub", "x mean", "n")], {"mean": np.linspace(0, 1, 126).reshape(3, 7, 6), "pads": (1, 1, 1, 1)},
+        [node("Sub", "x mean", "n")],
+        {"mean": np.linspace(0, 1, 126).reshape(3, 7, 6), "pads": (1, 1, 1, 1)},
     ),
     "signs against a mean image": (
         [node("Sub", "x mean", "m"), *sign("m", "n")],
@@ -136,9 +150,10 @@ IMAGES = {
         {**CHANNELS, "around": np.array([0, 0, 1, 0, 0, 0, 1, 2], np.int64), "grown": (7, 6)},
     ),
     "uneven levels": (
-        [node("Floor", "m4", "l"), node("Mul", "l l", "n")], {"pads": (1, 1, 1, 1)},
+        [node("Floor", "m4", "l"), node("Mul", "l l", "n")],
+        {"pads": (1, 1, 1, 1)},
     ),
-}  # fmt: skip
+}
 IMAGES["uneven levels"][0].insert(0, node("Mul", "x m3", "m4"))
 IMAGES["uneven levels"][1]["m3"] = 3.9
 
@@ -169,9 +184,12 @@ def test_channels_last(tmp_path):
     """Keras' form: a Transpose behind the normalisation, and Div by 255 before it."""
     rng = np.random.default_rng(4)
     before = [
-        node("Div", "x top", "u"), node("Sub", "u mean", "m"), node("Div", "m deviation", "e"),
-        node("Pad", "e around", "p"), node("Transpose", "p", "n", perm=[0, 3, 1, 2]),
-    ]  # fmt: skip
+        node("Div", "x top", "u"),
+        node("Sub", "u mean", "m"),
+        node("Div", "m deviation", "e"),
+        node("Pad", "e around", "p"),
+        node("Transpose", "p", "n", perm=[0, 3, 1, 2]),
+    ]
     nodes, constants = images(rng, before, mean=MEAN, deviation=DEVIATION, grown=(6, 5))
     constants["around"] = np.array([0, 0, 0, 0, 0, 1, 1, 0], np.int64)
     path = write(tmp_path / "m.onnx", (7, 6, 3), nodes, constants)
@@ -192,8 +210,12 @@ def test_same_upper(tmp_path):
 def dense(rng, before, weights, *, bias=None):
     bias = rng.uniform(-0.4, 0.4, weights.shape[1]) + 0.0123 if bias is None else bias
     nodes = [
-        *before, node("MatMul", "n w", "a"), node("Add", "a bias", "b"), *sign("b", "t"), node("MatMul", "t v", "y")
-    ]  # fmt: skip
+        *before,
+        node("MatMul", "n w", "a"),
+        node("Add", "a bias", "b"),
+        *sign("b", "t"),
+        node("MatMul", "t v", "y"),
+    ]
     return nodes, {"w": weights, "bias": bias, "v": signs(rng, weights.shape[1], 4)}
 
 
@@ -205,9 +227,11 @@ def test_features_with_a_batch_norm(tmp_path, signed):
     before += sign("e", "n") if signed else []
     nodes, constants = dense(rng, before, signs(rng, 9, 7))
     constants |= {
-        "gamma": np.array([1, 0, -1, 0.5, 0.25, 1, 1, 2, 3]), "beta": rng.uniform(-0.3, 0.3, 9),
-        "mu": rng.uniform(0.2, 0.8, 9), "var": rng.uniform(0.5, 2, 9),
-    }  # fmt: skip
+        "gamma": np.array([1, 0, -1, 0.5, 0.25, 1, 1, 2, 3]),
+        "beta": rng.uniform(-0.3, 0.3, 9),
+        "mu": rng.uniform(0.2, 0.8, 9),
+        "var": rng.uniform(0.5, 2, 9),
+    }
     found = agree(write(tmp_path / "m.onnx", (9,), nodes, constants), (9,), input_range=(0, 1))
     assert len(found.network.encoding.rows) == 9
     if signed:

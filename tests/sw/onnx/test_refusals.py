@@ -242,8 +242,12 @@ def test_weights_of_several_bits_are_told_once(tmp_path):
 def test_names_are_those_of_training():
     names = Names(("mine",))
     assert [names.give(kind) for kind in ("conv", "conv", "pool", "pool", "dense")] == [
-        "mine", "conv1", "pool1", "pool1_2", "dense2",
-    ]  # fmt: skip
+        "mine",
+        "conv1",
+        "pool1",
+        "pool1_2",
+        "dense2",
+    ]
 
 
 @pytest.mark.parametrize("case", REFUSED)

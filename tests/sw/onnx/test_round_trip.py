@@ -93,9 +93,11 @@ def test_flat_rows_come_back(tmp_path, rows, integers):
 def test_sums_beyond_float32_are_refused(tmp_path):
     network = random_conv_network(2, integers=True, rows="channel")
     wide = type(network)(
-        name="wide", input=network.input, encoding=IntegerEncoding(table=network.encoding.table << 20),
+        name="wide",
+        input=network.input,
+        encoding=IntegerEncoding(table=network.encoding.table << 20),
         layers=(replace(network.layers[0], takes=NumberType(kind="signed", bits=26)), *network.layers[1:]),
-    )  # fmt: skip
+    )
     with pytest.raises(NetworkError, match=r"sums of up to [0-9,]+, which float32 does not hold exactly"):
         export_onnx(wide, tmp_path / "n.onnx")
     assert not (tmp_path / "n.onnx").exists()

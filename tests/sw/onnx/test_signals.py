@@ -38,8 +38,13 @@ def rng_of(case):
 
 def constants(rng, weights, length, **more):
     outputs = more.pop("outputs", 6)
-    return {**AXIS, "w": weights, "bias": rng.uniform(-0.4, 0.4, (outputs, 1)) + 0.0123,
-            "v": signs(rng, outputs * length, 3), **more}  # fmt: skip
+    return {
+        **AXIS,
+        "w": weights,
+        "bias": rng.uniform(-0.4, 0.4, (outputs, 1)) + 0.0123,
+        "v": signs(rng, outputs * length, 3),
+        **more,
+    }
 
 
 FIRST = {
@@ -67,28 +72,67 @@ def test_conv1d(tmp_path, case):
 
 TWO = {
     "unsqueezed, channels first": (
-        (C, T), True, [node("Unsqueeze", "x two", "u"), node("Sub", "u half", "d"), *sign("d", "s"),
-                       node("Conv", "s w", "c4"), node("Squeeze", "c4 two", "c")], (6, C, 1, 3),
-    ),
-    "unsqueezed behind, channels first": (
-        (C, T), True, [node("Unsqueeze", "x three", "u"), node("Sub", "u half", "d"), *sign("d", "s"),
-                       node("Conv", "s w", "c4"), node("Squeeze", "c4 three", "c")], (6, C, 3, 1),
-    ),
-    "tf2onnx, channels last": (
-        (T, C), False, [node("Unsqueeze", "x one", "u"), node("Transpose", "u", "p", perm=[0, 3, 1, 2]),
-                        node("Sub", "p half", "d"), *sign("d", "s"), node("Conv", "s w", "c4"),
-                        node("Squeeze", "c4 two", "c")], (6, C, 1, 3),
-    ),
-    "transposed, then conv1d": (
-        (T, C), False, [node("Sub", "x half", "d"), *sign("d", "e"), node("Transpose", "e", "s", perm=[0, 2, 1]),
-                        node("Conv", "s w", "c")], (6, C, 3),
-    ),
-    "padded before it is unsqueezed": (
-        (C, T), True, [node("Sub", "x half", "d"), *sign("d", "e"), node("Pad", "e around minus", "q"),
-                       node("Unsqueeze", "q two", "s"), node("Conv", "s w", "c4"), node("Squeeze", "c4 two", "c")],
+        (C, T),
+        True,
+        [
+            node("Unsqueeze", "x two", "u"),
+            node("Sub", "u half", "d"),
+            *sign("d", "s"),
+            node("Conv", "s w", "c4"),
+            node("Squeeze", "c4 two", "c"),
+        ],
         (6, C, 1, 3),
     ),
-}  # fmt: skip
+    "unsqueezed behind, channels first": (
+        (C, T),
+        True,
+        [
+            node("Unsqueeze", "x three", "u"),
+            node("Sub", "u half", "d"),
+            *sign("d", "s"),
+            node("Conv", "s w", "c4"),
+            node("Squeeze", "c4 three", "c"),
+        ],
+        (6, C, 3, 1),
+    ),
+    "tf2onnx, channels last": (
+        (T, C),
+        False,
+        [
+            node("Unsqueeze", "x one", "u"),
+            node("Transpose", "u", "p", perm=[0, 3, 1, 2]),
+            node("Sub", "p half", "d"),
+            *sign("d", "s"),
+            node("Conv", "s w", "c4"),
+            node("Squeeze", "c4 two", "c"),
+        ],
+        (6, C, 1, 3),
+    ),
+    "transposed, then conv1d": (
+        (T, C),
+        False,
+        [
+            node("Sub", "x half", "d"),
+            *sign("d", "e"),
+            node("Transpose", "e", "s", perm=[0, 2, 1]),
+            node("Conv", "s w", "c"),
+        ],
+        (6, C, 3),
+    ),
+    "padded before it is unsqueezed": (
+        (C, T),
+        True,
+        [
+            node("Sub", "x half", "d"),
+            *sign("d", "e"),
+            node("Pad", "e around minus", "q"),
+            node("Unsqueeze", "q two", "s"),
+            node("Conv", "s w", "c4"),
+            node("Squeeze", "c4 two", "c"),
+        ],
+        (6, C, 1, 3),
+    ),
+}
 
 
 @pytest.mark.parametrize("case", TWO)
@@ -97,8 +141,9 @@ def test_convolutions_of_two_axes_around_signals(tmp_path, case):
     rng = rng_of(case)
     around = np.array([0, 0, 1, 0, 0, 1], np.int64)
     length = T if "padded" in case else 13
-    path = write(tmp_path / "m.onnx", shape, [*nodes, *BIASED, *END],
-                 constants(rng, signs(rng, *weights), length, around=around))  # fmt: skip
+    path = write(
+        tmp_path / "m.onnx", shape, [*nodes, *BIASED, *END], constants(rng, signs(rng, *weights), length, around=around)
+    )
     network = agree(path, shape, first=first)
     assert sorted(network.input.shape) == [1, C, T] and network.input.shape[2] == C
 
@@ -106,8 +151,11 @@ def test_convolutions_of_two_axes_around_signals(tmp_path, case):
 @pytest.mark.parametrize("shape", [(T,), (1, T), (T, 1)])
 def test_one_channel(tmp_path, shape):
     rng = np.random.default_rng(len(shape))
-    before = {(T,): [node("Unsqueeze", "x one", "x3")], (1, T): [node("Identity", "x", "x3")],
-              (T, 1): [node("Transpose", "x", "x3", perm=[0, 2, 1])]}[shape]  # fmt: skip
+    before = {
+        (T,): [node("Unsqueeze", "x one", "x3")],
+        (1, T): [node("Identity", "x", "x3")],
+        (T, 1): [node("Transpose", "x", "x3", perm=[0, 2, 1])],
+    }[shape]
     nodes = [*before, node("Sub", "x3 half", "d"), *sign("d", "s"), node("Conv", "s w", "c"), *BIASED, *END]
     network = agree(
         write(tmp_path / "m.onnx", shape, nodes, constants(rng, signs(rng, 6, 1, 3), 13)), shape, first=False
@@ -119,16 +167,34 @@ def test_layers_of_one_axis(tmp_path):
     """Pools, batch norm, a second convolution, a Linear on each step, and a pool over all of the signal."""
     rng = np.random.default_rng(1)
     nodes = [
-        *BITS, node("Conv", "s w", "c", pads=[1, 1]), node("BatchNormalization", "c gamma beta mu var", "n"),
-        *sign("n", "q"), node("MaxPool", "q", "p", kernel_shape=[2], strides=[2]),
-        node("Transpose", "p", "l", perm=[0, 2, 1]), node("MatMul", "l w2", "c2"), node("Add", "c2 row", "b2"),
-        *sign("b2", "t2"), node("Transpose", "t2", "r", perm=[0, 2, 1]), node("Conv", "r w3", "c3"),
-        node("Add", "c3 bias", "b"), node("GlobalMaxPool", "b", "g"), *sign("g", "t"), *END,
-    ]  # fmt: skip
+        *BITS,
+        node("Conv", "s w", "c", pads=[1, 1]),
+        node("BatchNormalization", "c gamma beta mu var", "n"),
+        *sign("n", "q"),
+        node("MaxPool", "q", "p", kernel_shape=[2], strides=[2]),
+        node("Transpose", "p", "l", perm=[0, 2, 1]),
+        node("MatMul", "l w2", "c2"),
+        node("Add", "c2 row", "b2"),
+        *sign("b2", "t2"),
+        node("Transpose", "t2", "r", perm=[0, 2, 1]),
+        node("Conv", "r w3", "c3"),
+        node("Add", "c3 bias", "b"),
+        node("GlobalMaxPool", "b", "g"),
+        *sign("g", "t"),
+        *END,
+    ]
     values = constants(
-        rng, signs(rng, 5, C, 3), 1, w2=signs(rng, 5, 7), row=rng.uniform(-0.5, 0.5, 7) + 0.01, w3=signs(rng, 6, 7, 3),
-        gamma=np.array([1.0, -1, 0.5, 2, -0.3]), beta=rng.normal(size=5) * 0.1, mu=rng.normal(size=5), var=np.ones(5),
-    )  # fmt: skip
+        rng,
+        signs(rng, 5, C, 3),
+        1,
+        w2=signs(rng, 5, 7),
+        row=rng.uniform(-0.5, 0.5, 7) + 0.01,
+        w3=signs(rng, 6, 7, 3),
+        gamma=np.array([1.0, -1, 0.5, 2, -0.3]),
+        beta=rng.normal(size=5) * 0.1,
+        mu=rng.normal(size=5),
+        var=np.ones(5),
+    )
     values["bias"] = values["bias"] - 8
     network = agree(write(tmp_path / "m.onnx", (C, T), nodes, values), (C, T), first=True)
     assert [layer.kind for layer in network.layers] == [
@@ -154,10 +220,12 @@ REFUSED = {
     "dilated": ([*BITS, node("Conv", "s w", "y", dilations=[2])], (6, C, 3), r"dilations \[2\] are not supported"),
     "weights of two axes more": ([*BITS, node("Conv", "s w", "y")], (6, C, 1, 3), r"its weights have no 3 axes"),
     "averages": (
-        [*BITS, node("Conv", "s w", "c"), node("GlobalAveragePool", "c", "y")], (6, C, 3), "operator is not supported",
+        [*BITS, node("Conv", "s w", "c"), node("GlobalAveragePool", "c", "y")],
+        (6, C, 3),
+        "operator is not supported",
     ),
     "float weights": ([*BITS, node("Conv", "s w", "y")], None, r"n_y \(Conv\): float weights"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("case", REFUSED)

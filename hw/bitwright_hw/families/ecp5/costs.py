@@ -18,9 +18,7 @@ def _lut_memory(width: int, depth: int) -> Counts:
 
 COSTS = Costs(
     blocks=(
-        BlockShapes(
-            blocks=1.0, cost=128, shapes=((1, 16384), (2, 8192), (4, 4096), (9, 2048), (18, 1024), (36, 512))
-        ),
+        BlockShapes(blocks=1.0, cost=128, shapes=((1, 16384), (2, 8192), (4, 4096), (9, 2048), (18, 1024), (36, 512))),
     ),
     rom=_rom,
     buffer=_lut_memory,
@@ -48,4 +46,4 @@ COSTS = Costs(
     tag_ffs=21,
     result_beats=8,
     scores=ScoreCost(logic=1.4, lane_bit=1, results=2.4),
-)  # fmt: skip
+)

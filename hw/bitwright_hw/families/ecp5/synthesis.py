@@ -9,7 +9,16 @@ from bitwright_hw.families.synthesis import Synthesis
 SYNTHESIS = Synthesis(
     command="synth_ecp5 -noiopad",
     labels=(
-        "begin", "coarse", "map_ram", "map_ffram", "map_gates", "map_ffs", "map_luts", "map_cells", "check", "edif",
+        "begin",
+        "coarse",
+        "map_ram",
+        "map_ffram",
+        "map_gates",
+        "map_ffs",
+        "map_luts",
+        "map_cells",
+        "check",
+        "edif",
     ),
     cells=(
         (r"LUT4", logic_luts(1)),
@@ -20,4 +29,4 @@ SYNTHESIS = Synthesis(
         (r"MULT(9X9|18X18)D", Counts(dsps=1)),
         (r"PFUMX|L6MUX21|TRELLIS_IO|GSR|PUR|VLO|VHI", Counts()),
     ),
-)  # fmt: skip
+)

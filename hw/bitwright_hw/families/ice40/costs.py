@@ -57,4 +57,4 @@ COSTS = Costs(
     tag_ffs=21,
     result_beats=7,
     scores=ScoreCost(logic=2.12, lane_bit=-0.42, results=2.59),
-)  # fmt: skip
+)

@@ -27,4 +27,4 @@ FLOW = Flow(
         bitstream_suffix="bin",
         choose_pll=None,
     ),
-)  # fmt: skip
+)

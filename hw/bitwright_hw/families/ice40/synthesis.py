@@ -11,7 +11,16 @@ from bitwright_hw.families.synthesis import Synthesis
 SYNTHESIS = Synthesis(
     command="synth_ice40",
     labels=(
-        "begin", "flatten", "coarse", "map_ram", "map_ffram", "map_gates", "map_ffs", "map_luts", "map_cells", "check",
+        "begin",
+        "flatten",
+        "coarse",
+        "map_ram",
+        "map_ffram",
+        "map_gates",
+        "map_ffs",
+        "map_luts",
+        "map_cells",
+        "check",
         "edif",
     ),
     cells=(
@@ -22,4 +31,4 @@ SYNTHESIS = Synthesis(
         (r"SB_CARRY|SB_GB|SB_IO", Counts()),
     ),
     before=(("map_ram", 'attrmap -remove ram_style="distributed"'),),
-)  # fmt: skip
+)

@@ -20,11 +20,10 @@ def _lut_memory(width: int, depth: int) -> Counts:
 
 COSTS = Costs(
     blocks=(
+        BlockShapes(blocks=0.5, cost=129, shapes=((1, 16384), (2, 8192), (4, 4096), (9, 2048), (18, 1024), (36, 512))),
         BlockShapes(
-            blocks=0.5, cost=129, shapes=((1, 16384), (2, 8192), (4, 4096), (9, 2048), (18, 1024), (36, 512))
-        ),
-        BlockShapes(
-            blocks=1.0, cost=257,
+            blocks=1.0,
+            cost=257,
             shapes=((1, 32768), (2, 16384), (4, 8192), (9, 4096), (18, 2048), (36, 1024), (72, 512)),
         ),
     ),
@@ -54,4 +53,4 @@ COSTS = Costs(
     tag_ffs=21,
     result_beats=4,
     scores=ScoreCost(logic=1, lane_bit=0, results=1),
-)  # fmt: skip
+)

@@ -9,8 +9,19 @@ from bitwright_hw.families.synthesis import Synthesis
 SYNTHESIS = Synthesis(
     command="synth_xilinx -family xc7 -flatten -noiopad -noclkbuf",
     labels=(
-        "begin", "prepare", "map_dsp", "coarse", "map_memory", "map_ffram", "fine", "map_cells", "map_ffs", "map_luts",
-        "finalize", "check", "edif",
+        "begin",
+        "prepare",
+        "map_dsp",
+        "coarse",
+        "map_memory",
+        "map_ffram",
+        "fine",
+        "map_cells",
+        "map_ffs",
+        "map_luts",
+        "finalize",
+        "check",
+        "edif",
     ),
     cells=(
         (r"LUT[1-6]|LUT6_2|INV", logic_luts(1)),
@@ -24,4 +35,4 @@ SYNTHESIS = Synthesis(
         (r"DSP48E1", Counts(dsps=1)),
         (r"CARRY4|MUXF[78]|BUFG|[IO]BUF|GND|VCC", Counts()),
     ),
-)  # fmt: skip
+)
