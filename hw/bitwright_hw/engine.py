@@ -17,7 +17,7 @@ from amaranth.lib import data, memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 from numpy.typing import NDArray
 
-from bitwright_core.network import Conv2d, Dense, Scores, signed_bits
+from bitwright_core.network import Conv2d, MatrixLayer, Scores, signed_bits
 from bitwright_core.plan import Fold, Memory
 from bitwright_hw.families import Family
 from bitwright_hw.frame_buffer import count_up
@@ -27,7 +27,7 @@ from bitwright_hw.preloads import Borders, Preloads
 from bitwright_hw.rom import rom_attributes, rom_place
 from bitwright_hw.timing import Pipeline
 
-Matrix = Dense | Conv2d
+Matrix = MatrixLayer
 
 
 def _folded(layer: Matrix, fold: Fold) -> np.ndarray:

@@ -9,7 +9,7 @@ from bitwright_core.derived import CLASS, OUTPUT, SCORES
 from bitwright_core.design import Design
 from bitwright_core.errors import DesignError
 from bitwright_core.golden import Trace, margins, trace
-from bitwright_core.network import MaxPool2d, Network
+from bitwright_core.network import Network
 from bitwright_sim.native.build import Probe
 from bitwright_sim.native.model import MISSING, NativeResult
 from bitwright_sim.timing import settling_frames, steady_interval
@@ -51,8 +51,8 @@ def expected_values(network: Network, frames: NDArray) -> tuple[Trace, dict[str,
     golden = trace(network, frames)
     values: dict[str, NDArray[np.integer]] = {}
     for layer, integers in zip(network.layers, golden.layers, strict=True):
-        if integers.accumulators is not None and not isinstance(layer, MaxPool2d):
-            values[layer.name] = margins(layer, integers.accumulators).reshape(len(frames), -1)
+        if integers.accumulators is not None and layer.matrix is not None:
+            values[layer.name] = margins(layer.matrix, integers.accumulators).reshape(len(frames), -1)
     if golden.classes is not None:
         values[SCORES] = golden.layers[-1].values
         values[CLASS] = golden.classes[:, None]

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from bitwright_core.errors import DataError
 from bitwright_core.network import (
     Conv2d,
-    Dense,
     Encoding,
     Layer,
+    MatrixLayer,
     MaxPool2d,
     Network,
     Scores,
@@ -89,7 +89,7 @@ def encode(network: Network, frames: NDArray) -> NDArray[np.integer]:
     return tables[np.arange(flat.shape[1]) % len(tables), flat]
 
 
-def _signed(layer: Dense | Conv2d, values: NDArray[np.integer]) -> NDArray[np.floating]:
+def _signed(layer: MatrixLayer, values: NDArray[np.integer]) -> NDArray[np.floating]:
     """What the lanes stand for, -1 or +1 or an integer, in a floating type that holds every sum exactly."""
     dtype = np.float32 if layer.largest_dot < _FLOAT32_EXACT else np.float64
     signed: NDArray[np.floating] = values.astype(dtype)
@@ -107,7 +107,7 @@ def _pad(images: NDArray, windows: Windows, value: float) -> NDArray:
 _PADDING = {"minus_one": -1.0, "plus_one": 1.0, "zero": 0.0}
 
 
-def _dots(layer: Dense | Conv2d, values: NDArray[np.integer]) -> Iterator[NDArray[np.floating]]:
+def _dots(layer: MatrixLayer, values: NDArray[np.integer]) -> Iterator[NDArray[np.floating]]:
     """Dot products of every row and window, (frames, *edge shape), for a few frames at a time."""
     signs = (2.0 * layer.rows - 1.0).T
     step = max(1, _WINDOW_VALUES // (layer.inputs * layer.pixels))
@@ -122,7 +122,7 @@ def _dots(layer: Dense | Conv2d, values: NDArray[np.integer]) -> Iterator[NDArra
         yield product.reshape(-1, *layer.edge.shape)
 
 
-def _activate(layer: Dense | Conv2d, dots: NDArray[np.floating]) -> NDArray[np.integer]:
+def _activate(layer: MatrixLayer, dots: NDArray[np.floating]) -> NDArray[np.integer]:
     """Activations, scores or votes for dot products."""
     if isinstance(layer.output, Thresholds) and not layer.sums_dots:
         # popcount >= T exactly when dot >= 2 T - N; both sides are exact in the type of `dots`
@@ -130,7 +130,7 @@ def _activate(layer: Dense | Conv2d, dots: NDArray[np.floating]) -> NDArray[np.i
     return layer_values(layer, _accumulators(layer, dots))
 
 
-def _accumulators(layer: Dense | Conv2d, dots: NDArray[np.floating]) -> NDArray[np.int64]:
+def _accumulators(layer: MatrixLayer, dots: NDArray[np.floating]) -> NDArray[np.int64]:
     whole = dots.astype(np.int64)
     return whole if layer.sums_dots else (whole + layer.inputs) >> 1
 
@@ -146,13 +146,13 @@ def _pool(layer: MaxPool2d, bits: NDArray[np.integer]) -> NDArray[np.uint8]:
     return result
 
 
-def accumulators(layer: Dense | Conv2d, values: NDArray[np.integer]) -> NDArray[np.int64]:
+def accumulators(layer: MatrixLayer, values: NDArray[np.integer]) -> NDArray[np.int64]:
     """The accumulators (n, *edge shape) of what a layer takes, (n, ...): bits, or integers."""
     parts = [_accumulators(layer, dots) for dots in _dots(layer, values)]
     return np.concatenate(parts) if parts else np.zeros((0, *layer.edge.shape), np.int64)
 
 
-def layer_values(layer: Dense | Conv2d, sums: NDArray[np.int64]) -> NDArray[np.integer]:
+def layer_values(layer: MatrixLayer, sums: NDArray[np.int64]) -> NDArray[np.integer]:
     """What a layer gives for its accumulators (n, *edge shape): activation bits, or scores."""
     match layer.output:
         case Thresholds(values=values):
@@ -163,7 +163,7 @@ def layer_values(layer: Dense | Conv2d, sums: NDArray[np.int64]) -> NDArray[np.i
             return np.where(sums >= thresholds, votes, 0)
 
 
-def margins(layer: Dense | Conv2d, sums: NDArray[np.int64]) -> NDArray[np.int64]:
+def margins(layer: MatrixLayer, sums: NDArray[np.int64]) -> NDArray[np.int64]:
     """What an engine holds at the end of each sum: its count less `engine_thresholds`, (n, *edge shape).
 
     The bit of a layer with thresholds is 1 where this is not negative. A layer with scores has its accumulators.

@@ -16,7 +16,7 @@ from bitwright_core.atomic import write_text
 from bitwright_core.errors import PlanError
 from bitwright_core.families import PORTABLE, FamilyName
 from bitwright_core.keys import first_mistake
-from bitwright_core.network import Dense, IntegerEncoding, Network, Votes
+from bitwright_core.network import Network, Votes
 from bitwright_core.untrusted import MAX_PIXELS, MAX_TEXT_BYTES, NAME_PATTERN, decode_toml
 
 Memory = Literal["auto", "block", "distributed"]
@@ -95,7 +95,7 @@ class Plan:
                     f"and simd {layer.inputs}, not {fold.pe} and {fold.simd}"
                 )
             if fold.engine == "hardwired" and not (
-                isinstance(layer, Dense) and layer.takes.is_binary and not isinstance(layer.output, Votes)
+                layer.windows is None and layer.counts_bits and not isinstance(layer.output, Votes)
             ):
                 raise PlanError(
                     f"layer {layer.name}: only dense layers on bits, with thresholds or scores, can be hardwired; "
@@ -106,7 +106,7 @@ class Plan:
                     f"layer {layer.name}: {layer.weights.size:,} weights are too many to hardwire "
                     f"({HARDWIRED_WEIGHTS:,} at the most); give it a pe and simd and leave out its engine"
                 )
-        if self.encoding == "host" and isinstance(network.encoding, IntegerEncoding):
+        if self.encoding == "host" and network.encoding.tables is not None:
             raise PlanError(
                 f"network {network.name} takes integers, which the hardware makes: encoding must be hardware"
             )

@@ -18,7 +18,18 @@ from numpy.typing import NDArray
 from bitwright_core import golden
 from bitwright_core.class_scores import SCORE_BITS, ClassScores, class_scores
 from bitwright_core.errors import ExportError
-from bitwright_core.network import BINARY, Conv2d, Dense, Input, Layer, MaxPool2d, Network, Scores, Thresholds
+from bitwright_core.network import (
+    BINARY,
+    Conv2d,
+    Dense,
+    Input,
+    Layer,
+    MatrixLayer,
+    MaxPool2d,
+    Network,
+    Scores,
+    Thresholds,
+)
 from bitwright_core.network.values import NumberType
 from bitwright_train.layers import BinaryConv, ExactBatchNorm
 from bitwright_train.layers import Layer as Stage
@@ -279,7 +290,7 @@ class ExportCheck:
     near_ties: int  # frames whose class differs, of logits that nearly tie (`within` of their ClassScores)
 
 
-def _orientation(layer: Dense | Conv2d, stage: Stage, inverted: NDArray[np.bool_]) -> NDArray[np.int64]:
+def _orientation(layer: MatrixLayer, stage: Stage, inverted: NDArray[np.bool_]) -> NDArray[np.int64]:
     """+1 for each row that the export kept, -1 for each that it complemented."""
     own = _matching(binary_weights(stage.linear.weight, f"layer {layer.name}"), inverted)
     if own.shape != layer.weights.shape:
@@ -366,7 +377,7 @@ def _last_of_each_stage(network: Network) -> list[str]:
     """The name of each matrix layer, or of the pool behind it."""
     names: list[str] = []
     for layer in network.layers:
-        if isinstance(layer, MaxPool2d):
+        if layer.matrix is None:
             names[-1] = layer.name
         else:
             names.append(layer.name)

@@ -3,15 +3,15 @@
 import math
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bitwright_core.errors import NetworkError
-from bitwright_core.network.matrix import MatrixLayer, sizes
+from bitwright_core.network.matrix import MatrixLayer
 from bitwright_core.network.outputs import Thresholds
-from bitwright_core.network.values import BINARY, MAX_VALUES, Edge, NumberType
+from bitwright_core.network.values import BINARY, MAX_VALUES, Edge, NumberType, sizes
 from bitwright_core.network.windows import Windows, windows
 
 PaddingValue = Literal["minus_one", "plus_one", "zero"]
@@ -27,6 +27,8 @@ class Conv2d(MatrixLayer):
     holds everywhere; `engine_thresholds` has what follows for engines that count bits, which differs at borders.
     Integers are padded with zeros alone.
     """
+
+    kind: ClassVar[str] = "conv2d"
 
     name: str
     shape: tuple[int, int, int]  # of what it takes: (height, width, channels)
@@ -63,17 +65,8 @@ class Conv2d(MatrixLayer):
         self._check_output()
 
     @property
-    def kind(self) -> str:
-        return "conv2d"
-
-    @property
     def kernel(self) -> tuple[int, int]:
         return self.weights.shape[1], self.weights.shape[2]
-
-    @property
-    def channels(self) -> int:
-        """Channels of what it takes."""
-        return self.shape[2]
 
     @cached_property
     def windows(self) -> Windows:
@@ -92,9 +85,8 @@ class Conv2d(MatrixLayer):
         return Edge(shape=self.shape, number=self.takes)
 
     @property
-    def edge(self) -> Edge:
-        """Shape and number type of what the layer gives."""
-        return Edge(shape=(*self.windows.shape, self.outputs), number=self._result_number())
+    def padding_lane(self) -> int:
+        return int(self.padding_value == "plus_one")
 
     @property
     def sums_dots(self) -> bool:

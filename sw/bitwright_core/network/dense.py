@@ -1,13 +1,14 @@
 """Fully connected layers."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bitwright_core.network.matrix import MatrixLayer
 from bitwright_core.network.outputs import Scores, Thresholds, Votes
-from bitwright_core.network.values import BINARY, Edge, NumberType
+from bitwright_core.network.values import BINARY, NumberType
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -18,6 +19,8 @@ class Dense(MatrixLayer):
     integers.
     """
 
+    kind: ClassVar[str] = "dense"
+
     name: str
     weights: NDArray[np.uint8]  # (outputs, inputs), 1 is +1 and 0 is -1
     output: Thresholds | Scores | Votes
@@ -26,17 +29,3 @@ class Dense(MatrixLayer):
     def __post_init__(self) -> None:
         self._check_matrix("outputs, inputs")
         self._check_output()
-
-    @property
-    def kind(self) -> str:
-        return "dense"
-
-    @property
-    def source(self) -> Edge:
-        """Shape and number type of what the layer takes: flat, whatever the shape before."""
-        return Edge(shape=(self.inputs,), number=self.takes)
-
-    @property
-    def edge(self) -> Edge:
-        """Shape and number type of what the layer gives."""
-        return Edge(shape=(self.outputs,), number=self._result_number())

@@ -110,6 +110,10 @@ class Encoding:
         return self.thresholds.reshape(-1, self.levels)
 
     @property
+    def tables(self) -> None:
+        """None: lanes are comparisons, and bits."""
+
+    @property
     def number(self) -> NumberType:
         """What a lane is."""
         return BINARY
@@ -173,6 +177,11 @@ class IntegerEncoding:
     def rows(self) -> NDArray[np.int64]:
         """(1, 2^bits), (channels, 2^bits) or (values, 2^bits): value i of a frame takes row i % len(rows)."""
         return self.table.reshape(-1, self.table.shape[-1])
+
+    @property
+    def tables(self) -> NDArray[np.int64]:
+        """`rows`: what looks each value up; an encoding whose lanes are bits has none."""
+        return self.rows
 
     @property
     def number(self) -> NumberType:

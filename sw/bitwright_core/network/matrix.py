@@ -1,14 +1,14 @@
 """What dense and convolutional layers have in common: rows of +-1 weights, accumulators, and what follows."""
 
-from collections.abc import Sequence
-from typing import Any
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bitwright_core.errors import NetworkError
 from bitwright_core.network.outputs import Scores, Thresholds, Votes, check_output
-from bitwright_core.network.values import BINARY, MAX_LANES, NumberType, check_name, frozen, signed_bits
+from bitwright_core.network.values import BINARY, MAX_LANES, Edge, NumberType, check_name, frozen, signed_bits
+from bitwright_core.network.windows import Pooling, Windows
 
 
 class MatrixLayer:
@@ -17,6 +17,8 @@ class MatrixLayer:
     The accumulator of a row is the popcount of its agreeing lanes, except where it is the dot product itself:
     on integers, and in a convolution padded with zeros.
     """
+
+    kind: ClassVar[str]  # as files and tables name the operator
 
     name: str
     weights: NDArray[np.uint8]  # (outputs, ...), the lanes of a window in the order of their axes
@@ -45,6 +47,31 @@ class MatrixLayer:
         )
 
     @property
+    def matrix(self) -> "MatrixLayer":
+        """The layer itself: it has weights (see `Operator`)."""
+        return self
+
+    @property
+    def windows(self) -> Windows | None:
+        """Where its windows stand on an image; None for a layer that takes all its values at once."""
+        return None
+
+    @property
+    def pooling(self) -> Pooling | None:
+        return None
+
+    @property
+    def source(self) -> Edge:
+        """Shape and number type of what the layer takes: flat, whatever the shape before, unless it has windows."""
+        return Edge(shape=(self.inputs,), number=self.takes)
+
+    @property
+    def edge(self) -> Edge:
+        """Shape and number type of what the layer gives: an image if it has windows."""
+        shape = () if self.windows is None else self.windows.shape
+        return Edge(shape=(*shape, self.outputs), number=self._result_number())
+
+    @property
     def inputs(self) -> int:
         """Lanes of a window."""
         return int(self.weights[0].size)
@@ -53,6 +80,11 @@ class MatrixLayer:
     def outputs(self) -> int:
         """Rows of weights: neurons, or channels of each pixel."""
         return int(self.weights.shape[0])
+
+    @property
+    def channels(self) -> int:
+        """Size of the last axis of what it takes: channels of an image, or all values of a flat frame."""
+        return int(self.weights.shape[-1])
 
     @property
     def pixels(self) -> int:
@@ -72,6 +104,21 @@ class MatrixLayer:
     def operations(self) -> int:
         """Operations a frame, an XNOR and an addition for each weight and pixel (the field's 2 x MACs)."""
         return 2 * self.weight_bits * self.pixels
+
+    @property
+    def counts_bits(self) -> bool:
+        """Whether an engine counts agreeing lanes, each a bit, and not sums of integers."""
+        return self.takes.is_binary
+
+    @property
+    def gives_scores(self) -> bool:
+        """Whether it gives scores, and not activations."""
+        return isinstance(self.output, Scores | Votes)
+
+    @property
+    def padding_lane(self) -> int:
+        """What an engine reads as a lane outside the image: 0 (a bit that stands for -1, or the integer), or 1."""
+        return 0
 
     @property
     def sums_dots(self) -> bool:
@@ -105,6 +152,11 @@ class MatrixLayer:
         return np.zeros(self.pixels, np.int64)
 
     @property
+    def borders(self) -> Windows | None:
+        """The windows whose place chooses the row of `engine_thresholds`; None where one row holds for all."""
+        return self.windows if len(self.engine_thresholds) > 1 else None
+
+    @property
     def engine_offsets(self) -> NDArray[np.int64]:
         """(border classes, outputs): the dot product of the lanes of a window that pad, read as -1.
 
@@ -131,11 +183,3 @@ class MatrixLayer:
         if isinstance(self.output, Thresholds):
             return BINARY
         return NumberType(kind="signed", bits=max(map(signed_bits, self.score_range)))
-
-
-def sizes(values: object, count: int, what: str, least: int) -> tuple[int, ...]:
-    """`values` as a tuple of `count` whole numbers, each at least `least`. Raises NetworkError."""
-    parts: list[Any] = list(values) if isinstance(values, Sequence | np.ndarray) else [values]
-    if len(parts) != count or any(not isinstance(v, int | np.integer) or v < least for v in parts):
-        raise NetworkError(f"{what} must be {count} whole numbers of at least {least}, not {values!r}")
-    return tuple(int(v) for v in parts)

@@ -21,11 +21,12 @@ from bitwright_core.network.bits import pack_bits
 from bitwright_core.network.conv import Conv2d
 from bitwright_core.network.dense import Dense
 from bitwright_core.network.encoding import Encoding, Input, IntegerEncoding
+from bitwright_core.network.matrix import MatrixLayer
 from bitwright_core.network.outputs import Scores, Thresholds, Values, Votes
 from bitwright_core.network.pool import MaxPool2d
 from bitwright_core.network.values import Edge, NumberType, check_name
 
-Layer = Dense | Conv2d | MaxPool2d
+Layer = Dense | Conv2d | MaxPool2d  # each an `Operator`
 MAX_LABEL = 1000  # characters
 
 
@@ -59,7 +60,7 @@ class Network:
         edge = self.encoded_edge
         for index, layer in enumerate(self.layers):
             _check_joint(layer, edge, "the encoded input" if index == 0 else f"layer {names[index - 1]}")
-            if not isinstance(layer, MaxPool2d) and isinstance(layer.output, Scores | Votes) and layer is not self.last:
+            if layer.gives_scores and layer is not self.last:
                 raise NetworkError(f"layer {layer.name} gives scores but is not the last layer")
             edge = layer.edge
         for label in self.labels:
@@ -77,17 +78,25 @@ class Network:
         return self.layers[-1]
 
     @property
-    def matrix_layers(self) -> tuple[Dense | Conv2d, ...]:
+    def matrix_layers(self) -> tuple[MatrixLayer, ...]:
         """The layers that have weights, in order."""
-        return tuple(layer for layer in self.layers if not isinstance(layer, MaxPool2d))
+        return tuple(layer.matrix for layer in self.layers if layer.matrix is not None)
 
     @property
     def is_dense(self) -> bool:
         """Whether every layer is a dense one on bits, and the class, if any, comes from `Scores`."""
         return all(
-            isinstance(layer, Dense) and layer.takes.is_binary and not isinstance(layer.output, Votes)
+            layer.matrix is not None
+            and layer.windows is None
+            and layer.matrix.counts_bits
+            and not isinstance(layer.matrix.output, Votes)
             for layer in self.layers
         )
+
+    @property
+    def takes_images(self) -> bool:
+        """Whether the first layer takes an image, in windows."""
+        return self.layers[0].windows is not None
 
     @property
     def encoded_size(self) -> int:
@@ -102,7 +111,7 @@ class Network:
     @property
     def gives_scores(self) -> bool:
         """Whether the last layer gives scores, for a class or as values, and not bits."""
-        return not isinstance(self.last, MaxPool2d) and isinstance(self.last.output, Scores | Votes)
+        return self.last.gives_scores
 
     @property
     def is_classifier(self) -> bool:
@@ -182,8 +191,7 @@ class Network:
 
     def __repr__(self) -> str:
         sizes = "-".join(_size(layer) for layer in self.layers)
-        flat = isinstance(self.layers[0], Dense)
-        encoded = str(self.encoded_size) if flat else "x".join(map(str, self.encoded_edge.shape))
+        encoded = "x".join(map(str, self.encoded_edge.shape)) if self.takes_images else str(self.encoded_size)
         return f"<Network {self.name}: {encoded}-{sizes}, digest {self.digest[:12]}>"
 
     def save(self, path: object) -> None:

@@ -3,16 +3,18 @@
 import math
 from dataclasses import dataclass
 from functools import cached_property
+from typing import ClassVar
 
 from bitwright_core.errors import NetworkError
-from bitwright_core.network.matrix import sizes
-from bitwright_core.network.values import BINARY, MAX_VALUES, Edge, check_name
-from bitwright_core.network.windows import Windows, windows
+from bitwright_core.network.values import BINARY, MAX_VALUES, Edge, check_name, sizes
+from bitwright_core.network.windows import Pooling, Windows, windows
 
 
 @dataclass(frozen=True, kw_only=True)
 class MaxPool2d:
     """The largest of each window, channel by channel: OR on bits. What pads is -1, and never the largest."""
+
+    kind: ClassVar[str] = "max_pool2d"
 
     name: str
     shape: tuple[int, int, int]  # of what it takes: (height, width, channels)
@@ -35,16 +37,25 @@ class MaxPool2d:
             if math.prod(image) > MAX_VALUES:
                 raise NetworkError(f"{where}: an image may have at most {MAX_VALUES} values, not {list(image)}")
 
-    @property
-    def kind(self) -> str:
-        return "max_pool2d"
-
     @cached_property
     def windows(self) -> Windows:
         """Where the windows stand."""
         return windows(
             f"layer {self.name}", shape=self.shape, kernel=self.kernel, stride=self.stride, padding=self.padding
         )
+
+    @property
+    def matrix(self) -> None:
+        """None: it has no weights (see `Operator`)."""
+
+    @property
+    def pooling(self) -> Pooling:
+        """What it does with each window."""
+        return Pooling(windows=self.windows, channels=self.channels, rule="max")
+
+    @property
+    def gives_scores(self) -> bool:
+        return False
 
     @property
     def channels(self) -> int:

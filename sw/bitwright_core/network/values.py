@@ -2,8 +2,9 @@
 
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,6 +44,14 @@ def check_name(name: str, what: str) -> None:
         raise NetworkError(
             f"{what} {name!r} must be a lower-case identifier (letters, digits, _), at most 48 characters"
         )
+
+
+def sizes(values: object, count: int, what: str, least: int) -> tuple[int, ...]:
+    """`values` as a tuple of `count` whole numbers, each at least `least`. Raises NetworkError."""
+    parts: list[Any] = list(values) if isinstance(values, Sequence | np.ndarray) else [values]
+    if len(parts) != count or any(not isinstance(v, int | np.integer) or v < least for v in parts):
+        raise NetworkError(f"{what} must be {count} whole numbers of at least {least}, not {values!r}")
+    return tuple(int(v) for v in parts)
 
 
 @dataclass(frozen=True, kw_only=True)

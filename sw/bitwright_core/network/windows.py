@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bitwright_core.errors import NetworkError
-from bitwright_core.network.matrix import sizes
+from bitwright_core.network.values import sizes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,6 +81,15 @@ class Windows:
             for columns in self.column_classes
         ]
         return np.array(masks)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pooling:
+    """The reduction of each window to one pixel, channel by channel, without weights."""
+
+    windows: Windows
+    channels: int
+    rule: Literal["max"]
 
 
 def _outside(size: int, kernel: int, stride: int, before: int, count: int) -> tuple[tuple[int, int], ...]:
