@@ -38,6 +38,7 @@ from bitwright_core.network import (
     Thresholds,
 )
 from bitwright_core.plan import LayerPlan, Plan
+from bitwright_core.progress import Progress
 from bitwright_hw.cells import Counts
 from bitwright_hw.families import ECP5, GENERIC, XC7, Family
 from bitwright_hw.synth import synthesize_verilog
@@ -63,7 +64,7 @@ class Context:
     """What measurements share: a folder, progress, and the networks they use."""
 
     folder: Path
-    progress: Callable[[str, int, int], None]
+    progress: Progress
     networks: dict[tuple[int, ...], Network] = field(default_factory=dict)
 
     def network(self, *sizes: int) -> Network:

@@ -3,16 +3,15 @@
 import hashlib
 import re
 import shlex
-from collections.abc import Callable
 from contextlib import suppress
 
 from bitwright_boards.errors import ConnectionLostError, DiskFullError, JobError
 from bitwright_boards.simulated.local import LocalBoard
 from bitwright_boards.ssh import Connection
 from bitwright_core.errors import BoardError
+from bitwright_core.progress import Progress
 
 Board = Connection | LocalBoard
-Progress = Callable[[str, int, int], None]
 ROOM = 1 << 20  # beyond the files, for the results
 
 

@@ -48,7 +48,7 @@ class Vectors:
         np.savez_compressed(buffer, **present)
         return buffer.getvalue()
 
-    def differing(self, *, classes: NDArray | None, scores: NDArray | None) -> NDArray[np.bool_]:
+    def differing(self, *, classes: NDArray[Any] | None, scores: NDArray[Any] | None) -> NDArray[np.bool_]:
         """(n,): which frames a board's answers are wrong for. An answer that is missing, or of another shape, is
         wrong for all."""
         wrong = np.zeros(len(self.frames), bool)
@@ -66,12 +66,12 @@ class Vectors:
         arrays = {"classes": self.classes, "scores" if self.classes is not None else "bits": self.scores}
         return {name: int(array.size) for name, array in arrays.items() if array is not None}
 
-    def accuracy(self, classes: NDArray | None) -> float | None:
+    def accuracy(self, classes: NDArray[Any] | None) -> float | None:
         """The share of `classes` (n,) that are the labels; None without either."""
         return None if classes is None or self.labels is None else float(np.mean(classes == self.labels))
 
 
-def make_vectors(design: Design, frames: NDArray, labels: NDArray | None = None) -> Vectors:
+def make_vectors(design: Design, frames: NDArray[Any], labels: NDArray[Any] | None = None) -> Vectors:
     """The golden model's answers to `frames` (n, ...): all that network and plan make the design send.
 
     Raises DataError for frames that do not fit, DesignError for a manifest that network and plan do not bear out.

@@ -9,7 +9,6 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,8 +16,8 @@ from bitwright_core.ask import ask
 from bitwright_core.errors import BoardError, ToolError
 from bitwright_core.extras import install
 from bitwright_core.near import did_you_mean
+from bitwright_core.progress import Progress
 
-Progress = Callable[[str, int, int], None]
 LOADER_BOARDS = {"pynq-z1": "pynq_z1", "pynq-z2": "pynq_z2", "ulx3s-85f": "ulx3s"}
 LIMIT_SECONDS = 600
 _GET = f"get it with: {install('board')} and apt-get install libusb-1.0-0 libftdi1-2"

@@ -10,7 +10,7 @@ import json
 import shlex
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -26,8 +26,8 @@ from bitwright_boards.simulated.local import LocalBoard, LocalProcess
 from bitwright_boards.ssh import Connection, Process, Target
 from bitwright_core.design import Design
 from bitwright_core.errors import DesignError
+from bitwright_core.progress import Progress
 
-Progress = Callable[[str, int, int], None]
 BOARDS = ("pynq-z1", "pynq-z2")  # that run pynq and have an overlay
 HEARTBEAT_SECONDS = 5.0
 SILENT_SECONDS = 60.0  # the job says something every few seconds

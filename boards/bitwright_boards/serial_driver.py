@@ -15,6 +15,7 @@ import struct
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -105,7 +106,7 @@ class Accelerator(Driver):
         """Brings link and accelerator to a known state, whatever was under way: by a break, which resets both."""
         self._link.reset()
 
-    def run(self, frames: NDArray, *, progress: Callable[[int, int], None] | None = None) -> Result:
+    def run(self, frames: NDArray[Any], *, progress: Callable[[int, int], None] | None = None) -> Result:
         """Classes and scores of frames (n, *shape) of unsigned integers.
 
         Packets of frames follow each other while earlier ones are answered. `progress(done, total)` is called after

@@ -1,6 +1,5 @@
 """`bitwright serial`: frames over a serial line, to a board or to its simulation, judged by the golden model."""
 
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -11,8 +10,8 @@ from bitwright_boards.deployment import check_description, make_vectors
 from bitwright_boards.serial_driver import Accelerator
 from bitwright_boards.serial_exchange import Line
 from bitwright_core.design import Design
+from bitwright_core.progress import Progress
 
-Progress = Callable[[str, int, int], None]
 SIMULATED_QUIET_SECONDS = 0.0005  # there is no USB between
 
 

@@ -3,7 +3,6 @@
 import hashlib
 import shutil
 import tempfile
-from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
 
@@ -26,6 +25,7 @@ from bitwright_core.errors import DesignError, NetworkError
 from bitwright_core.network import Network
 from bitwright_core.network.values import check_name
 from bitwright_core.plan import Plan
+from bitwright_core.progress import Progress, no_progress
 from bitwright_hw.accelerator import AxiAccelerator
 from bitwright_hw.control import REGISTERS
 from bitwright_hw.earlier import check_folder
@@ -46,7 +46,7 @@ def generate(
     *,
     name: str | None = None,
     force: bool = False,
-    progress: Callable[[str, int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> Design:
     """Writes the design of `network`, folded as `plan` says, into folder `out` and opens it.
 
@@ -59,7 +59,7 @@ def generate(
     out = Path(out)
     top_name = top_module(network, plan, name)
     check_folder(out, network, plan, force=force)
-    report = progress or (lambda what, done, total: None)
+    report = progress or no_progress
     report("derive parameters", 0, 3)
     params = derive(network, plan)
     top = AxiAccelerator(params=params)

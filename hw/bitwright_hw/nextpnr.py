@@ -2,13 +2,13 @@
 
 import json
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
 from bitwright_core.errors import ToolError
 from bitwright_core.extras import install
+from bitwright_core.progress import Progress
 from bitwright_hw.families import Family
 from bitwright_hw.families.flow import Flow
 from bitwright_hw.process import run_python
@@ -62,9 +62,7 @@ class Nextpnr:
     def name(self) -> str:
         return f"nextpnr {self.version}"
 
-    def place(
-        self, options: list[str], folder: Path, *, progress: Callable[[str, int, int], None] | None = None
-    ) -> list[str]:
+    def place(self, options: list[str], folder: Path, *, progress: Progress | None = None) -> list[str]:
         """Runs nextpnr with `options` in `folder`; returns its log. Raises ToolError if it fails."""
         names = list(dict.fromkeys(stage for _, stage in _STAGES))
         log: list[str] = []
@@ -96,7 +94,7 @@ class Nextpnr:
         clock_mhz: float,
         seed: int = 1,
         spread: bool = False,
-        progress: Callable[[str, int, int], None] | None = None,
+        progress: Progress | None = None,
     ) -> Placed:
         """Places and routes `netlist` (Yosys' JSON) on the family's device, aiming for `clock_mhz`; a clock that is
         missed is no error.

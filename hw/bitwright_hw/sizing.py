@@ -12,7 +12,6 @@ A plan for T is one for T + 1, too, so the highest rate in a budget is found by 
 """
 
 from bisect import bisect_left
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 
@@ -23,6 +22,7 @@ from bitwright_core.errors import PlanError
 from bitwright_core.framing import RESULT_BITS, input_format, output_format
 from bitwright_core.network import Conv2d, MaxPool2d, Network
 from bitwright_core.plan import Fold, LayerPlan, Plan, ceil_div, distinct_folds
+from bitwright_core.progress import Progress, no_progress
 from bitwright_hw.cells import Counts
 from bitwright_hw.engine import MatrixEngine
 from bitwright_hw.estimate import (
@@ -39,8 +39,6 @@ from bitwright_hw.families import Family
 from bitwright_hw.image_params import image_source, pool_params, window_params
 from bitwright_hw.layer_choices import Choice, LayerChoices
 from bitwright_hw.params import HANDOVER, MIN_BANKS, QueueParams, engine_pipeline, lanes_in, values_in
-
-Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,7 +93,7 @@ class Sizer:
         self.options = options
         self.family = family
         self.costs = costs_of(family)
-        self.progress = progress or (lambda what, done, total: None)
+        self.progress = progress or no_progress
         self.input = input_format(network, options)
         self.output = output_format(network, options)
         self._counted: dict[tuple[object, ...], Counts] = {}

@@ -5,7 +5,7 @@ import re
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from bitwright_core.atomic import write_text
 from bitwright_core.design import Design
 from bitwright_core.errors import ToolError
 from bitwright_core.plain_folder import plain_folder
+from bitwright_core.progress import Progress
 from bitwright_core.writable import check_file
 from bitwright_hw.cells import Counts, LayerCounts
 from bitwright_hw.estimate import Estimate, estimate
@@ -75,7 +76,7 @@ def synthesize(
     place: bool = False,
     seed: int = 1,
     clock_mhz: float | None = None,
-    progress: Callable[[str, int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> SynthReport:
     """Synthesizes the design's Verilog for `family` and counts what each layer takes.
 
@@ -157,7 +158,7 @@ def synthesize_verilog(
     kept: list[str] | None = None,
     netlist: Path | None = None,
     check: bool = True,
-    progress: Callable[[str, int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> dict[str, Counts]:
     """What module `top`, and each module of `kept`, take: their own cells and those of the modules in them.
 

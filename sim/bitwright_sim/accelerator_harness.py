@@ -44,7 +44,7 @@ def register_test(function: Callable[[Any], Awaitable[None]]) -> Any:
     return cocotb.test()(run)
 
 
-def expected_results(network: Network, output: OutputFormat, frames: NDArray) -> list[bytes]:
+def expected_results(network: Network, output: OutputFormat, frames: NDArray[Any]) -> list[bytes]:
     """The bytes of each frame's result, by the golden model."""
     golden = trace(network, frames)
     values = golden.layers[-1].values.reshape(len(frames), -1)
@@ -132,7 +132,7 @@ class Accelerator:
         """Queues `count` random frames, a packet each."""
         self.send_frames(self.random_frames(count))
 
-    def send_frames(self, frames: NDArray) -> None:
+    def send_frames(self, frames: NDArray[Any]) -> None:
         """Queues frames (n, ...), a packet each."""
         for data, result in self._packed(frames):
             self.source.send(data[: self.manifest.input.bytes])
@@ -145,7 +145,7 @@ class Accelerator:
         self.source.send(b"".join(data for data, _ in packed), keep)
         self._due.append(b"".join(result for _, result in packed))
 
-    def _packed(self, frames: NDArray) -> list[tuple[bytes, bytes]]:
+    def _packed(self, frames: NDArray[Any]) -> list[tuple[bytes, bytes]]:
         data = pack_frames(self.network, self.design.plan, frames)
         results = expected_results(self.network, self.manifest.output, frames)
         self.frames += len(frames)

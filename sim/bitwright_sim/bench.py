@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 import xml.etree.ElementTree as ET
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,13 +20,13 @@ from typing import Any, Literal
 
 from bitwright_core.errors import ToolError
 from bitwright_core.plain_folder import is_plain, plain_copies, plain_folder, plain_place
+from bitwright_core.progress import Progress
 from bitwright_core.writable import check_file
 from bitwright_sim.cache import BuildCache, digest
 from bitwright_sim.process import run_checked, run_logged, tail
 from bitwright_sim.tools import Compiler, Icarus, Verilator, check_cocotb
 
 Simulator = Literal["verilator", "icarus"]
-Progress = Callable[[str, int, int], None]
 SIMULATORS: tuple[Simulator, ...] = ("verilator", "icarus")
 
 _PARAMETERS = "BITWRIGHT_BENCH"

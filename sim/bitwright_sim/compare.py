@@ -1,6 +1,7 @@
 """What the hardware computed against the golden model: every integer of a chunk of frames."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,7 +47,7 @@ class Comparison:
     cycles: int
 
 
-def expected_values(network: Network, frames: NDArray) -> tuple[Trace, dict[str, NDArray[np.integer]]]:
+def expected_values(network: Network, frames: NDArray[Any]) -> tuple[Trace, dict[str, NDArray[np.integer]]]:
     """What each probe must show for frames (n, ...), by its name, then "class" or "output"; in that order."""
     golden = trace(network, frames)
     values: dict[str, NDArray[np.integer]] = {}
@@ -81,7 +82,7 @@ def got_values(
 def compare(
     design: Design,
     network: Network,
-    frames: NDArray,
+    frames: NDArray[Any],
     result: NativeResult,
     probes: tuple[Probe, ...],
     start: int = 0,

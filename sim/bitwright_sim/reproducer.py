@@ -3,9 +3,9 @@
 import json
 import shutil
 import tempfile
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,12 +14,12 @@ from bitwright_core.design import Design
 from bitwright_core.errors import DataError, DesignError
 from bitwright_core.framing import pack_frames
 from bitwright_core.network import Network
+from bitwright_core.progress import Progress
 from bitwright_sim.cache import BuildCache
 from bitwright_sim.compare import Mismatch, compare, expected_values, got_values
 from bitwright_sim.native.model import NativeModel
 from bitwright_sim.native.stalls import NO_STALLS, Pattern
 
-Progress = Callable[[str, int, int], None]
 REPRODUCER = "repro.json"
 _BEFORE = 8  # frames that go first where the frame alone comes out right
 
@@ -34,7 +34,7 @@ def write_reproducer(
     out: Path,
     design: Design,
     network: Network,
-    flat: NDArray,
+    flat: NDArray[Any],
     first: Mismatch,
     part: slice,
     stalls: Pattern,

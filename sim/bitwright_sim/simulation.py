@@ -1,7 +1,6 @@
 """Runs the cocotb benches of a whole accelerator on a generated design."""
 
 import ast
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -14,10 +13,10 @@ from numpy.typing import NDArray
 from bitwright_core.derived import check_derived
 from bitwright_core.design import Design
 from bitwright_core.golden import check_frames
+from bitwright_core.progress import Progress
 from bitwright_sim.bench import BenchReport, run_bench
 from bitwright_sim.cache import BuildCache
 
-Progress = Callable[[str, int, int], None]
 _BENCH = "accelerator_bench"
 _STREAM_BENCH = "stream_bench"
 
@@ -105,7 +104,7 @@ def simulate(
 
 def simulate_frames(
     design: Design,
-    frames: NDArray,
+    frames: NDArray[Any],
     *,
     simulator: str = "verilator",
     progress: Progress | None = None,

@@ -1,7 +1,7 @@
 """Whole test sets through the emitted Verilog, compared with the golden model, every integer of every layer."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -19,6 +19,7 @@ from bitwright_core.framing import pack_frames
 from bitwright_core.golden import check_frames
 from bitwright_core.metrics import LabelMetrics
 from bitwright_core.network import Network
+from bitwright_core.progress import Progress
 from bitwright_sim.cache import BuildCache
 from bitwright_sim.compare import Comparison, Mismatch, compare
 from bitwright_sim.native.build import build_native
@@ -32,7 +33,6 @@ from bitwright_sim.sliced.proof import CrossCheck, cross_check
 from bitwright_sim.timing import settling_frames, steady_interval
 from bitwright_sim.tools import Verilator
 
-Progress = Callable[[str, int, int], None]
 Engine = Literal["auto", "sliced", "verilator"]
 _PAYS_SECONDS = 20
 _LONG_CYCLES = 50_000  # of a frame, from which on one is enough for the proof of a sliced run
@@ -87,8 +87,8 @@ class VerifyReport:
 def verify(
     design: Design,
     network: Network,
-    frames: NDArray,
-    labels: NDArray | None = None,
+    frames: NDArray[Any],
+    labels: NDArray[Any] | None = None,
     *,
     jobs: int | None = None,
     stalls: int | None = None,
@@ -341,7 +341,7 @@ def _shapes(layers: list[tuple[int, int]]) -> str:
     return ", ".join(f"{inputs}x{outputs}" for inputs, outputs in layers)
 
 
-def _check_labels(labels: NDArray | None, count: int, network: Network) -> NDArray[np.int64] | None:
+def _check_labels(labels: NDArray[Any] | None, count: int, network: Network) -> NDArray[np.int64] | None:
     if labels is None:
         return None
     array = np.asarray(labels)
@@ -372,7 +372,7 @@ def _chunks(design: Design, count: int, jobs: int, *, least: int = 1) -> Iterato
 def _simulate(
     design: Design,
     network: Network,
-    flat: NDArray,
+    flat: NDArray[Any],
     parts: list[slice],
     patterns: list[Pattern],
     models: list[NativeModel],
@@ -421,7 +421,7 @@ def _latency(model: NativeModel, packed: NDArray[np.uint8]) -> int | None:
     return int(result.last_out[0] - result.first_in[0]) if result.last_out[0] != MISSING else None
 
 
-def _short_interval(design: Design, network: Network, flat: NDArray, library: Path) -> float | None:
+def _short_interval(design: Design, network: Network, flat: NDArray[Any], library: Path) -> float | None:
     """The interval of a set too short to reach the steady state: its frames over and over."""
     count = 2 * settling_frames(design)
     repeated = flat[np.arange(count) % len(flat)]

@@ -15,6 +15,7 @@ from bitwright import api
 from bitwright.api.common import check_extra
 from bitwright_core.design import Design
 from bitwright_core.errors import ToolError
+from bitwright_core.progress import Progress
 
 CYCLES = 64  # the most cycles a frame that the demo's plan allows
 
@@ -49,7 +50,7 @@ class DemoReport:
         return {**asdict(self), "folder": str(self.folder), "passed": self.passed}
 
 
-def demo(out: Path, *, progress: Callable[[str, int, int], None] | None = None) -> DemoReport:
+def demo(out: Path, *, progress: Progress | None = None) -> DemoReport:
     """Trains digits, generates, runs the benches and verifies the whole held-out set, all under `out`.
 
     Raises BitwrightError where a step cannot run; a step that finds a difference is told in the report.
@@ -126,7 +127,7 @@ def _benches(
     design: Design,
     simulator: Any,
     done: Callable[..., None],
-    progress: Callable[[str, int, int], None] | None,
+    progress: Progress | None,
 ) -> None:
     """The cocotb benches on one simulator; Icarus, which pip cannot install, may be absent."""
     if simulator == "icarus" and shutil.which("iverilog") is None:

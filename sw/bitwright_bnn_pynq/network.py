@@ -1,6 +1,5 @@
 """A parameter set and its topology to a Network and the plan of the original folding."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -27,8 +26,8 @@ from bitwright_core.network import (
     Votes,
 )
 from bitwright_core.plan import LayerPlan, Plan, ceil_div
+from bitwright_core.progress import Progress
 
-Progress = Callable[[str, int, int], None]
 _FAR = 1 << 60  # beyond every accumulator, and far enough from int64's ends to add to
 
 

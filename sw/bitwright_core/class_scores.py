@@ -13,6 +13,7 @@ What differs from the float32 order is counted over all pairs that could be the 
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -172,7 +173,7 @@ def _all_pairs(items: int) -> int:
 
 
 def differing_pairs(
-    values: NDArray, scores: NDArray[np.int64], classes: NDArray[np.int64], index: NDArray[np.int64]
+    values: NDArray[Any], scores: NDArray[np.int64], classes: NDArray[np.int64], index: NDArray[np.int64]
 ) -> int:
     """Pairs of items (n,) that `values` and `scores` order differently, an earlier class winning a tie. O(n log n)."""
     order = np.lexsort((index, -classes, values))

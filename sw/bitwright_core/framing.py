@@ -9,6 +9,7 @@ A network that gives bits sends them packed, lane 0 first. TLAST is on a result'
 """
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,7 +45,7 @@ class InputFormat:
         """Bytes from one frame to the next in memory: whole beats."""
         return self.beats * self.data_bits // 8
 
-    def pack(self, values: NDArray) -> NDArray[np.uint8]:
+    def pack(self, values: NDArray[Any]) -> NDArray[np.uint8]:
         """Values (n, `values`), already encoded if `encoded`, to bytes (n, stride)."""
         if values.ndim != 2 or values.shape[1] != self.values:
             raise DataError(f"frames of {self.values} values expected, not an array of shape {values.shape}")
@@ -71,7 +72,7 @@ class OutputFormat:
             return ceil_div(self.outputs, RESULT_BITS)
         return 1 + (self.outputs if self.scores else 0)
 
-    def unpack(self, words: NDArray) -> tuple[NDArray[np.int64] | None, NDArray[np.int64] | None]:
+    def unpack(self, words: NDArray[Any]) -> tuple[NDArray[np.int64] | None, NDArray[np.int64] | None]:
         """Beats (n, beats) of 64 bits to (classes (n,) or None, scores or bits (n, outputs) or None)."""
         words = np.ascontiguousarray(words).view(np.uint64).reshape(-1, self.beats)
         if not self.classifier:
@@ -104,7 +105,7 @@ def output_format(network: Network, plan: Plan) -> OutputFormat:
     return OutputFormat(outputs=network.outputs, classifier=network.gives_scores, scores=plan.scores)
 
 
-def pack_frames(network: Network, plan: Plan, frames: NDArray) -> NDArray[np.uint8]:
+def pack_frames(network: Network, plan: Plan, frames: NDArray[Any]) -> NDArray[np.uint8]:
     """Frames (n, ...) as the user has them to the bytes (n, stride) that the accelerator takes."""
     from bitwright_core.golden import check_frames, encode
 

@@ -8,6 +8,7 @@ a time.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,7 +50,7 @@ class Trace:
     classes: NDArray[np.int64] | None  # (n,), the first largest score; None for a network that gives bits
 
 
-def check_frames(network: Network, frames: NDArray) -> NDArray[np.integer]:
+def check_frames(network: Network, frames: NDArray[Any]) -> NDArray[np.integer]:
     """Frames as an integer array (n, values), flattened; raises DataError for a wrong shape or range."""
     frames = np.asarray(frames)
     shape = network.input.shape
@@ -76,7 +77,7 @@ def check_frames(network: Network, frames: NDArray) -> NDArray[np.integer]:
     return frames.reshape(len(frames), network.input.size)
 
 
-def encode(network: Network, frames: NDArray) -> NDArray[np.integer]:
+def encode(network: Network, frames: NDArray[Any]) -> NDArray[np.integer]:
     """Frames (n, ...) of integers to what the first layer takes, (n, encoded_size): bits, or integers."""
     flat = check_frames(network, frames)
     if isinstance(network.encoding, Encoding):
@@ -96,7 +97,7 @@ def _signed(layer: MatrixLayer, values: NDArray[np.integer]) -> NDArray[np.float
     return 2 * signed - 1 if layer.takes.is_binary else signed
 
 
-def _pad(images: NDArray, windows: Windows, value: float) -> NDArray:
+def _pad(images: NDArray[Any], windows: Windows, value: float) -> NDArray[Any]:
     """Images (n, H, W, C) with the padding of `windows` around them."""
     if not any(windows.padding):
         return images
@@ -197,7 +198,7 @@ def chunks(network: Network, count: int) -> Iterator[slice]:
         yield slice(start, min(start + step, count))
 
 
-def trace(network: Network, frames: NDArray) -> Trace:
+def trace(network: Network, frames: NDArray[Any]) -> Trace:
     """Every layer's integers for frames (n, ...). Memory grows with n: use it on chunks of a large set."""
     encoded = values = encode(network, frames)
     layers = []
@@ -208,7 +209,7 @@ def trace(network: Network, frames: NDArray) -> Trace:
     return Trace(encoded=encoded, layers=tuple(layers), classes=classes)
 
 
-def outputs(network: Network, frames: NDArray) -> NDArray[np.int64]:
+def outputs(network: Network, frames: NDArray[Any]) -> NDArray[np.int64]:
     """What the network gives for frames (n, ...): scores (n, classes), or bits (n, outputs)."""
     flat = check_frames(network, frames)
     parts = [np.zeros((0, network.outputs), np.int64)]
@@ -220,14 +221,14 @@ def outputs(network: Network, frames: NDArray) -> NDArray[np.int64]:
     return np.concatenate(parts)
 
 
-def classify(network: Network, frames: NDArray) -> NDArray[np.int64]:
+def classify(network: Network, frames: NDArray[Any]) -> NDArray[np.int64]:
     """The class of each frame: the first of the largest scores. Raises DataError without scores."""
     if not network.is_classifier:
         raise DataError(f"network {network.name} gives {network.gives}, not classes")
     return outputs(network, frames).argmax(axis=1)
 
 
-def values(network: Network, frames: NDArray) -> NDArray[np.float64]:
+def values(network: Network, frames: NDArray[Any]) -> NDArray[np.float64]:
     """The numbers (n, outputs) that the scores of each frame stand for. Raises DataError where they stand for none."""
     if network.values is None:
         raise DataError(f"network {network.name} gives {network.gives}, not values")

@@ -1,6 +1,7 @@
 """A data set in memory: integer frames, labels and their names, checked on construction."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,7 +9,9 @@ from numpy.typing import NDArray
 from bitwright_core.errors import DataError
 
 
-def check_part(name: str, part: str, frames: NDArray, labels: NDArray[np.int64] | None, classes: int | None) -> None:
+def check_part(
+    name: str, part: str, frames: NDArray[Any], labels: NDArray[np.int64] | None, classes: int | None
+) -> None:
     """Raises DataError unless `frames` and their `labels` (None: there are none) can be those of a set of `classes`."""
     if not 2 <= frames.ndim <= 4 or frames.size == 0:
         raise DataError(

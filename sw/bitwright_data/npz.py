@@ -6,6 +6,7 @@ Running a network takes x_test alone, or an .npy of frames.
 import zipfile
 import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +19,7 @@ _UNREADABLE = (OSError, ValueError, EOFError, SyntaxError, MemoryError, zipfile.
 _KEYS = ("x_train", "y_train", "x_test", "y_test")
 
 
-def _whole(array: NDArray, path: Path, key: str, top: int) -> NDArray[np.integer]:
+def _whole(array: NDArray[Any], path: Path, key: str, top: int) -> NDArray[np.integer]:
     """An array of whole numbers 0..top as integers; floats are taken if every one of them is whole."""
     if array.dtype == np.bool_:
         return array.astype(np.uint8)
@@ -37,7 +38,7 @@ def _whole(array: NDArray, path: Path, key: str, top: int) -> NDArray[np.integer
     return array if array.dtype.kind in "iu" else array.astype(np.int64)
 
 
-def _read(path: Path, needed: tuple[str, ...], wanted: tuple[str, ...], kind: str) -> dict[str, NDArray]:
+def _read(path: Path, needed: tuple[str, ...], wanted: tuple[str, ...], kind: str) -> dict[str, NDArray[Any]]:
     """The arrays `needed`, and those of `wanted` that are there. Read without pickle. Raises DataError."""
     if not path.is_file():
         raise DataError(f"{path}: no such data file")
@@ -59,7 +60,7 @@ def _read(path: Path, needed: tuple[str, ...], wanted: tuple[str, ...], kind: st
         ) from None
 
 
-def _labels(array: NDArray, path: Path, key: str) -> NDArray[np.int64]:
+def _labels(array: NDArray[Any], path: Path, key: str) -> NDArray[np.int64]:
     y = _whole(array, path, key, (1 << 20) - 1)
     if y.ndim not in (1, 2) or y.size == 0:
         raise DataError(
@@ -69,13 +70,13 @@ def _labels(array: NDArray, path: Path, key: str) -> NDArray[np.int64]:
     return y.astype(np.int64)
 
 
-def _names(names: NDArray, path: Path) -> tuple[str, ...]:
+def _names(names: NDArray[Any], path: Path) -> tuple[str, ...]:
     if names.ndim != 1 or names.dtype.kind != "U":
         raise DataError(f"{path}: labels must be a list of texts, not {names.dtype} of shape {names.shape}")
     return tuple(str(name) for name in names)
 
 
-def _dtype(*frames: NDArray) -> type[np.unsignedinteger]:
+def _dtype(*frames: NDArray[Any]) -> type[np.unsignedinteger]:
     wide = any(x.size and int(x.max()) > np.iinfo(np.uint8).max for x in frames)
     return np.uint16 if wide else np.uint8
 

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from bitwright_core.errors import NetworkError
 from bitwright_core.network import Network, Values
+from bitwright_core.progress import Progress
 from bitwright_onnx.canonical import canonical
 from bitwright_onnx.constants import fold_constants
 from bitwright_onnx.form import Graph, check
@@ -38,7 +39,6 @@ from bitwright_onnx.survey import survey
 METADATA_KEY = "bitwright"
 Layout = Literal["auto", "nchw", "nhwc"]
 Encodings = Literal["auto", "thermometer", "integers"]
-Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, kw_only=True)

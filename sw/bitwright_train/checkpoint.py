@@ -29,7 +29,7 @@ class Epoch(msgspec.Struct, frozen=True, kw_only=True):
     validation_accuracy: float | None
 
 
-class Progress(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+class TrainingRecord(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """How far a run is: everything but the tensors."""
 
     version: int = _VERSION
@@ -45,7 +45,7 @@ class Progress(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 class State:
     """A run between two epochs."""
 
-    progress: Progress
+    progress: TrainingRecord
     best: dict[str, Tensor] = field(default_factory=dict)  # the model at its best epoch
 
 
@@ -84,7 +84,7 @@ def save_checkpoint(
 
 def load_checkpoint(
     path: Path,
-    expected: Progress,
+    expected: TrainingRecord,
     model: torch.nn.Module,
     optimizer: torch.optim.Optimizer,
     generator: torch.Generator,
@@ -95,7 +95,7 @@ def load_checkpoint(
         with safe_open(path, framework="pt") as opened:
             text = (opened.metadata() or {}).get(_KEY, "")
             tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
-        progress = msgspec.json.decode(text, type=Progress)
+        progress = msgspec.json.decode(text, type=TrainingRecord)
     except (SafetensorError, OSError, msgspec.DecodeError, ValueError) as error:
         raise TrainingError(f"{path}: not a readable checkpoint ({error}); {remedy}") from None
     if progress.version != _VERSION:

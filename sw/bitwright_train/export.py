@@ -8,8 +8,8 @@ norm that would make the pool a minimum; there the pooled bit is given out inver
 weights of that channel complemented.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -31,11 +31,11 @@ from bitwright_core.network import (
     Thresholds,
 )
 from bitwright_core.network.values import NumberType
+from bitwright_core.progress import Progress
 from bitwright_train.layers import BinaryConv, ExactBatchNorm
 from bitwright_train.layers import Layer as Stage
 from bitwright_train.model import BinaryNetwork, trace_model
 
-ProgressCallback = Callable[[str, int, int], None]
 _CHUNK_VALUES = 1 << 24
 _PADDING = {-1.0: "minus_one", 1.0: "plus_one", 0.0: "zero"}
 
@@ -242,7 +242,7 @@ def _conv_layers(
     return conv, pool
 
 
-def _folded(model: BinaryNetwork, score_bits: int, progress: ProgressCallback | None = None) -> list[_Folded]:
+def _folded(model: BinaryNetwork, score_bits: int, progress: Progress | None = None) -> list[_Folded]:
     result: list[_Folded] = []
     shape: tuple[int, ...] = model.encoded_shape
     takes = model.encoding.number
@@ -263,7 +263,7 @@ def export_model(
     name: str,
     labels: tuple[str, ...] = (),
     score_bits: int = SCORE_BITS,
-    progress: ProgressCallback | None = None,
+    progress: Progress | None = None,
 ) -> Network:
     """The Network that computes what `model` computes in evaluation mode. Raises ExportError.
 
@@ -303,7 +303,7 @@ def _orientation(layer: MatrixLayer, stage: Stage, inverted: NDArray[np.bool_]) 
     return np.where(kept, 1, -1)
 
 
-def _compare(what: str, layer: str, first_frame: int, model: NDArray, network: NDArray) -> int:
+def _compare(what: str, layer: str, first_frame: int, model: NDArray[Any], network: NDArray[Any]) -> int:
     ours, theirs = network.reshape(len(network), -1), model.reshape(len(model), -1)
     if not np.array_equal(theirs, ours):
         frame, neuron = (int(i) for i in np.argwhere(theirs != ours)[0])
@@ -317,10 +317,10 @@ def _compare(what: str, layer: str, first_frame: int, model: NDArray, network: N
 def check_export(
     model: BinaryNetwork,
     network: Network,
-    frames: NDArray,
+    frames: NDArray[Any],
     *,
     score_bits: int = SCORE_BITS,
-    progress: ProgressCallback | None = None,
+    progress: Progress | None = None,
 ) -> ExportCheck:
     """Proves on integer frames (n, ...) that torch and the golden model agree in every layer's integers.
 

@@ -3,7 +3,6 @@
 import hashlib
 import math
 import time
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
@@ -13,13 +12,13 @@ from torch import Tensor
 from torch.nn import functional
 
 from bitwright_core.errors import TrainingError
+from bitwright_core.progress import Progress
 from bitwright_data import Dataset
-from bitwright_train.checkpoint import Epoch, Progress, State, load_checkpoint, save_checkpoint
+from bitwright_train.checkpoint import Epoch, State, TrainingRecord, load_checkpoint, save_checkpoint
 from bitwright_train.config import TrainConfig
 from bitwright_train.layers import BinaryConv, BinaryLinear
 from bitwright_train.model import BinaryNetwork, as_tensor
 
-ProgressCallback = Callable[[str, int, int], None]
 CHECKPOINT_SECONDS = 10.0
 _EVALUATION_CHUNK = 2000
 _STEPS_A_REPORT = 20
@@ -167,9 +166,9 @@ def run(
     resume: bool,
     device: torch.device,
     mixed: bool = False,
-    progress: ProgressCallback | None = None,
+    progress: Progress | None = None,
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
-) -> tuple[BinaryNetwork, Progress]:
+) -> tuple[BinaryNetwork, TrainingRecord]:
     """Trains to the end, from `checkpoint` if it is there and `resume`; returns the best model, the history.
 
     The same configuration, data, machine and number of threads give the same bits, interrupted or not, on a CPU.
@@ -184,7 +183,7 @@ def run(
     model.initialise(generator)
     model.to(device)
     optimizer = torch.optim.Adam(model.parameters(), lr=config.learning_rate, fused=True)
-    record = Progress(config=asdict(config), data_digest=_data_digest(dataset))
+    record = TrainingRecord(config=asdict(config), data_digest=_data_digest(dataset))
     record = _round_trip(record)
     state = State(progress=record)
     if resume and checkpoint.exists():
@@ -287,8 +286,8 @@ def _close_epoch(
     state.progress.epoch = epoch + 1
 
 
-def _round_trip(record: Progress) -> Progress:
+def _round_trip(record: TrainingRecord) -> TrainingRecord:
     """`record` as it reads back from JSON, so that a configuration compares equal to a stored one."""
     import msgspec
 
-    return msgspec.json.decode(msgspec.json.encode(record), type=Progress)
+    return msgspec.json.decode(msgspec.json.encode(record), type=TrainingRecord)

@@ -1,7 +1,7 @@
 """The network as torch trains it: binary convolutions, then binary linear layers, and what it computes as integers."""
 
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -151,7 +151,7 @@ class ModelTrace:
         return self.logits.argmax(axis=1)
 
 
-def as_tensor(frames: NDArray) -> Tensor:
+def as_tensor(frames: NDArray[Any]) -> Tensor:
     """Integer frames as a tensor: bytes where they are bytes, else 32-bit integers."""
     array = np.ascontiguousarray(frames if frames.dtype == np.uint8 else frames.astype(np.int32))
     return torch.from_numpy(array.copy() if not array.flags.writeable else array)
@@ -161,12 +161,12 @@ def _hwc(x: Tensor) -> Tensor:
     return x.permute(0, 2, 3, 1) if x.ndim == 4 else x
 
 
-def trace_model(model: BinaryNetwork, frames: NDArray) -> ModelTrace:
+def trace_model(model: BinaryNetwork, frames: NDArray[Any]) -> ModelTrace:
     """Runs `model` on integer frames (n, ...), layer by layer, and keeps every layer's integers."""
     was_training = model.training
     model.eval()
     device = next(model.parameters()).device
-    parts: list[list[NDArray]] = []
+    parts: list[list[NDArray[Any]]] = []
     try:
         with torch.no_grad():
             for chunk in as_tensor(frames).split(_TRACE_CHUNK):

@@ -3,7 +3,6 @@
 import itertools
 import platform
 import time
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -19,8 +18,9 @@ from bitwright_core.atomic import write_bytes
 from bitwright_core.errors import TrainingError
 from bitwright_core.metrics import LabelMetrics
 from bitwright_core.network import Network
+from bitwright_core.progress import Progress
 from bitwright_data import Dataset, load_dataset
-from bitwright_train.checkpoint import Progress
+from bitwright_train.checkpoint import TrainingRecord
 from bitwright_train.config import TrainConfig, parse_config
 from bitwright_train.curves import write_curves
 from bitwright_train.export import ExportCheck, check_export, export_model
@@ -28,7 +28,6 @@ from bitwright_train.loop import CHECKPOINT_SECONDS, build_model
 from bitwright_train.loop import run as run_loop
 from bitwright_train.model import BinaryNetwork
 
-ProgressCallback = Callable[[str, int, int], None]
 NETWORK_FILE = "network.safetensors"
 MODEL_FILE = "model.safetensors"
 CHECKPOINT_FILE = "checkpoint.safetensors"
@@ -142,7 +141,7 @@ def train(
     *,
     data_dir: Path | None = None,
     resume: bool = True,
-    progress: ProgressCallback | None = None,
+    progress: Progress | None = None,
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
     device: str | None = None,
     threads: int | None = None,
@@ -185,7 +184,7 @@ def _train(
     *,
     data_dir: Path | None,
     resume: bool,
-    progress: ProgressCallback | None,
+    progress: Progress | None,
     checkpoint_seconds: float,
     device: torch.device,
     mixed: bool | None,
@@ -251,7 +250,7 @@ def _metrics(
     *,
     config: TrainConfig,
     dataset: Dataset,
-    record: Progress,
+    record: TrainingRecord,
     network: Network,
     check: ExportCheck,
     accuracy: float,

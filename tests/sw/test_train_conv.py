@@ -14,7 +14,7 @@ from bitwright_data import Dataset, load_dataset
 from bitwright_train import ConvConfig, TrainConfig, load_config, load_model, trace_model, train
 from bitwright_train import loop as loop_module
 from bitwright_train import run as run_module
-from bitwright_train.checkpoint import Progress
+from bitwright_train.checkpoint import TrainingRecord
 from bitwright_train.loop import Augmenter, build_model
 
 SMALL = TrainConfig(
@@ -87,14 +87,14 @@ def test_mixed_precision_is_for_gpus_that_have_it(monkeypatch):
 def test_checkpoints_from_before_a_key_came_are_taken_up(finished, tmp_path, monkeypatch):
     """A key that a stored configuration lacks has its default."""
     written = []
-    original = Progress
+    original = TrainingRecord
 
     def without_new_keys(**values):
         written.append(values)
         values["config"] = {key: value for key, value in values["config"].items() if key != "flip"}
         return original(**values)
 
-    monkeypatch.setattr(loop_module, "Progress", without_new_keys)
+    monkeypatch.setattr(loop_module, "TrainingRecord", without_new_keys)
     monkeypatch.setattr(loop_module, "_round_trip", lambda record: record)
     config = dataclasses.replace(SMALL, convs=(), epochs=1)
     train(config, tmp_path, threads=1)

@@ -6,7 +6,6 @@ reads. The payload is the gzip-compressed shared library, in whole 32-bit words.
 
 import gzip
 import struct
-from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
 
@@ -14,10 +13,10 @@ from bitwright_boards import pynq_design as bd
 from bitwright_boards.hwh import handoff
 from bitwright_core.atomic import write_bytes, write_text
 from bitwright_core.design import Design
+from bitwright_core.progress import Progress
 from bitwright_sim.cache import BuildCache
 from bitwright_sim.native.library import build_library
 
-Progress = Callable[[str, int, int], None]
 MEMORY_BASE, MEMORY_SIZE = 0x1000_0000, 0x400_0000  # the DDR that the simulated board lends
 PART = "7z020clg400"
 _MAGIC = b"\x0f\xf0\x0f\xf0\x0f\xf0\x0f\xf0\x00"

@@ -4,7 +4,6 @@ import re
 import shutil
 import subprocess
 import tomllib
-from collections.abc import Callable
 from importlib import resources
 from pathlib import Path
 
@@ -20,8 +19,8 @@ from bitwright_core.board_build import BUILD_FILE, DESIGN_FOLDER, FORMAT_VERSION
 from bitwright_core.design import Design
 from bitwright_core.errors import BoardError, ToolError
 from bitwright_core.plain_folder import is_plain
+from bitwright_core.progress import Progress
 
-Progress = Callable[[str, int, int], None]
 COMMAND = "vivado -mode batch -source build.tcl"
 PRESETS = {"pynq-z1": "pynq", "pynq-z2": "pynq"}
 _LOG = "vivado.log"

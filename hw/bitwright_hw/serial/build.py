@@ -4,7 +4,6 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
 
@@ -25,6 +24,7 @@ from bitwright_core.board_build import (
 from bitwright_core.design import Design
 from bitwright_core.errors import BoardError, ToolError
 from bitwright_core.plain_folder import plain_folder
+from bitwright_core.progress import Progress
 from bitwright_hw.emit import emit
 from bitwright_hw.families import GENERIC, Family
 from bitwright_hw.nextpnr import Nextpnr, critical_path, prepare
@@ -33,8 +33,6 @@ from bitwright_hw.serial.link import LinkParams
 from bitwright_hw.serial.platforms import OpenBoard, board_pins
 from bitwright_hw.serial.uart import divisor
 from bitwright_hw.yosys import Yosys, module, plain, read_verilog
-
-Progress = Callable[[str, int, int], None]
 
 _TOP = "top.v"
 _OWN = (DESIGN_FOLDER, BUILD_FILE)

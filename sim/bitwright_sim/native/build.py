@@ -11,8 +11,9 @@ from pathlib import Path
 from bitwright_core.design import Design, Manifest
 from bitwright_core.errors import DesignError
 from bitwright_core.plan import ceil_div
+from bitwright_core.progress import Progress
 from bitwright_sim.cache import BuildCache
-from bitwright_sim.native.library import Progress, build_library
+from bitwright_sim.native.library import build_library
 
 _TOP = "bitwright_native"
 

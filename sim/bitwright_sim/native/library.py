@@ -3,15 +3,15 @@
 import json
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from bitwright_core.plain_folder import plain_copies, plain_folder
+from bitwright_core.progress import Progress
 from bitwright_sim.cache import BuildCache, digest
 from bitwright_sim.process import run_checked
 from bitwright_sim.tools import Compiler, Verilator
 
-Progress = Callable[[str, int, int], None]
 LIBRARY = "libnative.so"
 _VERILATOR = ("--cc", "--exe", "-O3", "--x-assign", "fast", "--x-initial", "fast", "--noassert")
 _COMPILER = ("-fPIC", "-fvisibility=hidden")

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from bitwright_core.design import Design
 from bitwright_core.errors import DesignError
+from bitwright_core.progress import Progress
 from bitwright_sim.cache import BuildCache
-from bitwright_sim.native.build import Probe, Progress, build_native, probes
+from bitwright_sim.native.build import Probe, build_native, probes
 
 MISSING = np.iinfo(np.int64).min  # stands where a probe gave no value
 _STALLED, _FINISHED = 1, 2

@@ -8,9 +8,10 @@ from importlib.resources import files
 from pathlib import Path
 
 from bitwright_core.board_build import built_design, load_build
+from bitwright_core.progress import Progress
 from bitwright_core.verilog_check import check_verilog
 from bitwright_sim.cache import BuildCache
-from bitwright_sim.native.library import Progress, build_library
+from bitwright_sim.native.library import build_library
 
 _FOREVER = 1 << 62
 

@@ -18,8 +18,9 @@ from pathlib import Path
 import numpy as np
 
 from bitwright_core.design import Design
+from bitwright_core.progress import Progress
 from bitwright_sim.cache import BuildCache, digest
-from bitwright_sim.native.build import Progress, probes
+from bitwright_sim.native.build import probes
 from bitwright_sim.process import run_checked
 from bitwright_sim.sliced.glue import control_functions, glue
 from bitwright_sim.sliced.netlist import UnsupportedError, read

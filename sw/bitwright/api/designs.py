@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from bitwright.api.common import PathLike, Progress, family_of, needs_extra, open_design
+from bitwright.api.common import PathLike, family_of, needs_extra, open_design
 from bitwright.api.frames import load_frames
 from bitwright.api.sizing import size
 from bitwright_core.design import Design
 from bitwright_core.families import FamilyName
 from bitwright_core.network import Network
 from bitwright_core.plan import Plan
+from bitwright_core.progress import Progress
 
 if TYPE_CHECKING:
     from bitwright_hw.synth import SynthReport

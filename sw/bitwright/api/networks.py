@@ -5,13 +5,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from bitwright.api.common import PathLike, Progress, needs_extra
+from bitwright.api.common import PathLike, needs_extra
 from bitwright.api.frames import default_data_dir
 from bitwright_core.board_build import DESIGN_FOLDER
 from bitwright_core.design import MANIFEST, Design
 from bitwright_core.errors import NetworkError
 from bitwright_core.network import Network
 from bitwright_core.network import load as _load
+from bitwright_core.progress import Progress
 
 NETWORK_FILE = "network.safetensors"  # as train and generate write it
 

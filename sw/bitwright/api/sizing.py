@@ -5,13 +5,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from bitwright.api.common import PathLike, Progress, family_of, needs_extra
+from bitwright.api.common import PathLike, family_of, needs_extra
 from bitwright_core.errors import PlanError
 from bitwright_core.families import FamilyName
 from bitwright_core.framing import frame_wide
 from bitwright_core.network import Network
 from bitwright_core.plan import Plan, Target, default_plan, with_folds
 from bitwright_core.plan import hardwired as hardwired_plan
+from bitwright_core.progress import Progress
 
 if TYPE_CHECKING:
     from bitwright.frontier import Exploration

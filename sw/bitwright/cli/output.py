@@ -5,14 +5,15 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
+
+from bitwright_core.progress import Progress
 
 if TYPE_CHECKING:
     from bitwright_core.design import Design
 
-Progress = Callable[[str, int, int], None]
 # where standard error is no terminal: nothing at first, then a line for each thing at most this often
 _QUIET_SECONDS = 2.0
 _PLAIN_SECONDS = 10.0

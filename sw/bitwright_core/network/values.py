@@ -24,7 +24,7 @@ def signed_bits(value: int) -> int:
     return (value if value >= 0 else -value - 1).bit_length() + 1
 
 
-def frozen(values: object, dtype: type, where: str) -> NDArray:
+def frozen(values: object, dtype: type, where: str) -> NDArray[Any]:
     """A read-only copy of an integer array, refusing floats, NaN and values outside `dtype`."""
     array = np.asarray(values)
     if array.dtype == np.bool_:
