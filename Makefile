@@ -19,10 +19,15 @@ SECONDS ?= 600
 SEED ?= 0
 CYCLES ?= 150000
 
+# of `make designs`: how many, how many faults that show, and what is done (a run that was stopped goes on from there)
+DESIGNS ?= 300
+FAULTS ?= 50
+LOG ?= designs.jsonl
+
 # cocotb's and Verilator's own parallel builds follow this too
 JOBS ?= 2
 
-.PHONY: help demo test test-all fuzz lint format bench costs clean distclean env pynq-env
+.PHONY: help demo test test-all fuzz designs lint format bench costs clean distclean env pynq-env
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -55,6 +60,9 @@ test-all: $(TESTS_STAMP) ## the slow tests too
 
 fuzz: $(TESTS_STAMP) ## random accelerators under random traffic (SECONDS=600 SEED=0; CYCLES of each)
 	@$(BIN)/python -m tests.fuzz.fuzz --seconds $(SECONDS) --seed $(SEED) --cycles $(CYCLES)
+
+designs: $(TESTS_STAMP) ## random designs in both engines and the golden model, planted faults (DESIGNS=300 FAULTS=50 LOG=designs.jsonl)
+	@$(BIN)/python -m tests.sim.random_designs --designs $(DESIGNS) --faults $(FAULTS) --log $(LOG)
 
 lint: $(TESTS_STAMP) ## ruff and mypy
 	@$(BIN)/ruff check $(SOURCES)

@@ -4,21 +4,15 @@ import numpy as np
 import pytest
 
 from bitwright_core.errors import DesignError
-from bitwright_core.framing import pack_frames
 from bitwright_sim import verify
-from bitwright_sim.compare import compare
-from bitwright_sim.native.build import build_native
-from bitwright_sim.native.model import NativeModel
 from bitwright_sim.sliced.build import build_sliced
 from bitwright_sim.sliced.engine import HandshakeError, run_frames
 from bitwright_sim.sliced.gates import Gates
 from bitwright_sim.sliced.luts import lut
 from bitwright_sim.sliced.memory_text import take_contents
-from bitwright_sim.sliced.model import SlicedModel, Stimulus
-from bitwright_sim.sliced.proof import compare_runs
 from bitwright_sim.verification import sliced_pays
 from tests.sim.designs import COUNT_RESULTS, frames_for, generate, sabotage, small_network
-from tests.sim.sliced_cases import check_engines, check_golden, plant_fault, random_design
+from tests.sim.sliced_cases import check_design, check_engines, check_fault, check_golden, plant_fault, random_design
 
 
 def evaluate(gates: Gates, literals: list[int], inputs: dict[int, int]) -> list[int]:
@@ -156,27 +150,13 @@ def test_data_in_a_handshake_is_named_and_refused(design, network, tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(1000, 1060))
 def test_planted_faults_are_found_by_both(seed, tmp_path):
-    """One bit of a memory or a LUT: the sliced engine computes what Verilator does, and finds it where that does."""
-    design = random_design(seed, tmp_path / "design")
-    wrong = plant_fault(design, tmp_path / "wrong", seed)
-    network = design.network
-    frames = frames_for(network, 24, seed).reshape(24, -1)
-    packed = pack_frames(network, design.plan, frames)
-    build = build_sliced(wrong)
-    with NativeModel(wrong, library=build_native(wrong, quick=True)) as model, SlicedModel(wrong, build) as ours:
-        theirs = model.run(packed, trace=100_000)
-        result = ours.run(Stimulus(rows=packed, order=np.arange(24).reshape(1, 24)), trace=100_000, integers=24)
-        compare_runs(wrong, result, theirs, 0)
-        found = compare(wrong, network, frames, theirs, model.probes).bad.any()
-    assert found == run_frames(wrong, network, frames, build, jobs=1).bad.any()
+    check_fault(seed, tmp_path)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(100, 400))
 def test_many_random_designs(seed, tmp_path):
-    design = random_design(seed, tmp_path / "design")
-    check_golden(design, 300, seed)
-    check_engines(design, seed)
+    check_design(seed, tmp_path)
 
 
 def test_outputs_without_classes(tmp_path):
