@@ -18,11 +18,17 @@ sets the clock, and gives memory. Not for two threads, nor two processes, at onc
 
 import json
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
+
+if TYPE_CHECKING:
+    import pynq
+
+Progress = Callable[[int, int], None]  # (frames done, frames in all)
 
 IDENTITY = 0x42545752  # "BTWR"
 DMA, ACCELERATOR = "axi_dma_0", "accelerator_0"
@@ -173,12 +179,12 @@ class Design:
 class _Channel:
     """One direction of the AXI DMA."""
 
-    def __init__(self, mmio, name: str, offset: int):
+    def __init__(self, mmio: "pynq.MMIO", name: str, offset: int):
         self.mmio = mmio
         self.name = name
         self.offset = offset
 
-    def start(self, buffer, nbytes: int) -> None:
+    def start(self, buffer: "pynq.buffer.PynqBuffer", nbytes: int) -> None:
         """Starts a transfer: LENGTH, written last, does it."""
         address = int(buffer.device_address)
         self.mmio.write(self.offset + 0x18, address & 0xFFFFFFFF)
@@ -208,7 +214,7 @@ class _Channel:
 class _Dma:
     """Both directions. A reset of either resets the whole engine."""
 
-    def __init__(self, mmio):
+    def __init__(self, mmio: "pynq.MMIO"):
         self.mmio = mmio
         self.send = _Channel(mmio, "send", 0x00)
         self.receive = _Channel(mmio, "receive", 0x30)
@@ -221,7 +227,7 @@ class _Dma:
         self._until(lambda: not (self.mmio.read(0x04) | self.mmio.read(0x34)) & 0x1, "it does not start")
 
     @staticmethod
-    def _until(done, what: str) -> None:
+    def _until(done: Callable[[], bool], what: str) -> None:
         end = time.monotonic() + RESET_SECONDS
         while not done():
             if time.monotonic() > end:
@@ -265,7 +271,7 @@ class Driver:
     def close(self) -> None:
         raise NotImplementedError
 
-    def run(self, frames: np.ndarray, *, progress=None) -> Result:
+    def run(self, frames: np.ndarray, *, progress: Progress | None = None) -> Result:
         raise NotImplementedError
 
     def _read(self, name: str) -> int:
@@ -300,7 +306,7 @@ class Driver:
             if (got := self._read(register)) != value:
                 raise DigestMismatch(f"{where}{register} reads {got}, but design.json says {value}")
 
-    def self_test(self, vectors: str | Path | None = None, *, progress=None) -> SelfTest:
+    def self_test(self, vectors: str | Path | None = None, *, progress: Progress | None = None) -> SelfTest:
         """Runs the frames of `vectors` (a .npz of frames, and expected classes or scores, or both; default:
         vectors.npz in the folder of design.json), and compares. Raises FrameError for a file that cannot be used."""
         file = self.design.folder / "vectors.npz" if vectors is None else Path(vectors)
@@ -414,7 +420,7 @@ class Accelerator(Driver):
             if time.monotonic() > end:
                 raise Timeout("the accelerator's soft reset does not end; load the overlay again")
 
-    def run(self, frames: np.ndarray, *, progress=None) -> Result:
+    def run(self, frames: np.ndarray, *, progress: Progress | None = None) -> Result:
         """Classes and scores of frames (n, *shape) of unsigned integers.
 
         While a batch is in the accelerator, the next one is packed and the last one unpacked. `progress(done, total)`
@@ -511,7 +517,9 @@ class Accelerator(Driver):
             raise DmaError("all results are there, but the DMA's send channel is not idle")
         slot.words[: slot.count].invalidate()
 
-    def _judge(self, slot: _Slot, before: dict, last: dict, now: dict, *, ended: bool) -> None:
+    def _judge(
+        self, slot: _Slot, before: dict[str, int], last: dict[str, int], now: dict[str, int], *, ended: bool
+    ) -> None:
         """Raises if counters and errors say that frames are lost. `ended`: nothing more is coming."""
         taken, out, dropped = ((now[name] - before[name]) & 0xFFFFFFFF for name in FRAME_COUNTERS)
         lost = f"of a batch of {slot.count} frames {taken} were taken, {dropped} refused, {out} answered"
@@ -528,7 +536,7 @@ class Accelerator(Driver):
         if out != slot.count:
             raise Timeout(f"the accelerator went idle without all results: {lost}")
 
-    def _stalled(self, slot: _Slot, before: dict, now: dict) -> str:
+    def _stalled(self, slot: _Slot, before: dict[str, int], now: dict[str, int]) -> str:
         taken, out = ((now[name] - before[name]) & 0xFFFFFFFF for name in ("FRAMES_IN", "FRAMES_OUT"))
         if out == slot.count:
             side = "the DMA waits for the end of the results' packet"

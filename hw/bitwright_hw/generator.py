@@ -26,8 +26,8 @@ from bitwright_core.network import Network
 from bitwright_core.network.values import check_name
 from bitwright_core.plan import Plan
 from bitwright_core.progress import Progress, no_progress
+from bitwright_core.registers import REGISTERS
 from bitwright_hw.accelerator import AxiAccelerator
-from bitwright_hw.control import REGISTERS
 from bitwright_hw.earlier import check_folder
 from bitwright_hw.emit import emit
 from bitwright_hw.families import family_named

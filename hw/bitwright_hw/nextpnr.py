@@ -5,6 +5,7 @@ import re
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 from bitwright_core.errors import ToolError
 from bitwright_core.extras import install
@@ -143,7 +144,7 @@ def prepare(netlist: Path, top: str, flow: Flow) -> None:
     netlist.write_text(json.dumps(cells))
 
 
-def critical_path(report: dict) -> tuple[str, ...]:
+def critical_path(report: dict[str, Any]) -> tuple[str, ...]:
     """Begin and end of the path that sets the clock, as nextpnr names them."""
     for path in report.get("critical_paths", ()):
         steps = path["path"]

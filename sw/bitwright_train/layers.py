@@ -39,7 +39,7 @@ class _ClippedSign(torch.autograd.Function):
 
 def sign(x: Tensor) -> Tensor:
     """The sign that the hardware computes, with BinaryNet's straight-through estimator as its gradient."""
-    return _Sign.apply(x)
+    return _Sign.apply(x)  # type: ignore[no-untyped-call]
 
 
 class BinaryLinear(nn.Module):
@@ -55,7 +55,7 @@ class BinaryLinear(nn.Module):
         self.weight = nn.Parameter(torch.zeros(outputs, inputs))
 
     def forward(self, x: Tensor) -> Tensor:
-        return functional.linear(x, _ClippedSign.apply(self.weight))
+        return functional.linear(x, _ClippedSign.apply(self.weight))  # type: ignore[no-untyped-call]
 
 
 class BinaryConv(nn.Module):
@@ -87,7 +87,7 @@ class BinaryConv(nn.Module):
         if any(self.padding):
             top, bottom, left, right = self.padding
             x = functional.pad(x, (left, right, top, bottom), value=self.padding_value)
-        return functional.conv2d(x, _ClippedSign.apply(self.weight), stride=self.stride)
+        return functional.conv2d(x, _ClippedSign.apply(self.weight), stride=self.stride)  # type: ignore[no-untyped-call]
 
 
 class ExactBatchNorm(nn.modules.batchnorm._BatchNorm):

@@ -15,6 +15,8 @@ from pathlib import Path
 
 import numpy as np
 import pynq
+from numpy.typing import DTypeLike, NDArray
+from pynq.bitstream import Bitstream
 from pynq.buffer import PynqBuffer
 from pynq.metadata.runtime_metadata_parser import RuntimeMetadataParser
 from pynqmetadata.frontends import Metadata
@@ -23,6 +25,8 @@ SLCR_BASE, SLCR_SIZE = 0xF800_0000, 0x1000
 # UG585: a crystal of 50 MHz times 26 (ARM), 21 (DDR), 20 (IO); PL clocks by the last, here over dividers 10 and 2
 _SLCR_START = {0x100: 0x0001_A008, 0x104: 0x0001_5008, 0x108: 0x0001_4008, 0x120: 0x1F00_0200}
 _SLCR_START |= {0x170 + 0x10 * k: 0x0020_0A00 for k in range(4)}
+
+Handle = tuple[int, NDArray[np.uint8]]  # of a buffer: its physical address, and what the cache has of it
 
 FAULTS = (
     "none",
@@ -106,7 +110,7 @@ class SimulatedBoard(pynq.Device):
     _probe_priority_ = 5
 
     @classmethod
-    def _probe_(cls) -> list:
+    def _probe_(cls) -> "list[SimulatedBoard]":
         return [cls()] if os.environ.get("XILINX_XRT") else []
 
     def __init__(self) -> None:
@@ -124,7 +128,7 @@ class SimulatedBoard(pynq.Device):
     def get_bitfile_metadata(self, bitfile_name: str, partial: bool = False) -> RuntimeMetadataParser:
         return RuntimeMetadataParser(Metadata(input=Path(bitfile_name).with_suffix(".hwh")))
 
-    def download(self, bitstream, parser=None) -> None:
+    def download(self, bitstream: Bitstream, parser: object = None) -> None:
         from pynq.pl_server.embedded_device import parse_bit_header
 
         fields = parse_bit_header(Path(bitstream.bitfile_name).read_bytes())
@@ -141,10 +145,10 @@ class SimulatedBoard(pynq.Device):
         self.downloads += 1
         self.post_download(bitstream, parser, self.name)
 
-    def gen_cache(self, bitstream, parser=None) -> None:
+    def gen_cache(self, bitstream: Bitstream, parser: object = None) -> None:
         pass
 
-    def allocate(self, shape, dtype, **_: object) -> PynqBuffer:
+    def allocate(self, shape: int | tuple[int, ...], dtype: DTypeLike, **_: object) -> PynqBuffer:
         nbytes = int(np.prod(shape)) * np.dtype(dtype).itemsize
         address = self.memory.take(nbytes)
         cache = np.empty(nbytes, np.uint8)
@@ -158,12 +162,12 @@ class SimulatedBoard(pynq.Device):
         buffer.freed = True  # once the pointer is returned nothing is left for munmap
         return buffer
 
-    def flush(self, bo, offset: int, ptr: int, size: int) -> None:
+    def flush(self, bo: Handle, offset: int, ptr: int, size: int) -> None:
         address, cache = bo
         at = address + offset - _Memory.BASE
         self._loaded().memory[at : at + size] = cache[offset : offset + size]
 
-    def invalidate(self, bo, offset: int, ptr: int, size: int) -> None:
+    def invalidate(self, bo: Handle, offset: int, ptr: int, size: int) -> None:
         address, cache = bo
         at = address + offset - _Memory.BASE
         cache[offset : offset + size] = self._loaded().memory[at : at + size]

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -191,7 +192,7 @@ def _pack(board: OpenBoard, folder: Path, bitstream: Path, progress: Progress | 
         progress(flow.packer, 1, 1)
 
 
-def _placed(build: SerialBuild, report: dict, seed: int) -> SerialBuild:
+def _placed(build: SerialBuild, report: dict[str, Any], seed: int) -> SerialBuild:
     """`build` with what nextpnr reports."""
     clocks = [
         ClockReport(name=name, mhz=round(clock["constraint"], 3), achieved_mhz=round(clock["achieved"], 3))

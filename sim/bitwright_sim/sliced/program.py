@@ -2,12 +2,12 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from bitwright_sim.sliced.control import ControlCode, ControlCompiler, Naming, Rom, Word
 from bitwright_sim.sliced.netlist import Cell, Source, UnsupportedError
-from bitwright_sim.sliced.part import Function, Imported, Part
+from bitwright_sim.sliced.part import Function, Imported, Memory, Part, UnitShape
 from bitwright_sim.sliced.schedule import components
 from bitwright_sim.sliced.taint import REGISTERS, extended, is_table, tainted_bits
 from bitwright_sim.sliced.units import Units
@@ -216,10 +216,10 @@ class Compiler:
         for part in self.program.parts:
             part.lower()
 
-    def _unit_of(self, cell: Cell):
+    def _unit_of(self, cell: Cell) -> UnitShape:
         return self.units.shape_of(cell, self.tainted)
 
-    def _kind_of(self, name: str):
+    def _kind_of(self, name: str) -> Callable[[int], str]:
         def kind(bit: int) -> str:
             if bit in self.tainted:
                 driven = self.driver.get(bit)
@@ -363,7 +363,7 @@ class Compiler:
             seen.update({function.name: function for function in shape.functions})
         program.units = list(seen.values())
 
-    def _start_rows(self, k: int, memory) -> None:
+    def _start_rows(self, k: int, memory: Memory) -> None:
         from bitwright_sim.sliced.control import initial_words
 
         width = len(memory.columns)

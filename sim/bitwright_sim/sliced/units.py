@@ -3,7 +3,10 @@
 A unit is compiled for a set of inputs that carry data; instances with another set are another shape of it.
 """
 
+from collections.abc import Callable
+
 from bitwright_sim.sliced.control import ControlCompiler, Naming, Rom, Word
+from bitwright_sim.sliced.gates import Gates
 from bitwright_sim.sliced.netlist import Cell, Flat, Source, UnsupportedError
 from bitwright_sim.sliced.part import Function, Part, UnitShape
 from bitwright_sim.sliced.taint import REGISTERS, tainted_bits
@@ -181,11 +184,18 @@ class Units:
 class _UnitPart(Part):
     """A unit's data: inputs come from X, and there is nothing foreign."""
 
-    def __init__(self, name, driver, kind_of, place, flat):
+    def __init__(
+        self,
+        name: str,
+        driver: dict[int, tuple[Cell, str, int]],
+        kind_of: Callable[[int], str],
+        place: dict[int, int],
+        flat: Flat,
+    ):
         super().__init__(name, driver, kind_of, lambda _: _no_units(), flat)
         self.place = place
 
-    def _leaf(self, gates, bit):
+    def _leaf(self, gates: Gates, bit: int) -> int | None:
         if self.kind_of(bit) == "input":
             return gates.leaf("X", self.place[bit])
         return super()._leaf(gates, bit)
