@@ -24,6 +24,7 @@ from bitwright_core.derived import check_derived
 from bitwright_core.design import Design
 from bitwright_core.errors import BoardError
 from bitwright_core.framing import output_format
+from bitwright_core.metrics import LabelMetrics
 from bitwright_core.network import Encoding
 from bitwright_core.untrusted import MAX_TEXT_BYTES, decode_json, file_inside
 
@@ -38,7 +39,7 @@ class Vectors:
     frames: NDArray[np.integer]  # (n, *shape)
     classes: NDArray[np.int64] | None  # (n,), None for a network that gives bits
     scores: NDArray[np.int64] | None  # (n, outputs), scores or bits, None if the design sends none
-    labels: NDArray[np.int64] | None = None  # (n,), what the data set says
+    labels: NDArray[np.int64] | None = None  # what the data set says: classes (n,), or 0 and 1 (n, labels)
 
     def to_bytes(self) -> bytes:
         """A .npz of frames, classes and scores; labels stay here."""
@@ -69,6 +70,12 @@ class Vectors:
     def accuracy(self, classes: NDArray[Any] | None) -> float | None:
         """The share of `classes` (n,) that are the labels; None without either."""
         return None if classes is None or self.labels is None else float(np.mean(classes == self.labels))
+
+    def label_metrics(self, bits: NDArray[Any] | None) -> LabelMetrics | None:
+        """How well `bits` (n, labels) tell labels of 0 and 1; None without such labels."""
+        if bits is None or self.classes is not None or self.labels is None or self.labels.ndim != 2:
+            return None
+        return LabelMetrics.of(bits, self.labels)
 
 
 def make_vectors(design: Design, frames: NDArray[Any], labels: NDArray[Any] | None = None) -> Vectors:

@@ -26,6 +26,7 @@ from bitwright_boards.simulated.local import LocalBoard, LocalProcess
 from bitwright_boards.ssh import Connection, Process, Target
 from bitwright_core.design import Design
 from bitwright_core.errors import DesignError
+from bitwright_core.metrics import LabelMetrics
 from bitwright_core.progress import Progress
 
 BOARDS = ("pynq-z1", "pynq-z2")  # that run pynq and have an overlay
@@ -56,6 +57,8 @@ class ProgramReport:
     compared: dict[str, int]  # integers: classes, scores or bits
     accuracy: float | None  # of the board; None without labels or classes
     golden_accuracy: float | None
+    label_metrics: LabelMetrics | None  # of the board's bits, where labels of 0 and 1 came with the frames
+    golden_label_metrics: LabelMetrics | None
     frames_per_second: float  # as the board's processor measured it, packing included
     latency_seconds: float  # one frame alone, the median of several
     busy_frames_per_second: float  # by the accelerator's own counter of cycles
@@ -287,6 +290,8 @@ def _judge(
         compared=vectors.integers,
         accuracy=vectors.accuracy(got.get("classes")),
         golden_accuracy=vectors.accuracy(vectors.classes),
+        label_metrics=vectors.label_metrics(got.get("scores")),
+        golden_label_metrics=vectors.label_metrics(vectors.scores),
         frames_per_second=done["frames_per_second"],
         latency_seconds=done["latency_seconds"],
         busy_frames_per_second=done["busy_frames_per_second"],

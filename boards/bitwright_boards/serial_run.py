@@ -10,6 +10,7 @@ from bitwright_boards.deployment import check_description, make_vectors
 from bitwright_boards.serial_driver import Accelerator
 from bitwright_boards.serial_exchange import Line
 from bitwright_core.design import Design
+from bitwright_core.metrics import LabelMetrics
 from bitwright_core.progress import Progress
 
 SIMULATED_QUIET_SECONDS = 0.0005  # there is no USB between
@@ -26,6 +27,8 @@ class SerialReport:
     compared: dict[str, int]  # integers: classes, scores or bits
     accuracy: float | None  # None without labels or classes
     golden_accuracy: float | None
+    label_metrics: LabelMetrics | None  # of the board's bits, where labels of 0 and 1 came with the frames
+    golden_label_metrics: LabelMetrics | None
     frames_per_second: float
     busy_frames_per_second: float  # by the accelerator's own counter of cycles
     latency_seconds: float  # from the first packet sent to its answer
@@ -80,6 +83,8 @@ def run_serial(
         compared=expected.integers,
         accuracy=expected.accuracy(result.classes),
         golden_accuracy=expected.accuracy(expected.classes),
+        label_metrics=expected.label_metrics(result.scores),
+        golden_label_metrics=expected.label_metrics(expected.scores),
         frames_per_second=result.frames_per_second,
         busy_frames_per_second=result.busy_frames_per_second,
         latency_seconds=result.latency_seconds,

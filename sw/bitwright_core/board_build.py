@@ -7,8 +7,9 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from bitwright_core.design import MANIFEST, Design
-from bitwright_core.errors import BoardError
+from bitwright_core.design import MANIFEST, Design, Manifest
+from bitwright_core.errors import BoardError, DesignError
+from bitwright_core.manifest import read_manifest
 from bitwright_core.untrusted import (
     MAX_TEXT_BYTES,
     BoardName,
@@ -25,6 +26,7 @@ FORMAT_VERSION = 1
 BUILD_FILE = "build.json"
 REBUILD = "build it again: bitwright build"  # what brings back a file of a build
 DESIGN_FOLDER = "design"
+BITSTREAM_SUFFIXES = (".bit", ".bin", ".hwh")  # of what a board is programmed with, and of its handoff
 
 
 class ClockReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -123,3 +125,30 @@ def check_build_folder(folder: Path, own: tuple[str, ...]) -> None:
         raise BoardError(
             f"{folder}: holds {foreign[0]}, which no build put there; nothing was written: choose another folder"
         )
+
+
+def earlier_design(folder: Path) -> Manifest | None:
+    """The manifest of the design that an earlier build in `folder` is of; None for no build, or one that is damaged."""
+    try:
+        return read_manifest(folder / DESIGN_FOLDER)
+    except DesignError:
+        return None
+
+
+def check_bitstreams(folder: Path, design: Design, *, remade: bool) -> None:
+    """Raises BoardError if building `design` in `folder` would lose a bitstream.
+
+    That is one of another design or, unless `remade`, any: a build of the same design puts it there again.
+    """
+    held = sorted(entry.name for entry in folder.glob("*") if entry.suffix in BITSTREAM_SUFFIXES)
+    earlier = earlier_design(folder)
+    same = earlier is not None and earlier.digest == design.manifest.digest
+    if not held or (same and remade):
+        return
+    whose = "that this build does not make again" if same else f"of another design than {design.manifest.name}"
+    if earlier is not None and not same:
+        whose += f" of Verilog {design.manifest.digest[:12]}: of {earlier.name}, {earlier.digest[:12]}"
+    raise BoardError(
+        f"{folder}: holds {', '.join(held)} {whose}; nothing was written: choose another folder with --out, or "
+        "replace it with --force"
+    )

@@ -126,6 +126,15 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 def read_manifest(folder: Path) -> Manifest:
     """The manifest in `folder`. Raises DesignError for one that is missing, damaged, altered or of another format."""
+    if folder.is_file():
+        raise DesignError(
+            f"{folder}: a file, not a design folder; "
+            + (
+                f"name the folder, {folder.parent}"
+                if (folder.parent / MANIFEST).is_file()
+                else "name the folder that bitwright generate wrote"
+            )
+        )
     if not (folder / MANIFEST).exists():
         raise DesignError(f"{folder}: no {MANIFEST} there; make a design with: bitwright generate")
     file = file_inside(folder, MANIFEST, DesignError, limit=MAX_TEXT_BYTES)

@@ -1,5 +1,7 @@
 """The last layer: its sums to class scores, to numbers, to votes."""
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,10 +18,28 @@ _TRIED = 1025  # sums at which a line is looked at
 _STRAIGHT = 2.0**-40  # of the largest value: how straight a line computed in float64 is
 
 
-def emit_scores(signal: Accumulators, expression: Expr, bits: int) -> tuple[Dense | Conv2d, str | None]:
-    """The last layer with class scores of about `bits` bits (0: exact), and what to note.
+@dataclass(frozen=True, kw_only=True, eq=False)
+class FloatClasses:
+    """The class that the graph's own float scores give, for sums of a last layer whose Network scores are rounded."""
 
-    Raises ValueError or ExportError.
+    signal: Accumulators
+    expression: Expr
+    falling: NDArray[np.bool_]  # (classes,): scores that fall with the graph's sum; the layer's weights are turned
+
+    def of(self, accumulators: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The first largest score of accumulators (n, classes): (n,)."""
+        index = accumulators + (self.signal.largest if self.signal.sums_dots else 0)
+        index = np.where(self.falling, self.signal.count - 1 - index, index)
+        columns = self.signal.rows.values(self.signal.dots_at(index))
+        return channel_table(self.expression, self.signal.plane, columns).argmax(axis=1)
+
+
+def emit_scores(
+    signal: Accumulators, expression: Expr, bits: int
+) -> tuple[Dense | Conv2d, str | None, FloatClasses | None]:
+    """The last layer with class scores of about `bits` bits (0: exact), what to note, and what the graph's classes are.
+
+    The last is None where scores are the graph's own. Raises ValueError or ExportError.
     """
     where = f"layer {signal.name}"
     small = signal.count * signal.plane.channels <= CHUNK
@@ -29,7 +49,7 @@ def emit_scores(signal: Accumulators, expression: Expr, bits: int) -> tuple[Dens
         table = np.ascontiguousarray(np.where(falling, table[::-1], table))
         exact = integer_scores(table)
         if exact is not None:
-            return _with_scores(signal, falling, exact), None
+            return _with_scores(signal, falling, exact), None, None
         table = table.astype(np.float32)
     lines = None
     try:
@@ -45,7 +65,9 @@ def emit_scores(signal: Accumulators, expression: Expr, bits: int) -> tuple[Dens
     size = 0.0 if lines is None else float(np.abs(lines[0]).max() + (lines[1] * signal.count).max())
     found = class_scores(table, lines, signal.count, where, bits=bits, rounding=NEAR * size)
     note = found.note
-    return _with_scores(signal, falling, found.scores), None if note is None else f"{signal.name}: {note}"
+    classes = FloatClasses(signal=signal, expression=expression, falling=falling)
+    told = None if note is None else f"{signal.name}: {note}"
+    return _with_scores(signal, falling, found.scores), told, classes
 
 
 def _with_scores(signal: Accumulators, falling: NDArray[np.bool_], scores: Scores) -> Dense | Conv2d:

@@ -16,11 +16,13 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from bitwright_core import golden
 from bitwright_core.errors import NetworkError
 from bitwright_core.network import Network, Values
 from bitwright_core.progress import Progress
 from bitwright_onnx.canonical import canonical
 from bitwright_onnx.constants import fold_constants
+from bitwright_onnx.ends import FloatClasses
 from bitwright_onnx.form import Graph, check
 from bitwright_onnx.heads import prune, strip_heads
 from bitwright_onnx.linear import LINEAR, split_linear
@@ -65,6 +67,22 @@ class Imported:
     layout: str  # of the graph's input: nchw, nhwc or flat
     outputs: str  # what was taken of the graph's end, and how a result is read
     notes: tuple[str, ...]
+    float_classes: FloatClasses | None = None  # where class scores are not the graph's own numbers
+
+    def other_classes(self, frames: NDArray[np.integer]) -> int:
+        """How many of the frames (n, ...) have another class than the graph's float scores give their sums.
+
+        0 where scores are the graph's own, or only bits. Raises DataError for frames of another shape or range.
+        """
+        flat = golden.check_frames(self.network, frames)
+        differing = 0
+        if self.float_classes is not None:
+            for part in golden.chunks(self.network, len(flat)):
+                trace = golden.trace(self.network, flat[part])
+                sums = trace.layers[-1].accumulators
+                assert sums is not None and trace.classes is not None  # class scores come from a layer with weights
+                differing += int((self.float_classes.of(sums) != trace.classes).sum())
+        return differing
 
 
 def survey_or_raise(graph: Graph) -> Graph:
@@ -159,7 +177,12 @@ def _lowered(graph: Graph, options: Options, facts: dict[str, Any], name: str, p
     if len(shape) < 3:  # a signal's frames are what the graph takes, turned where its channels come first
         layout = "nct" if len(shape) == 2 and axis == 0 else "flat"
     return Imported(
-        network=network, input_range=chosen, layout=layout, outputs=lowering.sentence, notes=tuple(lowering.notes)
+        network=network,
+        input_range=chosen,
+        layout=layout,
+        outputs=lowering.sentence,
+        notes=tuple(lowering.notes),
+        float_classes=lowering.float_classes,
     )
 
 

@@ -30,7 +30,7 @@ from bitwright_onnx.encoder import (
     most_levels,
     threshold_encoding,
 )
-from bitwright_onnx.ends import emit_choice, emit_numbers, emit_scores, emit_votes, is_one, votes_of
+from bitwright_onnx.ends import FloatClasses, emit_choice, emit_numbers, emit_scores, emit_votes, is_one, votes_of
 from bitwright_onnx.expression import DECIDING, SOURCE, Expr, map_constants, operations
 from bitwright_onnx.form import Graph, Node
 from bitwright_onnx.lanes import Lanes, product
@@ -78,6 +78,7 @@ class Lowering:
     image: tuple[int, ...] | None = None  # (height, width, channels) of what a first convolution takes
     score_bits: int = 24  # of a class's scores; 0 keeps the order of all, whatever the width
     sentence: str = ""  # what was taken of the outputs
+    float_classes: FloatClasses | None = None  # of class scores that are not the graph's own
     settled: set[str] = field(default_factory=set)  # values whose expression a layer before a pool has done already
 
     def run(self, chain: list[Node]) -> tuple[Layer, ...]:
@@ -348,7 +349,7 @@ class Lowering:
             if meaning == "labels":
                 self._decided(signal, is_one(signal, expression))
             elif meaning == "class" or self.values is not None:
-                layer, note = emit_scores(signal, expression, self.score_bits)
+                layer, note, self.float_classes = emit_scores(signal, expression, self.score_bits)
                 self.layers.append(layer)
                 self.notes += [] if note is None else [note]
             else:

@@ -74,8 +74,13 @@ def test_with_vivado_it_runs_it(designs, tmp_path, capsys, monkeypatch):
     assert main(["build", str(designs["generic"].folder), "--board", "pynq-z1", "--out", str(out)]) == 0
     said = capsys.readouterr().out
     assert "0.512 ns setup" in said and "bitwright program" in said
-    # a project alone takes the old overlay away: it might be of another design
-    assert main(["build", str(designs["generic"].folder), "--board=pynq-z1", f"--out={out}", "--no-vivado"]) == 0
+    # a project alone would take the overlay away, which Vivado took long for
+    command = ["build", str(designs["generic"].folder), "--board=pynq-z1", f"--out={out}", "--no-vivado"]
+    assert main(command) == 2
+    told = capsys.readouterr().err
+    assert "holds random.bit, random.hwh that this build does not make again; nothing was written" in told
+    assert (out / "random.bit").is_file() and json.loads((out / "build.json").read_text())["built"]
+    assert main([*command, "--force"]) == 0
     assert "Vivado was not asked for" in capsys.readouterr().out
     assert not (out / "random.bit").exists() and not json.loads((out / "build.json").read_text())["built"]
 
@@ -96,6 +101,25 @@ def test_what_vivado_cannot_do_is_an_error(designs, tmp_path, capsys, monkeypatc
     told = capsys.readouterr().err
     assert sentence in told and "vivado.log" in told
     assert not (out / "random.bit").exists()
+
+
+def test_a_bitstream_of_another_design_is_not_lost_in_silence(designs, tmp_path, capsys, monkeypatch, no_vivado):
+    out = tmp_path / "overlay"
+    first, second = designs["xc7"].folder, designs["generic"].folder
+    assert main(["build", str(first), "--board", "pynq-z2", "--out", str(out)]) == 0
+    capsys.readouterr()
+    # without a bitstream only what is written again goes, and it is said
+    assert main(["build", str(second), "--board", "pynq-z2", "--out", str(out)]) == 0
+    assert f"note: the build of random, Verilog {designs['xc7'].manifest.digest[:12]}" in capsys.readouterr().out
+    (out / "random.bit").write_bytes(b"hours")
+    before = {file: file.read_bytes() for file in out.rglob("*") if file.is_file()}
+    monkeypatch.setenv("PATH", f"{fake_vivado(tmp_path)}{os.pathsep}{os.environ['PATH']}")
+    assert main(["build", str(first), "--board", "pynq-z2", "--out", str(out)]) == 2
+    told = capsys.readouterr().err
+    assert "holds random.bit of another design than random" in told and "--force" in told
+    assert {file: file.read_bytes() for file in out.rglob("*") if file.is_file()} == before
+    assert main(["build", str(first), "--board", "pynq-z2", "--out", str(out), "--force"]) == 0
+    assert (out / "random.bit").read_bytes() != b"hours"
 
 
 def test_the_default_folder_lies_beside_the_design(designs, tmp_path, capsys, no_vivado):

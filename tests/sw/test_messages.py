@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
+import bitwright as bw
 from bitwright.cli import main
 from bitwright_core import atomic
 from bitwright_core.errors import DataError, OutputError
@@ -290,3 +291,14 @@ def test_verify_and_its_like_take_test_frames_alone(tmp_path):
         load_frames(network, "i.npy")
     with pytest.raises(DataError, match=r"no data set 'mnits' \(did you mean mnist\?\): give one of digits, mnist"):
         load_frames(network, "mnits")
+
+
+def test_a_file_in_place_of_a_design_folder(tmp_path, capsys):
+    design = bw.generate(random_network(1), bw.size(random_network(1), cycles=64), tmp_path / "design")
+    for file in (design.folder / "manifest.json", *design.verilog):
+        assert main(["verify", str(file), "--data", "random"]) == 2
+        assert f"{file}: a file, not a design folder; name the folder, {design.folder}" in capsys.readouterr().err
+    alone = tmp_path / "alone"
+    alone.write_text("")
+    assert main(["verify", str(alone), "--data", "random"]) == 2
+    assert f"{alone}: a file, not a design folder; name the folder that bitwright generate" in capsys.readouterr().err

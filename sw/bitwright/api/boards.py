@@ -1,6 +1,7 @@
 """Boards: projects and bitstreams built, frames run on them."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,6 +29,7 @@ def build(
     clock_mhz: float | None = None,
     seeds: int = 1,
     vivado: bool = True,
+    force: bool = False,
     trust_verilog: bool = False,
     progress: Progress | None = None,
 ) -> "PynqBuild | SerialBuild":
@@ -35,15 +37,17 @@ def build(
 
     pynq-z1 and pynq-z2: a Vivado project (docs/pynq.md), and with a Vivado on PATH, unless `vivado` is false, the
     overlay, NAME.bit and NAME.hwh. ulx3s-85f and icebreaker: a bitstream with a serial link (docs/open-boards.md), from
-    up to `seeds` placements. `clock_mhz` is the plan's unless given. `trust_verilog` as in `simulate`.
+    up to `seeds` placements. `clock_mhz` is the plan's unless given. A bitstream that is there already is replaced by
+    one of the same design, or with `force`. `trust_verilog` as in `simulate`.
 
         bw.build("design", "pynq-z2", "overlay").built
 
     Raises BoardError for a board without a build, a design for another family, or a clock that cannot be had or is not
-    met; ToolError for tools that are missing or fail.
+    met, or if a bitstream would be lost; ToolError for tools that are missing or fail.
     """
     from bitwright_boards import load_board
     from bitwright_boards.vivado import PRESETS, build_pynq
+    from bitwright_core.board_build import check_bitstreams
     from bitwright_core.errors import BoardError
     from bitwright_core.families import PORTABLE
     from bitwright_hw.serial.platforms import OPEN_BOARDS
@@ -53,6 +57,8 @@ def build(
     folder = build_folder(opened, board) if out is None else Path(out)
     if seeds < 1:
         raise BoardError(f"at least 1 placement is needed, not {seeds}")
+    if not force:
+        check_bitstreams(folder, opened, remade=board in OPEN_BOARDS or (vivado and shutil.which("vivado") is not None))
     if board in PRESETS:
         if opened.manifest.target not in (PORTABLE, found.target):
             raise BoardError(

@@ -24,6 +24,9 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     command.add_argument("--clock-mhz", metavar="M", type=float, help="the clock (default: the plan's)")
     command.add_argument("--seeds", metavar="N", type=int, default=1, help="placements to try (open boards; default 1)")
     command.add_argument("--no-vivado", action="store_true", help="write the project, and leave Vivado alone")
+    command.add_argument(
+        "--force", action="store_true", help="replace a bitstream that is there of another design, or that Vivado made"
+    )
     add_trust(command)
     add_json(command)
     command.set_defaults(run=run)
@@ -33,9 +36,9 @@ def run(args: argparse.Namespace) -> int:
     import msgspec
 
     from bitwright import api
-    from bitwright.cli.output import note_edited, print_json, progress, quiet_stdout
+    from bitwright.cli.output import note_edited, print_json, progress, quiet_stdout, say
     from bitwright_boards import load_board
-    from bitwright_core.board_build import SerialBuild
+    from bitwright_core.board_build import SerialBuild, earlier_design
     from bitwright_core.design import Design
     from bitwright_core.writable import check_folder
 
@@ -43,6 +46,7 @@ def run(args: argparse.Namespace) -> int:
     load_board(args.board)
     out = api.build_folder(design, args.board) if args.out is None else args.out
     check_folder(out)
+    earlier = earlier_design(out)
     with quiet_stdout(args.json), progress() as bars:
         build = api.build(
             design,
@@ -51,9 +55,12 @@ def run(args: argparse.Namespace) -> int:
             clock_mhz=args.clock_mhz,
             seeds=args.seeds,
             vivado=not args.no_vivado,
+            force=args.force,
             progress=bars,
         )
     note_edited(design, "built")
+    if not args.json and earlier is not None and earlier.digest != design.manifest.digest:
+        say(f"note: the build of {earlier.name}, Verilog {earlier.digest[:12]}, that was in {out} is replaced")
     if args.json:
         print_json({"out": str(out), **msgspec.to_builtins(build)})
         return 0

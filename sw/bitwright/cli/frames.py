@@ -13,15 +13,19 @@ class Judged(Protocol):
     def accuracy(self) -> float | None: ...
     @property
     def golden_accuracy(self) -> float | None: ...
+    @property
+    def label_metrics(self) -> object | None: ...
+    @property
+    def golden_label_metrics(self) -> object | None: ...
 
 
-def add_frames(command: argparse._ActionsContainer, *, default: str | None) -> None:
-    """Options --data, required where there is no default, --data-dir and --frames."""
+def add_frames(command: argparse._ActionsContainer, *, default: str | None, required: bool = True) -> None:
+    """Options --data, --data-dir and --frames; --data is `required` where there is no default."""
     command.add_argument(
         "--data",
         metavar="NAME",
         default=default,
-        required=default is None,
+        required=required and default is None,
         help="digits, mnist, fashion-mnist, cifar10, a .npz file (x_test, y_test), a .npy of frames, "
         "or random[:SEED] for random frames" + (f" (default: {default})" if default else ""),
     )
@@ -63,13 +67,15 @@ def count(what: str, most: int | None = None) -> Callable[[str], int]:
 
 
 def frame_facts(report: Judged, *, frames: int, mismatches: int, where: str) -> Sequence[tuple[str, object]]:
-    """How many frames ran `where`, how many differed, and what share was classified right if there were labels."""
+    """How many frames ran `where`, how many differed, and how right classes or labels are if the frames' were given."""
     from bitwright.cli.output import percent
 
     facts: list[tuple[str, object]] = [("frames", frames), ("mismatches", mismatches)]
     if report.accuracy is not None:
         told = f"{percent(report.accuracy)} {where}, {percent(report.golden_accuracy)} golden model"
         facts.append(("accuracy", told))
+    if report.label_metrics is not None:
+        facts += [("labels", f"{report.label_metrics} {where}"), ("", f"{report.golden_label_metrics} golden model")]
     return facts
 
 

@@ -2,9 +2,15 @@
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from bitwright.api import Frames
+    from bitwright_onnx import Imported
 
 
 def add(formats: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    from bitwright.cli.frames import add_frames
     from bitwright.cli.output import add_json
 
     command = formats.add_parser(
@@ -48,6 +54,7 @@ def add(formats: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
         default=24,
         help="width of class scores; two that nearly tie may change sides (default: 24); 0: the order of all, exactly",
     )
+    add_frames(command.add_argument_group("how often a class changes"), default=None, required=False)
     add_json(command)
     command.set_defaults(run=run)
 
@@ -72,6 +79,12 @@ def run(args: argparse.Namespace) -> int:
             score_bits=args.score_bits,
             progress=bars,
         )
+        data = None
+        if args.data is not None:
+            data = api.load_frames(found.network, args.data, frames=args.frames, data_dir=args.data_dir)
+            bars(f"classes of {data.name}", 0, len(data.frames))
+            differing = found.other_classes(data.frames)
+            bars(f"classes of {data.name}", len(data.frames), len(data.frames))
     found.network.save(args.out)
     network = found.network
     low, high = found.input_range
@@ -87,6 +100,7 @@ def run(args: argparse.Namespace) -> int:
                 "layout": found.layout,
                 "outputs": found.outputs,
                 "notes": list(found.notes),
+                "data": None if data is None else {"name": data.name, "frames": len(data.frames), "other": differing},
             }
         )
         return 0
@@ -96,6 +110,7 @@ def run(args: argparse.Namespace) -> int:
             ("weights", f"{network.weight_bits:,} bits"),
             ("input", f"{network.input.bits}-bit values, {low:g}..{high:g} in the graph, {found.layout}"),
             ("outputs", found.outputs),
+            *([] if data is None else [_class_fact(found, data, differing)]),
             ("written to", args.out),
         ]
     )
@@ -103,6 +118,14 @@ def run(args: argparse.Namespace) -> int:
         say(f"note: {note}")
     say(f"\nNext: bitwright generate {args.out} --out design")
     return 0
+
+
+def _class_fact(found: "Imported", data: "Frames", differing: int) -> tuple[str, str]:
+    if found.float_classes is None:
+        return "classes", "scores are the graph's own: no class can differ"
+    return "classes", (
+        f"{differing:,} of {len(data.frames):,} frames of {data.name} have another class than float scores give them"
+    )
 
 
 def _range(text: str | None) -> tuple[float, float] | None:

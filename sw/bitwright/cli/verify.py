@@ -101,14 +101,6 @@ def _print(report: "VerifyReport", design: "Design", args: argparse.Namespace) -
         [
             *frame_facts(report, frames=report.frames, mismatches=report.mismatches, where="in hardware"),
             ("compared", compared(report.compared)),
-            *(
-                []
-                if report.label_metrics is None
-                else [
-                    ("labels", f"{report.label_metrics} in hardware"),
-                    ("", f"{report.golden_label_metrics} golden model"),
-                ]
-            ),
             (
                 "a frame every",
                 f"{cell(report.interval_cycles)} cycles (ideal {cell(report.ideal_interval_cycles)})",

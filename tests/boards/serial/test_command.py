@@ -2,10 +2,13 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 
 from bitwright.cli import main
+from bitwright_boards import serial_driver
+from bitwright_boards.deployment import Vectors
 
 
 def test_frames_over_the_simulated_line(folder, capsys):
@@ -33,8 +36,6 @@ def test_labels_give_the_accuracy(folder, network, tmp_path, capsys):
 
 
 def test_a_wrong_result_is_a_mismatch(folder, capsys, monkeypatch):
-    from bitwright_boards import serial_driver
-
     original = serial_driver.Accelerator.run
 
     def run(board, frames, **options):
@@ -58,3 +59,28 @@ def test_mistakes_are_told_in_a_sentence(folder, tmp_path, capsys):
     assert "file design.json is missing; build it again: bitwright build" in capsys.readouterr().err
     assert main(["serial", str(folder)]) == 2
     assert "one of the arguments --port --simulated is required" in capsys.readouterr().err
+
+
+def test_labels_that_stand_for_themselves_are_judged_one_by_one(folder, tmp_path, capsys, monkeypatch):
+    """A network that gives bits: four answers of two labels, one label wrong."""
+    bits, labels = np.array([[0, 1], [1, 1], [0, 0], [1, 0]]), np.array([[0, 1], [1, 0], [0, 0], [1, 0]])
+    vectors = Vectors(frames=np.zeros((4, 25), np.uint8), classes=None, scores=bits, labels=labels)
+    metrics = vectors.label_metrics(bits)
+    assert metrics.hamming_loss == 1 / 8 and metrics.micro_f1 == 6 / 7 and metrics.all_right == 3 / 4
+    assert replace(vectors, labels=None).label_metrics(bits) is None
+
+    monkeypatch.setattr("bitwright_boards.serial_run.make_vectors", lambda *_: vectors)
+    monkeypatch.setattr(Vectors, "differing", lambda *_, **__: np.zeros(4, bool))
+    monkeypatch.setattr(serial_driver.Accelerator, "run", _answering(serial_driver.Accelerator.run, bits))
+    assert main(["serial", str(folder), "--simulated", "--frames", "4"]) == 0
+    assert capsys.readouterr().out.count("micro-F1 0.8571") == 2  # on the board, and by the golden model
+    assert main(["serial", str(folder), "--simulated", "--frames", "4", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["label_metrics"]["hamming_loss"] == 1 / 8
+
+
+def _answering(run, bits):
+    def answered(board, frames, **options):
+        result = run(board, frames, **options)
+        return replace(result, classes=None, scores=bits)
+
+    return answered

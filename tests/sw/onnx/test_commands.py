@@ -159,3 +159,23 @@ def test_an_imported_network_simulates():
     onnx.save(mlp((20, 9, 4), seed=2), "net.onnx")
     network = bw.import_onnx("net.onnx").network
     assert bw.simulate(bw.generate(network, bw.size(network, cycles=16, scores=True), "design")).passed
+
+
+def test_data_tells_how_many_classes_change(capsys):
+    rng = np.random.default_rng(2)
+    b = Builder(opset=13, shape=(24,), top=1.0)
+    b.then("Sub", b.constant(0.4))
+    activation(b, rng, 24, 2, "bipolar")
+    dense_layer(b, rng, 24, 400, False, True)
+    norm(b, rng, 400, 2)
+    onnx.save(b.model((24,), 50), "net.onnx")
+    command = ("import", "onnx", "net.onnx", "--out", "n.safetensors", "--score-bits", "8", "--data", "random:1")
+    assert run(*command, "--frames", "300", "--json") == 0
+    told = json.loads(capsys.readouterr().out)["data"]
+    found = bw.import_onnx("net.onnx", score_bits=8)
+    frames = bw.load_frames(found.network, "random:1", frames=300).frames
+    assert told == {"name": "random:1", "frames": 300, "other": found.other_classes(frames)}
+    assert run(*command) == 0
+    assert "of 1,000 frames of random:1 have another class than float scores give them" in capsys.readouterr().out
+    assert run(*command[:-1], "none") == 2
+    assert "none" in capsys.readouterr().err

@@ -243,3 +243,23 @@ def test_the_exact_order_of_many_classes_is_asked_for_by_name(tmp_path):
         import_onnx(tmp_path / "net.onnx", Options(input_range=(0, 1), score_bits=0))
     with pytest.raises(OnnxError, match="class scores have 8 to 48 bits, or 0"):
         import_onnx(tmp_path / "net.onnx", Options(input_range=(0, 1), score_bits=3))
+
+
+def test_how_many_frames_change_their_class_is_counted_on_data(tmp_path):
+    rng = np.random.default_rng(3)
+    scale = (1 + rng.uniform(-1, 1, 400) * 1e-3) * np.where(rng.random(400) < 0.5, -1, 1)  # near ties, some falling
+    constants = {"b": rng.uniform(-1e-3, 1e-3, 400), "k": scale}
+    given = model(("Mul", "a k", "c"), ("Add", "c b", "y"), inputs=24, weights=signs(24, 400), **constants)
+    onnx.save(given, tmp_path / "net.onnx")
+    found = import_onnx(tmp_path / "net.onnx", Options(input_range=(0, 1), score_bits=8))
+    raw = rng.integers(0, 256, (500, 24)).astype(np.uint8)
+    classes = reference(given, raw.astype(np.float32) / np.float32(255)).argmax(axis=1)
+    differing = int((golden.classify(found.network, raw) != classes).sum())
+    assert differing > 0
+    assert found.other_classes(raw) == differing
+
+
+def test_data_that_no_class_of_can_change(tmp_path):
+    found, _ = both(tmp_path, model(*SIGMOID, weights=signs(INPUTS, 3), b=BIAS3))
+    assert found.float_classes is None
+    assert found.other_classes(RAW) == 0
