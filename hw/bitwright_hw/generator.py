@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from bitwright_core.atomic import write_bytes, write_text
+from bitwright_core.checks import check_name
 from bitwright_core.design import (
     FORMAT_VERSION,
     MANIFEST,
@@ -23,7 +24,6 @@ from bitwright_core.design import (
 )
 from bitwright_core.errors import DesignError, NetworkError
 from bitwright_core.network import Network
-from bitwright_core.network.values import check_name
 from bitwright_core.plan import Plan
 from bitwright_core.progress import Progress, no_progress
 from bitwright_core.registers import REGISTERS

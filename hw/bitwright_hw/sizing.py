@@ -18,6 +18,7 @@ from functools import cached_property, partial
 import numpy as np
 from numpy.typing import NDArray
 
+from bitwright_core.buildable import check_buildable
 from bitwright_core.errors import PlanError
 from bitwright_core.framing import RESULT_BITS, input_format, output_format
 from bitwright_core.network import Conv2d, MaxPool2d, Network
@@ -88,6 +89,7 @@ class Sizer:
     """
 
     def __init__(self, network: Network, options: Plan, *, family: Family, progress: Progress | None = None):
+        check_buildable(network)
         self.network = network
         self.layers = network.matrix_layers
         self.options = options
@@ -117,7 +119,7 @@ class Sizer:
     @cached_property
     def most_pixels(self) -> tuple[int, str]:
         """The most pixels of a frame that pass in a row, a cycle each at the least, and where."""
-        found = [(layer.pixels, f"layer {layer.name}") for layer in self.network.layers]
+        found = [(node.pixels, f"layer {node.name}") for node in self.network.nodes]
         if isinstance(self.network.layers[0], Conv2d | MaxPool2d):
             height, width, _ = self.network.encoded_edge.shape
             found.append((height * width, "the input"))

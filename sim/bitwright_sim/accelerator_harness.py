@@ -11,11 +11,11 @@ from cocotb.clock import Clock
 from cocotb.triggers import ClockCycles, with_timeout
 from numpy.typing import NDArray
 
+from bitwright_core.bits import pack_bits
 from bitwright_core.design import Design
 from bitwright_core.framing import OutputFormat, pack_frames
 from bitwright_core.golden import trace
 from bitwright_core.network import Network
-from bitwright_core.network.bits import pack_bits
 from bitwright_core.plan import ceil_div
 from bitwright_sim.axi import ControlMaster, StreamMonitor, StreamSink, StreamSource
 from bitwright_sim.bench import bench_parameters, bench_seed, record, report_progress

@@ -334,7 +334,7 @@ def check_shape(design: Design, network: Network) -> None:
 
 
 def _edges(network: Network) -> list[tuple[int, ...]]:
-    return [layer.edge.shape for layer in network.layers]
+    return [node.edge.shape for node in network.nodes]
 
 
 def _shapes(layers: list[tuple[int, int]]) -> str:

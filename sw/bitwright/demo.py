@@ -73,7 +73,7 @@ def demo(out: Path, *, progress: Progress | None = None) -> DemoReport:
     train = out / "train"
     trained = api.train_network("digits", train, resume=False, progress=progress)
     network = trained.network
-    sizes = "-".join(str(size) for size in (network.encoded_size, *(layer.outputs for layer in network.layers)))
+    sizes = "-".join(str(size) for size in (network.encoded_size, *(node.outputs for node in network.nodes)))
     done(
         "train",
         f"a network of ±1 weights, {sizes}, on 8x8 images of digits, with torch",

@@ -25,6 +25,7 @@ from bitwright_core.network import (
     Thresholds,
     Votes,
 )
+from bitwright_core.ops.operator import edge_behind
 from bitwright_core.plan import LayerPlan, Plan, ceil_div
 from bitwright_core.progress import Progress
 
@@ -82,7 +83,7 @@ def read_parameters(
                     LayerPlan(name=layer.name, pe=min(facts.pe, layer.outputs), simd=min(facts.simd, layer.inputs))
                 )
         layers.append(layer)
-        edge = layer.edge
+        edge = edge_behind(layer, edge)
     network = Network(
         name=topology.name if name is None else name,
         input=source,
@@ -201,7 +202,7 @@ def _output(
     surplus: NDArray[np.int64],
     rule: str | None,
 ) -> Thresholds | Scores | Votes:
-    binary = edge.number.is_binary
+    binary = edge.number.xnor
     if rule == "largest_count":
         return Scores(scale=np.ones(facts.outputs, np.int64), offset=surplus if binary else 0 * surplus)
     raw = np.clip(folding.thresholds(facts.outputs), -_FAR, _FAR)
@@ -212,7 +213,7 @@ def _output(
         least, largest, values = 0, inputs, raw + 1 - surplus
     else:
         # bit = raw < dot * 2^shift
-        largest = inputs << (edge.number.bits - 1)
+        largest = inputs * edge.number.magnitude
         least, values = -largest, (raw >> facts.threshold_shift) + 1
     values = np.clip(values, least, largest + 1)
     if rule == "highest_bit":

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bitwright_core.bits import pack_bits, unpack_bits
 from bitwright_core.errors import DataError, PlanError
 from bitwright_core.network import Network
-from bitwright_core.network.bits import pack_bits, unpack_bits
 from bitwright_core.plan import DATA_BITS, Plan, ceil_div
 
 RESULT_BITS = 64

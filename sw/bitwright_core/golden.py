@@ -1,9 +1,6 @@
 """The golden model: what a Network computes, exactly, in NumPy. Hardware is judged against this alone.
 
-Dot products come from a floating-point matrix product of whole numbers, which is exact while every partial sum
-stays below 2^24 (float32; the Network allows at most 2^20 lanes of +-1) or 2^53 (float64, for many wide integers),
-in whatever order the sums are taken. A convolution is such a product on the windows of its image, a few images at
-a time.
+What an operator computes is its own (`compute` in bitwright_core.ops); here the graph is walked.
 """
 
 from collections.abc import Iterator
@@ -14,22 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bitwright_core.errors import DataError
-from bitwright_core.network import (
-    Conv2d,
-    Encoding,
-    Layer,
-    MatrixLayer,
-    MaxPool2d,
-    Network,
-    Scores,
-    Thresholds,
-    Votes,
-    Windows,
-)
+from bitwright_core.network import ENCODED, MatrixLayer, Network, Node
 
 _CHUNK_VALUES = 1 << 24  # values of a chunk's trace, so that memory stays bounded
-_WINDOW_VALUES = 1 << 21  # values in the matrix of windows: what a processor's cache can hold
-_FLOAT32_EXACT = 1 << 24
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -37,8 +21,8 @@ class LayerTrace:
     """One layer's integers for n frames; arrays have the shape (n, *edge shape): HWC, or flat."""
 
     name: str
-    accumulators: NDArray[np.int64] | None  # popcounts or dot products (see MatrixLayer); None for a pool
-    values: NDArray[np.integer]  # activation bits (uint8), or scores (int64)
+    accumulators: NDArray[np.int64] | None  # popcounts or dot products (see MatrixLayer); None without weights
+    values: NDArray[np.integer]  # activations as stored (uint8), or scores (int64)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -80,119 +64,48 @@ def check_frames(network: Network, frames: NDArray[Any]) -> NDArray[np.integer]:
 def encode(network: Network, frames: NDArray[Any]) -> NDArray[np.integer]:
     """Frames (n, ...) of integers to what the first layer takes, (n, encoded_size): bits, or integers."""
     flat = check_frames(network, frames)
-    if isinstance(network.encoding, Encoding):
-        rows = network.encoding.rows
-        bits = flat[:, :, None] >= np.tile(rows, (flat.shape[1] // len(rows), 1))
-        return bits.reshape(len(flat), network.encoded_size).astype(np.uint8)
-    tables = network.encoding.rows.astype(np.int32)
-    if len(tables) == 1:
-        return tables[0][flat]
-    return tables[np.arange(flat.shape[1]) % len(tables), flat]
-
-
-def _signed(layer: MatrixLayer, values: NDArray[np.integer]) -> NDArray[np.floating]:
-    """What the lanes stand for, -1 or +1 or an integer, in a floating type that holds every sum exactly."""
-    dtype = np.float32 if layer.largest_dot < _FLOAT32_EXACT else np.float64
-    signed: NDArray[np.floating] = values.astype(dtype)
-    return 2 * signed - 1 if layer.takes.is_binary else signed
-
-
-def _pad(images: NDArray[Any], windows: Windows, value: float) -> NDArray[Any]:
-    """Images (n, H, W, C) with the padding of `windows` around them."""
-    if not any(windows.padding):
-        return images
-    top, bottom, left, right = windows.padding
-    return np.pad(images, ((0, 0), (top, bottom), (left, right), (0, 0)), constant_values=value)
-
-
-_PADDING = {"minus_one": -1.0, "plus_one": 1.0, "zero": 0.0}
-
-
-def _dots(layer: MatrixLayer, values: NDArray[np.integer]) -> Iterator[NDArray[np.floating]]:
-    """Dot products of every row and window, (frames, *edge shape), for a few frames at a time."""
-    signs = (2.0 * layer.rows - 1.0).T
-    step = max(1, _WINDOW_VALUES // (layer.inputs * layer.pixels))
-    for start in range(0, len(values), step):
-        part = _signed(layer, values[start : start + step])
-        if isinstance(layer, Conv2d):
-            part = _pad(part.reshape(-1, *layer.shape), layer.windows, _PADDING[layer.padding_value])
-            down, across = layer.stride
-            view = np.lib.stride_tricks.sliding_window_view(part, layer.kernel, axis=(1, 2))[:, ::down, ::across]
-            part = view.transpose(0, 1, 2, 4, 5, 3)
-        product = part.reshape(-1, layer.inputs) @ signs.astype(part.dtype)
-        yield product.reshape(-1, *layer.edge.shape)
-
-
-def _activate(layer: MatrixLayer, dots: NDArray[np.floating]) -> NDArray[np.integer]:
-    """Activations, scores or votes for dot products."""
-    if isinstance(layer.output, Thresholds) and not layer.sums_dots:
-        # popcount >= T exactly when dot >= 2 T - N; both sides are exact in the type of `dots`
-        return (dots >= (2 * layer.output.values[:, 0] - layer.inputs).astype(dots.dtype)).astype(np.uint8)
-    return layer_values(layer, _accumulators(layer, dots))
-
-
-def _accumulators(layer: MatrixLayer, dots: NDArray[np.floating]) -> NDArray[np.int64]:
-    whole = dots.astype(np.int64)
-    return whole if layer.sums_dots else (whole + layer.inputs) >> 1
-
-
-def _pool(layer: MaxPool2d, bits: NDArray[np.integer]) -> NDArray[np.uint8]:
-    """OR of the bits of each window: (n, *edge shape)."""
-    images = _pad(bits.reshape(-1, *layer.shape).astype(np.uint8), layer.windows, 0)
-    (rows, columns), (down, across) = layer.windows.shape, layer.stride
-    result = np.zeros((len(images), rows, columns, layer.channels), np.uint8)
-    for y in range(layer.kernel[0]):
-        for x in range(layer.kernel[1]):
-            result |= images[:, y : y + down * (rows - 1) + 1 : down, x : x + across * (columns - 1) + 1 : across]
-    return result
+    return network.encoding.encode(flat)
 
 
 def accumulators(layer: MatrixLayer, values: NDArray[np.integer]) -> NDArray[np.int64]:
     """The accumulators (n, *edge shape) of what a layer takes, (n, ...): bits, or integers."""
-    parts = [_accumulators(layer, dots) for dots in _dots(layer, values)]
-    return np.concatenate(parts) if parts else np.zeros((0, *layer.edge.shape), np.int64)
+    return layer.accumulators(values)
 
 
 def layer_values(layer: MatrixLayer, sums: NDArray[np.int64]) -> NDArray[np.integer]:
-    """What a layer gives for its accumulators (n, *edge shape): activation bits, or scores."""
-    match layer.output:
-        case Thresholds(values=values):
-            return (sums >= values[:, 0]).astype(np.uint8)
-        case Scores(scale=scale, offset=offset):
-            return scale * sums + offset
-        case Votes(thresholds=thresholds, votes=votes):
-            return np.where(sums >= thresholds, votes, 0)
+    """What a layer gives for its accumulators (n, *edge shape): activations, or scores."""
+    return layer.output.of(sums)
 
 
 def margins(layer: MatrixLayer, sums: NDArray[np.int64]) -> NDArray[np.int64]:
-    """What an engine holds at the end of each sum: its count less `engine_thresholds`, (n, *edge shape).
-
-    The bit of a layer with thresholds is 1 where this is not negative. A layer with scores has its accumulators.
-    """
-    counts = sums
-    if layer.sums_dots and layer.takes.is_binary:
-        offsets = layer.engine_offsets[layer.border_class].reshape(layer.edge.shape)
-        counts = (sums + layer.inputs + offsets) >> 1
-    return counts - layer.engine_thresholds[layer.border_class].reshape(layer.edge.shape)
+    """What an engine holds at the end of each sum: its count less `engine_thresholds`, (n, *edge shape)."""
+    return layer.margins(sums)
 
 
-def _step(layer: Layer, values: NDArray[np.integer]) -> NDArray[np.integer]:
-    """What a layer gives, (n, *edge shape), for what it takes, and no more: faster than a trace."""
-    if isinstance(layer, MaxPool2d):
-        return _pool(layer, values)
-    return np.concatenate([_activate(layer, dots) for dots in _dots(layer, values)])
+def _walked(network: Network, values: NDArray[np.integer]) -> NDArray[np.integer]:
+    """The result for encoded frames, and no more: faster than a trace, and without the values that nobody needs."""
+    held = {ENCODED: values}
+    last = {name: node for node in network.nodes for name in node.takes}
+    for node in network.nodes:
+        given = node.operator.compute(*(held[name] for name in node.takes))
+        for name in node.takes:
+            if last[name] is node:
+                held.pop(name, None)
+        held[node.name] = given
+    return held[network.last.name]
 
 
-def _traced(layer: Layer, values: NDArray[np.integer]) -> LayerTrace:
-    if isinstance(layer, MaxPool2d):
-        return LayerTrace(name=layer.name, accumulators=None, values=_pool(layer, values))
-    sums = accumulators(layer, values)
-    return LayerTrace(name=layer.name, accumulators=sums, values=layer_values(layer, sums))
+def _traced(node: Node, given: list[NDArray[np.integer]]) -> LayerTrace:
+    matrix = node.operator.matrix
+    if matrix is None:
+        return LayerTrace(name=node.name, accumulators=None, values=node.operator.compute(*given))
+    sums = matrix.accumulators(*given)
+    return LayerTrace(name=node.name, accumulators=sums, values=matrix.output.of(sums))
 
 
 def chunks(network: Network, count: int) -> Iterator[slice]:
     """Slices of `count` frames, each small enough that a trace of it stays in bounded memory."""
-    values = network.encoded_size + sum(layer.edge.size for layer in network.layers)
+    values = network.encoded_size + sum(node.edge.size for node in network.nodes)
     step = max(1, _CHUNK_VALUES // values)
     for start in range(0, count, step):
         yield slice(start, min(start + step, count))
@@ -200,12 +113,12 @@ def chunks(network: Network, count: int) -> Iterator[slice]:
 
 def trace(network: Network, frames: NDArray[Any]) -> Trace:
     """Every layer's integers for frames (n, ...). Memory grows with n: use it on chunks of a large set."""
-    encoded = values = encode(network, frames)
-    layers = []
-    for layer in network.layers:
-        layers.append(_traced(layer, values))
-        values = layers[-1].values
-    classes = values.argmax(axis=1) if network.gives_scores else None
+    encoded = encode(network, frames)
+    held, layers = {ENCODED: encoded}, []
+    for node in network.nodes:
+        layers.append(_traced(node, [held[name] for name in node.takes]))
+        held[node.name] = layers[-1].values
+    classes = layers[-1].values.argmax(axis=1) if network.gives_scores else None
     return Trace(encoded=encoded, layers=tuple(layers), classes=classes)
 
 
@@ -214,9 +127,7 @@ def outputs(network: Network, frames: NDArray[Any]) -> NDArray[np.int64]:
     flat = check_frames(network, frames)
     parts = [np.zeros((0, network.outputs), np.int64)]
     for part in chunks(network, len(flat)):
-        values = encode(network, flat[part])
-        for layer in network.layers:
-            values = _step(layer, values)
+        values = _walked(network, encode(network, flat[part]))
         parts.append(values.reshape(len(values), -1).astype(np.int64))
     return np.concatenate(parts)
 

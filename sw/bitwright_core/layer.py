@@ -7,9 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bitwright_core.errors import DataError
-from bitwright_core.network import Conv2d, Dense, Encoding, Input, Network, Thresholds
-from bitwright_core.network.conv import PaddingValue
-from bitwright_core.network.values import MAX_LANES
+from bitwright_core.network import MAX_LANES, Conv2d, Dense, Encoding, Input, Network, Thresholds
+from bitwright_core.numbers import PaddingValue
 
 _MAX_WEIGHTS = 1 << 28
 

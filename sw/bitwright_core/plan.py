@@ -13,6 +13,7 @@ from typing import Literal
 import msgspec
 
 from bitwright_core.atomic import write_text
+from bitwright_core.buildable import check_buildable
 from bitwright_core.errors import PlanError
 from bitwright_core.families import PORTABLE, FamilyName
 from bitwright_core.keys import first_mistake
@@ -75,6 +76,7 @@ class Plan:
 
     def check(self, network: Network) -> None:
         """Raises PlanError unless the plan fits `network`: the same layers in order, possible folds."""
+        check_buildable(network)
         layers = network.matrix_layers
         if not layers:
             raise PlanError(f"network {network.name} has pools alone, and hardware needs a layer with weights")
@@ -228,6 +230,7 @@ def default_plan(network: Network, *, cycles: int | None = None) -> Plan:
 
     Without `cycles`, the larger of 64 and what brings the largest layer to 1,024 lanes.
     """
+    check_buildable(network)
     if cycles is None:
         cycles = max(64, *(ceil_div(layer.weight_bits * layer.pixels, 1024) for layer in network.matrix_layers))
     if cycles < 1:

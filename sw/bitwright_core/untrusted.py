@@ -17,7 +17,7 @@ MAX_TEXT_BYTES = 16 << 20  # of a manifest, a plan, build.json
 MAX_PIXELS = 1 << 26
 MAX_CYCLES = 1 << 48
 
-NAME_PATTERN = r"[a-z][a-z0-9_]{0,47}"  # of a network and of a layer, as network.values.check_name has it
+NAME_PATTERN = r"[a-z][a-z0-9_]{0,47}"  # of a network and of a layer, as checks.check_name has it
 Name = Annotated[str, Meta(pattern=rf"\A{NAME_PATTERN}\Z")]
 # a Verilog module
 Identifier = Annotated[str, Meta(pattern=r"\A[A-Za-z_][A-Za-z0-9_]{0,127}\Z")]

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bitwright_core.checks import MAX_VALUES
 from bitwright_core.network import Encoding, IntegerEncoding
-from bitwright_core.network.values import MAX_VALUES
 from bitwright_onnx.expression import evaluate
 from bitwright_onnx.grid import common_unit
 from bitwright_onnx.lanes import Lanes

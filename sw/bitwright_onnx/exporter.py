@@ -52,15 +52,13 @@ def to_model(network: Network, *, dialect: Dialect = "standard") -> onnx.ModelPr
 
 def _check_sums(network: Network) -> None:
     """Raises NetworkError for a first layer on integers whose sums float32 rounds."""
-    first = network.layers[0]
-    if not isinstance(network.encoding, IntegerEncoding) or isinstance(first, MaxPool2d):
+    first, tables = network.layers[0].matrix, network.encoding.tables
+    if tables is None or first is None:
         return
-    largest = np.abs(network.encoding.rows).max(axis=1)
-    taps = first.inputs // first.channels if isinstance(first, Conv2d) else 1
-    if isinstance(first, Conv2d) and len(largest) == network.input.size:
+    largest = np.abs(tables).max(axis=1)
+    if first.windows is not None and len(largest) == network.input.size:
         largest = largest.reshape(-1, first.channels).max(axis=0)
-    lanes = first.channels if isinstance(first, Conv2d) else first.inputs
-    bound = int(np.resize(largest, lanes).sum()) * taps
+    bound = int(np.resize(largest, first.channels).sum()) * (first.inputs // first.channels)
     if bound > _EXACT:
         raise NetworkError(
             f"layer {first.name} adds up integers to sums of up to {bound:,}, which float32 does not hold exactly, so "

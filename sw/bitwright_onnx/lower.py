@@ -8,19 +8,18 @@ from numpy.typing import NDArray
 
 from bitwright_core.errors import BitwrightError
 from bitwright_core.network import (
+    BINARY,
     Conv2d,
     Dense,
     Encoding,
     Input,
     IntegerEncoding,
-    MaxPool2d,
+    Layer,
     Network,
     NumberType,
     Thresholds,
     Values,
 )
-from bitwright_core.network.model import Layer
-from bitwright_core.network.values import BINARY
 from bitwright_onnx.decide import Decision, decide, emit
 from bitwright_onnx.encoder import (
     MAX_THERMOMETER,
@@ -160,7 +159,7 @@ class Lowering:
                 f"its weights of input channel {int(channel[~used & ~np.isin(channel, silent)][0])} are 0 for some "
                 "pixels only; zeros must be of a whole row or channel"
             )
-        place = next(k for k in reversed(range(len(self.layers))) if not isinstance(self.layers[k], MaxPool2d))
+        place = next(k for k in reversed(range(len(self.layers))) if self.layers[k].matrix is not None)
         before = self.layers[place]
         assert isinstance(before, Dense | Conv2d) and isinstance(before.output, Thresholds)
         bit = 0
@@ -274,8 +273,8 @@ class Lowering:
             name=self.names.give(kind),
             node=node,
             rows=rows,
-            sums_dots=zeros or not number.is_binary,
-            largest=lanes << (0 if number.is_binary else number.bits - 1),
+            sums_dots=zeros or not number.xnor,
+            largest=lanes * number.magnitude,
             takes=number,
             convolution=convolution,
         )
@@ -395,11 +394,11 @@ def network_of(lowering: Lowering, layers: tuple[Layer, ...], name: str, labels:
     elif lowering.image is not None and (*shape, 1) != lowering.image:
         shape = lowering.image  # a signal is an image of height or width 1
     assert lowering.encoding is not None
-    return Network(
+    network = Network(
         name=name,
         input=Input(shape=shape, bits=lowering.input_bits),
         encoding=lowering.encoding,
         layers=layers,
-        labels=labels if len(labels) == layers[-1].edge.size else (),
         values=lowering.values,
     )
+    return replace(network, labels=labels) if len(labels) == network.outputs else network

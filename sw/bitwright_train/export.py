@@ -19,9 +19,9 @@ from bitwright_core import golden
 from bitwright_core.class_scores import SCORE_BITS, ClassScores, class_scores
 from bitwright_core.errors import ExportError
 from bitwright_core.network import (
-    BINARY,
     Conv2d,
     Dense,
+    Edge,
     Input,
     Layer,
     MatrixLayer,
@@ -30,7 +30,8 @@ from bitwright_core.network import (
     Scores,
     Thresholds,
 )
-from bitwright_core.network.values import NumberType
+from bitwright_core.numbers import NumberType
+from bitwright_core.ops.operator import edge_behind
 from bitwright_core.progress import Progress
 from bitwright_train.layers import BinaryConv, ExactBatchNorm
 from bitwright_train.layers import Layer as Stage
@@ -159,13 +160,12 @@ def _fold(
     stage: Stage,
     index: int,
     last: bool,
-    shape: tuple[int, ...],
-    takes: NumberType,
+    edge: Edge,
     inverted: NDArray[np.bool_],
     score_bits: int,
     labels: bool,
 ) -> _Folded:
-    """Stage `index` of what has `shape`; `inverted` tells of each channel whether it comes complemented."""
+    """Stage `index`, which takes `edge`; `inverted` tells of each channel whether it comes complemented."""
     conv = isinstance(stage.linear, BinaryConv)
     name = f"{'conv' if conv else 'dense'}{index}"
     where = f"layer {name}"
@@ -179,8 +179,9 @@ def _fold(
                 f"{where}: padded with {padding_value}, it cannot follow a pool before its batch norm, "
                 f"some of whose channels come inverted; pad with zero"
             )
-    largest = inputs << (0 if takes.is_binary else takes.bits - 1)
-    sums_dots = not takes.is_binary or padding_value == "zero"
+    takes = edge.number
+    largest = inputs * takes.magnitude
+    sums_dots = not takes.xnor or padding_value == "zero"
     dots = np.arange(-largest, largest + 1) if sums_dots else popcount_dots(inputs)
     base = -largest if sums_dots else 0
     gives = np.zeros(outputs, np.bool_)
@@ -212,7 +213,7 @@ def _fold(
         return _Folded(
             layers=(Dense(name=name, weights=weights, output=output, takes=takes),), inverted=gives, classes=classes
         )
-    return _Folded(layers=_conv_layers(stage, index, shape, weights, output, takes, padding_value), inverted=gives)
+    return _Folded(layers=_conv_layers(stage, index, edge.shape, weights, output, takes, padding_value), inverted=gives)
 
 
 def _conv_layers(
@@ -244,14 +245,15 @@ def _conv_layers(
 
 def _folded(model: BinaryNetwork, score_bits: int, progress: Progress | None = None) -> list[_Folded]:
     result: list[_Folded] = []
-    shape: tuple[int, ...] = model.encoded_shape
-    takes = model.encoding.number
-    inverted = np.zeros(shape[-1], np.bool_)
+    edge = Edge(shape=model.encoded_shape, number=model.encoding.number)
+    inverted = np.zeros(edge.shape[-1], np.bool_)
     for index, stage in enumerate(model.stages):
         last = index == len(model.layers) - 1
-        folded = _fold(stage, index, last, shape, takes, inverted, score_bits, last and model.multi_label)
+        folded = _fold(stage, index, last, edge, inverted, score_bits, last and model.multi_label)
         result.append(folded)
-        shape, takes, inverted = folded.layers[-1].edge.shape, BINARY, folded.inverted
+        for layer in folded.layers:
+            edge = edge_behind(layer, edge)
+        inverted = folded.inverted
         if progress:
             progress("export", index + 1, len(model.layers))
     return result

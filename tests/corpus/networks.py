@@ -54,7 +54,7 @@ def encoding(rng: Rng, bits: int, levels: int, rows: int = 0) -> Encoding | Inte
 
 def dense(rng: Rng, name: str, edge: Edge, outputs: int, last: str | None = None) -> Dense:
     """A dense layer behind `edge`; `last` as in `last_output`."""
-    binary = edge.number.is_binary
+    binary = edge.number.xnor
     largest = edge.size << (0 if binary else edge.number.bits - 1)
     least = 0 if binary else -largest
     output = last_output(rng, last or "bits", outputs, least, largest)
@@ -74,7 +74,7 @@ def conv(
     value: str = "minus_one",
 ) -> Conv2d:
     """A convolution behind `edge`."""
-    binary = edge.number.is_binary
+    binary = edge.number.xnor
     if not binary:
         value = "zero"
     inputs = kernel[0] * kernel[1] * edge.shape[2]

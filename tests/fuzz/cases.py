@@ -61,7 +61,7 @@ def random_case(seed: int) -> tuple[str, Network, Plan]:
         pe = layer.outputs if fast else dice.choice([1, dice.randint(1, layer.outputs), layer.outputs])
         simd = layer.inputs if fast else dice.randint(1, layer.inputs)
         hard = kind == "hardwired" and dice.random() < 0.8 and not isinstance(layer, Conv2d)
-        engine = "hardwired" if hard and layer.takes.is_binary else "matrix"
+        engine = "hardwired" if hard and layer.counts_bits else "matrix"
         pe, simd = (layer.outputs, layer.inputs) if engine == "hardwired" else (pe, simd)
         folds.append({"name": layer.name, "pe": pe, "simd": simd, "engine": engine})
     least = 16 if bits > 8 else 8

@@ -16,11 +16,11 @@ from pathlib import Path
 
 import numpy as np
 
+from bitwright_core.bits import pack_bits
 from bitwright_core.design import Design
 from bitwright_core.framing import pack_frames
 from bitwright_core.golden import trace
 from bitwright_core.network import Network
-from bitwright_core.network.bits import pack_bits
 from bitwright_hw.generator import generate
 from bitwright_sim.cache import BuildCache
 from bitwright_sim.native.library import build_library

@@ -104,7 +104,7 @@ def random_case(seed: int) -> tuple[Network, Plan]:
         target=dice.choice(TARGETS),
         clock_mhz=dice.choice((50.0, 100.0, 200.0)),
     )
-    if network.encoding.number.is_binary and dice.random() < 0.2:
+    if network.encoding.number.xnor and dice.random() < 0.2:
         plan = replace(plan, encoding="host")
     return network, plan
 

@@ -31,6 +31,13 @@ def random_thresholds(rng, layer_inputs, outputs, *, dots=False, largest=None):
     return np.where(rng.random((outputs, 1)) < 0.05, rng.choice(ends, (outputs, 1)), values)
 
 
+def random_levels(rng, most, layer_inputs, outputs, **options):
+    """Thresholds of 1 to `most` levels."""
+    count = 1 if most == 1 else int(rng.integers(1, most + 1))
+    parts = [random_thresholds(rng, layer_inputs, outputs, **options) for _ in range(count)]
+    return np.sort(np.concatenate(parts, axis=1), axis=1)
+
+
 def random_rows(rng, source, rows, *, integers, levels=2):
     """An encoding of a row for each "channel" or each "value" of `source`, with constants among its bits."""
     count = source.size if rows == "value" else source.shape[-1] if len(source.shape) == 3 else 1
@@ -41,7 +48,7 @@ def random_rows(rng, source, rows, *, integers, levels=2):
     return Encoding(thresholds=np.sort(rng.integers(0, span + 1, (count, levels)), axis=1))
 
 
-def random_conv(rng, name, edge, outputs):
+def random_conv(rng, name, edge, outputs, levels=1):
     """A convolution of random kernel (1 to 5), stride (1 to 3), padding and what pads, that fits `edge`."""
     height, width, channels = edge.shape
     kernel = [int(rng.integers(1, 6)) for _ in range(2)]
@@ -51,16 +58,16 @@ def random_conv(rng, name, edge, outputs):
         if kernel[axis] > room:
             kernel[axis] = min(kernel[axis], size)
             padding[2 * axis : 2 * axis + 2] = [0, 0]
-    binary = edge.number.is_binary
+    binary = edge.number == BINARY
     value = rng.choice(["minus_one", "plus_one", "zero"]) if binary else "zero"
     inputs = kernel[0] * kernel[1] * channels
     dots = not binary or (value == "zero" and any(padding))
-    largest = inputs << (0 if binary else edge.number.bits - 1)
+    largest = inputs * edge.number.magnitude
     return Conv2d(
         name=name,
         shape=edge.shape,
         weights=rng.integers(0, 2, (outputs, *kernel, channels), dtype=np.uint8),
-        output=Thresholds(values=random_thresholds(rng, inputs, outputs, dots=dots, largest=largest)),
+        output=Thresholds(values=random_levels(rng, levels, inputs, outputs, dots=dots, largest=largest)),
         stride=tuple(int(rng.integers(1, 4)) for _ in range(2)),
         padding=tuple(padding),
         padding_value=str(value),
@@ -78,6 +85,7 @@ def random_pool(rng, name, edge):
         kernel=tuple(kernel),
         stride=tuple(int(rng.integers(1, 4)) for _ in range(2)),
         padding=tuple(padding) if rng.random() < 0.3 else (0, 0, 0, 0),
+        takes=edge.number,
     )
 
 
@@ -94,8 +102,12 @@ def random_conv_network(
     classes=3,
     votes=False,
     rows="one",
+    act_levels=1,
 ):
-    """Convolutions of random shape, pools behind some of them, dense layers, then scores, votes or bits (classes 0)."""
+    """Convolutions of random shape, pools behind some of them, dense layers, then scores, votes or bits (classes 0).
+
+    Activations in between have 1 to `act_levels` levels.
+    """
     rng = np.random.default_rng(seed)
     encoding = Encoding(thresholds=np.sort(rng.choice(np.arange(1, 1 << bits), min(2, (1 << bits) - 1), replace=False)))
     if integers:
@@ -107,7 +119,7 @@ def random_conv_network(
     edge = Edge(shape=(*image[:2], image[2] * encoding.levels), number=encoding.number)
     layers: list[Layer] = []
     for index in range(convs):
-        layers.append(random_conv(rng, f"conv{index}", edge, int(rng.choice(channels))))
+        layers.append(random_conv(rng, f"conv{index}", edge, int(rng.choice(channels)), act_levels))
         edge = layers[-1].edge
         if pools and rng.random() < 0.6:
             layers.append(random_pool(rng, f"pool{index}", edge))
@@ -115,8 +127,9 @@ def random_conv_network(
     for index, outputs in enumerate((*dense, *([classes] if classes else []))):
         takes = edge.number
         inputs = edge.size
-        largest = inputs << (0 if takes.is_binary else takes.bits - 1)
-        thresholds = random_thresholds(rng, inputs, outputs, dots=not takes.is_binary, largest=largest)
+        largest = inputs * takes.magnitude
+        most = act_levels if index < len(dense) - (not classes) else 1
+        thresholds = random_levels(rng, most, inputs, outputs, dots=takes != BINARY, largest=largest)
         output = Thresholds(values=thresholds)
         if index == len(dense) and votes:
             output = Votes(thresholds=thresholds[:, 0], votes=rng.integers(0, 5, outputs))
@@ -137,7 +150,8 @@ def plain_conv_outputs(network, frame):
     else:
         lanes = [int(rows[k % len(rows), value]) for k, value in enumerate(flat)]
     result = []
-    for layer in network.layers:
+    for node in network.nodes:
+        layer = node.operator
         match layer:
             case Dense():
                 sums, values = _plain_rows(layer, [lanes], [len(lanes)])
@@ -154,9 +168,11 @@ def plain_conv_outputs(network, frame):
                 for window in _plain_windows(layer):
                     for channel in range(count):
                         taps = [lanes[at] for at in window[channel::count] if at is not None]
-                        values.append(int(max(taps, default=-1) == 1))
+                        largest = max(taps, default=-1 if layer.takes == BINARY else 0)
+                        values.append(int(largest == 1) if layer.takes == BINARY else largest)
         result.append((sums, values))
-        lanes = [2 * value - 1 for value in values]
+        few_bits = node.edge.number != BINARY
+        lanes = values if few_bits else [2 * value - 1 for value in values]
     return result
 
 
@@ -189,7 +205,7 @@ def _plain_rows(layer, windows, counts):
             sums.append(a)
             match layer.output:
                 case Thresholds(values=thresholds):
-                    values.append(int(a >= int(thresholds[index, 0])))
+                    values.append(sum(a >= int(threshold) for threshold in thresholds[index]))
                 case Scores(scale=scale, offset=offset):
                     values.append(int(scale[index]) * a + int(offset[index]))
                 case Votes(thresholds=thresholds, votes=votes):

@@ -107,8 +107,8 @@ MISTAKES = {
         "thresholds must lie in -1536..1537 (the largest dot product + 1)",
     ),
     "unsigned": (
-        lambda: conv(takes=NumberType(kind="unsigned", bits=8)),
-        "layer conv: a layer takes binary values or signed integers, not unsigned 8-bit",
+        lambda: network(layers=(conv(takes=NumberType(kind="unsigned", bits=8)),)),
+        "layer conv takes unsigned 8-bit values but the encoded input gives binary",
     ),
     "pool kernel": (lambda: pool(kernel=(0, 2)), "layer pool: kernel must be 2 whole numbers of at least 1"),
     "pool of padding": (

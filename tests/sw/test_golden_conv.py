@@ -19,6 +19,7 @@ from bitwright_core.network import (
     Votes,
     load,
 )
+from bitwright_core.ops import matrix
 
 from .conv_networks import plain_conv_outputs, random_conv_network
 from .networks import random_frames
@@ -80,14 +81,14 @@ def test_an_engine_that_counts_bits_decides_as_the_golden_model(*, seed, integer
             for pixel in range(layer.pixels):
                 y, x = (pixel // columns) * layer.stride[0], (pixel % columns) * layer.stride[1]
                 window = images[:, y : y + layer.kernel[0], x : x + layer.kernel[1]].reshape(2, 1, -1)
-                if layer.takes.is_binary:
+                if layer.counts_bits:
                     counts = (window == layer.rows).sum(axis=2)
                 else:
                     counts = (window * (2 * layer.rows.astype(np.int64) - 1)).sum(axis=2)
                 margin = counts - layer.engine_thresholds[classes[pixel]]
                 assert np.array_equal(held[:, pixel], margin)
                 assert np.array_equal(margin >= 0, traced.values.reshape(2, layer.pixels, -1)[:, pixel] == 1)
-            if layer.takes.is_binary:
+            if layer.counts_bits:
                 assert layer.engine_thresholds.min() >= 0 and layer.engine_thresholds.max() <= layer.inputs + 1
         given_values = traced.values
 
@@ -190,6 +191,6 @@ def test_memory_is_bounded_by_chunks(monkeypatch):
     frames = random_frames(network, 41)
     whole = golden.outputs(network, frames)
     monkeypatch.setattr(golden, "_CHUNK_VALUES", 500)
-    monkeypatch.setattr(golden, "_WINDOW_VALUES", 200)
+    monkeypatch.setattr(matrix, "_WINDOW_VALUES", 200)
     assert len(list(golden.chunks(network, 41))) > 10
     assert np.array_equal(golden.outputs(network, frames), whole)

@@ -91,7 +91,7 @@ def _set(mapping, key, value):
 
 
 CHANGES = {
-    "version": (lambda m, t: _set(m, "version", 3), "network format 3, but this bitwright reads formats 1 and 2"),
+    "version": (lambda m, t: _set(m, "version", 4), "network format 4, but this bitwright reads formats 1 to 3"),
     "no version": (lambda m, t: m.pop("version") and None, "network format None"),
     "not an object": (lambda m, t: "[]", "damaged header"),
     "not JSON": (lambda m, t: "{", "damaged header"),

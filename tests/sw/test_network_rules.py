@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bitwright_core.bits import pack_bits, unpack_bits
 from bitwright_core.errors import BitwrightError, NetworkError
 from bitwright_core.network import (
     MAX_LANES,
@@ -21,7 +22,6 @@ from bitwright_core.network import (
     Values,
     signed_bits,
 )
-from bitwright_core.network.bits import pack_bits, unpack_bits
 
 from .networks import random_network
 
@@ -136,8 +136,12 @@ MISTAKES = {
         "thresholds must lie in 0..5 (inputs + 1), not -1..1",
     ),
     "two levels": (
-        lambda: dense(output=Thresholds(values=np.array([[0, 1], [0, 1]]))),
-        "layer hidden: thresholds of 2 levels describe multi-bit activations",
+        lambda: network(layers=(dense(output=Thresholds(values=np.array([[0, 1], [0, 1]]))),)),
+        "layer hidden gives unsigned 2-bit values, but a result is bits or scores",
+    ),
+    "too many levels": (
+        lambda: Thresholds(values=np.zeros((2, 256), int)),
+        "thresholds may have at most 255 levels, not 256",
     ),
     "wide scores": (
         lambda: dense(output=scores((1 << 60, 1))),

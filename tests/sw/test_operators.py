@@ -1,8 +1,11 @@
 """What operators can be asked: the answers of each, and that all have the same questions."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
+from bitwright_core.errors import NetworkError
 from bitwright_core.network import (
     BINARY,
     Conv2d,
@@ -15,6 +18,8 @@ from bitwright_core.network import (
     Scores,
     Thresholds,
 )
+from bitwright_core.numbers import KINDS
+from bitwright_core.ops import OPERATORS
 
 
 def _weights(*shape):
@@ -39,10 +44,41 @@ POOL = MaxPool2d(name="pool", shape=(4, 6, 2), kernel=(2, 2), stride=(2, 2))
 
 @pytest.mark.parametrize("operator", [dense(), conv(), POOL], ids=lambda operator: operator.kind)
 def test_every_operator_answers_every_question(operator):
-    questions = [name for name, value in vars(Operator).items() if isinstance(value, property)]
-    assert len(questions) > 10
+    questions = [*Operator.__annotations__, *(name for name in vars(Operator) if not name.startswith("_"))]
+    assert {"kind", "matrix", "windows", "pooling", "infer", "compute", "facts", "digest_parts"} <= set(questions)
     for question in questions:
         getattr(operator, question)
+
+
+def test_the_registry_has_each_kind_once_and_files_name_it_so():
+    assert [operator.kind for operator in OPERATORS] == ["dense", "conv2d", "max_pool2d"]
+    for operator in OPERATORS:
+        assert operator.facts_type.__struct_config__.tag == operator.kind
+
+
+@pytest.mark.parametrize("number", [BINARY, *(NumberType(kind=kind.name, bits=4) for kind in KINDS[1:])], ids=str)
+def test_planes_and_range_of_each_number_type(number):
+    lanes = [sum(plane for k, plane in enumerate(number.planes) if code >> k & 1) for code in range(1 << number.bits)]
+    assert sorted(lanes) == list(range(number.stored[0], number.stored[1] + 1))
+    assert number.values(np.array(sorted(lanes)), np.float64).tolist() == [number.value(lane) for lane in sorted(lanes)]
+    assert (number.least, number.largest) == (number.value(min(lanes)), number.value(max(lanes)))
+    assert all(number.holds(number.value(lane)) and number.lane(number.value(lane)) == lane for lane in lanes)
+    assert number.paddings[-1] == "zero" and number.xnor == (number is BINARY)
+
+
+def test_what_no_number_type_is():
+    assert BINARY.holds(-1) and not BINARY.holds(0) and str(BINARY) == "binary"
+    with pytest.raises(ValueError, match="no binary lane stands for 0"):
+        BINARY.lane(0)
+    for kind, bits, message in (
+        ("ternary", 2, "a number must be one of binary, unsigned, signed, not 'ternary'"),
+        ("binary", 2, "a binary number has 1 bit, not 2"),
+        ("signed", 0, "a signed number has 1 to 64 bits, not 0"),
+    ):
+        with pytest.raises(NetworkError, match=message):
+            NumberType(kind=kind, bits=bits)
+    with pytest.raises(ValueError, match="the scale must be at least 1"):
+        dataclasses.replace(KINDS[0], scale=0)
 
 
 def test_what_has_weights():

@@ -26,25 +26,23 @@ def run(args: argparse.Namespace) -> int:
     from bitwright.cli.generate import as_json, print_design
     from bitwright.cli.output import print_facts, print_json, print_table, say
     from bitwright_core.design import Design
-    from bitwright_core.network import Encoding
 
     folder = design_folder(args.network)
     design = None if folder is None else Design.load(folder)
     network = api.load(args.network) if design is None else design.network
-    edges = network.edges
-    thresholds = network.encoding.thresholds.tolist() if isinstance(network.encoding, Encoding) else None
+    thresholds = None if network.encoding.tables is not None else network.encoding.thresholds.tolist()
     layers = [
         {
-            "name": layer.name,
-            "kind": layer.kind,
-            "inputs": layer.inputs,
-            "outputs": layer.outputs,
-            "shape": list(edge.shape),
-            "output": str(edge.number),
-            "weight_bits": layer.weight_bits,
-            "operations": layer.operations,
+            "name": node.name,
+            "kind": node.operator.kind,
+            "inputs": node.inputs,
+            "outputs": node.outputs,
+            "shape": list(node.edge.shape),
+            "output": str(node.edge.number),
+            "weight_bits": node.operator.weight_bits,
+            "operations": node.operator.operations,
         }
-        for layer, edge in zip(network.layers, edges[2:], strict=True)
+        for node in network.nodes
     ]
     if args.json:
         print_json(

@@ -1,19 +1,21 @@
 """The Network, its parts and its file."""
 
-from bitwright_core.network.conv import Conv2d
-from bitwright_core.network.dense import Dense
+from bitwright_core.checks import MAX_LANES
+from bitwright_core.edge import Edge
 from bitwright_core.network.encoding import Encoding, Input, IntegerEncoding
 from bitwright_core.network.file import load, save
-from bitwright_core.network.matrix import MatrixLayer
+from bitwright_core.network.graph import ENCODED, Node
 from bitwright_core.network.model import Layer, Network
-from bitwright_core.network.operator import Operator
-from bitwright_core.network.outputs import Scores, Thresholds, Values, Votes
-from bitwright_core.network.pool import MaxPool2d
-from bitwright_core.network.values import BINARY, MAX_LANES, Edge, NumberType, signed_bits
-from bitwright_core.network.windows import Pooling, Windows
+from bitwright_core.network.worth import Values
+from bitwright_core.numbers import BINARY, NumberType, signed_bits
+from bitwright_core.ops import Conv2d, Dense, MaxPool2d, Operator
+from bitwright_core.ops.matrix import MatrixLayer
+from bitwright_core.ops.windows import Pooling, Windows
+from bitwright_core.outputs import Scores, Thresholds, Votes
 
 __all__ = [
     "BINARY",
+    "ENCODED",
     "MAX_LANES",
     "Conv2d",
     "Dense",
@@ -25,6 +27,7 @@ __all__ = [
     "MatrixLayer",
     "MaxPool2d",
     "Network",
+    "Node",
     "NumberType",
     "Operator",
     "Pooling",

@@ -1,23 +1,16 @@
 """The input of a network, and how its values become what the first layer takes: bits, or signed integers."""
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bitwright_core.checks import MAX_INPUT_BITS, MAX_INTEGER_BITS, MAX_LANES, MAX_VALUES, frozen
+from bitwright_core.edge import Edge
 from bitwright_core.errors import NetworkError
-from bitwright_core.network.values import (
-    BINARY,
-    MAX_INPUT_BITS,
-    MAX_INTEGER_BITS,
-    MAX_LANES,
-    MAX_VALUES,
-    Edge,
-    NumberType,
-    frozen,
-    signed_bits,
-)
+from bitwright_core.numbers import BINARY, NumberType, signed_bits, signed_type, unsigned_type
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +32,11 @@ class Input:
     @property
     def size(self) -> int:
         return math.prod(self.shape)
+
+    @property
+    def edge(self) -> Edge:
+        """Shape and number type of a frame."""
+        return Edge(shape=self.shape, number=unsigned_type(self.bits))
 
 
 def _edge(source: Input, levels: int, number: NumberType) -> Edge:
@@ -127,6 +125,23 @@ class Encoding:
         """What the first layer takes of the frames of `source`."""
         return _edge(source, self.levels, self.number)
 
+    def encode(self, flat: NDArray[np.integer]) -> NDArray[np.uint8]:
+        """Frames (n, values) to bits (n, values * levels)."""
+        bits = flat[:, :, None] >= np.tile(self.rows, (flat.shape[1] // len(self.rows), 1))
+        return bits.reshape(len(flat), flat.shape[1] * self.levels).astype(np.uint8)
+
+    def arrays(self) -> dict[str, NDArray[np.int64]]:
+        """What a network file has of it."""
+        return {"thresholds": self.thresholds}
+
+    def digest_parts(self, source: Input) -> Iterator[bytes]:
+        """Everything that decides what it makes of the frames of `source`."""
+        if self.thresholds.ndim == 1:
+            yield repr((source.shape, source.bits, self.thresholds.tolist())).encode()
+        else:
+            yield repr((source.shape, source.bits, "rows", self.rows.shape)).encode()
+            yield self.rows.astype("<i8").tobytes()
+
     def fitted(self, source: Input) -> "Encoding":
         """The encoding for the values of `source`, in as few rows as say it. Raises NetworkError if it fits others."""
         _check_rows(len(self.rows), source, "thresholds")
@@ -187,7 +202,7 @@ class IntegerEncoding:
     def number(self) -> NumberType:
         """What a lane is: a signed integer, as wide as the table needs."""
         bits = max(signed_bits(int(self.table.min())), signed_bits(int(self.table.max())))
-        return NumberType(kind="signed", bits=bits)
+        return signed_type(bits)
 
     @property
     def is_version_1(self) -> bool:
@@ -197,6 +212,25 @@ class IntegerEncoding:
     def edge(self, source: Input) -> Edge:
         """What the first layer takes of the frames of `source`."""
         return _edge(source, self.levels, self.number)
+
+    def encode(self, flat: NDArray[np.integer]) -> NDArray[np.int32]:
+        """Frames (n, values) to integers (n, values)."""
+        tables = self.rows.astype(np.int32)
+        if len(tables) == 1:
+            return tables[0][flat]
+        return tables[np.arange(flat.shape[1]) % len(tables), flat]
+
+    def arrays(self) -> dict[str, NDArray[np.int64]]:
+        """What a network file has of it."""
+        return {"table": self.table}
+
+    def digest_parts(self, source: Input) -> Iterator[bytes]:
+        """Everything that decides what it makes of the frames of `source`."""
+        if self.table.ndim == 1:
+            yield repr((source.shape, source.bits, "integers", self.table.tolist())).encode()
+        else:
+            yield repr((source.shape, source.bits, "rows of integers", self.rows.shape)).encode()
+            yield self.rows.astype("<i8").tobytes()
 
     def fitted(self, source: Input) -> "IntegerEncoding":
         """The encoding for the values of `source`, in as few rows as say it. Raises NetworkError if it fits others."""

@@ -16,23 +16,26 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
+from bitwright_core.checks import check_name
+from bitwright_core.edge import Edge
 from bitwright_core.errors import NetworkError
-from bitwright_core.network.bits import pack_bits
-from bitwright_core.network.conv import Conv2d
-from bitwright_core.network.dense import Dense
 from bitwright_core.network.encoding import Encoding, Input, IntegerEncoding
-from bitwright_core.network.matrix import MatrixLayer
-from bitwright_core.network.outputs import Scores, Thresholds, Values, Votes
-from bitwright_core.network.pool import MaxPool2d
-from bitwright_core.network.values import Edge, NumberType, check_name
+from bitwright_core.network.graph import ENCODED, Node, Takes, chain, nodes_of
+from bitwright_core.network.worth import Values
+from bitwright_core.ops.matrix import MatrixLayer
+from bitwright_core.ops.operator import Operator
+from bitwright_core.outputs import Votes
 
-Layer = Dense | Conv2d | MaxPool2d  # each an `Operator`
+Layer = Operator
 MAX_LABEL = 1000  # characters
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Network:
     """Input, encoding and layers of a binary neural network, in integers only.
+
+    Layers are a chain unless `takes` says for each which values it takes: names of layers, or ENCODED for the encoded
+    input. They are put in an order in which each follows those that it takes values of; `nodes` has the graph.
 
     A network whose last layer has `Scores` or `Votes` is a classifier, or, with `values`, gives numbers; any other
     gives bits (labels that each stand for themselves, a single layer, or the front of a larger network). Raises
@@ -43,6 +46,7 @@ class Network:
     input: Input
     encoding: Encoding | IntegerEncoding
     layers: tuple[Layer, ...]
+    takes: Takes = field(default=())  # for each layer the values that it takes; none of a chain
     labels: tuple[str, ...] = field(default=())
     values: Values | None = None  # of scores that are numbers by themselves, instead of choosing a class
 
@@ -53,16 +57,12 @@ class Network:
         if not self.layers:
             raise NetworkError(f"network {self.name} has no layers")
         object.__setattr__(self, "encoding", self.encoding.fitted(self.input))
-        names = [layer.name for layer in self.layers]
-        for name in names:
-            if names.count(name) > 1:
-                raise NetworkError(f"two layers are named {name!r}; names must differ")
-        edge = self.encoded_edge
-        for index, layer in enumerate(self.layers):
-            _check_joint(layer, edge, "the encoded input" if index == 0 else f"layer {names[index - 1]}")
-            if layer.gives_scores and layer is not self.last:
-                raise NetworkError(f"layer {layer.name} gives scores but is not the last layer")
-            edge = layer.edge
+        layers, takes = tuple(node.operator for node in self.nodes), tuple(node.takes for node in self.nodes)
+        object.__setattr__(self, "layers", layers)
+        object.__setattr__(self, "takes", () if takes == chain(layers) else takes)
+        number = self.nodes[-1].edge.number
+        if not self.gives_scores and not number.xnor:
+            raise NetworkError(f"layer {self.last.name} gives {number} values, but a result is bits or scores")
         for label in self.labels:
             if not label.isprintable() or len(label) > MAX_LABEL:
                 raise NetworkError(
@@ -73,8 +73,19 @@ class Network:
         if self.values is not None and not self.gives_scores:
             raise NetworkError(f"network {self.name} gives bits, and only scores can stand for values")
 
+    @cached_property
+    def nodes(self) -> tuple[Node, ...]:
+        """The layers with the values that each takes and gives, each behind those that it takes values of."""
+        return nodes_of(self.encoded_edge, self.layers, self.takes or chain(self.layers))
+
+    @property
+    def is_chain(self) -> bool:
+        """Whether each layer takes what the one before gives, and nothing else."""
+        return not self.takes
+
     @property
     def last(self) -> Layer:
+        """The layer that gives the result."""
         return self.layers[-1]
 
     @property
@@ -126,16 +137,12 @@ class Network:
     @property
     def outputs(self) -> int:
         """Classes of a classifier, or values, or bits of a network that gives those."""
-        return self.last.edge.size
+        return self.nodes[-1].edge.size
 
     @property
     def edges(self) -> tuple[Edge, ...]:
         """Input, encoded input, then the output of each layer."""
-        return (
-            Edge(shape=self.input.shape, number=NumberType(kind="unsigned", bits=self.input.bits)),
-            self.encoded_edge,
-            *(layer.edge for layer in self.layers),
-        )
+        return self.input.edge, self.encoded_edge, *(node.edge for node in self.nodes)
 
     @property
     def weight_bits(self) -> int:
@@ -150,33 +157,14 @@ class Network:
     def digest(self) -> str:
         """SHA-256 (hex) over everything that decides what the network computes: not name, labels nor `values`."""
         sha = hashlib.sha256(b"bitwright network 1\n")
-        match self.encoding:
-            case Encoding(thresholds=thresholds) if thresholds.ndim == 1:
-                sha.update(repr((self.input.shape, self.input.bits, thresholds.tolist())).encode())
-            case IntegerEncoding(table=table) if table.ndim == 1:
-                sha.update(repr((self.input.shape, self.input.bits, "integers", table.tolist())).encode())
-            case Encoding(rows=rows) | IntegerEncoding(rows=rows):
-                kind = "rows of integers" if isinstance(self.encoding, IntegerEncoding) else "rows"
-                sha.update(repr((self.input.shape, self.input.bits, kind, rows.shape)).encode())
-                sha.update(rows.astype("<i8").tobytes())
+        for part in self.encoding.digest_parts(self.input):
+            sha.update(part)
         for layer in self.layers:
-            match layer:
-                case Dense():
-                    sha.update(repr((layer.kind, layer.weights.shape)).encode())
-                case Conv2d():
-                    facts = (layer.shape, layer.weights.shape, layer.stride, layer.padding, layer.padding_value)
-                    sha.update(repr((layer.kind, *facts)).encode())
-                case MaxPool2d():
-                    sha.update(repr((layer.kind, layer.shape, layer.kernel, layer.stride, layer.padding)).encode())
-                    continue
-            sha.update(pack_bits(layer.rows).tobytes())
-            match layer.output:
-                case Thresholds(values=values):
-                    sha.update(b"thresholds" + values.astype("<i8").tobytes())
-                case Scores(scale=scale, offset=offset):
-                    sha.update(b"scores" + scale.astype("<i8").tobytes() + offset.astype("<i8").tobytes())
-                case Votes(thresholds=values, votes=votes):
-                    sha.update(b"votes" + values.astype("<i8").tobytes() + votes.astype("<i8").tobytes())
+            for part in layer.digest_parts():
+                sha.update(part)
+        if self.takes:
+            places = {name: place for place, name in enumerate((ENCODED, *(layer.name for layer in self.layers)))}
+            sha.update(repr(("takes", [[places[name] for name in taken] for taken in self.takes])).encode())
         return sha.hexdigest()
 
     def __eq__(self, other: object) -> bool:
@@ -190,40 +178,13 @@ class Network:
         return hash(self.digest)
 
     def __repr__(self) -> str:
-        sizes = "-".join(_size(layer) for layer in self.layers)
+        sizes = "-".join(layer.size_text for layer in self.layers)
         encoded = "x".join(map(str, self.encoded_edge.shape)) if self.takes_images else str(self.encoded_size)
-        return f"<Network {self.name}: {encoded}-{sizes}, digest {self.digest[:12]}>"
+        graph = "" if self.is_chain else " (a graph)"
+        return f"<Network {self.name}: {encoded}-{sizes}{graph}, digest {self.digest[:12]}>"
 
     def save(self, path: object) -> None:
         """Writes the network file; see `bitwright_core.network.file.save`."""
         from bitwright_core.network.file import save
 
         save(self, path)
-
-
-def _size(layer: Layer) -> str:
-    match layer:
-        case Dense():
-            return str(layer.outputs)
-        case Conv2d():
-            return f"{layer.outputs}c{layer.kernel[0]}x{layer.kernel[1]}"
-        case MaxPool2d():
-            return f"mp{layer.kernel[0]}x{layer.kernel[1]}"
-
-
-def _check_joint(layer: Layer, before: Edge, giver: str) -> None:
-    """Raises NetworkError unless `layer` takes what `giver` gives."""
-    if isinstance(layer, Dense):
-        if layer.inputs != before.size:
-            raise NetworkError(f"layer {layer.name} takes {layer.inputs} inputs but {giver} gives {before.size} values")
-    elif layer.shape != before.shape:
-        raise NetworkError(
-            f"layer {layer.name} takes images (height, width, channels) of {_shape(layer.shape)} but {giver} gives "
-            f"{_shape(before.shape)}" + ("" if len(before.shape) == 3 else ", which is flat")
-        )
-    if layer.source.number != before.number:
-        raise NetworkError(f"layer {layer.name} takes {layer.source.number} values but {giver} gives {before.number}")
-
-
-def _shape(shape: tuple[int, ...]) -> str:
-    return " x ".join(map(str, shape))

@@ -1,26 +1,59 @@
 """Convolutional layers."""
 
 import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bitwright_core.checks import MAX_VALUES, sizes
+from bitwright_core.edge import Edge
 from bitwright_core.errors import NetworkError
-from bitwright_core.network.matrix import MatrixLayer
-from bitwright_core.network.outputs import Thresholds
-from bitwright_core.network.values import BINARY, MAX_VALUES, Edge, NumberType, sizes
-from bitwright_core.network.windows import Windows, windows
+from bitwright_core.numbers import BINARY, PADDING, NumberType, PaddingValue
+from bitwright_core.ops.matrix import MatrixLayer
+from bitwright_core.ops.number_facts import NumberFacts, number_facts, number_type
+from bitwright_core.ops.operator import Facts, Value, check_image, check_number
+from bitwright_core.ops.windows import Windows, pad, taps, windows
+from bitwright_core.outputs.thresholds import Thresholds
+from bitwright_core.tensors import Tensors
 
-PaddingValue = Literal["minus_one", "plus_one", "zero"]
-PADDING_VALUES: tuple[PaddingValue, ...] = ("minus_one", "plus_one", "zero")
+
+class Conv2dFacts(Facts, omit_defaults=True, tag="conv2d"):
+    """A convolution in the header of a network file."""
+
+    shape: tuple[int, int, int]
+    outputs: int
+    kernel: tuple[int, int]
+    stride: tuple[int, int]
+    padding: tuple[int, int, int, int]
+    padding_value: PaddingValue
+    integer_bits: int = 0  # of a layer that takes signed integers; 0: it takes bits, or what `takes` says
+    takes: NumberFacts | None = None
+    levels: int = 1
+
+    def build(self, tensors: Tensors) -> "Conv2d":
+        (down, across), channels = self.kernel, self.shape[2]
+        if min(down, across, *self.shape, self.outputs) < 1:
+            raise NetworkError(f"layer {self.name}: sizes must be positive")
+        rows = tensors.bits("weights", self.outputs, down * across * channels)
+        return Conv2d(
+            name=self.name,
+            shape=self.shape,
+            weights=rows.reshape(self.outputs, down, across, channels),
+            output=Thresholds.read(tensors, self.outputs, self.levels),
+            stride=self.stride,
+            padding=self.padding,
+            padding_value=self.padding_value,
+            takes=number_type(self.integer_bits, self.takes),
+        )
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Conv2d(MatrixLayer):
-    """A convolution of +-1 weights over an image, bits or integers in, bits out.
+    """A convolution of +-1 weights over an image, then thresholds.
 
     The lanes of a window run (ky, kx, channel), channel fastest. What pads is -1 or +1 (a lane of bit 0 or 1), or
     zero: a lane that adds nothing. With zeros, accumulators and thresholds are dot products, and one threshold
@@ -29,6 +62,7 @@ class Conv2d(MatrixLayer):
     """
 
     kind: ClassVar[str] = "conv2d"
+    facts_type: ClassVar[type[Facts]] = Conv2dFacts
 
     name: str
     shape: tuple[int, int, int]  # of what it takes: (height, width, channels)
@@ -49,16 +83,16 @@ class Conv2d(MatrixLayer):
         checked = windows(where, shape=shape, kernel=self.kernel, stride=self.stride, padding=self.padding)
         object.__setattr__(self, "stride", checked.stride)
         object.__setattr__(self, "padding", checked.padding)
-        for image in (self.shape, self.edge.shape):
+        if self.padding_value not in PADDING:
+            raise NetworkError(
+                f"{where}: padding_value must be one of {', '.join(PADDING)}, not {self.padding_value!r}"
+            )
+        for image in (self.shape, (*checked.shape, self.outputs)):
             if math.prod(image) > MAX_VALUES:
                 raise NetworkError(f"{where}: an image may have at most {MAX_VALUES} values, not {list(image)}")
-        if self.padding_value not in PADDING_VALUES:
-            raise NetworkError(
-                f"{where}: padding_value must be one of {', '.join(PADDING_VALUES)}, not {self.padding_value!r}"
-            )
         if not any(self.padding):
             object.__setattr__(self, "padding_value", "minus_one")
-        elif not self.takes.is_binary and self.padding_value != "zero":
+        elif self.padding_value not in self.takes.paddings:
             raise NetworkError(f"{where}: integers can be padded with zero alone, not {self.padding_value}")
         if not isinstance(self.output, Thresholds):
             raise NetworkError(f"{where}: a convolution needs thresholds; scores come from a dense layer")
@@ -76,26 +110,28 @@ class Conv2d(MatrixLayer):
         )
 
     @property
-    def pixels(self) -> int:
-        return self.windows.pixels
-
-    @property
     def source(self) -> Edge:
         """Shape and number type of what the layer takes."""
         return Edge(shape=self.shape, number=self.takes)
 
     @property
+    def size_text(self) -> str:
+        return f"{self.outputs}c{self.kernel[0]}x{self.kernel[1]}"
+
+    @property
     def padding_lane(self) -> int:
-        return int(self.padding_value == "plus_one")
+        value = PADDING[self.padding_value]
+        return self.takes.lane(value) if value and self.takes.holds(value) else 0
 
     @property
     def sums_dots(self) -> bool:
         """Whether accumulators are dot products instead of popcounts."""
-        return not self.takes.is_binary or self.padding_value == "zero"
+        return not self.counts_bits or self.padding_value == "zero"
 
     @property
     def _border(self) -> bool:
-        return self.takes.is_binary and self.padding_value == "zero"
+        """Whether zeros pad that no lane can stand for."""
+        return self.padding_value == "zero" and not self.takes.holds(0)
 
     @property
     def border_class(self) -> NDArray[np.int64]:
@@ -104,6 +140,10 @@ class Conv2d(MatrixLayer):
         All 0 unless bits are padded with zeros; then the class of `windows`.
         """
         return self.windows.border_class if self._border else super().border_class
+
+    @property
+    def borders(self) -> Windows | None:
+        return self.windows if self._border and len(self.windows.border_taps) > 1 else None
 
     @property
     def engine_offsets(self) -> NDArray[np.int64]:
@@ -118,6 +158,36 @@ class Conv2d(MatrixLayer):
         if not self._border:
             return super().engine_thresholds
         # dot >= T, the dot over the lanes inside, exactly when popcount >= ceil((T + inputs + offset) / 2)
-        needed = self.output.values[None, :, 0] + self.inputs + self.engine_offsets
+        needed = self._one_level[None] + self.inputs + self.engine_offsets
         # a threshold below the least or above the largest popcount of a class decides as 0 or inputs + 1 do
         return np.clip((needed + 1) // 2, 0, self.inputs + 1)
+
+    def infer(self, given: Sequence[Value]) -> Edge:
+        (before,) = given
+        check_image(self.name, self.shape, before)
+        check_number(self.name, self.takes, before)
+        return self.edge
+
+    def _windows_of(self, values: NDArray[np.floating]) -> NDArray[np.floating]:
+        images = pad(values.reshape(-1, *self.shape), self.windows, PADDING[self.padding_value])
+        return taps(images, self.windows).reshape(-1, self.inputs)
+
+    def facts(self) -> Conv2dFacts:
+        bits, takes = number_facts(self.takes)
+        return Conv2dFacts(
+            name=self.name,
+            shape=self.shape,
+            outputs=self.outputs,
+            kernel=self.kernel,
+            stride=self.stride,
+            padding=self.padding,
+            padding_value=self.padding_value,
+            integer_bits=bits,
+            takes=takes,
+            levels=self.output.levels,
+        )
+
+    def digest_parts(self) -> Iterator[bytes]:
+        facts = (self.shape, self.weights.shape, self.stride, self.padding, self.padding_value)
+        yield repr((self.kind, *facts)).encode()
+        yield from self._digest_arrays()

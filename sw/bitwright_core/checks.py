@@ -1,10 +1,8 @@
-"""Integers and the shapes they come in: number types, edges, checked arrays."""
+"""Checks of what networks are made of: names, sizes, arrays of integers; and the limits of each."""
 
-import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,11 +15,6 @@ MAX_INPUT_BITS = 16
 MAX_INTEGER_BITS = 32  # of a lane: 2^20 of them still sum exactly in float64
 SCORE_BITS = 62  # scores fit int64 with a bit to spare, so that differences of two scores do too
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,47}")
-
-
-def signed_bits(value: int) -> int:
-    """The width of the smallest two's complement number that holds `value`."""
-    return (value if value >= 0 else -value - 1).bit_length() + 1
 
 
 def frozen(values: object, dtype: type, where: str) -> NDArray[Any]:
@@ -52,33 +45,3 @@ def sizes(values: object, count: int, what: str, least: int) -> tuple[int, ...]:
     if len(parts) != count or any(not isinstance(v, int | np.integer) or v < least for v in parts):
         raise NetworkError(f"{what} must be {count} whole numbers of at least {least}, not {values!r}")
     return tuple(int(v) for v in parts)
-
-
-@dataclass(frozen=True, kw_only=True)
-class NumberType:
-    """What one value on an edge may be: a +-1 bit, an unsigned or a signed integer of `bits` bits."""
-
-    kind: Literal["binary", "unsigned", "signed"]
-    bits: int = 1
-
-    def __str__(self) -> str:
-        return "binary" if self.kind == "binary" else f"{self.kind} {self.bits}-bit"
-
-    @property
-    def is_binary(self) -> bool:
-        return self.kind == "binary"
-
-
-BINARY = NumberType(kind="binary")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Edge:
-    """The values between two layers of one frame: their shape (HWC or flat) and their number type."""
-
-    shape: tuple[int, ...]
-    number: NumberType
-
-    @property
-    def size(self) -> int:
-        return math.prod(self.shape)

@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bitwright_core.checks import sizes
 from bitwright_core.errors import NetworkError
-from bitwright_core.network.values import sizes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,6 +90,21 @@ class Pooling:
     windows: Windows
     channels: int
     rule: Literal["max"]
+
+
+def pad(images: NDArray[Any], windows: Windows, value: float) -> NDArray[Any]:
+    """Images (n, height, width, channels) with the padding of `windows` around them."""
+    if not any(windows.padding):
+        return images
+    top, bottom, left, right = windows.padding
+    return np.pad(images, ((0, 0), (top, bottom), (left, right), (0, 0)), constant_values=value)
+
+
+def taps(padded: NDArray[Any], windows: Windows) -> NDArray[Any]:
+    """A view (n, windows down, windows across, ky, kx, channels) of padded images."""
+    down, across = windows.stride
+    view = np.lib.stride_tricks.sliding_window_view(padded, windows.kernel, axis=(1, 2))[:, ::down, ::across]
+    return view.transpose(0, 1, 2, 4, 5, 3)
 
 
 def _outside(size: int, kernel: int, stride: int, before: int, count: int) -> tuple[tuple[int, int], ...]:

@@ -1,0 +1,88 @@
+"""Fully connected layers."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bitwright_core.edge import Edge
+from bitwright_core.errors import NetworkError
+from bitwright_core.numbers import BINARY, NumberType
+from bitwright_core.ops.matrix import MatrixLayer
+from bitwright_core.ops.number_facts import NumberFacts, number_facts, number_type
+from bitwright_core.ops.operator import Facts, Value, check_number
+from bitwright_core.outputs import Output, read_output
+from bitwright_core.tensors import Tensors
+
+
+class DenseFacts(Facts, omit_defaults=True, tag="dense"):
+    """A dense layer in the header of a network file."""
+
+    inputs: int
+    outputs: int
+    output: Literal["thresholds", "scores", "votes"]
+    integer_bits: int = 0  # of a layer that takes signed integers; 0: it takes bits, or what `takes` says
+    takes: NumberFacts | None = None
+    levels: int = 1
+
+    def build(self, tensors: Tensors) -> "Dense":
+        if self.inputs < 1 or self.outputs < 1:
+            raise NetworkError(f"layer {self.name}: sizes must be positive")
+        return Dense(
+            name=self.name,
+            weights=tensors.bits("weights", self.outputs, self.inputs),
+            output=read_output(self.output, tensors, self.outputs, self.levels),
+            takes=number_type(self.integer_bits, self.takes),
+        )
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Dense(MatrixLayer):
+    """A fully connected layer of +-1 weights: an accumulator for each row, then `output`.
+
+    It takes an image, too, in raster order with the channels fastest. `takes` is signed for a first layer on
+    integers, unsigned behind thresholds of several levels.
+    """
+
+    kind: ClassVar[str] = "dense"
+    facts_type: ClassVar[type[Facts]] = DenseFacts
+
+    name: str
+    weights: NDArray[np.uint8]  # (outputs, inputs), 1 is +1 and 0 is -1
+    output: Output
+    takes: NumberType = BINARY
+
+    def __post_init__(self) -> None:
+        self._check_matrix("outputs, inputs")
+        self._check_output()
+
+    @property
+    def size_text(self) -> str:
+        return str(self.outputs)
+
+    def infer(self, given: Sequence[Value]) -> Edge:
+        (before,) = given
+        if self.inputs != before.edge.size:
+            raise NetworkError(
+                f"layer {self.name} takes {self.inputs} inputs but {before.giver} gives {before.edge.size} values"
+            )
+        check_number(self.name, self.takes, before)
+        return self.edge
+
+    def facts(self) -> DenseFacts:
+        bits, takes = number_facts(self.takes)
+        return DenseFacts(
+            name=self.name,
+            inputs=self.inputs,
+            outputs=self.outputs,
+            output=self.output.kind,
+            integer_bits=bits,
+            takes=takes,
+            levels=self.output.levels,
+        )
+
+    def digest_parts(self) -> Iterator[bytes]:
+        yield repr((self.kind, self.weights.shape)).encode()
+        yield from self._digest_arrays()

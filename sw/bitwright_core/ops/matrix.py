@@ -1,0 +1,261 @@
+"""What dense and convolutional layers have in common: rows of +-1 weights, accumulators, and what follows.
+
+Dot products come from a floating-point matrix product of whole numbers, which is exact while every partial sum
+stays below 2^24 (float32; at most 2^20 lanes of +-1) or 2^53 (float64, for many wide integers), in whatever order the
+sums are taken. A convolution is such a product on the windows of its image, a few images at a time.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bitwright_core.bits import pack_bits
+from bitwright_core.checks import MAX_INTEGER_BITS, MAX_LANES, check_name, frozen
+from bitwright_core.edge import Edge
+from bitwright_core.errors import NetworkError
+from bitwright_core.numbers import NumberType
+from bitwright_core.ops.number_facts import number_version
+from bitwright_core.ops.operator import Value
+from bitwright_core.ops.windows import Pooling, Windows
+from bitwright_core.outputs import Output
+from bitwright_core.outputs.thresholds import Thresholds, reached
+
+_WINDOW_VALUES = 1 << 21  # values in the matrix of windows: what a processor's cache can hold
+_FLOAT32_EXACT = 1 << 24
+
+
+class MatrixLayer:
+    """A layer whose outputs are rows of +-1 weights times windows of its input: one window, or one each pixel.
+
+    The accumulator of a row is the popcount of its agreeing lanes, except where it is the dot product itself:
+    on integers, and in a convolution padded with zeros. See `Operator` for what every operator has.
+    """
+
+    kind: ClassVar[str]
+    input_names: ClassVar[tuple[str, ...]] = ("x",)
+
+    name: str
+    weights: NDArray[np.uint8]  # (outputs, ...), the lanes of a window in the order of their axes
+    output: Output
+    takes: NumberType
+
+    def _check_matrix(self, axes: str) -> None:
+        """Checks name, weights and the type of the input; freezes the weights."""
+        check_name(self.name, "layer name")
+        weights = frozen(self.weights, np.uint8, f"layer {self.name}, weights")
+        if weights.ndim != len(axes.split(",")) or weights.size == 0:
+            raise NetworkError(f"layer {self.name}: weights must have shape ({axes}), not {weights.shape}")
+        if weights.max() > 1:
+            raise NetworkError(f"layer {self.name}: weights must be 0 or 1, not {int(weights.max())}")
+        object.__setattr__(self, "weights", weights)
+        if self.inputs > MAX_LANES or self.outputs > MAX_LANES:
+            raise NetworkError(f"layer {self.name}: inputs and outputs may be at most {MAX_LANES}")
+        if self.takes.bits > MAX_INTEGER_BITS:
+            raise NetworkError(f"layer {self.name}: values of at most {MAX_INTEGER_BITS} bits, not {self.takes}")
+
+    def _check_output(self) -> None:
+        where, output = f"layer {self.name}", self.output
+        if output.outputs != self.outputs:
+            raise NetworkError(f"{where}: {self.outputs} weight rows but {output.outputs} rows of thresholds or scores")
+        least, largest = self.accumulator_range
+        output.check(where, least, largest, "the largest dot product" if self.sums_dots else "inputs")
+
+    @property
+    def matrix(self) -> "MatrixLayer":
+        """The layer itself: it has weights (see `Operator`)."""
+        return self
+
+    @property
+    def windows(self) -> Windows | None:
+        """Where its windows stand on an image; None for a layer that takes all its values at once."""
+        return None
+
+    @property
+    def pooling(self) -> Pooling | None:
+        return None
+
+    @property
+    def source(self) -> Edge:
+        """Shape and number type of what the layer takes: flat, whatever the shape before, unless it has windows."""
+        return Edge(shape=(self.inputs,), number=self.takes)
+
+    @property
+    def edge(self) -> Edge:
+        """Shape and number type of what the layer gives: an image if it has windows."""
+        shape = () if self.windows is None else self.windows.shape
+        return Edge(shape=(*shape, self.outputs), number=self.output.number(*self.accumulator_range))
+
+    @property
+    def inputs(self) -> int:
+        """Lanes of a window."""
+        return int(self.weights[0].size)
+
+    @property
+    def outputs(self) -> int:
+        """Rows of weights: neurons, or channels of each pixel."""
+        return int(self.weights.shape[0])
+
+    @property
+    def channels(self) -> int:
+        """Size of the last axis of what it takes: channels of an image, or all values of a flat frame."""
+        return int(self.weights.shape[-1])
+
+    @property
+    def pixels(self) -> int:
+        """Windows of a frame."""
+        return 1 if self.windows is None else self.windows.pixels
+
+    @property
+    def rows(self) -> NDArray[np.uint8]:
+        """The weights as (outputs, inputs)."""
+        return self.weights.reshape(self.outputs, self.inputs)
+
+    @property
+    def weight_bits(self) -> int:
+        return int(self.weights.size)
+
+    @property
+    def operations(self) -> int:
+        """Operations a frame, an XNOR and an addition for each weight and pixel (the field's 2 x MACs)."""
+        return 2 * self.weight_bits * self.pixels
+
+    @property
+    def counts_bits(self) -> bool:
+        """Whether an engine counts agreeing lanes, each a bit, and not sums of integers."""
+        return self.takes.xnor
+
+    @property
+    def gives_scores(self) -> bool:
+        """Whether it gives scores, and not activations."""
+        return self.output.gives_scores
+
+    @property
+    def padding_lane(self) -> int:
+        """What an engine reads as a lane outside the image: 0 (a bit that stands for -1, or the integer), or 1."""
+        return 0
+
+    @property
+    def sums_dots(self) -> bool:
+        """Whether accumulators are dot products instead of popcounts."""
+        return not self.counts_bits
+
+    @property
+    def largest_dot(self) -> int:
+        """A bound of the dot product's size, whatever the weights: inputs times the largest size of a value."""
+        return self.inputs * self.takes.magnitude
+
+    @property
+    def accumulator_range(self) -> tuple[int, int]:
+        """The least and the largest value that an accumulator may take, whatever the weights."""
+        return (-self.largest_dot, self.largest_dot) if self.sums_dots else (0, self.inputs)
+
+    @property
+    def score_range(self) -> tuple[int, int]:
+        """The least and the largest score that can occur. Raises TypeError for a layer with thresholds."""
+        if isinstance(self.output, Thresholds):
+            raise TypeError(f"layer {self.name} gives bits, not scores")
+        return self.output.range(*self.accumulator_range)
+
+    @property
+    def border_class(self) -> NDArray[np.int64]:
+        """(pixels,): for each pixel, in raster order, the row of `engine_thresholds` that holds there."""
+        return np.zeros(self.pixels, np.int64)
+
+    @property
+    def borders(self) -> Windows | None:
+        """The windows whose place chooses the row of `engine_thresholds`; None where one row holds for all."""
+        return None
+
+    @property
+    def engine_offsets(self) -> NDArray[np.int64]:
+        """(border classes, outputs): the dot product of the lanes of a window that pad, read as -1.
+
+        (dot + inputs + engine_offsets) / 2 is the popcount that an engine counts where padding is bit 0.
+        """
+        return np.zeros((1, self.outputs), np.int64)
+
+    @property
+    def engine_thresholds(self) -> NDArray[np.int64]:
+        """(border classes, outputs): what an engine compares its count with, 0 for a layer with scores.
+
+        Integers: the dot product. Bits: the popcount of all lanes, with lanes that only pad read as bit 0 (or as
+        their `padding_value` says, where that is -1 or +1). Raises TypeError for thresholds of several levels.
+        """
+        return self._one_level[None]
+
+    @property
+    def _one_level(self) -> NDArray[np.int64]:
+        """(outputs,): the threshold of each row, 0 where it has none."""
+        compared = self.output.compared
+        if compared is None:
+            return np.zeros(self.outputs, np.int64)
+        if compared.shape[1] != 1:
+            raise TypeError(f"layer {self.name}: an engine compares with one threshold, not {compared.shape[1]}")
+        return compared[:, 0]
+
+    # what it computes
+
+    def infer(self, given: Sequence[Value]) -> Edge:
+        """Raises NetworkError unless the values fit its windows and its number type."""
+        raise NotImplementedError
+
+    def _windows_of(self, values: NDArray[np.floating]) -> NDArray[np.floating]:
+        """Values (n, ...) as (n * pixels, inputs)."""
+        return values.reshape(-1, self.inputs)
+
+    def _dots(self, stored: NDArray[np.integer]) -> Iterator[NDArray[np.floating]]:
+        """Dot products of every row and window, (frames, *edge shape), for a few frames at a time."""
+        dtype = np.float32 if self.largest_dot < _FLOAT32_EXACT else np.float64
+        signs: NDArray[np.floating] = (2.0 * self.rows - 1.0).T.astype(dtype)
+        shape = self.edge.shape
+        step = max(1, _WINDOW_VALUES // (self.inputs * self.pixels))
+        for start in range(0, len(stored), step):
+            part = self._windows_of(self.takes.values(stored[start : start + step], dtype))
+            yield (part @ signs).reshape(-1, *shape)
+
+    def _sums(self, dots: NDArray[np.floating]) -> NDArray[np.int64]:
+        whole = dots.astype(np.int64)
+        return whole if self.sums_dots else (whole + self.inputs) >> 1
+
+    def accumulators(self, stored: NDArray[np.integer]) -> NDArray[np.int64]:
+        """The accumulators (n, *edge shape) of what the layer takes, (n, ...): bits, or integers."""
+        parts = [self._sums(dots) for dots in self._dots(stored)]
+        return np.concatenate(parts) if parts else np.zeros((0, *self.edge.shape), np.int64)
+
+    def compute(self, *given: NDArray[np.integer]) -> NDArray[np.integer]:
+        """Activations, scores or votes (n, *edge shape)."""
+        parts = [self._given(dots) for dots in self._dots(given[0])]
+        return np.concatenate(parts) if parts else self.output.of(self.accumulators(given[0]))
+
+    def _given(self, dots: NDArray[np.floating]) -> NDArray[np.integer]:
+        if isinstance(self.output, Thresholds) and not self.sums_dots:
+            # popcount >= T exactly when dot >= 2 T - N; both sides are exact in the type of `dots`
+            return reached(dots, (2 * self.output.values - self.inputs).astype(dots.dtype))
+        return self.output.of(self._sums(dots))
+
+    def margins(self, sums: NDArray[np.int64]) -> NDArray[np.int64]:
+        """What an engine holds at the end of each sum: its count less `engine_thresholds`, (n, *edge shape).
+
+        The bit of a layer with thresholds is 1 where this is not negative. A layer with scores has its accumulators.
+        """
+        counts = sums
+        if self.sums_dots and self.counts_bits:
+            offsets = self.engine_offsets[self.border_class].reshape(self.edge.shape)
+            counts = (sums + self.inputs + offsets) >> 1
+        return counts - self.engine_thresholds[self.border_class].reshape(self.edge.shape)
+
+    # how it is kept
+
+    def arrays(self) -> dict[str, NDArray[np.integer]]:
+        return {"weights": pack_bits(self.rows), **self.output.arrays()}
+
+    def _digest_arrays(self) -> Iterator[bytes]:
+        yield pack_bits(self.rows).tobytes()
+        yield self.output.digest_name.encode()
+        yield from (array.astype("<i8").tobytes() for array in self.output.arrays().values())
+
+    @property
+    def format_version(self) -> int:
+        return max(number_version(self.takes), 1 if self.output.levels == 1 else 3)

@@ -1,0 +1,170 @@
+"""What every operator of a network can be asked, so that nobody has to know which one it is."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Protocol
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from bitwright_core.edge import Edge
+from bitwright_core.errors import NetworkError
+from bitwright_core.ops.windows import Pooling, Windows
+from bitwright_core.tensors import Tensors
+
+if TYPE_CHECKING:
+    from bitwright_core.ops.matrix import MatrixLayer
+
+
+@dataclass(frozen=True, kw_only=True)
+class Value:
+    """A value of the graph: its name, who gives it (for errors), and its shape and number type."""
+
+    name: str
+    giver: str  # "the encoded input", or "layer conv0"
+    edge: Edge
+
+
+class Facts(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, tag_field="kind"):
+    """What the header of a network file says of one operator; the tag is the operator's kind.
+
+    Each operator has a class of its own, with the fields that it needs.
+    """
+
+    name: str
+
+    def build(self, tensors: Tensors) -> "Operator":
+        """The operator, with its arrays from the file. Raises NetworkError."""
+        raise NotImplementedError
+
+
+class Operator(Protocol):
+    """An operator of a network, frozen and checked on construction.
+
+    What it can do is asked for as an object, which is None where it cannot: `layer.matrix is not None` means that it
+    has weights, `layer.windows is not None` that it takes an image in windows.
+    """
+
+    kind: ClassVar[str]  # as files and tables name it
+    input_names: ClassVar[tuple[str, ...]]  # a name for each value that it takes
+    facts_type: ClassVar[type[Facts]]
+
+    @property
+    def name(self) -> str: ...
+
+    # what it has
+
+    @property
+    def matrix(self) -> "MatrixLayer | None":
+        """Its weights and what follows them."""
+
+    @property
+    def windows(self) -> Windows | None:
+        """Where its windows stand on the image that it takes; None for one that takes all its values at once."""
+
+    @property
+    def pooling(self) -> Pooling | None:
+        """How it reduces each window without weights."""
+
+    @property
+    def gives_scores(self) -> bool:
+        """Whether what it gives are scores: such an operator is the last."""
+
+    @property
+    def weight_bits(self) -> int: ...
+
+    @property
+    def operations(self) -> int:
+        """Operations a frame, as the field counts them: multiplications and additions."""
+
+    @property
+    def size_text(self) -> str:
+        """Its size in a few letters, for the line that shows a whole network."""
+
+    # what it computes
+
+    def infer(self, given: Sequence[Value]) -> Edge:
+        """Shape and number type of what it gives for these values. Raises NetworkError if it does not take them."""
+
+    def compute(self, *given: NDArray[np.integer]) -> NDArray[np.integer]:
+        """The golden rule: what it gives for n frames, (n, *shape), of what it takes, (n, ...), as arrays store it."""
+
+    # how it is kept
+
+    def facts(self) -> Facts:
+        """What the header of a network file says of it."""
+
+    def arrays(self) -> dict[str, NDArray[np.integer]]:
+        """The arrays that a network file has of it, by the names that `Facts.build` asks for."""
+
+    def digest_parts(self) -> Iterator[bytes]:
+        """Everything that decides what it computes, but for what its inputs decide."""
+
+    @property
+    def format_version(self) -> int:
+        """The lowest version of the network file that can say it."""
+
+
+class Weightless:
+    """The answers of an operator that has neither weights nor windows; each may be overridden.
+
+    Files older than version 3 know no operators but those that say so themselves.
+    """
+
+    input_names: ClassVar[tuple[str, ...]] = ("x",)
+
+    @property
+    def matrix(self) -> None:
+        """None: it has no weights."""
+
+    @property
+    def windows(self) -> Windows | None:
+        return None
+
+    @property
+    def pooling(self) -> Pooling | None:
+        return None
+
+    @property
+    def gives_scores(self) -> bool:
+        return False
+
+    @property
+    def weight_bits(self) -> int:
+        return 0
+
+    @property
+    def operations(self) -> int:
+        return 0
+
+    @property
+    def format_version(self) -> int:
+        return 3
+
+    def arrays(self) -> dict[str, NDArray[np.integer]]:
+        return {}
+
+
+def edge_behind(operator: Operator, before: Edge, giver: str = "what comes before it") -> Edge:
+    """What an operator of one input gives for `before`. Raises NetworkError if it does not take it."""
+    return operator.infer([Value(name="before", giver=giver, edge=before)])
+
+
+def check_image(name: str, shape: tuple[int, ...], given: Value) -> None:
+    """Raises NetworkError unless `given` is an image (height, width, channels) of just this shape."""
+    if shape != given.edge.shape:
+        raise NetworkError(
+            f"layer {name} takes images (height, width, channels) of {_sizes(shape)} but {given.giver} gives "
+            f"{_sizes(given.edge.shape)}" + ("" if len(given.edge.shape) == 3 else ", which is flat")
+        )
+
+
+def check_number(name: str, takes: object, given: Value) -> None:
+    """Raises NetworkError unless the values of `given` are of the type that a layer takes."""
+    if takes != given.edge.number:
+        raise NetworkError(f"layer {name} takes {takes} values but {given.giver} gives {given.edge.number}")
+
+
+def _sizes(shape: tuple[int, ...]) -> str:
+    return " x ".join(map(str, shape))
