@@ -21,7 +21,7 @@ class LayerTrace:
     """One layer's integers for n frames; arrays have the shape (n, *edge shape): HWC, or flat."""
 
     name: str
-    accumulators: NDArray[np.int64] | None  # popcounts or dot products (see MatrixLayer); None without weights
+    accumulators: NDArray[np.signedinteger] | None  # popcounts or dot products (see MatrixLayer); None without weights
     values: NDArray[np.integer]  # activations as stored (uint8), or scores (int64)
 
 
@@ -67,17 +67,17 @@ def encode(network: Network, frames: NDArray[Any]) -> NDArray[np.integer]:
     return network.encoding.encode(flat)
 
 
-def accumulators(layer: MatrixLayer, values: NDArray[np.integer]) -> NDArray[np.int64]:
-    """The accumulators (n, *edge shape) of what a layer takes, (n, ...): bits, or integers."""
+def accumulators(layer: MatrixLayer, values: NDArray[np.integer]) -> NDArray[np.signedinteger]:
+    """The accumulators (n, *edge shape) of what a layer takes, (n, ...): bits, or integers. int32 if all fit."""
     return layer.accumulators(values)
 
 
-def layer_values(layer: MatrixLayer, sums: NDArray[np.int64]) -> NDArray[np.integer]:
+def layer_values(layer: MatrixLayer, sums: NDArray[np.signedinteger]) -> NDArray[np.integer]:
     """What a layer gives for its accumulators (n, *edge shape): activations, or scores."""
     return layer.output.of(sums)
 
 
-def margins(layer: MatrixLayer, sums: NDArray[np.int64]) -> NDArray[np.int64]:
+def margins(layer: MatrixLayer, sums: NDArray[np.signedinteger]) -> NDArray[np.signedinteger]:
     """What an engine holds at the end of each sum: its count less `engine_thresholds`, (n, *edge shape)."""
     return layer.margins(sums)
 

@@ -10,6 +10,7 @@ from bitwright_sim.sliced.engine import HandshakeError, run_frames
 from bitwright_sim.sliced.gates import Gates
 from bitwright_sim.sliced.luts import lut
 from bitwright_sim.sliced.memory_text import take_contents
+from bitwright_sim.sliced.model import SlicedModel
 from bitwright_sim.verification import sliced_pays
 from tests.sim.designs import COUNT_RESULTS, frames_for, generate, sabotage, small_network
 from tests.sim.sliced_cases import check_design, check_engines, check_fault, check_golden, plant_fault, random_design
@@ -80,6 +81,19 @@ def test_random_designs_compute_what_the_golden_model_does(seed, tmp_path):
 def test_both_engines_are_equal_in_every_cycle(tmp_path):
     """Stalls on both sides, broken frames between whole ones, on lanes with frames of their own."""
     check_engines(random_design(2, tmp_path / "design"), 2)
+
+
+def test_planes_hold_the_bits_of_integers(design):
+    """Of every width that probes have, lane by lane, for counts that end within 16 bytes."""
+    rng = np.random.default_rng(5)
+    with SlicedModel(design, build_sliced(design)) as model:
+        for count, bits, dtype in ((1, 3, np.int16), (7, 9, np.int16), (8, 16, np.int16), (21, 20, np.int32)):
+            values = rng.integers(-1 << (bits - 1), 1 << (bits - 1), (model.lanes, count)).astype(dtype)
+            planes = np.unpackbits(model.planes(values, bits), axis=2, bitorder="little")
+            assert (planes == (values.T[:, None] >> np.arange(bits)[:, None] & 1)).all(), (count, bits)
+        few = rng.integers(-3, 4, (5, 2))
+        planes = np.unpackbits(model.planes(few, 64), axis=2, bitorder="little")[:, :, :5]
+        assert (planes == (few.T[:, None] >> np.arange(64)[:, None] & 1)).all()
 
 
 def test_a_report_says_what_was_proven(design, network):

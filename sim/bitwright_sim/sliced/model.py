@@ -135,6 +135,8 @@ class SlicedModel:
         values = np.ascontiguousarray(values)
         if values.dtype.itemsize not in (2, 4, 8):
             values = values.astype(np.int32)
+        if bits > 8 * values.dtype.itemsize:
+            values = values.astype(np.int64)
         rows = np.arange(self.lanes) % len(values)
         pointers = (values.ctypes.data + rows * values.strides[0]).astype(np.uint64)
         raw = np.empty(values.shape[1] * bits * self.lanes // 8 + 64, np.uint8)

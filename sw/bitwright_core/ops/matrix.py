@@ -1,11 +1,11 @@
 """What dense and convolutional layers have in common: rows of +-1 weights, accumulators, and what follows.
 
-Dot products come from a floating-point matrix product of whole numbers, which is exact while every partial sum
-stays below 2^24 (float32; at most 2^20 lanes of +-1) or 2^53 (float64, for many wide integers), in whatever order the
-sums are taken. A convolution is such a product on the windows of its image, a few images at a time.
+Dot products come from a floating-point matrix product of whole numbers, exact in whatever order the sums are taken
+(`bitwright_core.dot_products`). A convolution is such a product on the windows of its image, a few images at a time.
 """
 
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from bitwright_core.bits import pack_bits
 from bitwright_core.checks import MAX_INTEGER_BITS, MAX_LANES, check_name, frozen
+from bitwright_core.dot_products import DotProducts
 from bitwright_core.edge import Edge
 from bitwright_core.errors import NetworkError
 from bitwright_core.numbers import NumberType
@@ -22,8 +23,7 @@ from bitwright_core.ops.windows import Pooling, Windows
 from bitwright_core.outputs import Output
 from bitwright_core.outputs.thresholds import Thresholds, reached
 
-_WINDOW_VALUES = 1 << 21  # values in the matrix of windows: what a processor's cache can hold
-_FLOAT32_EXACT = 1 << 24
+_WINDOW_VALUES = 1 << 19  # values in the matrix of windows: what a processor's cache can hold
 
 
 class MatrixLayer:
@@ -205,46 +205,48 @@ class MatrixLayer:
         """Values (n, ...) as (n * pixels, inputs)."""
         return values.reshape(-1, self.inputs)
 
-    def _dots(self, stored: NDArray[np.integer]) -> Iterator[NDArray[np.floating]]:
+    @cached_property
+    def dot_products(self) -> DotProducts:
+        """Its rows, ready to be multiplied with windows."""
+        return DotProducts(self.rows, self.largest_dot)
+
+    def _dots(self, stored: NDArray[np.integer]) -> Iterator[NDArray[np.signedinteger]]:
         """Dot products of every row and window, (frames, *edge shape), for a few frames at a time."""
-        dtype = np.float32 if self.largest_dot < _FLOAT32_EXACT else np.float64
-        signs: NDArray[np.floating] = (2.0 * self.rows - 1.0).T.astype(dtype)
-        shape = self.edge.shape
+        products, shape = self.dot_products, self.edge.shape
         step = max(1, _WINDOW_VALUES // (self.inputs * self.pixels))
         for start in range(0, len(stored), step):
-            part = self._windows_of(self.takes.values(stored[start : start + step], dtype))
-            yield (part @ signs).reshape(-1, *shape)
+            values = self.takes.values(stored[start : start + step], products.dtype)
+            yield products.of(self._windows_of(values)).reshape(-1, *shape)
 
-    def _sums(self, dots: NDArray[np.floating]) -> NDArray[np.int64]:
-        whole = dots.astype(np.int64)
-        return whole if self.sums_dots else (whole + self.inputs) >> 1
+    def _sums(self, dots: NDArray[np.signedinteger]) -> NDArray[np.signedinteger]:
+        return dots if self.sums_dots else (dots + self.inputs) >> 1
 
-    def accumulators(self, stored: NDArray[np.integer]) -> NDArray[np.int64]:
-        """The accumulators (n, *edge shape) of what the layer takes, (n, ...): bits, or integers."""
+    def accumulators(self, stored: NDArray[np.integer]) -> NDArray[np.signedinteger]:
+        """The accumulators (n, *edge shape) of what the layer takes, (n, ...): bits, or integers. int32 if all fit."""
         parts = [self._sums(dots) for dots in self._dots(stored)]
-        return np.concatenate(parts) if parts else np.zeros((0, *self.edge.shape), np.int64)
+        return np.concatenate(parts) if parts else np.zeros((0, *self.edge.shape), self.dot_products.integers)
 
     def compute(self, *given: NDArray[np.integer]) -> NDArray[np.integer]:
         """Activations, scores or votes (n, *edge shape)."""
         parts = [self._given(dots) for dots in self._dots(given[0])]
         return np.concatenate(parts) if parts else self.output.of(self.accumulators(given[0]))
 
-    def _given(self, dots: NDArray[np.floating]) -> NDArray[np.integer]:
+    def _given(self, dots: NDArray[np.signedinteger]) -> NDArray[np.integer]:
         if isinstance(self.output, Thresholds) and not self.sums_dots:
-            # popcount >= T exactly when dot >= 2 T - N; both sides are exact in the type of `dots`
+            # popcount >= T exactly when dot >= 2 T - N
             return reached(dots, (2 * self.output.values - self.inputs).astype(dots.dtype))
         return self.output.of(self._sums(dots))
 
-    def margins(self, sums: NDArray[np.int64]) -> NDArray[np.int64]:
+    def margins(self, sums: NDArray[np.signedinteger]) -> NDArray[np.signedinteger]:
         """What an engine holds at the end of each sum: its count less `engine_thresholds`, (n, *edge shape).
 
         The bit of a layer with thresholds is 1 where this is not negative. A layer with scores has its accumulators.
         """
-        counts = sums
+        counts, integers = sums, self.dot_products.integers
         if self.sums_dots and self.counts_bits:
-            offsets = self.engine_offsets[self.border_class].reshape(self.edge.shape)
+            offsets = self.engine_offsets.astype(integers)[self.border_class].reshape(self.edge.shape)
             counts = (sums + self.inputs + offsets) >> 1
-        return counts - self.engine_thresholds[self.border_class].reshape(self.edge.shape)
+        return counts - self.engine_thresholds.astype(integers)[self.border_class].reshape(self.edge.shape)
 
     # how it is kept
 

@@ -61,7 +61,7 @@ class Scores:
         if top >> (SCORE_BITS - 1):
             raise NetworkError(f"{where}: scores reach {top}, which needs more than {SCORE_BITS} bits")
 
-    def of(self, sums: NDArray[np.int64]) -> NDArray[np.int64]:
+    def of(self, sums: NDArray[np.signedinteger]) -> NDArray[np.int64]:
         """The scores of accumulators (..., classes)."""
         return self.scale * sums + self.offset
 

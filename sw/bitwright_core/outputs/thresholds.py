@@ -57,9 +57,9 @@ class Thresholds:
         """Raises NetworkError, beginning with `where`, unless it suits accumulators `least` .. `largest`."""
         check_range(self.values, where, least, largest, largest_is)
 
-    def of(self, sums: NDArray[np.int64]) -> NDArray[np.integer]:
+    def of(self, sums: NDArray[np.signedinteger]) -> NDArray[np.integer]:
         """The activations of accumulators (..., outputs)."""
-        return reached(sums, self.values)
+        return reached(sums, self.values.astype(sums.dtype, casting="same_kind"))
 
     def arrays(self) -> dict[str, NDArray[np.int64]]:
         """What a network file and the digest have of it, in order."""
@@ -77,7 +77,7 @@ class Thresholds:
 
 def reached(sums: NDArray[Any], thresholds: NDArray[Any]) -> NDArray[np.uint8]:
     """How many of `thresholds` (outputs, levels) each of `sums` (..., outputs) reaches."""
-    total: NDArray[np.uint8] = (sums >= thresholds[:, 0]).astype(np.uint8)
+    total: NDArray[np.uint8] = (sums >= thresholds[:, 0]).view(np.uint8)
     for level in range(1, thresholds.shape[1]):
         total += sums >= thresholds[:, level]
     return total

@@ -62,7 +62,7 @@ class Votes:
         """Raises NetworkError, beginning with `where`, unless it suits accumulators `least` .. `largest`."""
         check_range(self.thresholds, where, least, largest, largest_is)
 
-    def of(self, sums: NDArray[np.int64]) -> NDArray[np.int64]:
+    def of(self, sums: NDArray[np.signedinteger]) -> NDArray[np.int64]:
         """The scores of accumulators (..., classes)."""
         return np.where(sums >= self.thresholds, self.votes, 0)
 
