@@ -223,3 +223,20 @@ def test_the_check_finds_every_kind_of_difference():
         check_export(model, dataclasses.replace(network, encoding=encoding), frames)
     with pytest.raises(ExportError, match="the network has 3 layers, the model 2"):
         check_export(model_of(hidden=(9,)), network, frames)
+
+
+def test_near_ties_that_rounded_scores_turn_are_counted():
+    """400 classes whose slopes hardly differ: scores of 8 bits round some apart, and the check counts those frames."""
+    model = model_of(hidden=(16,), classes=400, seed=3)
+    norm = model.stages[-1].norm
+    with torch.no_grad():
+        norm.weight.copy_(1 + 1e-3 * torch.rand(400, generator=torch.Generator().manual_seed(1)))
+        norm.bias.zero_()
+        norm.running_mean.zero_()
+        norm.running_var.fill_(1)
+    network, frames = export_model(model, name="ties", score_bits=8), frames_of(400)
+    differing = int((golden.classify(network, frames) != trace_model(model, frames).classes).sum())
+    check = check_export(model, network, frames, score_bits=8)
+    assert check.near_ties == differing > 0
+    with pytest.raises(ExportError, match="class of frame"):  # 24 bits have no room for such a difference
+        check_export(model, network, frames, score_bits=24)
