@@ -12,13 +12,12 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from bitwright_boards.board import Board, Jtag, load_board, load_boards
 from bitwright_core.ask import ask
 from bitwright_core.errors import BoardError, ToolError
 from bitwright_core.extras import install
-from bitwright_core.near import did_you_mean
 from bitwright_core.progress import Progress
 
-LOADER_BOARDS = {"pynq-z1": "pynq_z1", "pynq-z2": "pynq_z2", "ulx3s-85f": "ulx3s"}
 LIMIT_SECONDS = 600
 _GET = f"get it with: {install('board')} and apt-get install libusb-1.0-0 libftdi1-2"
 
@@ -61,40 +60,49 @@ class Loader:
         return [line.split()[0] for line in done.stdout.splitlines() if line.strip()]
 
     def command(
-        self, board: str, bitstream: Path, *, flash: bool = False, cable_serial: str | None = None
+        self, board: Board, bitstream: Path, *, flash: bool = False, cable_serial: str | None = None
     ) -> list[str]:
         """The command line that loads `bitstream`, into flash or (until power goes) into the FPGA alone.
 
-        Raises BoardError for a board that openFPGALoader does not know, or has no flash for.
+        Raises BoardError for a board without JTAG here, or without the memory that is asked for.
         """
-        check_jtag(board)
-        if flash and board.startswith("pynq"):
-            raise BoardError(f"{board} boots from its SD card, not from a bitstream in flash; leave out --flash")
-        command = [str(self.executable), "--board", LOADER_BOARDS[board]]
+        jtag = check_jtag(board, flash=flash)
+        command = [str(self.executable), "--board", jtag.board]
         command.append("--write-flash" if flash else "--write-sram")
         if cable_serial is not None:
             command += ["--ftdi-serial", cable_serial]
         return [*command, str(bitstream)]
 
 
-def check_jtag(board: str) -> None:
-    """Raises BoardError for a board without JTAG here, and says so if openFPGALoader itself knows it."""
-    if board in LOADER_BOARDS:
-        return
-    known = ", ".join(LOADER_BOARDS)
-    message = f"{board} has no JTAG here{did_you_mean(board, LOADER_BOARDS)}; boards that have it: {known}"
+def jtag_board(name: str) -> Board:
+    """`load_board`, which of a board that only openFPGALoader knows says so."""
     try:
-        theirs = Loader.find().boards()
-    except ToolError:
-        theirs = []
-    name = board.replace("-", "_")
-    if name in theirs:
-        message += f"; openFPGALoader itself knows it: openFPGALoader --board {name} FILE"
-    raise BoardError(message)
+        return load_board(name)
+    except BoardError as error:
+        try:
+            theirs = Loader.find().boards()
+        except ToolError:
+            theirs = []
+        their_name = name.replace("-", "_")
+        if their_name not in theirs:
+            raise
+        raise BoardError(f"{error}; openFPGALoader itself knows it: openFPGALoader --board {their_name} FILE") from None
+
+
+def check_jtag(board: Board, *, flash: bool) -> Jtag:
+    """How openFPGALoader loads `board`. Raises BoardError where it does not, or not to flash or FPGA as asked."""
+    if board.jtag is None:
+        known = ", ".join(other.name for other in load_boards() if other.jtag is not None)
+        raise BoardError(f"{board.name} has no JTAG here (no [jtag] in its description); boards that have it: {known}")
+    if flash and not board.jtag.flash:
+        raise BoardError(f"{board.name} does not boot from a bitstream in flash; leave out --flash")
+    if not flash and not board.jtag.sram:
+        raise BoardError(f"{board.name} takes its bitstream from flash alone; add --flash")
+    return board.jtag
 
 
 def load_bitstream(
-    board: str,
+    board: Board,
     bitstream: Path,
     *,
     flash: bool = False,
@@ -126,13 +134,13 @@ def load_bitstream(
         short = " ".join(said.split())
         if "device not found" in short or "no device" in short.lower():
             raise BoardError(
-                f"no cable to {board} is found; connect its USB port, and see that you may use it ({short})"
+                f"no cable to {board.name} is found; connect its USB port, and see that you may use it ({short})"
             )
         raise BoardError(f"openFPGALoader failed with status {done.returncode}: {short}")
     if progress is not None:
         progress(f"loading {bitstream.name}", 1, 1)
     return JtagReport(
-        board=board, bitstream=str(bitstream), flash=flash, tool=f"openFPGALoader {loader.version}", output=said
+        board=board.name, bitstream=str(bitstream), flash=flash, tool=f"openFPGALoader {loader.version}", output=said
     )
 
 

@@ -29,7 +29,6 @@ from bitwright_core.errors import DesignError
 from bitwright_core.metrics import LabelMetrics
 from bitwright_core.progress import Progress
 
-BOARDS = ("pynq-z1", "pynq-z2")  # that run pynq and have an overlay
 HEARTBEAT_SECONDS = 5.0
 SILENT_SECONDS = 60.0  # the job says something every few seconds
 

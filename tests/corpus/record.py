@@ -69,10 +69,11 @@ def _board(design: Design, board: str, folder: Path) -> str:
     if board.startswith("pynq"):
         bw.build(design, board, folder, vivado=False)
     else:
+        from bitwright.open_board import open_board
+        from bitwright_boards import load_board
         from bitwright_hw.serial.build import write_sources
-        from bitwright_hw.serial.platforms import OPEN_BOARDS
 
-        write_sources(design, OPEN_BOARDS[board], folder)
+        write_sources(design, open_board(load_board(board)), folder)
     sha = hashlib.sha256()
     for file in sorted(path for path in folder.rglob("*") if path.is_file()):
         name = file.relative_to(folder).as_posix()

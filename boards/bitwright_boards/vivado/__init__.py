@@ -1,5 +1,5 @@
 """Vivado projects for PYNQ boards: readable Tcl and Verilog, written from the block design's description."""
 
-from bitwright_boards.vivado.project import PRESETS, PynqBuild, build_pynq, write_project
+from bitwright_boards.vivado.project import PynqBuild, build_pynq, write_project
 
-__all__ = ["PRESETS", "PynqBuild", "build_pynq", "write_project"]
+__all__ = ["PynqBuild", "build_pynq", "write_project"]

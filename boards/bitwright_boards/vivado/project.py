@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from bitwright_boards.board import Board
+from bitwright_boards.board import Board, load_boards
 from bitwright_boards.pynq_design import PynqDesign, pynq_design
 from bitwright_boards.vivado import tcl
 from bitwright_boards.vivado.component import component
@@ -22,7 +22,6 @@ from bitwright_core.plain_folder import is_plain
 from bitwright_core.progress import Progress
 
 COMMAND = "vivado -mode batch -source build.tcl"
-PRESETS = {"pynq-z1": "pynq", "pynq-z2": "pynq"}
 _LOG = "vivado.log"
 # what Vivado's log says when it begins a stage, and what that stage is called here
 _STAGES = (
@@ -59,11 +58,16 @@ class PynqBuild(msgspec.Struct, frozen=True, kw_only=True):
     hold_slack_ns: float | None = None
 
 
-def preset(board: str) -> dict[str, str]:
+def preset(board: Board) -> dict[str, str]:
     """The processing system's settings for `board`, names without CONFIG. Raises BoardError if there are none."""
-    if board not in PRESETS:
-        raise BoardError(f"bitwright has no Vivado project for {board}; it has them for {', '.join(PRESETS)}")
-    file = resources.files("bitwright_boards") / "data" / "ps7" / f"{PRESETS[board]}.toml"
+    if board.vivado is None:
+        known = ", ".join(other.name for other in load_boards() if other.vivado is not None)
+        raise BoardError(f"bitwright has no Vivado project for {board.name}; it has them for {known}")
+    folder = resources.files("bitwright_boards") / "data" / "ps7"
+    file = folder / f"{board.vivado.preset}.toml"
+    if not file.is_file():
+        known = ", ".join(sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir()))
+        raise BoardError(f"{board.name}: there is no preset {board.vivado.preset}; there are {known}")
     return tomllib.loads(file.read_text())
 
 
@@ -73,7 +77,7 @@ def write_project(design: Design, board: Board, out: Path, *, clock_mhz: float |
     Leaves build.tcl, scripts/, rtl/, component.xml and a copy of the design. Raises BoardError for a board without
     project, a clock that it cannot have, or a folder that holds something else.
     """
-    settings = preset(board.name)
+    settings = preset(board)
     overlay = pynq_design(design.manifest, clock_mhz=clock_mhz)
     check_build_folder(out, _OWN)
     for name in ("scripts", "rtl", "build"):

@@ -31,7 +31,7 @@ from bitwright_hw.families import GENERIC, Family
 from bitwright_hw.nextpnr import Nextpnr, critical_path, prepare
 from bitwright_hw.serial.board_top import SerialBoard
 from bitwright_hw.serial.link import LinkParams
-from bitwright_hw.serial.platforms import OpenBoard, board_pins
+from bitwright_hw.serial.open_board import OpenBoard
 from bitwright_hw.serial.uart import divisor
 from bitwright_hw.yosys import Yosys, module, plain, read_verilog
 
@@ -43,11 +43,11 @@ def write_sources(design: Design, board: OpenBoard, out: Path, *, clock_mhz: flo
     """Writes top, constraints, a copy of `design` and build.json to folder `out`: all that simulation needs.
 
     The clock is `clock_mhz`, or the plan's. Raises BoardError for a clock that the board cannot have, a frame that its
-    link cannot hold, or a folder that holds something else; ToolError if amaranth-boards is missing.
+    link cannot hold, or a folder that holds something else; ToolError if its family has no flow.
     """
     _check_family(design, board)
     flow = board.flow
-    pins = board_pins(board)
+    pins = board.pins
     wanted = design.plan.clock_mhz if clock_mhz is None else clock_mhz
     pll = None
     mhz = pins.clock_mhz

@@ -9,7 +9,6 @@ from bitwright.api.common import PathLike, needs_extra, open_design
 from bitwright.api.frames import load_frames
 from bitwright_core.atomic import write_bytes, write_text
 from bitwright_core.design import Design
-from bitwright_core.near import did_you_mean
 from bitwright_core.progress import Progress
 
 if TYPE_CHECKING:
@@ -45,37 +44,40 @@ def build(
     Raises BoardError for a board without a build, a design for another family, or a clock that cannot be had or is not
     met, or if a bitstream would be lost; ToolError for tools that are missing or fail.
     """
-    from bitwright_boards import load_board
-    from bitwright_boards.vivado import PRESETS, build_pynq
+    from bitwright_boards import load_board, load_boards
+    from bitwright_boards.vivado import build_pynq
     from bitwright_core.board_build import check_bitstreams
     from bitwright_core.errors import BoardError
     from bitwright_core.families import PORTABLE
-    from bitwright_hw.serial.platforms import OPEN_BOARDS
 
     opened = open_design(design, trust_verilog=trust_verilog)
     found = load_board(board)
-    folder = build_folder(opened, board) if out is None else Path(out)
+    folder = build_folder(opened, found.name) if out is None else Path(out)
     if seeds < 1:
         raise BoardError(f"at least 1 placement is needed, not {seeds}")
     if not force:
-        check_bitstreams(folder, opened, remade=board in OPEN_BOARDS or (vivado and shutil.which("vivado") is not None))
-    if board in PRESETS:
+        check_bitstreams(
+            folder, opened, remade=found.serial is not None or (vivado and shutil.which("vivado") is not None)
+        )
+    if found.vivado is not None:
         if opened.manifest.target not in (PORTABLE, found.target):
             raise BoardError(
-                f"the design is for {opened.manifest.target}, {board} is {found.target}; "
+                f"the design is for {opened.manifest.target}, {found.name} is {found.target}; "
                 f"generate it with --target {found.target}"
             )
         return build_pynq(opened, found, folder, clock_mhz=clock_mhz, run=vivado, progress=progress)
-    if board in OPEN_BOARDS:
+    if found.serial is not None:
+        from bitwright.open_board import open_board
         from bitwright_boards.deployment import DESIGN, VECTORS, describe, make_vectors
         from bitwright_hw.serial.build import build_open
 
-        result = build_open(opened, OPEN_BOARDS[board], folder, clock_mhz=clock_mhz, seeds=seeds, progress=progress)
+        result = build_open(opened, open_board(found), folder, clock_mhz=clock_mhz, seeds=seeds, progress=progress)
         vectors = make_vectors(opened, load_frames(opened.network, "random", frames=TEST_VECTORS).frames)
         write_text(folder / DESIGN, json.dumps(describe(opened), indent=2) + "\n")
         write_bytes(folder / VECTORS, vectors.to_bytes())
         return result
-    raise BoardError(f"nothing is built for {board}, only sized; there are {', '.join([*PRESETS, *OPEN_BOARDS])}")
+    known = ", ".join(other.name for other in load_boards() if other.vivado is not None or other.serial is not None)
+    raise BoardError(f"nothing is built for {found.name}, only sized; there are {known}")
 
 
 def run_serial(
@@ -154,15 +156,17 @@ def program(
 
     Raises BoardError, each of bitwright_boards.errors for its cause, or DataError.
     """
+    from bitwright_boards import load_board, load_boards
     from bitwright_boards.deployment import find_overlay, make_vectors
-    from bitwright_boards.program import BOARDS, run_on_board, run_simulated
+    from bitwright_boards.program import run_on_board, run_simulated
     from bitwright_boards.simulated.account import check_pynq
     from bitwright_boards.ssh import Target as Host
     from bitwright_core.errors import BoardError
 
-    if board not in BOARDS:
-        hint = did_you_mean(board, BOARDS)
-        raise BoardError(f"{board} is not programmed over SSH{hint}; boards that are: {', '.join(BOARDS)}")
+    chosen = load_board(board)
+    if chosen.vivado is None or not chosen.vivado.pynq:
+        known = ", ".join(other.name for other in load_boards() if other.vivado is not None and other.vivado.pynq)
+        raise BoardError(f"{chosen.name} is not programmed over SSH; boards that are: {known}")
     if (host is None) == (simulated is None):
         raise BoardError("say where the board is with host, or give simulated")
     opened = open_design(design, trust_verilog=trust_verilog)
@@ -175,7 +179,7 @@ def program(
                 opened, vectors, Path(simulated), batch_frames=batch_frames, timeout=timeout, progress=progress
             )
     assert host is not None
-    bit = find_overlay(opened, board, None if overlay is None else Path(overlay))
+    bit = find_overlay(opened, chosen.name, None if overlay is None else Path(overlay))
     loaded = load_frames(opened.network, data, frames=frames, data_dir=data_dir)
     return run_on_board(
         opened,
@@ -190,7 +194,7 @@ def program(
             accept_key=accept_key,
             known_hosts=None if known_hosts is None else Path(known_hosts),
         ),
-        board=board,
+        board=chosen.name,
         remote_folder=remote_folder,
         batch_frames=batch_frames,
         timeout=timeout,

@@ -117,12 +117,15 @@ def _for_board(
 
 def _board_base(board: "Board", max_luts: int | None, options: dict[str, Any]) -> "tuple[Plan, Limits]":
     """The options of a plan for `board`, without layers, and what it may take."""
+    from bitwright_boards import board_names
     from bitwright_hw.sizing import Limits
 
     base: dict[str, Any] = {"target": board.target, "clock_mhz": board.clock_mhz, "data_bits": board.data_bits}
     base |= {key: value for key, value in options.items() if value is not None}
     limits = Limits.of(board.resources.luts, board.resources.block_rams, max_luts=max_luts)
-    return Plan(layers=(), board=board.name, **base), limits
+    # a plan names boards that generate can look up; a board of a file was looked at here
+    known = board.name if board.name in board_names() else ""
+    return Plan(layers=(), board=known, **base), limits
 
 
 def explore(
@@ -164,7 +167,7 @@ def explore(
         points = sorted([*points, chosen], key=lambda point: point.interval)
     result = Exploration(
         network=network.name,
-        board=board,
+        board=found.name,
         title=found.title,
         clock_mhz=base.clock_mhz,
         luts=found.resources.luts,

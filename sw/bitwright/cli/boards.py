@@ -6,7 +6,10 @@ import argparse
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     from bitwright.cli.output import add_json
 
-    command = commands.add_parser("boards", description="Lists the boards that a design can be sized for.")
+    command = commands.add_parser(
+        "boards",
+        description="Lists the boards that a design can be sized for, and by what it is built for them, if at all.",
+    )
     add_json(command)
     command.set_defaults(run=run)
 
@@ -22,7 +25,19 @@ def run(args: argparse.Namespace) -> int:
         print_json({"boards": [msgspec.to_builtins(board) for board in boards]})
         return 0
     print_table(
-        ["board", "what", "part", "LUTs", "flip-flops", "block RAM", "DSPs", "target", "clock MHz", "stream bits"],
+        [
+            "board",
+            "what",
+            "part",
+            "LUTs",
+            "flip-flops",
+            "block RAM",
+            "DSPs",
+            "target",
+            "clock MHz",
+            "stream bits",
+            "built by",
+        ],
         [
             [
                 b.name,
@@ -35,6 +50,7 @@ def run(args: argparse.Namespace) -> int:
                 b.target,
                 b.clock_mhz,
                 b.data_bits,
+                "Vivado" if b.vivado else "open tools" if b.serial else "-",
             ]
             for b in boards
         ],

@@ -19,7 +19,9 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         "nextpnr. A clock that is not met is an error.",
     )
     command.add_argument("design", metavar="DIR", type=Path, help="a design folder")
-    command.add_argument("--board", metavar="B", required=True, help="a board's name; see bitwright boards")
+    command.add_argument(
+        "--board", metavar="B", required=True, help="a name that bitwright boards lists, or a .toml file of your own"
+    )
     command.add_argument("--out", metavar="OUT", type=Path, help="the folder to write (default: DIR-B)")
     command.add_argument("--clock-mhz", metavar="M", type=float, help="the clock (default: the plan's)")
     command.add_argument("--seeds", metavar="N", type=int, default=1, help="placements to try (open boards; default 1)")
@@ -43,8 +45,8 @@ def run(args: argparse.Namespace) -> int:
     from bitwright_core.writable import check_folder
 
     design = Design.load(args.design, trust_verilog=args.trust_verilog)
-    load_board(args.board)
-    out = api.build_folder(design, args.board) if args.out is None else args.out
+    board = load_board(args.board)
+    out = api.build_folder(design, board.name) if args.out is None else args.out
     check_folder(out)
     earlier = earlier_design(out)
     with quiet_stdout(args.json), progress() as bars:
@@ -68,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
     if args.out is not None:
         program += f" --overlay {out}"
     if isinstance(build, SerialBuild):
-        _print_serial(build, out, program)
+        _print_serial(build, out, program, flash_alone=board.jtag is not None and not board.jtag.sram)
     else:
         _print_pynq(build, out, program)
     return 0
@@ -99,7 +101,7 @@ def _print_pynq(build: "PynqBuild", out: Path, program: str) -> None:
     say(f"    {build.command}")
 
 
-def _print_serial(build: "SerialBuild", out: Path, program: str) -> None:
+def _print_serial(build: "SerialBuild", out: Path, program: str, *, flash_alone: bool) -> None:
     from bitwright.cli.output import percent, print_facts, print_table, say
 
     print_table(
@@ -122,7 +124,4 @@ def _print_serial(build: "SerialBuild", out: Path, program: str) -> None:
             ("bitstream", out / build.bitstream),
         ]
     )
-    if build.board == "icebreaker":
-        say(f"\nNext: openFPGALoader --board ice40_generic {out / build.bitstream}")
-    else:
-        say(f"\nNext: {program} --jtag")
+    say(f"\nNext: {program} --jtag{' --flash' if flash_alone else ''}")

@@ -19,7 +19,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         "and no more.",
     )
     command.add_argument("design", metavar="DIR", type=Path, help="a design folder, or what bitwright build wrote")
-    command.add_argument("--board", metavar="B", required=True, help="pynq-z1, pynq-z2; with --jtag ulx3s-85f, too")
+    command.add_argument("--board", metavar="B", required=True, help="one that runs PYNQ, or with --jtag any")
     command.add_argument(
         "--overlay", metavar="BIT", type=Path, help="the .bit, or its folder (default: what bitwright build wrote)"
     )
@@ -116,13 +116,14 @@ def _jtag(args: argparse.Namespace) -> int:
 
     from bitwright.cli.output import print_facts, print_json, progress, quiet_stdout
     from bitwright_boards.deployment import find_bitstream
-    from bitwright_boards.jtag import check_jtag, load_bitstream
+    from bitwright_boards.jtag import check_jtag, jtag_board, load_bitstream
     from bitwright_core.design import Design
 
-    check_jtag(args.board)
-    bit = find_bitstream(Design.load(args.design, trust_verilog=args.trust_verilog), args.board, args.overlay)
+    board = jtag_board(args.board)
+    check_jtag(board, flash=args.flash)
+    bit = find_bitstream(Design.load(args.design, trust_verilog=args.trust_verilog), board.name, args.overlay)
     with quiet_stdout(args.json), progress() as bars:
-        report = load_bitstream(args.board, bit, flash=args.flash, cable_serial=args.cable_serial, progress=bars)
+        report = load_bitstream(board, bit, flash=args.flash, cable_serial=args.cable_serial, progress=bars)
     if args.json:
         print_json(asdict(report))
     else:

@@ -6,9 +6,10 @@ import json
 import pytest
 
 import bitwright as bw
+from bitwright.open_board import open_board
+from bitwright_boards import load_board
 from bitwright_boards.deployment import describe
 from bitwright_hw.serial.build import write_sources
-from bitwright_hw.serial.platforms import OPEN_BOARDS
 from bitwright_sim.serial import SimulatedLine
 from tests.sw.networks import random_network
 
@@ -23,7 +24,7 @@ def folder(network, tmp_path_factory):
     """A build folder of the network on a ULX3S, without a bitstream."""
     root = tmp_path_factory.mktemp("serial")
     design = bw.generate(network, bw.size(network, cycles=25, scores=True), root / "design")
-    write_sources(design, OPEN_BOARDS["ulx3s-85f"], root / "board", clock_mhz=50)
+    write_sources(design, open_board(load_board("ulx3s-85f")), root / "board", clock_mhz=50)
     (root / "board" / "design.json").write_text(json.dumps(describe(design)))
     return root / "board"
 

@@ -10,6 +10,8 @@ import pytest
 
 import bitwright as bw
 from bitwright.cli import main
+from bitwright.open_board import open_board
+from bitwright_boards import load_board
 from bitwright_boards.driver import Design as BoardDesign
 from bitwright_core.board_build import load_build
 from bitwright_core.errors import BoardError
@@ -17,11 +19,10 @@ from bitwright_core.golden import outputs
 from bitwright_hw.families.ecp5.pll import DETECTOR_MHZ, OSCILLATOR_MHZ, choose_pll
 from bitwright_hw.serial import build as flow
 from bitwright_hw.serial.link import LinkParams
-from bitwright_hw.serial.platforms import OPEN_BOARDS, board_pins
 from bitwright_hw.serial.uart import divisor
 from tests.sw.networks import random_network
 
-ULX3S, ICEBREAKER = OPEN_BOARDS["ulx3s-85f"], OPEN_BOARDS["icebreaker"]
+ULX3S, ICEBREAKER = open_board(load_board("ulx3s-85f")), open_board(load_board("icebreaker"))
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +61,7 @@ def test_bits_have_a_whole_number_of_cycles():
 
 
 def test_pins_are_those_of_the_boards():
-    lpf = ULX3S.flow.constraints(board_pins(ULX3S))
+    lpf = ULX3S.flow.constraints(ULX3S.pins)
     for line in (
         'FREQUENCY PORT "clk" 25 MHZ;',
         'LOCATE COMP "clk" SITE "G2";',
@@ -70,7 +71,7 @@ def test_pins_are_those_of_the_boards():
         'LOCATE COMP "led[0]" SITE "B2";',
     ):
         assert line in lpf.splitlines()
-    assert ICEBREAKER.flow.constraints(board_pins(ICEBREAKER)).splitlines() == [
+    assert ICEBREAKER.flow.constraints(ICEBREAKER.pins).splitlines() == [
         "set_frequency clk 12",
         "set_io clk 35",
         "set_io -pullup yes rx 6",
@@ -78,7 +79,33 @@ def test_pins_are_those_of_the_boards():
         "set_io led[0] 37",
         "set_io led[1] 11",
     ]
-    assert [pin.inverted for pin in board_pins(ICEBREAKER).pins] == [False, False, False, True, True]
+    assert [pin.inverted for pin in ICEBREAKER.pins.pins] == [False, False, False, True, True]
+
+
+@pytest.mark.parametrize(
+    ("board", "module", "platform", "leds"),
+    [
+        (ULX3S, "ulx3s", "ULX3S_85F_Platform", [("led", 0), ("led", 1), ("led", 2)]),
+        (ICEBREAKER, "icebreaker", "ICEBreakerPlatform", [("led_g", 0), ("led_r", 0)]),
+    ],
+    ids=["ulx3s", "icebreaker"],
+)
+def test_the_pins_are_those_of_amaranth_boards(board, module, platform, leds):
+    """Written down by others, from the boards' own constraints."""
+    theirs = getattr(pytest.importorskip(f"amaranth_boards.{module}"), platform)()
+    clock = theirs.lookup(theirs.default_clk)
+    uart = theirs.lookup("uart", 0)
+    lines = {subsignal.name: subsignal for subsignal in uart.ios}
+    expected = [("clk", clock.ios[0], clock), ("rx", lines["rx"].ios[0], uart), ("tx", lines["tx"].ios[0], uart)]
+    for index, led in enumerate(leds):
+        resource = theirs.lookup(*led)
+        expected.append((f"led[{index}]", resource.ios[0], resource))
+    assert clock.clock.frequency == board.pins.clock_mhz * 1e6
+    assert len(board.pins.pins) == len(expected)
+    for mine, (port, pins, resource) in zip(board.pins.pins, expected, strict=True):
+        attributes = {name: str(value) for name, value in resource.attrs.items()}
+        assert (mine.port, [mine.site], mine.inverted) == (port, list(pins.names), pins.invert)
+        assert mine.attributes == attributes
 
 
 def test_a_frame_that_the_link_cannot_hold_is_refused(design, tmp_path):
@@ -188,7 +215,7 @@ def test_the_same_design_gives_the_same_sources(design, tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize(("board", "begins"), [("ulx3s-85f", b"\xff\xff\xbd\xb3"), ("icebreaker", b"\x7e\xaa\x99\x7e")])
 def test_the_tools_make_a_bitstream(network, tmp_path, board, begins):
-    pytest.importorskip(f"yowasp_nextpnr_{OPEN_BOARDS[board].family}", reason="needs the extra open")
+    pytest.importorskip(f"yowasp_nextpnr_{load_board(board).target}", reason="needs the extra open")
     ecp5 = board == "ulx3s-85f"
     plan = bw.size(network, cycles=72, target="ecp5" if ecp5 else "generic", clock_mhz=50 if ecp5 else 12, data_bits=8)
     design = bw.generate(network, plan, tmp_path / "design")

@@ -1,0 +1,122 @@
+# amaranth: UnusedElaboratable=no
+"""Boards of a user's own: a .toml file in the place of a name, from size to build, and what each mistake in it says."""
+
+import json
+from importlib import resources
+
+import pytest
+
+import bitwright as bw
+from bitwright.cli import main
+from bitwright.open_board import open_board
+from bitwright_boards import board_names, load_board
+from bitwright_core.errors import BoardError
+from bitwright_hw.serial.build import write_sources
+from tests.sw.networks import random_network
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    random_network(31, shape=(3, 3), bits=8, levels=1, hidden=(8,), classes=3).save("n.safetensors")
+
+
+def text_of(board: str) -> str:
+    return (resources.files("bitwright_boards") / "data" / f"{board}.toml").read_text()
+
+
+def own(tmp_path, board: str, *changes: tuple[str, str]):
+    """File my-board.toml: a board of ours with changes."""
+    text = text_of(board)
+    for before, after in changes:
+        assert before in text
+        text = text.replace(before, after)
+    file = tmp_path / "my-board.toml"
+    file.write_text(text)
+    return str(file)
+
+
+def test_sized_generated_and_built_for_a_serial_board(tmp_path, capsys):
+    file = own(tmp_path, "ulx3s-85f", ("G2", "P6"), ("oscillator_mhz = 25.0", "oscillator_mhz = 50.0"), ("85k", "25k"))
+    assert main(["size", "n.safetensors", "--board", file, "--out", "p.toml", "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert facts["board"] == "my-board"
+    assert main(["generate", "n.safetensors", "--plan", "p.toml", "--out", "d"]) == 0  # without the file at hand
+    design = bw.Design.load("d")
+    assert design.plan.target == "ecp5" and design.plan.board == ""
+    build = write_sources(design, open_board(load_board(file)), tmp_path / "b")
+    assert (build.board, build.oscillator_mhz, build.device) == ("my-board", 50.0, "25k package CABGA381 speed 6")
+    lines = (tmp_path / "b" / "pins.lpf").read_text().splitlines()
+    assert 'LOCATE COMP "clk" SITE "P6";' in lines and 'FREQUENCY PORT "clk" 50 MHZ;' in lines
+
+
+def test_sized_and_built_for_a_board_with_vivado(tmp_path, capsys):
+    file = own(tmp_path, "pynq-z2", ("xc7z020clg400-1", "xc7z010clg400-1"), ("luts = 53200", "luts = 17600"))
+    assert main(["size", "n.safetensors", "--board", file, "--out", "p.toml"]) == 0
+    assert "of my-board" in capsys.readouterr().out
+    assert main(["generate", "n.safetensors", "--plan", "p.toml", "--out", "d"]) == 0
+    capsys.readouterr()
+    assert main(["build", "d", "--board", file, "--no-vivado", "--json"]) == 0
+    values = json.loads(capsys.readouterr().out)
+    assert (values["board"], values["part"]) == ("my-board", "xc7z010clg400-1")
+    assert "xc7z010clg400-1" in (tmp_path / "d-my-board" / "build.tcl").read_text()
+    assert main(["program", "d", "--board", file, "--jtag", "--flash"]) == 2
+    assert "my-board does not boot from a bitstream in flash" in capsys.readouterr().err
+
+
+def test_a_network_that_does_not_fit(tmp_path, capsys):
+    file = own(tmp_path, "pynq-z2", ("luts = 53200", "luts = 90"))
+    assert main(["size", "n.safetensors", "--board", file]) == 2
+    assert "does not fit the 72 LUTs" in capsys.readouterr().err
+
+
+WRONG = {
+    "lutz": (("luts = 83640", "lutz = 83640"), "unknown key resources.lutz (did you mean luts?)"),
+    "no luts": (("luts = 83640\n", ""), "missing required field `luts`"),
+    "a text": (("luts = 83640", 'luts = "many"'), "Expected `int`, got `str` - at `$.resources.luts`"),
+    "no luts at all": (("luts = 83640", "luts = 0"), "Expected `int` >= 1 - at `$.resources.luts`"),
+    "target": (
+        ('target = "ecp5"', 'target = "ecp6"'),
+        "one of ecp5, generic, ice40, xc7, not 'ecp6' (did you mean ecp5?)",
+    ),
+    "blocks": (("block_ram_kbits = 18", "block_ram_kbits = 20"), "block_ram_kbits must be one of 36, 18, 4, not 20"),
+    "stream": (("data_bits = 64", "data_bits = 24"), "data_bits must be 8, 16, 32 and so on up to 512, not 24"),
+    "section": (("[serial]", "[seriel]"), "unknown key seriel (did you mean serial?)"),
+    "pin": (('rx = { site = "M1"', 'rx = { sight = "M1"'), "unknown key serial.rx.sight (did you mean site?)"),
+    "site": (('site = "M1"', 'site = "M1\\"; bad"'), "at `$.serial.rx.site`"),
+    "device": (('"--85k"', '"--lpf /etc/passwd"'), "at `$.serial.device[0]`"),
+    "attribute": (('IO_TYPE = "LVCMOS33" } }\nrx', 'IO_TYPE = "A;B" } }\nrx'), "at `$.serial.clock.attributes"),
+    "baud": (("baud = 3_000_000", "baud = -1"), "Expected `int` >= 300 - at `$.serial.baud`"),
+    "toml": (("title = ", "title "), "not TOML"),
+}
+
+
+@pytest.mark.parametrize("mistake", WRONG)
+def test_each_mistake_has_its_sentence(tmp_path, capsys, mistake):
+    change, sentence = WRONG[mistake]
+    file = own(tmp_path, "ulx3s-85f", change)
+    assert main(["size", "n.safetensors", "--board", file]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"bitwright: {file}: ") and sentence in line
+
+
+def test_names_of_files(tmp_path):
+    with pytest.raises(BoardError, match=r"none\.toml: cannot be read \(No such file or directory\)"):
+        load_board("none.toml")
+    for name, sentence in (("pynq-z2", "a board of bitwright is called pynq-z2"), ("My Board", "in lower case")):
+        (tmp_path / f"{name}.toml").write_text(text_of("pynq-z2"))
+        with pytest.raises(BoardError, match=sentence):
+            load_board(f"{name}.toml")
+
+
+def test_presets_that_there_are_not(tmp_path):
+    file = own(tmp_path, "pynq-z2", ('preset = "pynq"', 'preset = "zybo"'))
+    network = bw.load("n.safetensors")
+    design = bw.generate(network, bw.size(network, board=file), tmp_path / "d")
+    with pytest.raises(BoardError, match="my-board: there is no preset zybo; there are pynq"):
+        bw.build(design, file, vivado=False)
+
+
+def test_every_board_of_the_package_says_what_can_be_built_for_it():
+    built = {name for name in board_names() if (board := load_board(name)).vivado or board.serial}
+    assert built == {"pynq-z1", "pynq-z2", "ulx3s-85f", "icebreaker"}
