@@ -6,7 +6,19 @@ from typing import Any
 
 import numpy as np
 
-from bitwright_core.network import Dense, Encoding, Input, Network, Scores, Thresholds
+from bitwright_core.network import (
+    Conv2d,
+    Dense,
+    Edge,
+    Encoding,
+    Input,
+    IntegerEncoding,
+    Layer,
+    MaxPool2d,
+    Network,
+    Scores,
+    Thresholds,
+)
 
 SFC = (784, 256, 256, 256, 10)
 LFC = (784, 1024, 1024, 1024, 10)
@@ -49,3 +61,45 @@ def random_network(sizes: Sequence[int]) -> Network:
         encoding=Encoding(thresholds=np.array([128])),
         layers=tuple(layers),
     )
+
+
+def random_cnn(
+    name: str, *, channels: Sequence[int], pooled: Sequence[int], dense: Sequence[int], padded: Sequence[int] = ()
+) -> Network:
+    """A random network of 3 x 3 convolutions and dense layers on 32 x 32 pixels of three 8-bit values.
+
+    Of the convolutions, `padded` are padded with a pixel of zeros on each side, and `pooled` are followed by a pool of
+    2 x 2. The last dense layer gives scores.
+    """
+    rng = np.random.default_rng(0)
+    encoding = IntegerEncoding(table=np.arange(256) - 128)
+    layers: list[Layer] = []
+    edge = Edge(shape=(32, 32, 3), number=encoding.number)
+    for k, outputs in enumerate(channels):
+        inputs = 9 * edge.shape[2]
+        dots = k == 0 or k in padded
+        spread = inputs**0.5 * (64 if k == 0 else 1 if dots else 0.5)
+        values = np.round(rng.normal(0 if dots else inputs / 2, spread, (outputs, 1))).astype(np.int64)
+        layers.append(
+            Conv2d(
+                name=f"conv{k}",
+                shape=edge.shape,
+                takes=edge.number,
+                weights=rng.integers(0, 2, (outputs, 3, 3, edge.shape[2]), dtype=np.uint8),
+                output=Thresholds(values=values),
+                padding=(1, 1, 1, 1) if k in padded else (0, 0, 0, 0),
+                padding_value="zero" if k in padded else "minus_one",
+            )
+        )
+        if k in pooled:
+            layers.append(MaxPool2d(name=f"pool{k}", shape=layers[-1].edge.shape, kernel=(2, 2), stride=(2, 2)))
+        edge = layers[-1].edge
+    width = edge.size
+    for k, outputs in enumerate(dense):
+        output: Thresholds | Scores = Scores(scale=np.ones(outputs, np.int64), offset=np.zeros(outputs, np.int64))
+        if k < len(dense) - 1:
+            output = Thresholds(values=rng.binomial(width, 0.5, (outputs, 1)))
+        weights = rng.integers(0, 2, (outputs, width), dtype=np.uint8)
+        layers.append(Dense(name=f"dense{len(channels) + k}", weights=weights, output=output))
+        width = outputs
+    return Network(name=name, input=Input(shape=(32, 32, 3), bits=8), encoding=encoding, layers=tuple(layers))

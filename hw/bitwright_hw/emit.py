@@ -13,7 +13,8 @@ from amaranth.hdl import Const, Value
 from amaranth.lib import wiring
 
 from bitwright_core.plain_folder import plain_folder
-from bitwright_hw.memory_contents import Contents, put_contents, take_contents
+from bitwright_hw.marked_memories import MarkedMemories
+from bitwright_hw.memory_contents import Contents, put_contents
 from bitwright_hw.verilog_lines import short_lines
 from bitwright_hw.yosys import Yosys, plain
 
@@ -39,10 +40,12 @@ def emit(component: wiring.Component, name: str, *, shared: Mapping[str, wiring.
         commands: list[str] = []
         parts = [(f"{name}.{module}", part) for module, part in sorted((shared or {}).items())]
         for module, part in [*parts, (name, component)]:
-            text = without_brackets(rtlil.convert(part, name=module, ports=ports(part), emit_src=False))
+            memories = MarkedMemories()
+            text = rtlil.convert(part, name=module, platform=memories, ports=ports(part), emit_src=False)
+            text = without_brackets(text)
             if instances is not None:
                 text = instances.sub(rf"\g<1>{name}.\g<2>", text)
-            text, found = take_contents(text)
+            text, found = memories.take(text)
             contents |= found
             file = folder / f"{len(commands)}.il"
             file.write_text(text)

@@ -11,9 +11,8 @@ from amaranth.hdl import (
     Signal,
     Value,
     signed,
-    unsigned,
 )
-from amaranth.lib import data, memory, stream, wiring
+from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 from numpy.typing import NDArray
 
@@ -22,9 +21,10 @@ from bitwright_core.plan import Fold, Memory
 from bitwright_hw.families import Family
 from bitwright_hw.frame_buffer import count_up
 from bitwright_hw.integer_row import IntegerRow, chain_length, corrections, skewed, word_terms, x_bits
+from bitwright_hw.memory_contents import Contents
 from bitwright_hw.popcount import AccumulateRow
 from bitwright_hw.preloads import Borders, Preloads
-from bitwright_hw.rom import rom_attributes, rom_place
+from bitwright_hw.rom import Rom, rom_attributes, rom_place
 from bitwright_hw.timing import Pipeline
 
 Matrix = MatrixLayer
@@ -37,13 +37,12 @@ def _folded(layer: Matrix, fold: Fold) -> np.ndarray:
     return padded
 
 
-def weight_rows(layer: Matrix, fold: Fold) -> list[int]:
-    """The weight memory's words: word nf * SF + sf holds row nf * PE + pe, columns sf * SIMD + s, in bit
+def weight_rows(layer: Matrix, fold: Fold) -> NDArray[np.uint8]:
+    """(words, PE * SIMD): the weight memory. Word nf * SF + sf holds row nf * PE + pe, columns sf * SIMD + s, in bit
     pe * SIMD + s. Rows and columns that only pad are 1."""
     padded = _folded(layer, fold)
     folded = padded.reshape(fold.neuron_folds, fold.pe, fold.synapse_folds, fold.simd).transpose(0, 2, 1, 3)
-    packed = np.packbits(folded.reshape(fold.cycles, fold.lanes), axis=1, bitorder="little")
-    return [int.from_bytes(row.tobytes(), "little") for row in packed]
+    return folded.reshape(fold.cycles, fold.lanes)
 
 
 def count_range(layer: Matrix) -> tuple[int, int]:
@@ -267,20 +266,15 @@ class MatrixEngine(wiring.Component):
 
     def _weights(self, m: Module, address: Signal) -> Value:
         """The weights of the word that came one cycle ago, complemented where the rows take them so."""
-        rows = weight_rows(self.layer, self.fold)
-        if self.row.inverted_weights:
-            ones = (1 << self.fold.lanes) - 1
-            rows = [row ^ ones for row in rows]
-        if len(rows) == 1:
-            return Const(rows[0], self.fold.lanes)
+        rows = Contents(bits=weight_rows(self.layer, self.fold) ^ np.uint8(self.row.inverted_weights))
+        if rows.depth == 1:
+            return Const(rows.words[0], self.fold.lanes)
         made = self.target.lut_roms
-        if made is not None and rom_place(self.memory, len(rows)) == "distributed":
-            m.submodules.weights = luts = made.make(self.fold.lanes, rows)
+        if made is not None and rom_place(self.memory, rows.depth) == "distributed":
+            m.submodules.weights = luts = made.make(self.fold.lanes, rows.words)
             m.d.comb += [luts.addr.eq(address), luts.en.eq(self.i.valid)]
             return luts.data
-        m.submodules.weights = rom = memory.Memory(
-            shape=unsigned(self.fold.lanes), depth=len(rows), init=rows, attrs=rom_attributes(self.memory, len(rows))
-        )
+        m.submodules.weights = rom = Rom(rows, attrs=rom_attributes(self.memory, rows.depth))
         read = rom.read_port()
         m.d.comb += [read.addr.eq(address), read.en.eq(self.i.valid)]
         weights = Signal(self.fold.lanes)

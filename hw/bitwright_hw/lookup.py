@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 from itertools import pairwise
 
-from amaranth.hdl import Array, C, Cat, Module, Signal, Value, signed, unsigned
-from amaranth.lib import memory
+from amaranth.hdl import Array, C, Cat, Module, Signal, Value, signed
 
-from bitwright_hw.rom import LOGIC_ROM, rom_attributes
+from bitwright_hw.rom import LOGIC_ROM, Rom, rom_attributes
 
 MOST_STEPS = 6  # of a table that is value plus a constant for each of so many ranges
 FEW = 8  # phases up to which each has gates of its own, and one is chosen
@@ -35,12 +34,7 @@ def looked_up(m: Module, value: Value, table: Sequence[int], bits: int) -> Value
                 m.d.comb += offset.eq(offsets[start])
         m.d.comb += result.eq(value + offset)
         return result
-    rom = memory.Memory(
-        shape=unsigned(bits),
-        depth=len(table),
-        init=[entry & (1 << bits) - 1 for entry in table],
-        attrs=LOGIC_ROM,
-    )
+    rom = Rom.of(bits, [entry & (1 << bits) - 1 for entry in table], attrs=LOGIC_ROM)
     m.submodules += rom
     reader = rom.read_port(domain="comb")
     m.d.comb += [reader.addr.eq(value), result.eq(reader.data)]
@@ -92,9 +86,7 @@ def chosen(phase: Value, values: Sequence[Value]) -> Value:
 
 def rom(m: Module, name: str, address: Value, words: Sequence[int], width: int) -> Value:
     """`words[address]`, in the same cycle."""
-    storage = memory.Memory(
-        shape=unsigned(width), depth=len(words), init=list(words), attrs=rom_attributes("distributed", len(words))
-    )
+    storage = Rom.of(width, words, attrs=rom_attributes("distributed", len(words)))
     m.submodules += storage
     reader = storage.read_port(domain="comb")
     m.d.comb += reader.addr.eq(address)

@@ -1,12 +1,18 @@
-"""The initial contents of memories: taken out of RTLIL, and written into Verilog in few and short lines.
+"""The initial contents of memories, written into Verilog in few and short lines.
 
-Yosys writes a statement a word, 93 MB for 10 Mbit in narrow words. Here words of up to PACKED_BITS bits are packed into
-constants, from which a loop fills the memory. The file needs no other beside it, and each word is assigned once, in an
-initial block, by a loop of constant bounds or by itself: docs/decisions/0013-memory-contents.md.
+Amaranth takes some ten microseconds for each bit of a memory, and Yosys writes a statement a word, 93 MB for 10 Mbit in
+narrow words. So contents pass by both (bitwright_hw.marked_memories): here words of up to PACKED_BITS bits are packed
+into constants, from which a loop fills the memory. The file needs no other beside it, and each word is assigned once,
+in an initial block, by a loop of constant bounds or by itself: docs/decisions/0013-memory-contents.md.
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
 
 from bitwright_hw.verilog_lines import INDENT, constant
 
@@ -14,50 +20,47 @@ PACKED_BITS = 64  # words wider than this have a statement each
 MOST_BITS = 4096  # of a constant with packed words
 MOST_WORDS = 256  # a block: the time that Yosys takes to read an initial block grows with the square of its statements
 
-_CELL = re.compile(r"^ *cell \$meminit_v2 .*?^ *end\n", re.M | re.S)
 _MODULE = re.compile(r"^module (\S+)", re.M)
-_PARAMETER = re.compile(r'^ *parameter \\(\w+) "?(.*?)"?$', re.M)
-_DATA = re.compile(r"^ *connect \\DATA \d+'([01]+)$", re.M)
 _REGISTER = re.compile(r"^  reg \[\d+:0\] (\S+) +\[(\d+):0\];$", re.M)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Contents:
-    """The words of a memory of `width` bits, as binary digits, the last word's first."""
+    """The words of a memory: `bits` (depth, width) are 0 or 1, a word's least significant bit first."""
 
-    width: int
-    digits: str
+    bits: NDArray[np.uint8]
+
+    def __post_init__(self) -> None:
+        if self.bits.ndim != 2 or self.bits.shape[0] < 1 or self.bits.dtype != np.uint8:
+            raise ValueError("bits must be an array of uint8 of shape (words, bits of a word)")
+
+    @classmethod
+    def of(cls, width: int, words: Sequence[int]) -> "Contents":
+        """Words of `width` bits, given as unsigned integers."""
+        if words and (min(words) < 0 or max(words) >> width):
+            raise ValueError(f"words must be of {width} bits")
+        size = -(-width // 8)
+        raw = np.frombuffer(b"".join(word.to_bytes(size, "little") for word in words), np.uint8)
+        packed = raw.reshape(len(words), size)
+        return cls(bits=np.unpackbits(packed, axis=1, bitorder="little", count=width))
+
+    @property
+    def width(self) -> int:
+        return int(self.bits.shape[1])
 
     @property
     def depth(self) -> int:
-        return len(self.digits) // self.width
+        return int(self.bits.shape[0])
 
-    def packed(self, start: int, count: int) -> str:
-        """Words start .. start + count - 1 as binary digits, word `start` lowest."""
-        end = len(self.digits) - start * self.width
-        return self.digits[end - count * self.width : end]
+    @cached_property
+    def words(self) -> tuple[int, ...]:
+        """The words as unsigned integers."""
+        packed = np.packbits(self.bits, axis=1, bitorder="little")
+        return tuple(int.from_bytes(row.tobytes(), "little") for row in packed)
 
-
-def take_contents(text: str) -> tuple[str, dict[tuple[str, str], Contents]]:
-    """RTLIL without the contents of its memories, and those by module and memory, their names as in RTLIL."""
-    found: dict[tuple[str, str], Contents] = {}
-    kept = []
-    module, position = "", 0
-    for cell in _CELL.finditer(text):
-        before = text[position : cell.start()]
-        for name in _MODULE.findall(before):
-            module = name
-        kept.append(before)
-        position = cell.end()
-        parameters = dict(_PARAMETER.findall(cell[0]))
-        data = _DATA.search(cell[0])
-        width, words = int(parameters["WIDTH"]), int(parameters["WORDS"])
-        if data is None or len(data[1]) != width * words:
-            raise RuntimeError(f"Amaranth writes the contents of a memory in {module} in another way now")
-        memory = parameters["MEMID"].replace("\\\\", "\\")
-        found[module, memory] = Contents(width=width, digits=data[1])
-    kept.append(text[position:])
-    return "".join(kept), found
+    def digits(self, start: int, count: int) -> str:
+        """Words start .. start + count - 1 as binary digits, the last word first."""
+        return (self.bits[start : start + count][::-1, ::-1] + ord("0")).tobytes().decode("ascii")
 
 
 def put_contents(text: str, contents: dict[tuple[str, str], Contents]) -> str:
@@ -96,7 +99,7 @@ def initial_blocks(memory: str, contents: Contents, number: int) -> str:
     lines = []
     for block, start in enumerate(range(0, depth, count)):
         words = min(count, depth - start)
-        digits = contents.packed(start, words)
+        digits = contents.digits(start, words)
         label = f"{number}_{block}"
         fill = f"{INDENT}initial begin : fill_{label}"
         first = digits[len(digits) - width :]

@@ -2,14 +2,14 @@
 
 from dataclasses import dataclass
 
-from amaranth.hdl import Cat, Module, Mux, Signal, Value, unsigned
-from amaranth.lib import memory, wiring
+from amaranth.hdl import Cat, Module, Mux, Signal, Value
+from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from bitwright_core.plan import ceil_div
 from bitwright_hw.frame_buffer import count_up
 from bitwright_hw.piecewise import piecewise
-from bitwright_hw.rom import NARROW_WORDS, rom_attributes
+from bitwright_hw.rom import NARROW_WORDS, Rom, rom_attributes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,7 +92,7 @@ class Preloads(wiring.Component):
         if len(self.values) == 1:
             return m
         attrs = rom_attributes("auto", len(words), limit=NARROW_WORDS)
-        m.submodules.storage = storage = memory.Memory(shape=unsigned(width), depth=len(words), init=words, attrs=attrs)
+        m.submodules.storage = storage = Rom.of(width, words, attrs=attrs)
         read = storage.read_port()
         left = Signal(range(self.steps))
         shift = Signal()

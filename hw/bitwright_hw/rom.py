@@ -1,8 +1,13 @@
-"""Where memories lie: in block RAM or in LUTs."""
+"""Read-only memories, and where memories lie: in block RAM or in LUTs."""
 
-from typing import Literal
+from collections.abc import Sequence
+from typing import Any, Literal
+
+from amaranth.hdl import unsigned
+from amaranth.lib import memory
 
 from bitwright_core.plan import Memory, ceil_div
+from bitwright_hw.memory_contents import Contents
 
 WIDE_WORDS = 16  # words of a weight memory up to which a bit takes no more than one LUT4
 NARROW_WORDS = 64  # of a narrow one, whose block RAM would lie empty: one LUT6 a bit
@@ -40,3 +45,25 @@ def ram_place(width: int, depth: int) -> Literal["block", "distributed"]:
 def ram_attributes(width: int, depth: int) -> dict[str, str]:
     """The Verilog attribute that puts a buffer there."""
     return {"ram_style": ram_place(width, depth)}
+
+
+class Rom(memory.Memory):
+    """Amaranth's Memory with `contents`, which nothing writes: ask it for read ports.
+
+    Its words become Amaranth's when it is elaborated on no platform, as for simulation. The emitter's platform
+    (bitwright_hw.marked_memories) takes them as they are.
+    """
+
+    def __init__(self, contents: Contents, *, attrs: dict[str, str]):
+        super().__init__(shape=unsigned(contents.width), depth=contents.depth, init=[], attrs=attrs)
+        self.contents = contents
+
+    @classmethod
+    def of(cls, width: int, words: Sequence[int], *, attrs: dict[str, str]) -> "Rom":
+        """A memory of `words`, unsigned integers of `width` bits."""
+        return cls(Contents.of(width, words), attrs=attrs)
+
+    def elaborate(self, platform: Any) -> Any:
+        if not hasattr(platform, "get_memory"):
+            self.init = self.contents.words
+        return super().elaborate(platform)

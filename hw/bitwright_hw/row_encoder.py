@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 
-from amaranth.hdl import Cat, Const, Module, Signal, Value, unsigned
-from amaranth.lib import memory, stream, wiring
+from amaranth.hdl import Cat, Const, Module, Signal, Value
+from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from bitwright_hw.encoder import Encoder, at_least
 from bitwright_hw.lookup import FEW, chosen, lane_table, looked_up_in, one_shape, padded, rom
-from bitwright_hw.rom import rom_attributes
+from bitwright_hw.rom import Rom, rom_attributes
 from bitwright_hw.row_pattern import lane_thresholds, table_pattern, threshold_pattern
 
 
@@ -121,9 +121,7 @@ class RowTableEncoder(wiring.Component):
                 m.d.sync += result.eq(looked_up_in(m, value, phase, tables, self.out_bits))
                 continue
             words = [entry & (1 << self.out_bits) - 1 for table in tables for entry in padded(table, index_bits)]
-            storage = memory.Memory(
-                shape=unsigned(self.out_bits), depth=len(words), init=words, attrs=rom_attributes("auto", len(words))
-            )
+            storage = Rom.of(self.out_bits, words, attrs=rom_attributes("auto", len(words)))
             m.submodules[f"tables_{k}"] = storage
             reader = storage.read_port()
             m.d.comb += [reader.addr.eq(Cat(value, phase)), result.eq(reader.data)]

@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 
 from amaranth.hdl import Cat, Module, Mux, Signal, signed, unsigned
-from amaranth.lib import data, memory, stream, wiring
+from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from bitwright_core.network import signed_bits
 from bitwright_core.plan import ceil_div
 from bitwright_hw.frame_buffer import count_up
-from bitwright_hw.rom import NARROW_WORDS, rom_attributes
+from bitwright_hw.rom import NARROW_WORDS, Rom, rom_attributes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,10 +119,9 @@ class Scores(wiring.Component):
         scale_bits = max(s.bit_length() for s in params.scale) or 1
         row = data.StructLayout({"scale": unsigned(scale_bits), "offset": signed(params.score_bits)})
         if not identity:
-            m.submodules.constants = rom = memory.Memory(
-                shape=unsigned(lanes * row.size),
-                depth=params.words,
-                init=self._rows(row, lanes),
+            m.submodules.constants = rom = Rom.of(
+                lanes * row.size,
+                self._rows(row, lanes),
                 attrs=rom_attributes("auto", params.words, limit=NARROW_WORDS),
             )
             read = rom.read_port()

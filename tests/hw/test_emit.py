@@ -4,6 +4,7 @@
 import random
 import re
 import subprocess
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 from amaranth.hdl import Module, unsigned
 from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
+from amaranth.sim import Simulator
 
 import bitwright as bw
 from bitwright_core.errors import DesignError
@@ -18,8 +20,9 @@ from bitwright_core.framing import pack_frames
 from bitwright_core.golden import classify
 from bitwright_core.network import Scores
 from bitwright_hw.emit import emit
-from bitwright_hw.memory_contents import MOST_WORDS
+from bitwright_hw.memory_contents import MOST_WORDS, Contents
 from bitwright_hw.memory_files import with_files
+from bitwright_hw.rom import Rom as ReadOnly
 from bitwright_hw.verilog_lines import LINE, constant, short_lines
 from bitwright_hw.yosys import Yosys
 from tests.hw.benches import random_network as varied_network
@@ -91,6 +94,62 @@ def test_yosys_reads_the_same_words_from_files(width, depth, tmp_path):
     assert words_in_yosys(text, tmp_path) == words
     other = "  initial begin : fill_0_0\n    a[0] = 4'h1;\n    b[1] = 4'h2;\n  end\n"
     assert with_files(other, tmp_path, "other") == other  # not ours: left as it is
+
+
+class Looked(wiring.Component):
+    """A read-only memory of the project, a cycle after its address."""
+
+    def __init__(self, contents):
+        self.contents = contents
+        super().__init__({"a": In(range(max(2, contents.depth))), "q": Out(contents.width)})
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.rom = rom = ReadOnly(self.contents, attrs={})
+        read = rom.read_port()
+        m.d.comb += [read.addr.eq(self.a), read.en.eq(1), self.q.eq(read.data)]
+        return m
+
+
+@pytest.mark.parametrize("width, depth", [(1, 2), (7, 40), (130, 9)])
+def test_contents_are_the_same_in_verilog_and_in_amaranths_simulator(width, depth, tmp_path):
+    dice = random.Random(width)
+    words = [dice.getrandbits(width) for _ in range(depth)]
+    contents = Contents.of(width, words)
+    assert list(contents.words) == words and (contents.width, contents.depth) == (width, depth)
+    assert words_in_yosys(emit(Looked(contents), "rom"), tmp_path) == words
+    found = []
+
+    async def read(ctx):
+        for address in range(depth):
+            ctx.set(looked.a, address)
+            await ctx.tick()
+            found.append(ctx.get(looked.q))
+
+    looked = Looked(contents)
+    simulator = Simulator(looked)
+    simulator.add_clock(1e-6)
+    simulator.add_testbench(read)
+    simulator.run()
+    assert found == words
+
+
+def test_contents_are_bits():
+    for bits in (np.zeros((2, 3)), np.zeros(3, np.uint8), np.zeros((0, 3), np.uint8)):
+        with pytest.raises(ValueError, match="array of uint8"):
+            Contents(bits=bits)
+    for words in ([4], [-1]):
+        with pytest.raises(ValueError, match="words must be of 2 bits"):
+            Contents.of(2, words)
+
+
+def test_large_memories_take_no_time():
+    """Amaranth takes some 5 s for these 2^20 bits in 2^18 words."""
+    contents = Contents(bits=np.random.default_rng(1).integers(0, 2, (1 << 18, 4), dtype=np.uint8))
+    started = time.process_time()
+    text = emit(Looked(contents), "rom")
+    assert time.process_time() - started < 2
+    assert text.count("localparam") == contents.depth // MOST_WORDS
 
 
 def test_words_alike_are_one_loop(tmp_path):
