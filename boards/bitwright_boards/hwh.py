@@ -8,7 +8,8 @@ of which an overlay has none.
 
 from xml.etree import ElementTree as Xml
 
-from bitwright_boards.pynq_design import ADDRESS_BLOCK, CONTROL_INTERFACE, Cell, PynqDesign, Register
+from bitwright_boards.pynq_design import ADDRESS_BLOCK, CONTROL_INTERFACE, Cell, PynqDesign
+from bitwright_core.registers import Register
 
 _KINDS = {"aximm": "xilinx.com:interface:aximm:1.0", "axis": "xilinx.com:interface:axis:1.0"}
 
@@ -82,7 +83,7 @@ def _register(registers: Xml.Element, register: Register) -> None:
         DESCRIPTION=register.description,
         ADDRESS_OFFSET=f"0x{register.offset:02X}",
         SIZE="32",
-        ACCESS=register.access,
+        ACCESS=register.bus_access,
         IS_ENABLED="true",
     )
     if register.fields:
@@ -94,7 +95,7 @@ def _register(registers: Xml.Element, register: Register) -> None:
                 DESCRIPTION=part.description,
                 BIT_OFFSET=str(part.bit),
                 BIT_WIDTH=str(part.width),
-                ACCESS=register.access,
+                ACCESS=register.bus_access,
             )
 
 

@@ -5,12 +5,14 @@ Names and settings follow AMD PG021 (AXI DMA), UG585 (Zynq-7000: GP0, HP0, PL cl
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from bitwright_core.design import Manifest
 from bitwright_core.errors import BoardError
 from bitwright_core.framing import RESULT_BITS
+from bitwright_core.ports import CONTROL
+from bitwright_core.registers import DECLARED, Register
 
 PS = "processing_system7_0"
 DMA = "axi_dma_0"
@@ -24,7 +26,7 @@ ACCELERATOR_BASE, ACCELERATOR_SIZE = 0x43C0_0000, 0x1_0000
 DDR_BASE, DDR_SIZE = 0x0000_0000, 0x2000_0000
 
 IP_VENDOR, IP_LIBRARY, IP_VERSION = "bitwright", "accelerator", "1.0"
-CONTROL_INTERFACE = "s_axi_control"
+CONTROL_INTERFACE = CONTROL
 ADDRESS_BLOCK = "registers"
 
 PORT_BITS = 64  # HP0; 32 corrupts data under PYNQ on Zynq-7000
@@ -91,25 +93,6 @@ class Region:
 
 
 @dataclass(frozen=True, kw_only=True)
-class RegisterField:
-    name: str
-    bit: int
-    width: int
-    description: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Register:
-    """A 32-bit register. `access` is read-only or read-write."""
-
-    name: str
-    offset: int
-    access: str
-    description: str
-    fields: tuple[RegisterField, ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True)
 class PynqDesign:
     """The whole block design. One clock (`clock_source`) and one reset (`reset_source`) drive every pin that cells
     name; `reset_input` is what the reset cell itself listens to."""
@@ -145,44 +128,11 @@ def accelerator_vlnv(manifest: Manifest) -> str:
     return f"{IP_VENDOR}:{IP_LIBRARY}:{manifest.top}:{IP_VERSION}"
 
 
-_FIELDS = {
-    "CONTROL": (
-        RegisterField(name="soft_reset", bit=0, width=1, description="Write 1 to reset the data path"),
-        RegisterField(name="batch", bit=1, width=1, description="A packet holds any number of frames"),
-    ),
-    "STATUS": (RegisterField(name="busy", bit=0, width=1, description="Frames are in flight"),),
-    "ERRORS": (
-        RegisterField(name="short_frame", bit=0, width=1, description="TLAST came too early"),
-        RegisterField(name="long_frame", bit=1, width=1, description="TLAST came too late"),
-        RegisterField(name="keep", bit=2, width=1, description="TKEEP did not fit the frame"),
-    ),
-}
-_DESCRIPTIONS = {
-    "IDENTITY": "0x42545752, BTWR",
-    "VERSION": "Version of the registers",
-    "CONTROL": "Soft reset and batch mode",
-    "STATUS": "Busy",
-    "ERRORS": "Broken frames, write 1 to clear",
-    "FRAMES_IN": "Frames accepted",
-    "FRAMES_OUT": "Results sent",
-    "FRAMES_DROPPED": "Broken frames",
-    "CYCLES_BUSY": "Cycles with busy high",
-    "INPUT_BYTES": "Bytes of a frame",
-    "OUTPUT_BEATS": "Beats of a result",
-    "OUTPUTS": "Classes, or bits",
-}
-
-
 def registers(manifest: Manifest) -> tuple[Register, ...]:
-    """The accelerator's registers, by offset."""
+    """The accelerator's registers at the manifest's offsets, by offset."""
+    declared = {register.name: register for register in DECLARED}
     return tuple(
-        Register(
-            name=name,
-            offset=offset,
-            access="read-write" if name in ("CONTROL", "ERRORS") else "read-only",
-            description=_DESCRIPTIONS.get(name, "Part of the network's digest, the first digits in DIGEST_0"),
-            fields=_FIELDS.get(name, ()),
-        )
+        replace(declared[name], offset=offset)
         for name, offset in sorted(manifest.registers.items(), key=lambda item: item[1])
     )
 

@@ -8,7 +8,8 @@ from amaranth.lib.wiring import In, Out
 
 from bitwright_core.framing import RESULT_BITS
 from bitwright_core.network import Dense, IntegerEncoding, Votes
-from bitwright_hw.control import AxiLiteSignature, Control, network_constants
+from bitwright_core.registers import network_constants
+from bitwright_hw.control import AxiLiteSignature, Control
 from bitwright_hw.credit_fifo import credit_fifo
 from bitwright_hw.encoder import Encoder, TableEncoder
 from bitwright_hw.engine import MatrixEngine, RowPool

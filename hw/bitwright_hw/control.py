@@ -6,14 +6,9 @@ from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from bitwright_core.registers import REGISTERS
+from bitwright_core.ports import lite_ports
+from bitwright_core.registers import ADDRESS_BITS, CONTROL, COUNTERS, DATA_BITS, ERRORS, REGISTERS
 
-IDENTITY = 0x42545752  # "BTWR"
-VERSION = 0x00010000  # 1.0
-ADDRESS_BITS = 8
-
-ERRORS = ("short", "long", "keep")  # bits of ERRORS, from bit 0
-COUNTERS = ("FRAMES_IN", "FRAMES_OUT", "FRAMES_DROPPED", "CYCLES_BUSY")
 RESET_CYCLES = 4  # how long a soft reset lasts
 
 
@@ -21,29 +16,7 @@ class AxiLiteSignature(wiring.Signature):
     """AXI4-Lite as a subordinate sees it (Arm IHI 0022), 32 bits wide, flat names."""
 
     def __init__(self) -> None:
-        super().__init__(
-            {
-                "awaddr": In(ADDRESS_BITS),
-                "awprot": In(3),
-                "awvalid": In(1),
-                "awready": Out(1),
-                "wdata": In(32),
-                "wstrb": In(4),
-                "wvalid": In(1),
-                "wready": Out(1),
-                "bresp": Out(2),
-                "bvalid": Out(1),
-                "bready": In(1),
-                "araddr": In(ADDRESS_BITS),
-                "arprot": In(3),
-                "arvalid": In(1),
-                "arready": Out(1),
-                "rdata": Out(32),
-                "rresp": Out(2),
-                "rvalid": Out(1),
-                "rready": In(1),
-            }
-        )
+        super().__init__({port.name: (Out if port.driven else In)(port.bits) for port in lite_ports()})
 
 
 class Control(wiring.Component):
@@ -66,7 +39,7 @@ class Control(wiring.Component):
             {
                 "bus": Out(AxiLiteSignature()),
                 "count": In(len(COUNTERS)),
-                "errors": In(len(ERRORS)),
+                "errors": In(len(ERRORS.fields)),
                 "busy": In(1),
                 "soft_reset": Out(1),
                 "batch": Out(1),
@@ -76,8 +49,8 @@ class Control(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         bus = self.bus
-        errors = Signal(len(ERRORS))
-        counters = [Signal(32, name=name.lower()) for name in COUNTERS]
+        errors = Signal(len(ERRORS.fields))
+        counters = [Signal(DATA_BITS, name=register.name.lower()) for register in COUNTERS]
         reset_left = Signal(range(RESET_CYCLES + 1))
         m.d.comb += self.soft_reset.eq(reset_left != 0)
         for counter, high in zip(counters, self.count, strict=True):
@@ -104,11 +77,11 @@ class Control(wiring.Component):
             m.d.axi += [have_address.eq(0), have_value.eq(0), bus.bvalid.eq(1)]
         with m.If(write & strobe[0]), m.Switch(address[2:]):
             with m.Case(REGISTERS["CONTROL"] // 4):
-                m.d.axi += self.batch.eq(value[1])
-                with m.If(value[0]):
+                m.d.axi += self.batch.eq(value[CONTROL.field("batch").bit])
+                with m.If(value[CONTROL.field("soft_reset").bit]):
                     m.d.axi += reset_left.eq(RESET_CYCLES)
             with m.Case(REGISTERS["ERRORS"] // 4):
-                m.d.axi += errors.eq((errors & ~value[: len(ERRORS)]) | self.errors)
+                m.d.axi += errors.eq((errors & ~value[: len(ERRORS.fields)]) | self.errors)
         with m.If(self.soft_reset):
             m.d.axi += [reset_left.eq(reset_left - 1), errors.eq(0), *(c.eq(0) for c in counters)]
 
@@ -118,7 +91,7 @@ class Control(wiring.Component):
             "CONTROL": Cat(self.soft_reset, self.batch),
             "STATUS": self.busy,
             "ERRORS": errors,
-            **dict(zip(COUNTERS, counters, strict=True)),
+            **{register.name: counter for register, counter in zip(COUNTERS, counters, strict=True)},
         }
         with m.Switch(bus.araddr[2:]):
             for name, offset in REGISTERS.items():
@@ -128,9 +101,3 @@ class Control(wiring.Component):
         with m.If(bus.arready):
             m.d.axi += [bus.rvalid.eq(bus.arvalid), bus.rdata.eq(Mux(bus.arvalid, read, bus.rdata))]
         return m
-
-
-def network_constants(digest: str) -> dict[str, int]:
-    """The registers that tell which network this is: 32 bits of its digest in each, first hex digits first."""
-    words = {f"DIGEST_{k}": int(digest[8 * k : 8 * k + 8], 16) for k in range(8)}
-    return {"IDENTITY": IDENTITY, "VERSION": VERSION, **words}

@@ -7,10 +7,11 @@ from typing import Any
 
 from cocotb.triggers import ClockCycles
 
+from bitwright_core.registers import CONTROL
 from bitwright_sim.accelerator_harness import Accelerator, register_test, seeded_random
 from bitwright_sim.axi import stalls
 
-CONTROL_SOFT_RESET, CONTROL_BATCH = 1, 2
+CONTROL_SOFT_RESET, CONTROL_BATCH = (CONTROL.field(name).mask for name in ("soft_reset", "batch"))
 ERROR_SHORT, ERROR_LONG, ERROR_KEEP = 1, 2, 4
 
 

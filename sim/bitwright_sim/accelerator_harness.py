@@ -17,6 +17,7 @@ from bitwright_core.framing import OutputFormat, pack_frames
 from bitwright_core.golden import trace
 from bitwright_core.network import Network
 from bitwright_core.plan import ceil_div
+from bitwright_core.registers import network_constants
 from bitwright_sim.axi import ControlMaster, StreamMonitor, StreamSink, StreamSource
 from bitwright_sim.bench import bench_parameters, bench_seed, record, report_progress
 
@@ -196,14 +197,11 @@ class Accelerator:
 
     def constant_registers(self) -> dict[str, int]:
         """Registers that never change, and their values."""
-        digest = self.network.digest
         return {
-            "IDENTITY": 0x42545752,
-            "VERSION": 0x00010000,
+            **network_constants(self.network.digest),
             "INPUT_BYTES": self.manifest.input.bytes,
             "OUTPUT_BEATS": self.manifest.output.beats,
             "OUTPUTS": self.network.outputs,
-            **{f"DIGEST_{k}": int(digest[8 * k : 8 * k + 8], 16) for k in range(8)},
         }
 
 

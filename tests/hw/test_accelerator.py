@@ -8,7 +8,7 @@ import pytest
 
 from bitwright_core.errors import DesignError, PlanError
 from bitwright_core.plan import DATA_BITS, LayerPlan, Plan, default_plan, with_folds
-from bitwright_hw.control import REGISTERS
+from bitwright_core.registers import REGISTERS
 from bitwright_hw.generator import generate
 from bitwright_hw.params import derive
 from bitwright_sim.bench import run_bench

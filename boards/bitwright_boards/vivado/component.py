@@ -13,15 +13,14 @@ from bitwright_boards.pynq_design import (
     IP_VENDOR,
     IP_VERSION,
     PynqDesign,
-    Register,
 )
 from bitwright_boards.vivado.interfaces import BusInterface, Port, interfaces
 from bitwright_boards.vivado.wrapper import wrapper_name
 from bitwright_core.design import Manifest
+from bitwright_core.registers import DATA_BITS, Register
 
 NAMESPACE = "http://www.spiritconsortium.org/XMLSchema/SPIRIT/1685-2009"
 _PREFIX = f"{{{NAMESPACE}}}"
-_REGISTER_BITS = 32
 
 
 def component(manifest: Manifest, design: PynqDesign) -> str:
@@ -36,7 +35,7 @@ def component(manifest: Manifest, design: PynqDesign) -> str:
     memory_map = _add(_add(root, "memoryMaps"), "memoryMap")
     _texts(memory_map, name=CONTROL_INTERFACE)
     block = _add(memory_map, "addressBlock")
-    _texts(block, name=ADDRESS_BLOCK, baseAddress="0", range=str(ACCELERATOR_SIZE), width=str(_REGISTER_BITS))
+    _texts(block, name=ADDRESS_BLOCK, baseAddress="0", range=str(ACCELERATOR_SIZE), width=str(DATA_BITS))
     _texts(block, usage="register")
     for register in design.registers:
         _register(block, register)
@@ -90,11 +89,11 @@ def _bus(holder: Xml.Element, bus: BusInterface) -> None:
 def _register(block: Xml.Element, register: Register) -> None:
     element = _add(block, "register")
     _texts(element, name=register.name, description=register.description, addressOffset=f"0x{register.offset:02X}")
-    _texts(element, size=str(_REGISTER_BITS), access=register.access)
+    _texts(element, size=str(DATA_BITS), access=register.bus_access)
     for field in register.fields:
         part = _add(element, "field")
         _texts(part, name=field.name, description=field.description, bitOffset=str(field.bit))
-        _texts(part, bitWidth=str(field.width), access=register.access)
+        _texts(part, bitWidth=str(field.width), access=register.bus_access)
 
 
 def _port(ports: Xml.Element, port: Port) -> None:

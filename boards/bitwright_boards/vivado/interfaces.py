@@ -5,12 +5,10 @@ Wrapper, packaging script and IP-XACT description are all written from `interfac
 
 from dataclasses import dataclass
 
-from bitwright_boards.pynq_design import CONTROL_INTERFACE
 from bitwright_core.design import Manifest
 from bitwright_core.framing import RESULT_BITS
-
-ADDRESS_BITS = 8
-CLOCK, RESET = "aclk", "aresetn"
+from bitwright_core.ports import CLOCK, CONTROL, INPUT, OUTPUT, RESET, BusPort, lite_ports, stream_ports
+from bitwright_core.registers import ADDRESS_BITS, DATA_BITS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +50,7 @@ class BusInterface:
 
 def interfaces(manifest: Manifest) -> tuple[BusInterface, ...]:
     """Clock, reset, both streams and the control bus, in the order of the wrapper's ports."""
-    buses = ("s_axis", "m_axis", CONTROL_INTERFACE)
+    buses = (INPUT, OUTPUT, CONTROL)
     clock = BusInterface(
         name=CLOCK,
         group="signal",
@@ -72,18 +70,13 @@ def interfaces(manifest: Manifest) -> tuple[BusInterface, ...]:
     return (
         clock,
         reset,
-        _stream("s_axis", manifest.input.data_bits, master=False),
-        _stream("m_axis", RESULT_BITS, master=True),
+        _stream(INPUT, manifest.input.data_bits, master=False),
+        _stream(OUTPUT, RESULT_BITS, master=True),
         _lite(),
     )
 
 
 def _stream(name: str, bits: int, *, master: bool) -> BusInterface:
-    signals = (("TDATA", bits, True), ("TKEEP", bits // 8, True), ("TVALID", 1, True), ("TREADY", 1, False))
-    ports = [
-        Port(name=f"{name}_{signal.lower()}", output=forward == master, bits=width, logical=signal)
-        for signal, width, forward in (*signals, ("TLAST", 1, True))
-    ]
     parameters = (
         ("TDATA_NUM_BYTES", str(bits // 8)),
         ("TDEST_WIDTH", "0"),
@@ -95,38 +88,29 @@ def _stream(name: str, bits: int, *, master: bool) -> BusInterface:
         ("HAS_TLAST", "1"),
     )
     return BusInterface(
-        name=name, group="interface", bus="axis", master=master, ports=tuple(ports), parameters=parameters
+        name=name,
+        group="interface",
+        bus="axis",
+        master=master,
+        ports=_ports(name, stream_ports(bits, driven=master)),
+        parameters=parameters,
     )
 
 
 def _lite() -> BusInterface:
-    name = CONTROL_INTERFACE
-    signals = (
-        ("AWADDR", ADDRESS_BITS, False),
-        ("AWPROT", 3, False),
-        ("AWVALID", 1, False),
-        ("AWREADY", 1, True),
-        ("WDATA", 32, False),
-        ("WSTRB", 4, False),
-        ("WVALID", 1, False),
-        ("WREADY", 1, True),
-        ("BRESP", 2, True),
-        ("BVALID", 1, True),
-        ("BREADY", 1, False),
-        ("ARADDR", ADDRESS_BITS, False),
-        ("ARPROT", 3, False),
-        ("ARVALID", 1, False),
-        ("ARREADY", 1, True),
-        ("RDATA", 32, True),
-        ("RRESP", 2, True),
-        ("RVALID", 1, True),
-        ("RREADY", 1, False),
-    )
-    ports = [
-        Port(name=f"{name}_{signal.lower()}", output=output, bits=bits, logical=signal)
-        for signal, bits, output in signals
-    ]
-    parameters = (("PROTOCOL", "AXI4LITE"), ("DATA_WIDTH", "32"), ("ADDR_WIDTH", str(ADDRESS_BITS)))
+    parameters = (("PROTOCOL", "AXI4LITE"), ("DATA_WIDTH", str(DATA_BITS)), ("ADDR_WIDTH", str(ADDRESS_BITS)))
     return BusInterface(
-        name=name, group="interface", bus="aximm", master=False, ports=tuple(ports), parameters=parameters
+        name=CONTROL,
+        group="interface",
+        bus="aximm",
+        master=False,
+        ports=_ports(CONTROL, lite_ports()),
+        parameters=parameters,
+    )
+
+
+def _ports(prefix: str, ports: tuple[BusPort, ...]) -> tuple[Port, ...]:
+    return tuple(
+        Port(name=f"{prefix}_{port.name}", output=port.driven, bits=port.bits, logical=port.name.upper())
+        for port in ports
     )

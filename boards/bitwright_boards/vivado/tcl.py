@@ -17,11 +17,12 @@ from bitwright_boards.pynq_design import (
     PS,
     PynqDesign,
     Region,
-    Register,
 )
-from bitwright_boards.vivado.interfaces import CLOCK, RESET, interfaces
+from bitwright_boards.vivado.interfaces import interfaces
 from bitwright_boards.vivado.wrapper import wrapper_name
 from bitwright_core.design import Manifest
+from bitwright_core.ports import CLOCK, RESET
+from bitwright_core.registers import DATA_BITS, Register
 
 BLOCK_DESIGN = "overlay"
 # the names of address spaces (UG994): a processor's Data, a DMA's by direction
@@ -132,8 +133,8 @@ def _register(register: Register) -> list[str]:
     lines += _properties(
         {
             "address_offset": f"0x{register.offset:02X}",
-            "size": 32,
-            "access": register.access,
+            "size": DATA_BITS,
+            "access": register.bus_access,
             "description": register.description,
         },
         "$register",
@@ -144,7 +145,7 @@ def _register(register: Register) -> list[str]:
             {
                 "bit_offset": field.bit,
                 "bit_width": field.width,
-                "access": register.access,
+                "access": register.bus_access,
                 "description": field.description,
             },
             "$field",
