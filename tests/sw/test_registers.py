@@ -1,4 +1,4 @@
-"""Registers and ports are declared once; what must repeat them (the driver that stands alone, the docs) says the same."""
+"""Registers and ports are declared once; what must repeat them (the driver that stands alone, the docs) agrees."""
 
 import re
 
@@ -32,7 +32,7 @@ def test_the_table_of_the_docs(checkout):
 def test_the_driver_that_stands_alone():
     control = next(register for register in DECLARED if register.name == "CONTROL")
     assert driver.IDENTITY == IDENTITY
-    assert (driver.SOFT_RESET, driver.BATCH) == tuple(field.mask for field in control.fields)
+    assert tuple(field.mask for field in control.fields) == (driver.SOFT_RESET, driver.BATCH)
     assert tuple(register.name for register in COUNTERS[:3]) == driver.FRAME_COUNTERS
     for field in ERRORS.fields:
         assert driver.ERROR_BITS[field.bit].startswith(field.name.removesuffix("_frame"))
@@ -45,7 +45,8 @@ def test_ports():
     assert ports["s_axis_tdata"].bits == 16 and ports["s_axis_tkeep"].bits == 2 and ports["m_axis_tdata"].bits == 64
     assert ports["s_axis_tready"].driven and not ports["m_axis_tready"].driven and ports["m_axis_tvalid"].driven
     assert {name for name, port in ports.items() if port.driven and name.startswith("s_axi_control")} == {
-        f"s_axi_control_{name}" for name in "awready wready bresp bvalid arready rdata rresp rvalid".split()
+        f"s_axi_control_{name}"
+        for name in ["awready", "wready", "bresp", "bvalid", "arready", "rdata", "rresp", "rvalid"]
     }
 
 
