@@ -25,7 +25,6 @@ from bitwright_core.design import Design
 from bitwright_core.errors import BoardError
 from bitwright_core.framing import output_format
 from bitwright_core.metrics import LabelMetrics
-from bitwright_core.network import Encoding
 from bitwright_core.untrusted import MAX_TEXT_BYTES, decode_json, file_inside
 
 FORMAT_VERSION = 1
@@ -99,7 +98,7 @@ def describe(design: Design) -> dict[str, Any]:
     manifest, network = design.manifest, design.network
     encoding = network.encoding
     thresholds = []
-    if manifest.input.encoded and isinstance(encoding, Encoding):  # signed integers are made in hardware alone
+    if manifest.input.encoded and encoding.tables is None:  # signed integers are made in hardware alone
         thresholds = encoding.thresholds.tolist()
     return {
         "format": FORMAT_VERSION,

@@ -6,7 +6,7 @@ neuron whose threshold its popcount always or never reaches is one, and may make
 
 from collections.abc import Sequence
 
-from bitwright_core.network import Dense, Network, Thresholds
+from bitwright_core.network import MatrixLayer, Network, Thresholds
 
 Known = tuple[int | None, ...]  # of each bit the value that it always has, or None
 
@@ -17,7 +17,7 @@ def agreeing_range(weights: Sequence[int], known: Known) -> tuple[int, int]:
     return always, always + known.count(None)
 
 
-def known_outputs(layer: Dense, known: Known) -> Known:
+def known_outputs(layer: MatrixLayer, known: Known) -> Known:
     """Of each activation of `layer` the value that it always has; of scores, None."""
     if not isinstance(layer.output, Thresholds):
         return (None,) * layer.outputs
@@ -36,5 +36,5 @@ def known_inputs(network: Network) -> list[Known]:
         if len(known) != layer.inputs:
             known = (None,) * layer.inputs
         found.append(known)
-        known = known_outputs(layer, known) if isinstance(layer, Dense) and layer.takes.is_binary else ()
+        known = known_outputs(layer, known) if layer.windows is None and layer.counts_bits else ()
     return found

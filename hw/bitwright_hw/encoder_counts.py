@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from bitwright_core.framing import InputFormat
-from bitwright_core.network import Conv2d, Encoding, MaxPool2d, Network
+from bitwright_core.network import Encoding, Network
 from bitwright_core.plan import ceil_div
 from bitwright_hw.cells import Counts
 from bitwright_hw.families.costs import Costs
@@ -27,7 +27,7 @@ def encoder_counts(network: Network, stream: InputFormat, costs: Costs) -> Count
             return Counts(luts=each * beat)
         pattern = threshold_pattern(rows, stream.values, beat)
         return _threshold_rows(pattern, lane_thresholds(pattern, rows, bits), bits, len(rows[0]), costs)
-    if len(rows) == 1 or isinstance(network.layers[0], Conv2d | MaxPool2d):
+    if len(rows) == 1 or network.takes_images:
         return Counts()
     pattern = table_pattern(rows, stream.values, beat)
     return _phases(pattern, costs) + _tables(

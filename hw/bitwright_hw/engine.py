@@ -16,7 +16,7 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 from numpy.typing import NDArray
 
-from bitwright_core.network import Conv2d, MatrixLayer, Scores, signed_bits
+from bitwright_core.network import MatrixLayer, Scores, signed_bits
 from bitwright_core.plan import Fold, Memory
 from bitwright_hw.families import Family
 from bitwright_hw.frame_buffer import count_up
@@ -47,7 +47,7 @@ def weight_rows(layer: Matrix, fold: Fold) -> NDArray[np.uint8]:
 
 def count_range(layer: Matrix) -> tuple[int, int]:
     """The least and the largest count of a row: popcounts of bits, dot products of integers."""
-    return (0, layer.inputs) if layer.takes.is_binary else (-layer.largest_dot, layer.largest_dot)
+    return (0, layer.inputs) if layer.counts_bits else (-layer.largest_dot, layer.largest_dot)
 
 
 def accumulator_bits(layer: Matrix, fold: Fold) -> int:
@@ -88,16 +88,16 @@ def _starts(layer: Matrix, fold: Fold, bits: int) -> NDArray[np.int64]:
         start = np.full((len(thresholds), rows), count_range(layer)[1] + 1, np.int64)
         start[:, : layer.outputs] = thresholds
         start = (1 << (bits - 1)) - start
-    if not layer.takes.is_binary:
+    if not layer.counts_bits:
         start = start + corrections(_folded(layer, fold), fold.simd)
     return start.reshape(-1, fold.pe)
 
 
 def preload_borders(layer: Matrix) -> Borders | None:
     """Which thresholds hold where, if they depend on the pixel."""
-    if not isinstance(layer, Conv2d) or len(layer.engine_thresholds) == 1:
+    windows = layer.borders
+    if windows is None:
         return None
-    windows = layer.windows
     across = len(windows.column_classes)
     return Borders(
         rows=tuple(across * int(row) for row in windows.row_class), columns=tuple(windows.column_class.tolist())
@@ -114,7 +114,7 @@ class RowPool:
         """The module name and the component of the rows of `layer`, folded so."""
         bits = accumulator_bits(layer, fold)
         single = fold.synapse_folds == 1
-        if not layer.takes.is_binary:
+        if not layer.counts_bits:
             lane_bits = layer.takes.bits
             name = f"row_{fold.simd}x{lane_bits}x{bits}{'_single' if single else ''}"
             if name not in self.modules:
@@ -207,7 +207,7 @@ class MatrixEngine(wiring.Component):
                 word.eq(count_up(word, fold.synapse_folds)),
             ]
         weights, lanes = self._weights(m, address), Signal(self.row.x_bits)
-        binary, lane_bits = self.layer.takes.is_binary, self.layer.takes.bits
+        binary, lane_bits = self.layer.counts_bits, self.layer.takes.bits
         m.d.sync += lanes.eq(self.i.payload if binary else word_terms(m, self.i.payload, fold.simd, lane_bits))
         for _ in range(self.read_latency - 1):
             word_lanes, word_weights = lanes, weights

@@ -33,7 +33,7 @@ def engine_costs(
     done: Callable[[int], None] = lambda columns: None,
 ) -> tuple[Table, Blocks]:
     """LUTs and blocks of `layer` for each of `pes` and `simds`, each (PEs, SIMDs). `done(n)`: n columns have rows."""
-    binary = layer.takes.is_binary
+    binary = layer.counts_bits
     pe, simd = np.array(pes, np.int64)[:, None], np.array(simds, np.int64)[None, :]
     passes, words = -(-layer.outputs // pe), -(-layer.inputs // simd)
     cycles, lanes = passes * words, pe * simd
@@ -94,7 +94,7 @@ def _rows(
 ) -> tuple[Table, Table]:
     """LUTs of a row, and its stages: few distinct ones in each column."""
     target = family_named(options.target)
-    binary = layer.takes.is_binary
+    binary = layer.counts_bits
     luts, stages = np.zeros(in_block.shape, np.int64), np.zeros(in_block.shape, np.int64)
     bits = [accumulator_bits(layer, _fold(layer, pe, simds[0])) for pe in pes]
     for column, simd in enumerate(simds):

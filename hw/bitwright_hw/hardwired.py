@@ -4,7 +4,7 @@ from amaranth.hdl import C, Cat, Module, Signal, Value, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from bitwright_core.network import Dense, Thresholds
+from bitwright_core.network import MatrixLayer, Thresholds
 from bitwright_core.plan import Fold
 from bitwright_hw.constant_bits import Known, known_outputs
 from bitwright_hw.engine import accumulator_bits
@@ -30,7 +30,7 @@ class HardwiredEngine(wiring.Component):
     Latency: `latency` = stages + 2 cycles. Throughput: a word a cycle. Reset: forgets the words inside.
     """
 
-    def __init__(self, *, layer: Dense, target: Family, stages: int, known: Known | None = None):
+    def __init__(self, *, layer: MatrixLayer, target: Family, stages: int, known: Known | None = None):
         self.layer = layer
         self.target = target
         self.stages = stages

@@ -6,7 +6,7 @@ from functools import cached_property
 
 import numpy as np
 
-from bitwright_core.network import Dense, Thresholds
+from bitwright_core.network import MatrixLayer, Thresholds
 from bitwright_hw.arithmetic.shared_sums import SharedSums, share
 from bitwright_hw.constant_bits import Known, agreeing_range
 from bitwright_hw.families import Family
@@ -57,7 +57,7 @@ def as_sum(weights: Sequence[int], threshold: int | None, bits: int, known: Know
 class Neurons:
     """The neurons of `layer`, whose inputs are `known`, as sums of `bits` bits for `target`."""
 
-    layer: Dense
+    layer: MatrixLayer
     known: Known
     bits: int
     target: Family

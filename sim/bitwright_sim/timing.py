@@ -13,9 +13,9 @@ def settling_frames(design: Design) -> int:
 
     Queues hold frames; the line buffers of all convolutions together hold a few.
     """
-    manifest = design.manifest
-    buffers = sum(layer.kind != "conv2d" for layer in manifest.layers) + 2
-    if any(layer.kind == "conv2d" for layer in manifest.layers):
+    manifest, layers = design.manifest, design.network.matrix_layers
+    buffers = sum(layer.windows is None for layer in layers) + 2
+    if any(layer.windows is not None for layer in layers):
         buffers += 1
     return 4 * buffers + 2 * ceil_div(manifest.latency_cycles, manifest.interval_cycles)
 

@@ -1,15 +1,17 @@
 """A parameter set and its topology to a Network and the plan of the original folding."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from bitwright_bnn_pynq.files import Folding, has_thresholds, read_classes
-from bitwright_bnn_pynq.topology import ConvFacts, DenseFacts, InputFacts, PoolFacts, Topology
+from bitwright_bnn_pynq.topology import ConvFacts, DenseFacts, Folded, InputFacts, PoolFacts, Topology
 from bitwright_core.errors import NetworkError, ParameterSetError
 from bitwright_core.network import (
     Conv2d,
@@ -21,11 +23,13 @@ from bitwright_core.network import (
     Layer,
     MaxPool2d,
     Network,
+    Operator,
     Scores,
     Thresholds,
     Votes,
 )
 from bitwright_core.ops.operator import edge_behind
+from bitwright_core.outputs import Output
 from bitwright_core.plan import LayerPlan, Plan, ceil_div
 from bitwright_core.progress import Progress
 
@@ -68,20 +72,16 @@ def read_parameters(
     for number, facts in enumerate(topology.layers):
         if progress:
             progress("read layers", number, len(topology.layers))
-        match facts:
-            case PoolFacts():
-                layer: Layer = _pool(facts, edge, len(plans))
-            case ConvFacts() | DenseFacts():
-                last = number == len(topology.layers) - 1
-                layer = _matrix(facts, edge, folder, len(plans), topology.class_rule if last else None)
-                if last and topology.class_rule == "largest_count" and has_thresholds(folder, len(plans)):
-                    notes.append(
-                        f"layer {len(plans)} has files of thresholds, which are not used: by the topology, the class "
-                        "is the largest count (highest_bit would use them)"
-                    )
-                plans.append(
-                    LayerPlan(name=layer.name, pe=min(facts.pe, layer.outputs), simd=min(facts.simd, layer.inputs))
+        rule = topology.class_rule if number == len(topology.layers) - 1 else None
+        layer = LAYERS[type(facts)](facts, _Place(edge=edge, folder=folder, index=len(plans), rule=rule))
+        if layer.matrix is not None and isinstance(facts, Folded):
+            if rule == "largest_count" and has_thresholds(folder, len(plans)):
+                notes.append(
+                    f"layer {len(plans)} has files of thresholds, which are not used: by the topology, the class "
+                    "is the largest count (highest_bit would use them)"
                 )
+            rows, lanes = layer.matrix.outputs, layer.matrix.inputs
+            plans.append(LayerPlan(name=layer.name, pe=min(facts.pe, rows), simd=min(facts.simd, lanes)))
         layers.append(layer)
         edge = edge_behind(layer, edge)
     network = Network(
@@ -142,67 +142,88 @@ def _image(edge: Edge, name: str) -> tuple[int, int, int]:
     return edge.shape[0], edge.shape[1], edge.shape[2]
 
 
-def _pool(facts: PoolFacts, edge: Edge, index: int) -> MaxPool2d:
-    name = f"pool{index - 1}"
+@dataclass(frozen=True, kw_only=True)
+class _Place:
+    """Where a layer stands: what it takes, and which files are its own."""
+
+    edge: Edge
+    folder: Path
+    index: int  # of the layers with weights
+    rule: str | None  # how a class is chosen, of the last layer alone
+
+
+def _pool(facts: PoolFacts, place: _Place) -> Operator:
+    name = f"pool{place.index - 1}"
     stride = facts.kernel if facts.stride is None else facts.stride
-    return MaxPool2d(name=name, shape=_image(edge, name), kernel=(facts.kernel, facts.kernel), stride=(stride, stride))
+    shape = _image(place.edge, name)
+    return MaxPool2d(name=name, shape=shape, kernel=(facts.kernel, facts.kernel), stride=(stride, stride))
 
 
-def _matrix(facts: ConvFacts | DenseFacts, edge: Edge, folder: Path, index: int, rule: str | None) -> Dense | Conv2d:
-    """Layer number `index` of those with weights, which takes `edge`; `rule` is for the last one alone."""
-    taps, channels, padded = _columns(facts, edge, index)
+def _dense(facts: DenseFacts, place: _Place) -> Operator:
+    lanes = place.edge.size
+    padded = ceil_div(lanes, facts.simd) * facts.simd if facts.padded_inputs is None else facts.padded_inputs
+    weights, output = _rows(facts, place, taps=1, lanes=lanes, padded=padded)
+    flat = weights.reshape(facts.outputs, -1)
+    return Dense(name=f"dense{place.index}", weights=flat, output=output, takes=place.edge.number)
+
+
+def _conv(facts: ConvFacts, place: _Place) -> Operator:
+    name = f"conv{place.index}"
+    shape = _image(place.edge, name)
+    padded = shape[2] if facts.padded_channels is None else facts.padded_channels
+    weights, output = _rows(facts, place, taps=facts.kernel**2, lanes=shape[2], padded=padded)
+    if not isinstance(output, Thresholds):
+        raise ParameterSetError(f"layer {place.index}: a convolution has no thresholds; correct the topology")
+    return Conv2d(
+        name=name,
+        shape=shape,
+        weights=weights.reshape(facts.outputs, facts.kernel, facts.kernel, shape[2]),
+        output=output,
+        stride=(facts.stride, facts.stride),
+        takes=place.edge.number,
+    )
+
+
+LAYERS: Mapping[type[Any], Callable[[Any, _Place], Operator]] = {
+    DenseFacts: _dense,
+    ConvFacts: _conv,
+    PoolFacts: _pool,
+}
+
+
+def _rows(
+    facts: ConvFacts | DenseFacts, place: _Place, *, taps: int, lanes: int, padded: int
+) -> tuple[NDArray[np.uint8], Output]:
+    """Weights (outputs, taps, lanes) of windows of `taps`, each of `lanes` lanes, `padded` in the files; the output."""
+    index = place.index
+    if padded < lanes:
+        raise ParameterSetError(f"layer {index}: {padded} padded lanes are fewer than the {lanes} that come")
     rows = ceil_div(facts.outputs, facts.pe) * facts.pe if facts.padded_outputs is None else facts.padded_outputs
     if rows < facts.outputs or rows % facts.pe:
         raise ParameterSetError(
             f"layer {index}: padded_outputs {rows} must be a multiple of pe {facts.pe}, not below "
             f"outputs {facts.outputs}"
         )
-    folding = Folding(folder=folder, index=index, rows=rows, columns=taps * padded, pe=facts.pe, simd=facts.simd)
+    folding = Folding(folder=place.folder, index=index, rows=rows, columns=taps * padded, pe=facts.pe, simd=facts.simd)
     if folding.columns % facts.simd:
         raise ParameterSetError(f"layer {index}: {folding.columns} columns are no multiple of simd {facts.simd}")
     weights = folding.weights(facts.outputs).reshape(facts.outputs, taps, padded)
-    pads = weights[:, :, channels:]
+    pads = weights[:, :, lanes:]
     # a padded lane has input bit 0 and agrees with a weight of -1: as many popcounts are none of ours
     surplus = pads.size // facts.outputs - pads.sum(axis=(1, 2), dtype=np.int64)
-    own = np.ascontiguousarray(weights[:, :, :channels])
-    output = _output(facts, folding, edge, taps * channels, surplus, rule)
-    if isinstance(facts, DenseFacts):
-        flat = own.reshape(facts.outputs, -1)
-        return Dense(name=f"dense{index}", weights=flat, output=output, takes=edge.number)
-    if not isinstance(output, Thresholds):
-        raise ParameterSetError(f"layer {index}: a convolution has no thresholds; correct the topology")
-    return Conv2d(
-        name=f"conv{index}",
-        shape=_image(edge, f"conv{index}"),
-        weights=own.reshape(facts.outputs, facts.kernel, facts.kernel, channels),
-        output=output,
-        stride=(facts.stride, facts.stride),
-        takes=edge.number,
-    )
-
-
-def _columns(facts: ConvFacts | DenseFacts, edge: Edge, index: int) -> tuple[int, int, int]:
-    """Taps of a window, lanes of each that are ours, lanes of each in the files."""
-    if isinstance(facts, ConvFacts):
-        taps, lanes = facts.kernel**2, _image(edge, f"conv{index}")[2]
-        padded = lanes if facts.padded_channels is None else facts.padded_channels
-    else:
-        taps, lanes = 1, edge.size
-        padded = ceil_div(lanes, facts.simd) * facts.simd if facts.padded_inputs is None else facts.padded_inputs
-    if padded < lanes:
-        raise ParameterSetError(f"layer {index}: {padded} padded lanes are fewer than the {lanes} that come")
-    return taps, lanes, padded
+    own = np.ascontiguousarray(weights[:, :, :lanes])
+    return own, _output(facts, folding, place, taps * lanes, surplus)
 
 
 def _output(
     facts: ConvFacts | DenseFacts,
     folding: Folding,
-    edge: Edge,
+    place: _Place,
     inputs: int,
     surplus: NDArray[np.int64],
-    rule: str | None,
-) -> Thresholds | Scores | Votes:
-    binary = edge.number.xnor
+) -> Output:
+    number, rule = place.edge.number, place.rule
+    binary = number.xnor
     if rule == "largest_count":
         return Scores(scale=np.ones(facts.outputs, np.int64), offset=surplus if binary else 0 * surplus)
     raw = np.clip(folding.thresholds(facts.outputs), -_FAR, _FAR)
@@ -213,7 +234,7 @@ def _output(
         least, largest, values = 0, inputs, raw + 1 - surplus
     else:
         # bit = raw < dot * 2^shift
-        largest = inputs * edge.number.magnitude
+        largest = inputs * number.magnitude
         least, values = -largest, (raw >> facts.threshold_shift) + 1
     values = np.clip(values, least, largest + 1)
     if rule == "highest_bit":

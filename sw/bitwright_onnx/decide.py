@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bitwright_core.network import Conv2d, Dense, Scores, Thresholds, Votes
+from bitwright_core.network import Operator, Thresholds
 from bitwright_onnx.bisection import MANY, bisect, is_monotone, parts
 from bitwright_onnx.expression import SOURCE, Expr
 from bitwright_onnx.lanes import Rows
+from bitwright_onnx.read_layers import matrix_layer
 from bitwright_onnx.signals import Accumulators, Plane, channel_table, chunk_channels
 from bitwright_onnx.tables import Activations, activations
 
@@ -117,27 +118,7 @@ def _table(
     return found, turned
 
 
-def layer_of(signal: Accumulators, falling: NDArray[np.bool_], output: Thresholds | Scores | Votes) -> Dense | Conv2d:
-    """The layer with `output`, rows complemented where `falling`. Raises ValueError for scores of each pixel."""
-    bits = np.where(falling[:, None], 1 - signal.rows.bits, signal.rows.bits)
-    window = signal.convolution
-    if window is None or (window["whole"] and not isinstance(output, Thresholds)):
-        return Dense(name=signal.name, weights=bits, output=output, takes=signal.takes)
-    if not isinstance(output, Thresholds):
-        raise ValueError("it gives scores for each pixel; the last layer must be a dense one")
-    return Conv2d(
-        name=signal.name,
-        shape=window["shape"],
-        weights=bits.reshape(window["weights"]),
-        output=output,
-        stride=window["stride"],
-        padding=window["padding"],
-        padding_value=window["padding_value"],
-        takes=signal.takes,
-    )
-
-
-def emit(signal: Accumulators, decision: Decision) -> Dense | Conv2d:
+def emit(signal: Accumulators, decision: Decision) -> Operator:
     """The layer with its thresholds."""
     shift = signal.largest if signal.sums_dots else 0
-    return layer_of(signal, decision.falling, Thresholds(values=(decision.thresholds - shift)[:, None]))
+    return matrix_layer(signal, decision.falling, Thresholds(values=(decision.thresholds - shift)[:, None]))

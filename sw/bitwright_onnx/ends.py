@@ -6,11 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bitwright_core.class_scores import class_scores
-from bitwright_core.network import Conv2d, Dense, Scores, Values, Votes
-from bitwright_onnx.decide import CHUNK, Decision, decide, layer_of
+from bitwright_core.network import Operator, Scores, Values, Votes
+from bitwright_onnx.decide import CHUNK, Decision, decide
 from bitwright_onnx.expression import Expr
 from bitwright_onnx.lanes import NEAR
 from bitwright_onnx.numbers import number_scores
+from bitwright_onnx.read_layers import matrix_layer
 from bitwright_onnx.signals import Accumulators, channel_table
 from bitwright_onnx.tables import integer_scores
 
@@ -34,9 +35,7 @@ class FloatClasses:
         return channel_table(self.expression, self.signal.plane, columns).argmax(axis=1)
 
 
-def emit_scores(
-    signal: Accumulators, expression: Expr, bits: int
-) -> tuple[Dense | Conv2d, str | None, FloatClasses | None]:
+def emit_scores(signal: Accumulators, expression: Expr, bits: int) -> tuple[Operator, str | None, FloatClasses | None]:
     """The last layer with class scores of about `bits` bits (0: exact), what to note, and what the graph's classes are.
 
     The last is None where scores are the graph's own. Raises ValueError or ExportError.
@@ -70,11 +69,11 @@ def emit_scores(
     return _with_scores(signal, falling, found.scores), told, classes
 
 
-def _with_scores(signal: Accumulators, falling: NDArray[np.bool_], scores: Scores) -> Dense | Conv2d:
+def _with_scores(signal: Accumulators, falling: NDArray[np.bool_], scores: Scores) -> Operator:
     """The layer with scores of its accumulator, for scores of the accumulator's index."""
     if signal.sums_dots:
         scores = Scores(scale=scores.scale, offset=scores.offset + scores.scale * signal.largest)
-    return layer_of(signal, falling, scores)
+    return matrix_layer(signal, falling, scores)
 
 
 def is_one(signal: Accumulators, expression: Expr) -> Expr:
@@ -84,7 +83,7 @@ def is_one(signal: Accumulators, expression: Expr) -> Expr:
     return Expr(op="GreaterOrEqual", args=(expression, zero))
 
 
-def emit_numbers(signal: Accumulators, expression: Expr) -> tuple[Dense | Conv2d, Values]:
+def emit_numbers(signal: Accumulators, expression: Expr) -> tuple[Operator, Values]:
     """The last layer with scores that are numbers, and what they are worth. Raises ValueError."""
     base, rise = _lines(signal, expression)
     falling = rise < 0
@@ -128,12 +127,12 @@ def _error(signal: Accumulators, expression: Expr, falling: NDArray[np.bool_], s
     return worst + (0.0 if signal.rows.dyadic else NEAR * size)
 
 
-def emit_choice(signal: Accumulators, decision: Decision) -> Dense | Conv2d:
+def emit_choice(signal: Accumulators, decision: Decision) -> Operator:
     """The last layer of a class that is the first bit set, as votes of 1. Raises ValueError."""
     if (decision.zero != decision.zero[0]).any() or (decision.one != decision.one[0]).any():
         raise ValueError("a class is chosen among bits that stand for different values in each output")
     thresholds = decision.thresholds - (signal.largest if signal.sums_dots else 0)
-    return layer_of(signal, decision.falling, Votes(thresholds=thresholds, votes=np.ones_like(thresholds)))
+    return matrix_layer(signal, decision.falling, Votes(thresholds=thresholds, votes=np.ones_like(thresholds)))
 
 
 def votes_of(expression: Expr) -> NDArray[np.int64] | None:
@@ -146,7 +145,7 @@ def votes_of(expression: Expr) -> NDArray[np.int64] | None:
     return won.reshape(-1).astype(np.int64) if (lost == 0).all() and (won >= 0).all() else None
 
 
-def emit_votes(signal: Accumulators, expression: Expr) -> Dense | Conv2d:
+def emit_votes(signal: Accumulators, expression: Expr) -> Operator:
     """The last layer with its votes. Raises ValueError."""
     reached, votes = expression.args[0], votes_of(expression)
     if not isinstance(reached, Expr) or votes is None:
@@ -155,4 +154,4 @@ def emit_votes(signal: Accumulators, expression: Expr) -> Dense | Conv2d:
     # a condition that never or always holds has its other value from its neighbours: 0 and 1 all the same
     thresholds = decision.thresholds - (signal.largest if signal.sums_dots else 0)
     output = Votes(thresholds=thresholds, votes=np.broadcast_to(votes, thresholds.shape))
-    return layer_of(signal, decision.falling, output)
+    return matrix_layer(signal, decision.falling, output)

@@ -1,5 +1,6 @@
 """The chain of products, pools and expressions between them to the layers of a Network, front to back."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -9,15 +10,12 @@ from numpy.typing import NDArray
 from bitwright_core.errors import BitwrightError
 from bitwright_core.network import (
     BINARY,
-    Conv2d,
-    Dense,
     Encoding,
     Input,
     IntegerEncoding,
     Layer,
     Network,
     NumberType,
-    Thresholds,
     Values,
 )
 from bitwright_onnx.decide import Decision, decide, emit
@@ -33,14 +31,17 @@ from bitwright_onnx.ends import FloatClasses, emit_choice, emit_numbers, emit_sc
 from bitwright_onnx.expression import DECIDING, SOURCE, Expr, map_constants, operations
 from bitwright_onnx.form import Graph, Node
 from bitwright_onnx.lanes import Lanes, product
-from bitwright_onnx.linear import LINEAR, weight_rows
+from bitwright_onnx.linear import weight_rows
 from bitwright_onnx.meaning import Ending, Meaning, Outputs
 from bitwright_onnx.names import Names
 from bitwright_onnx.pointwise import View
+from bitwright_onnx.read_layers import pool_layer, silenced
 from bitwright_onnx.refusals import Refusals
 from bitwright_onnx.signals import Accumulators, Bits, Plane, RawInput, channel_table, in_channels
-from bitwright_onnx.windows import padding_of, pads_of, pool_layer, window_lanes
+from bitwright_onnx.windows import padding_of, pads_of, window_lanes
 
+Signal = RawInput | Accumulators | Bits  # what the value at hand is
+Handler = Callable[["Lowering", Node, Signal, View, Node | None], Signal]
 InputEncoding = str  # "auto", "thermometer" or "integers"
 
 
@@ -82,7 +83,7 @@ class Lowering:
 
     def run(self, chain: list[Node]) -> tuple[Layer, ...]:
         """All layers. Raises OnnxError with every reason that was found."""
-        signal: RawInput | Accumulators | Bits = RawInput(plane=self.plane)
+        signal: Signal = RawInput(plane=self.plane)
         view = self._identity(self.graph.input)
         for place, node in enumerate(chain):
             if node.op == "Pointwise":
@@ -91,13 +92,10 @@ class Lowering:
                     view = replace(view, expression=SOURCE)
                 continue
             try:
-                if node.op in LINEAR and isinstance(signal, RawInput):
-                    signal = self._first_product(node, view)
-                elif node.op in LINEAR and not isinstance(signal, RawInput):
-                    signal = self._product(node, self._inputs(signal, view, node), view)
-                else:
-                    after = chain[place + 1] if place + 1 < len(chain) else None
-                    signal = self._pool(node, signal, view, after)
+                after = chain[place + 1] if place + 1 < len(chain) else None
+                if node.op not in HANDLERS:
+                    raise ValueError(f"no layer is made of {node.op}")
+                signal = HANDLERS[node.op](self, node, signal, view, after)
             except (BitwrightError, ValueError) as error:
                 self.refusals.add(node.name, node.op, str(error))
                 break
@@ -160,8 +158,6 @@ class Lowering:
                 "pixels only; zeros must be of a whole row or channel"
             )
         place = next(k for k in reversed(range(len(self.layers))) if self.layers[k].matrix is not None)
-        before = self.layers[place]
-        assert isinstance(before, Dense | Conv2d) and isinstance(before.output, Thresholds)
         bit = 0
         if node.op != "MatMul":
             images = Plane(shape=view.shape, axis=0 if node.op == "Conv" else 2)
@@ -171,11 +167,14 @@ class Lowering:
                 if not (around == one)[used].all():
                     raise ValueError("its weights of an input channel are all 0, and zeros pad it: prune the channel")
                 bit = 1
-        least, largest = before.accumulator_range
-        values = before.output.values.copy()
-        values[silent] = least if bit else largest + 1
-        self.layers[place] = replace(before, output=Thresholds(values=values))
+        self.layers[place] = silenced(self.layers[place], silent, bit)
         return np.where(used, np.nan, 2.0 * bit - 1.0)
+
+    def linear(self, node: Node, signal: Signal, view: View, after: Node | None) -> Accumulators:
+        """The sums of a node with weights; the layer follows when it is known what becomes of them."""
+        if isinstance(signal, RawInput):
+            return self._first_product(node, view)
+        return self._product(node, self._inputs(signal, view, node), view)
 
     def _first_product(self, node: Node, view: View) -> Accumulators:
         """The first product, on bits where they can say what the input becomes, else on integers."""
@@ -279,7 +278,8 @@ class Lowering:
             convolution=convolution,
         )
 
-    def _pool(self, node: Node, signal: RawInput | Accumulators | Bits, view: View, after: Node | None) -> Bits:
+    def max_pool(self, node: Node, signal: Signal, view: View, after: Node | None) -> Bits:
+        """The bits behind a pool."""
         if isinstance(signal, RawInput):
             raise ValueError("it pools the raw input; only bits can be pooled")
         before = in_channels(view, signal.plane)
@@ -306,7 +306,7 @@ class Lowering:
         self.layers.append(pool_layer(node, self.names.give("pool"), images))
         return Bits(plane=plane, zero=bits.zero, one=bits.one)
 
-    def _end(self, signal: RawInput | Accumulators | Bits, view: View) -> None:
+    def _end(self, signal: Signal, view: View) -> None:
         if isinstance(signal, RawInput):
             self.refusals.add("", "", "the graph has no layer: neither MatMul, Gemm nor Conv")
             return
@@ -366,6 +366,15 @@ class Lowering:
             self.values = None
         self.sentence = found.sentence(meaning)
         return meaning
+
+
+HANDLERS: Mapping[str, Handler] = {  # how each node with a layer of its own is read
+    "MatMul": Lowering.linear,
+    "Conv": Lowering.linear,
+    "ConvChannelsLast": Lowering.linear,
+    "MaxPool": Lowering.max_pool,
+    "MaxPoolChannelsLast": Lowering.max_pool,
+}
 
 
 def outside_kernel(node: Node, weights: NDArray[Any]) -> tuple[int, int]:

@@ -1,12 +1,10 @@
-"""Convolutions and pools: windows of lanes, what pads them, and the pool's own layer."""
+"""Convolutions and pools: windows of lanes, and what pads them."""
 
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bitwright_core.network import MaxPool2d
-from bitwright_onnx.canonical import integers
 from bitwright_onnx.form import Node
 from bitwright_onnx.lanes import Lanes
 from bitwright_onnx.shapes import window_sizes
@@ -32,7 +30,7 @@ def window_lanes(images: Plane, kernel: tuple[int, ...], lanes: Lanes) -> Lanes:
     )
 
 
-def _image(images: Plane) -> tuple[int, ...]:
+def image_size(images: Plane) -> tuple[int, ...]:
     """Height and width."""
     return tuple(size for axis, size in enumerate(images.shape) if axis != images.axis)
 
@@ -46,7 +44,7 @@ def pads_of(
     node: Node, kernel: tuple[int, ...], images: Plane
 ) -> tuple[tuple[int, int, int, int], NDArray[np.float64]]:
     """(top, bottom, left, right) of a convolution, and what pads each channel (channels,). Raises ValueError."""
-    _, pads = window_sizes(node, kernel, _image(images))
+    _, pads = window_sizes(node, kernel, image_size(images))
     around = tuple(node.attributes.get("around", (0, 0, 0, 0)))  # of a Pad before it
     total = [a + b for a, b in zip(pads, around, strict=True)]
     value = np.asarray(node.attributes.get("around_value", 0.0), np.float64).reshape(-1)
@@ -63,7 +61,7 @@ def padding_of(node: Node, kernel: tuple[int, ...], images: Plane, window: Lanes
     `window` are the lanes of one window. A lane outside the image adds nothing where what pads is the middle between
     its values (0 for -1 and +1), or, of integers, what 0 stands for.
     """
-    strides, _ = window_sizes(node, kernel, _image(images))
+    strides, _ = window_sizes(node, kernel, image_size(images))
     padding, value = pads_of(node, kernel, images)
     found = {"stride": tuple(strides), "padding": padding, "padding_value": "minus_one"}
     if not any(padding):
@@ -80,17 +78,3 @@ def padding_of(node: Node, kernel: tuple[int, ...], images: Plane, window: Lanes
     wrong = int(np.argmax(middle != value))
     low, high = middle[wrong] - abs(reach[wrong]), middle[wrong] + abs(reach[wrong])
     raise ValueError(f"it is padded with {value[wrong]:g}, which values between {low:g} and {high:g} have no bit for")
-
-
-def pool_layer(node: Node, name: str, images: Plane) -> MaxPool2d:
-    """The layer of a MaxPool node. Raises ValueError or NetworkError."""
-    kernel = integers(node.attributes.get("kernel_shape", ()), "kernel_shape")
-    height, width = _image(images)
-    strides, pads = window_sizes(node, tuple(kernel), (height, width))
-    return MaxPool2d(
-        name=name,
-        shape=(height, width, images.channels),
-        kernel=(kernel[0], kernel[1]),
-        stride=(strides[0], strides[1]),
-        padding=(pads[0], pads[2], pads[1], pads[3]),
-    )

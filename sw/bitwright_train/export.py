@@ -8,6 +8,7 @@ norm that would make the pool a minimum; there the pooled bit is given out inver
 weights of that channel complemented.
 """
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,15 +31,15 @@ from bitwright_core.network import (
     Scores,
     Thresholds,
 )
-from bitwright_core.numbers import NumberType
+from bitwright_core.numbers import PADDING, PaddingValue
 from bitwright_core.ops.operator import edge_behind
 from bitwright_core.progress import Progress
-from bitwright_train.layers import BinaryConv, ExactBatchNorm
+from bitwright_train.layers import BinaryConv, BinaryLinear, ExactBatchNorm
 from bitwright_train.layers import Layer as Stage
 from bitwright_train.model import BinaryNetwork, trace_model
 
 _CHUNK_VALUES = 1 << 24
-_PADDING = {-1.0: "minus_one", 1.0: "plus_one", 0.0: "zero"}
+_PADDING: Mapping[float, PaddingValue] = {float(value): name for name, value in PADDING.items()}
 
 
 def binary_weights(latent: torch.Tensor, where: str) -> NDArray[np.uint8]:
@@ -156,6 +157,60 @@ def _matching(weights: NDArray[np.uint8], inverted: NDArray[np.bool_]) -> NDArra
     return (flat ^ inverted.astype(np.uint8)).reshape(weights.shape)
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Sums:
+    """What an operator with weights is made of, whichever it is."""
+
+    edge: Edge  # what it takes
+    weights: NDArray[np.uint8]
+    output: Thresholds | Scores
+    padding_value: PaddingValue
+
+
+@dataclass(frozen=True, kw_only=True)
+class Export:
+    """How a torch module with weights becomes layers: `layers(stage, name, sums)`, named `prefix` and a number."""
+
+    prefix: str
+    padding: Callable[[Any], PaddingValue | None]  # what pads, if anything does
+    layers: Callable[[Stage, int, _Sums], tuple[Layer, ...]]
+
+
+def _dense_layers(stage: Stage, index: int, sums: _Sums) -> tuple[Layer, ...]:
+    name = f"dense{index}"
+    return (Dense(name=name, weights=sums.weights, output=sums.output, takes=sums.edge.number),)
+
+
+def _conv_padding(conv: BinaryConv) -> PaddingValue | None:
+    return _PADDING[conv.padding_value] if any(conv.padding) else None
+
+
+def _conv_layers(stage: Stage, index: int, sums: _Sums) -> tuple[Layer, ...]:
+    """The convolution, and its pool, if any."""
+    assert isinstance(stage.linear, BinaryConv)
+    conv = Conv2d(
+        name=f"conv{index}",
+        shape=sums.edge.shape,  # type: ignore[arg-type]
+        weights=sums.weights,
+        output=sums.output,  # type: ignore[arg-type]
+        stride=stage.linear.stride,
+        padding=stage.linear.padding,
+        padding_value=sums.padding_value,
+        takes=sums.edge.number,
+    )
+    if stage.pool is None:
+        return (conv,)
+    kernel, stride = stage.pool
+    pool = MaxPool2d(name=f"pool{index}", shape=conv.edge.shape, kernel=(kernel, kernel), stride=(stride, stride))  # type: ignore[arg-type]
+    return conv, pool
+
+
+EXPORTS: Mapping[type[torch.nn.Module], Export] = {
+    BinaryLinear: Export(prefix="dense", padding=lambda linear: None, layers=_dense_layers),
+    BinaryConv: Export(prefix="conv", padding=_conv_padding, layers=_conv_layers),
+}
+
+
 def _fold(
     stage: Stage,
     index: int,
@@ -166,22 +221,18 @@ def _fold(
     labels: bool,
 ) -> _Folded:
     """Stage `index`, which takes `edge`; `inverted` tells of each channel whether it comes complemented."""
-    conv = isinstance(stage.linear, BinaryConv)
-    name = f"{'conv' if conv else 'dense'}{index}"
-    where = f"layer {name}"
+    export = EXPORTS[type(stage.linear)]
+    where = f"layer {export.prefix}{index}"
     weights = _matching(binary_weights(stage.linear.weight, where), inverted)
     inputs, outputs = weights[0].size, len(weights)
-    padding_value = "minus_one"
-    if isinstance(stage.linear, BinaryConv) and any(stage.linear.padding):
-        padding_value = _PADDING[stage.linear.padding_value]
-        if padding_value != "zero" and inverted.any():
-            raise ExportError(
-                f"{where}: padded with {padding_value}, it cannot follow a pool before its batch norm, "
-                f"some of whose channels come inverted; pad with zero"
-            )
-    takes = edge.number
-    largest = inputs * takes.magnitude
-    sums_dots = not takes.xnor or padding_value == "zero"
+    pads = export.padding(stage.linear)
+    if pads not in (None, "zero") and inverted.any():
+        raise ExportError(
+            f"{where}: padded with {pads}, it cannot follow a pool before its batch norm, "
+            f"some of whose channels come inverted; pad with zero"
+        )
+    largest = inputs * edge.number.magnitude
+    sums_dots = not edge.number.xnor or pads == "zero"
     dots = np.arange(-largest, largest + 1) if sums_dots else popcount_dots(inputs)
     base = -largest if sums_dots else 0
     gives = np.zeros(outputs, np.bool_)
@@ -198,49 +249,26 @@ def _fold(
             # class_scores counts from 0, this accumulator from its least
             output = Scores(scale=output.scale, offset=output.offset - base * output.scale)
     else:
-        if stage.norm is None:  # a label is 1 where its dot product is 0 or more
-            table = np.repeat(dots[:, None], outputs, axis=1).astype(np.float32)
-        else:
-            table = norm_table(stage.norm, dots, where)
-        if stage.pool is not None and stage.pool_first:
-            # the bit of the largest accumulator; where it falls, it is 0 as soon as one of them no longer fires
-            gives, total = first_firing(table, where)
-            values = np.where(gives, total, len(table) - total)
-        else:
-            weights, values = fold_thresholds(weights, table, where)
+        weights, values, gives = _fired(stage, dots, weights, where)
         output = Thresholds(values=(values + base)[:, None])
-    if not conv:
-        return _Folded(
-            layers=(Dense(name=name, weights=weights, output=output, takes=takes),), inverted=gives, classes=classes
-        )
-    return _Folded(layers=_conv_layers(stage, index, edge.shape, weights, output, takes, padding_value), inverted=gives)
+    sums = _Sums(edge=edge, weights=weights, output=output, padding_value=pads or "minus_one")
+    return _Folded(layers=export.layers(stage, index, sums), inverted=gives, classes=classes)
 
 
-def _conv_layers(
-    stage: Stage,
-    index: int,
-    shape: tuple[int, ...],
-    weights: NDArray[np.uint8],
-    output: Thresholds | Scores,
-    takes: NumberType,
-    padding_value: str,
-) -> tuple[Layer, ...]:
-    assert isinstance(stage.linear, BinaryConv)
-    conv = Conv2d(
-        name=f"conv{index}",
-        shape=shape,  # type: ignore[arg-type]
-        weights=weights,
-        output=output,  # type: ignore[arg-type]
-        stride=stage.linear.stride,
-        padding=stage.linear.padding,
-        padding_value=padding_value,  # type: ignore[arg-type]
-        takes=takes,
-    )
-    if stage.pool is None:
-        return (conv,)
-    kernel, stride = stage.pool
-    pool = MaxPool2d(name=f"pool{index}", shape=conv.edge.shape, kernel=(kernel, kernel), stride=(stride, stride))  # type: ignore[arg-type]
-    return conv, pool
+def _fired(
+    stage: Stage, dots: NDArray[np.int64], weights: NDArray[np.uint8], where: str
+) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.bool_]]:
+    """Weights, the index of the first of `dots` that gives a 1, and which bits are given out complemented."""
+    nothing = np.zeros(len(weights), np.bool_)
+    if stage.norm is None:  # a label is 1 where its dot product is 0 or more
+        table = np.repeat(dots[:, None], len(weights), axis=1).astype(np.float32)
+    else:
+        table = norm_table(stage.norm, dots, where)
+    if stage.pool is None or not stage.pool_first:
+        return *fold_thresholds(weights, table, where), nothing
+    # the bit of the largest accumulator; where it falls, it is 0 as soon as one of them no longer fires
+    gives, total = first_firing(table, where)
+    return weights, np.where(gives, total, len(table) - total), gives
 
 
 def _folded(model: BinaryNetwork, score_bits: int, progress: Progress | None = None) -> list[_Folded]:

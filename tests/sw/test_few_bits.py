@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from bitwright.api import export_onnx, size
 from bitwright_core import golden
 from bitwright_core.errors import BitwrightError, NetworkError, PlanError
 from bitwright_core.network import (
@@ -22,8 +23,6 @@ from bitwright_core.network import (
 )
 from bitwright_core.network.file import format_version
 from bitwright_core.plan import LayerPlan, Plan, default_plan
-from bitwright_hw.families import family_named
-from bitwright_hw.sizing import Sizer
 
 from .conv_networks import plain_conv_outputs, random_conv_network
 from .networks import random_frames, random_network
@@ -158,10 +157,24 @@ def test_hardware_refuses_it_in_one_sentence(case):
     for attempt in (
         lambda: plan.check(network),
         lambda: default_plan(network),
-        lambda: Sizer(network, plan, family=family_named("ecp5")),
+        lambda: size(network, board="pynq-z1"),
     ):
         with pytest.raises(PlanError, match=f"^{message}$"):
             attempt()
+
+
+ONNX = {
+    "levels": (two_bit_network, "layer few has thresholds of 3 levels; only those of one go to ONNX"),
+    "pool": (_pool_of_integers, "layer pool takes signed 4-bit values; only bits between layers go to ONNX"),
+}
+
+
+@pytest.mark.parametrize("case", ONNX)
+def test_an_onnx_file_is_refused_in_one_sentence(case, tmp_path):
+    make, message = ONNX[case]
+    with pytest.raises(NetworkError, match=f"^{message}$"):
+        export_onnx(make(), tmp_path / "n.onnx")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_layer_that_takes_few_bits_is_refused_too():

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
+from bitwright.api import export_onnx
 from bitwright_core import golden, ops
 from bitwright_core.checks import check_name
 from bitwright_core.edge import Edge
@@ -266,6 +267,11 @@ REFUSED = {
         "layer left has thresholds of 3 levels, but engines compare with one",
     ),
 }
+
+
+def test_what_has_no_handler_is_not_exported(tmp_path):
+    with pytest.raises(NetworkError, match=r"^layer same is of kind copy, which is not exported to ONNX$"):
+        export_onnx(_alone(), tmp_path / "n.onnx")
 
 
 @pytest.mark.parametrize("case", REFUSED)

@@ -1,6 +1,8 @@
 """What operators can be asked: the answers of each, and that all have the same questions."""
 
+import ast
 import dataclasses
+import re
 
 import numpy as np
 import pytest
@@ -124,3 +126,74 @@ def test_what_gives_scores():
 def test_what_encodes_by_tables():
     assert Encoding(thresholds=np.array([1, 2])).tables is None
     assert IntegerEncoding(table=np.array([5, 6])).tables.tolist() == [[5, 6]]
+
+
+# where operators' classes may stand by name outside bitwright_core.ops, and why
+KNOWERS = {
+    "sw/bitwright_core/network/__init__.py": "the names that users import",
+    "sw/bitwright_core/layer.py": "makes networks of one layer",
+    "sw/bitwright_train/export.py": "training's handlers",
+    "sw/bitwright_onnx/read_layers.py": "what ONNX nodes become",
+    "sw/bitwright_onnx/write_layers.py": "ONNX handlers",
+    "sw/bitwright_bnn_pynq/network.py": "BNN-PYNQ's handlers",
+    "sw/bitwright/cli/generate.py": "the option --layer, which is a kind",
+    "bench/bench.py": "makes the networks that it measures",
+    "bench/designs.py": "makes the networks that it measures",
+}
+# the hardware's chain of stages, which still asks; this list only shrinks
+LEAVING = {f"hw/bitwright_hw/{name}.py" for name in ("accelerator", "image_params", "params", "sizing")}
+FOLDERS = ("sw", "hw", "sim", "boards", "bench")
+
+
+def classes_in(text):
+    """(line, name) of each place that names an operator's class, or an operator's kind as a string that is compared."""
+    names = {operator.__name__ for operator in OPERATORS}
+    kinds = {operator.kind for operator in OPERATORS}
+    found = set()
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Name) and node.id in names:
+            found.add((node.lineno, node.id))
+        elif isinstance(node, ast.alias) and node.name in names:
+            found.add((node.lineno, node.name))
+        elif isinstance(node, ast.Compare):
+            strings = [side.value for side in (node.left, *node.comparators) if isinstance(side, ast.Constant)]
+            found |= {(node.lineno, kind) for kind in strings if kind in kinds}
+    return sorted(found)
+
+
+def test_no_code_asks_which_operator_it_has(checkout):
+    files = [file for folder in FOLDERS for file in sorted((checkout / folder).rglob("*.py"))]
+    assert len(files) > 200
+    knowing = {}
+    for file in files:
+        name = file.relative_to(checkout).as_posix()
+        found = classes_in(file.read_text("utf-8"))
+        if found and not name.startswith("sw/bitwright_core/ops/"):
+            knowing[name] = found
+    extra = {name: found for name, found in knowing.items() if name not in KNOWERS and name not in LEAVING}
+    assert not extra, f"these name operators; ask the operator what it has instead: {extra}"
+    assert set(knowing) - LEAVING == set(KNOWERS), "a file on the list names none any more; take it off"
+
+
+def test_the_check_sees_a_class_and_a_kind():
+    text = (
+        "from x import Dense\nok = isinstance(y, z.Conv2d | MaxPool2d)\nbad = layer.kind == 'conv2d'\nfine = 'dense'\n"
+    )
+    assert classes_in(text) == [(1, "Dense"), (2, "MaxPool2d"), (3, "conv2d")]
+
+
+@pytest.mark.parametrize("page, least", [("add-an-operator", 12), ("add-a-number-type", 6)])
+def test_the_how_to_names_what_is_there_and_all_that_knows(checkout, page, least):
+    text = (checkout / f"docs/howto/{page}.md").read_text("utf-8")
+    paths = set(re.findall(r"`((?:sw|hw|sim|boards|bench|docs|tests)/[\w./-]+)`", text))
+    assert len(paths) >= least
+    assert [path for path in sorted(paths) if not (checkout / path).exists()] == []
+    if page == "add-an-operator":
+        handlers = {
+            name for name in KNOWERS if name.startswith(("sw/bitwright_onnx", "sw/bitwright_train", "sw/bitwright_bnn"))
+        }
+        assert handlers <= paths
+        tables = re.findall(r"`([A-Z]+)` in `(sw/[\w./]+)`", text)
+        assert len(tables) == 5 and {"OPERATORS", "EXPORTS", "HANDLERS", "LAYERS"} == {table for table, _ in tables}
+        for table, path in tables:
+            assert re.search(rf"^{table}\b", (checkout / path).read_text("utf-8"), re.M), f"{path} has no {table}"

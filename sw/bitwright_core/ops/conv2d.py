@@ -143,7 +143,8 @@ class Conv2d(MatrixLayer):
 
     @property
     def borders(self) -> Windows | None:
-        return self.windows if self._border and len(self.windows.border_taps) > 1 else None
+        classes = len(self.windows.row_classes) * len(self.windows.column_classes)
+        return self.windows if self._border and classes > 1 else None
 
     @property
     def engine_offsets(self) -> NDArray[np.int64]:
