@@ -2,7 +2,6 @@
 
 from bitwright_core.errors import PlanError
 from bitwright_core.network import ENCODED, Network, Node
-from bitwright_core.numbers import SIGNED
 
 
 def check_buildable(network: Network) -> None:
@@ -25,7 +24,7 @@ def _why_not(network: Network, node: Node) -> str | None:
         return f"takes what {giver} gives, as layer {others[0]} does, but hardware is made for chains alone"
     matrix, number = node.operator.matrix, node.given[0].edge.number
     if matrix is not None:
-        if not number.xnor and number.kind != SIGNED.name:
+        if not number.xnor and not number.signed:
             return f"takes {number} values, but engines take bits or signed integers"
         compared = matrix.output.compared
         if compared is not None and compared.shape[1] != 1:

@@ -21,7 +21,6 @@ __all__ = [
     "BINARY",
     "KINDS",
     "PADDING",
-    "SIGNED",
     "NumberKind",
     "NumberType",
     "PaddingValue",
@@ -93,6 +92,11 @@ class NumberType:
     def xnor(self) -> bool:
         """Whether XNOR of a lane and a weight bit is their product: the lane is one bit that stands for -1 or +1."""
         return self.bits == 1 and (self.least, self.largest) == (-1, 1)
+
+    @property
+    def signed(self) -> bool:
+        """Whether the highest bit of a lane counts below zero: two's complement."""
+        return self.planes[-1] < 0
 
     @property
     def paddings(self) -> tuple[PaddingValue, ...]:
