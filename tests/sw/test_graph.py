@@ -1,11 +1,13 @@
 """Networks that branch: order, types, golden model, file and digest, with toy operators that are known here alone."""
 
+import json
 from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
 
 from bitwright.api import export_onnx
+from bitwright.cli import main
 from bitwright_core import golden, ops
 from bitwright_core.checks import check_name
 from bitwright_core.edge import Edge
@@ -168,6 +170,17 @@ def test_file_and_digest(tmp_path, known):
     (tmp_path / "old").write_bytes(raw.replace(b'\\"version\\":3', b'\\"version\\":2'))
     with pytest.raises(NetworkError, match=r"what only format 3 has: .* or branches"):
         load(tmp_path / "old")
+
+
+def test_info_says_who_takes_what(tmp_path, known, capsys):
+    save(branched(), tmp_path / "n")
+    assert main(["info", str(tmp_path / "n")]) == 0
+    shown = capsys.readouterr().out
+    assert "takes" in shown and "left, right" in shown and "signed 3-bit" in shown
+    assert main(["info", str(tmp_path / "n"), "--json"]) == 0
+    layers = json.loads(capsys.readouterr().out)["layers"]
+    assert [layer["takes"] for layer in layers] == [list(names) for names in TAKES]
+    assert [layer["kind"] for layer in layers] == ["dense", "dense", "difference", "dense"]
 
 
 def test_a_kind_that_nobody_knows_is_refused(tmp_path):

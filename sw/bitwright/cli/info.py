@@ -41,6 +41,7 @@ def run(args: argparse.Namespace) -> int:
             "output": str(node.edge.number),
             "weight_bits": node.operator.weight_bits,
             "operations": node.operator.operations,
+            **({} if network.is_chain else {"takes": list(node.takes)}),
         }
         for node in network.nodes
     ]
@@ -83,7 +84,10 @@ def run(args: argparse.Namespace) -> int:
     if network.labels:
         result += f" ({', '.join(network.labels[:_LABELS])}{', ...' if len(network.labels) > _LABELS else ''})"
     print_table(
-        ["layer", "kind", "inputs", "outputs", "gives", "output", "weight bits", "operations a frame"],
+        [
+            *("layer", "kind", "inputs", "outputs", "gives", "output", "weight bits", "operations a frame"),
+            *(() if network.is_chain else ("takes",)),
+        ],
         [[*map(_cell, layer.values())] for layer in layers],
         title=f"Network {network.name}",
     )
@@ -107,4 +111,6 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _cell(value: object) -> object:
-    return " x ".join(map(str, value)) if isinstance(value, list) else value
+    if isinstance(value, list):
+        return ", ".join(value) if value and isinstance(value[0], str) else " x ".join(map(str, value))
+    return value
