@@ -3,6 +3,10 @@
 import argparse
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from bitwright_core.network import Network
 
 _LABELS = 20  # names that are shown
 
@@ -24,14 +28,31 @@ def run(args: argparse.Namespace) -> int:
     from bitwright import api
     from bitwright.api.networks import design_folder
     from bitwright.cli.generate import as_json, print_design
-    from bitwright.cli.output import print_facts, print_json, print_table, say
+    from bitwright.cli.output import print_json, say
     from bitwright_core.design import Design
 
     folder = design_folder(args.network)
     design = None if folder is None else Design.load(folder)
     network = api.load(args.network) if design is None else design.network
-    thresholds = None if network.encoding.tables is not None else network.encoding.thresholds.tolist()
-    layers = [
+    if args.json:
+        made = None
+        if design is not None:
+            made = {**as_json(design), "clock_mhz": design.manifest.clock_mhz, "edited": design.edited}
+        print_json({**_facts(network), "design": made})
+        return 0
+    _print(network)
+    if design is None:
+        say(f"\nNext: bitwright generate {args.network} --out design")
+        return 0
+    say()
+    print_design(design)
+    say(f"\nNext: bitwright verify {design.folder} --data {'DATASET' if network.is_classifier else 'random'}")
+    return 0
+
+
+def _layers(network: "Network") -> list[dict[str, Any]]:
+    """Of each layer what the table shows; of a graph also what it takes."""
+    return [
         {
             "name": node.name,
             "kind": node.operator.kind,
@@ -45,69 +66,77 @@ def run(args: argparse.Namespace) -> int:
         }
         for node in network.nodes
     ]
-    if args.json:
-        print_json(
-            {
-                "name": network.name,
-                "digest": network.digest,
-                "input_shape": list(network.input.shape),
-                "input_bits": network.input.bits,
-                "encoding": "bits" if thresholds else "integers",
-                "encoding_thresholds": thresholds,
-                "encoded_size": network.encoded_size,
-                "classifier": network.is_classifier,
-                "gives": network.gives,
-                "values": None if network.values is None else asdict(network.values),
-                "outputs": network.outputs,
-                "labels": list(network.labels),
-                "weight_bits": network.weight_bits,
-                "operations": network.operations,
-                "layers": layers,
-                "design": None
-                if design is None
-                else {**as_json(design), "clock_mhz": design.manifest.clock_mhz, "edited": design.edited},
-            }
-        )
-        return 0
+
+
+def _facts(network: "Network") -> dict[str, Any]:
+    """What `--json` says of a network."""
+    thresholds = _thresholds(network)
+    return {
+        "name": network.name,
+        "digest": network.digest,
+        "input_shape": list(network.input.shape),
+        "input_bits": network.input.bits,
+        "encoding": "bits" if thresholds else "integers",
+        "encoding_thresholds": thresholds,
+        "encoded_size": network.encoded_size,
+        "classifier": network.is_classifier,
+        "gives": network.gives,
+        "values": None if network.values is None else asdict(network.values),
+        "outputs": network.outputs,
+        "labels": list(network.labels),
+        "weight_bits": network.weight_bits,
+        "operations": network.operations,
+        "layers": _layers(network),
+    }
+
+
+def _thresholds(network: "Network") -> list[Any] | None:
+    """Those of the encoding; None of one by tables."""
+    return None if network.encoding.tables is not None else network.encoding.thresholds.tolist()
+
+
+def _print(network: "Network") -> None:
+    from bitwright.cli.output import print_facts, print_table
+
+    print_table(
+        [
+            *("layer", "kind", "inputs", "outputs", "gives", "output", "weight bits", "operations a frame"),
+            *(() if network.is_chain else ("takes",)),
+        ],
+        [[*map(_cell, layer.values())] for layer in _layers(network)],
+        title=f"Network {network.name}",
+    )
     shape = " x ".join(map(str, network.input.shape))
-    rows = len(network.encoding.rows)
+    print_facts(
+        [
+            ("input", f"{shape}, {network.input.bits}-bit values"),
+            ("encoding", _encoding(network)),
+            ("result", _result(network)),
+            ("weights", f"{network.weight_bits:,} bits ({network.weight_bits / 8192:,.1f} KiB)"),
+            ("operations", f"{network.operations:,} a frame"),
+            ("digest", network.digest),
+        ]
+    )
+
+
+def _encoding(network: "Network") -> str:
+    rows, thresholds = len(network.encoding.rows), _thresholds(network)
     each = "" if rows == 1 else " for each value" if rows == network.input.size else " for each channel"
-    encoding = f"{network.encoding.number} integers, by a table{each}"
-    if thresholds and rows == 1:
-        encoding = f"{len(thresholds)} bit a value, thresholds {', '.join(map(str, thresholds))}"
-    elif thresholds:
-        encoding = f"{network.encoding.levels} bit a value, thresholds of their own{each}"
+    if thresholds is None:
+        return f"{network.encoding.number} integers, by a table{each}"
+    if rows == 1:
+        return f"{len(thresholds)} bit a value, thresholds {', '.join(map(str, thresholds))}"
+    return f"{network.encoding.levels} bit a value, thresholds of their own{each}"
+
+
+def _result(network: "Network") -> str:
     result = f"{network.outputs} classes" if network.is_classifier else f"{network.outputs} bits"
     if network.values is not None:
         result = f"{network.outputs} numbers: {network.values.step:.9g} times the score, "
         result += f"within {network.values.error:.3g}"
     if network.labels:
         result += f" ({', '.join(network.labels[:_LABELS])}{', ...' if len(network.labels) > _LABELS else ''})"
-    print_table(
-        [
-            *("layer", "kind", "inputs", "outputs", "gives", "output", "weight bits", "operations a frame"),
-            *(() if network.is_chain else ("takes",)),
-        ],
-        [[*map(_cell, layer.values())] for layer in layers],
-        title=f"Network {network.name}",
-    )
-    print_facts(
-        [
-            ("input", f"{shape}, {network.input.bits}-bit values"),
-            ("encoding", encoding),
-            ("result", result),
-            ("weights", f"{network.weight_bits:,} bits ({network.weight_bits / 8192:,.1f} KiB)"),
-            ("operations", f"{network.operations:,} a frame"),
-            ("digest", network.digest),
-        ]
-    )
-    if design is None:
-        say(f"\nNext: bitwright generate {args.network} --out design")
-        return 0
-    say()
-    print_design(design)
-    say(f"\nNext: bitwright verify {design.folder} --data {'DATASET' if network.is_classifier else 'random'}")
-    return 0
+    return result
 
 
 def _cell(value: object) -> object:
