@@ -141,7 +141,6 @@ KNOWERS = {
     "sw/bitwright_onnx/write_layers.py": "ONNX handlers",
     "sw/bitwright_bnn_pynq/network.py": "BNN-PYNQ's handlers",
     "sw/bitwright/cli/generate.py": "the option --layer, which is a kind",
-    "bench/bench.py": "makes the networks that it measures",
     "bench/designs.py": "makes the networks that it measures",
 }
 # the hardware's chain of stages, which still asks; this list only shrinks
