@@ -24,10 +24,14 @@ DESIGNS ?= 300
 FAULTS ?= 50
 LOG ?= designs.jsonl
 
+# of `make prove`: proofs or groups of them by name, and whether those of continuous integration are enough
+PROOFS ?=
+QUICK ?=
+
 # cocotb's and Verilator's own parallel builds follow this too
 JOBS ?= 2
 
-.PHONY: help demo test test-all fuzz designs lint format bench costs clean distclean env pynq-env
+.PHONY: help demo test test-all fuzz designs prove lint format bench costs clean distclean env pynq-env
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -63,6 +67,9 @@ fuzz: $(TESTS_STAMP) ## random accelerators under random traffic (SECONDS=600 SE
 
 designs: $(TESTS_STAMP) ## random designs in both engines and the golden model, planted faults (DESIGNS=300 FAULTS=50 LOG=designs.jsonl)
 	@$(BIN)/python -m tests.sim.random_designs --designs $(DESIGNS) --faults $(FAULTS) --log $(LOG)
+
+prove: $(TESTS_STAMP) ## all proofs of docs/proofs.md, with a table (PROOFS="window scores", QUICK=1)
+	@$(BIN)/python -m tests.proofs.prove --jobs $(JOBS) $(if $(QUICK),--quick) $(PROOFS)
 
 lint: $(TESTS_STAMP) ## ruff and mypy
 	@$(BIN)/ruff check $(SOURCES)

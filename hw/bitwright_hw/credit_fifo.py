@@ -11,7 +11,7 @@ def credit_fifo(*, width: int, depth: int) -> fifo.SyncFIFOBuffered:
     Amaranth's SyncFIFOBuffered keeps one entry in its output register and `depth` - 1 in its memory, and an entry
     reaches the register a cycle after the memory. With a depth of 2 the memory is full in that cycle, and a second
     entry that comes at once finds no room, though one alone is waiting. From 3 on there is room, so 2 is rounded up to
-    3 (proven in tests/hw/test_flow_proofs.py).
+    3 (proven: docs/proofs.md).
 
     Latency: 2 cycles. Throughput: an entry a cycle. Reset: empties it.
     """

@@ -29,7 +29,8 @@ class Preloads(wiring.Component):
     `o` holds a pass's values, row 0 lowest, until `take` is high for a cycle (in which they may still be used), and
     holds the next pass's `passes_apart` cycles later. In between they shift through a chain of registers, from
     a memory that is read a few rows at a time: so narrow a memory takes no LUTs where `pe` values side by side
-    would take a quarter of a LUT for each lane of a 32 x 32 engine. Reset: pass 0, at once.
+    would take a quarter of a LUT for each lane of a 32 x 32 engine. Reset: pass 0, at once; `take` comes two
+    cycles later at the earliest, as the memory has shown its next word then.
 
     `values` has a row for each pass, of `pe` values each. With `borders` it has that for each block, one block's passes
     after the other's, and the passes of an output pixel are those of its block.

@@ -1,4 +1,4 @@
-"""What the popcount tests share: proofs and LUT counts by Yosys, and a self-checking Verilog bench."""
+"""What the popcount tests share: LUT counts by Yosys, and a self-checking Verilog bench."""
 
 import json
 import re
@@ -23,24 +23,6 @@ class Function(wiring.Component):
         word = Signal(len(self.i))  # the body may slice it
         m.d.comb += [word.eq(self.i), self.o.eq(self.body(m, word))]
         return m
-
-
-def prove_equal(pairs, target, folder):
-    """Proves by SAT that the components of each (name, gold, gate) have equal outputs for all inputs.
-
-    Raises ToolError, which says so, where they have not.
-    """
-    commands = [f"read_verilog {model}" for model in target.simulation_models]
-    for name, gold, gate in pairs:
-        for kind, component in (("gold", gold), ("gate", gate)):
-            text = rtlil.convert(component, name=f"{kind}_{name}", emit_src=False)
-            (folder / f"{kind}_{name}.il").write_text(text)
-            commands.append(f"read_rtlil {kind}_{name}.il")
-    commands += ["setattr -mod -unset top *", "hierarchy -check", "proc"]  # hierarchy gives the cells their tables
-    commands += [f"miter -equiv -flatten gold_{name} gate_{name} miter_{name}" for name, _, _ in pairs]
-    commands += ["flatten"]
-    commands += [f"sat -verify -prove trigger 0 -show-inputs miter_{name}" for name, _, _ in pairs]
-    return Yosys().run(commands, folder)
 
 
 def count_luts(components, family, folder):
