@@ -5,8 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from amaranth.hdl import Cat, Const, Instance, Mux, Signal, Value, signed
 
-from bitwright_core.network import Dense, Scores, Thresholds
-from bitwright_core.network.values import NumberType
+from bitwright_core.network import Dense, NumberType, Scores, Thresholds
 from bitwright_core.plan import Fold
 from bitwright_hw.arithmetic.compressor import Counter
 from bitwright_hw.arithmetic.tree import adder_tree, agreeing

@@ -4,8 +4,8 @@ from amaranth.hdl import Cat, ClockDomain, ClockSignal, Const, DomainRenamer, Mo
 from amaranth.lib import wiring
 
 from bitwright_core.framing import InputFormat
-from bitwright_core.registers import REGISTERS
-from bitwright_hw.control import COUNTERS, RESET_CYCLES, Control
+from bitwright_core.registers import COUNTERS, REGISTERS
+from bitwright_hw.control import RESET_CYCLES, Control
 from bitwright_hw.frame_guard import FrameGuard
 from tests.proofs.spec import Spec, moves_within
 
@@ -202,7 +202,7 @@ def registers(spec: Spec) -> None:
     to = {name: acts & strobe[0] & (address[2:] == REGISTERS[name] // 4) for name in ("CONTROL", "ERRORS")}
 
     resetting, batch, seen = Signal(range(RESET_CYCLES + 1)), Signal(), Signal(3)
-    counters = [Signal(32, name=f"model_{name.lower()}") for name in COUNTERS]
+    counters = [Signal(32, name=f"model_{register.name.lower()}") for register in COUNTERS]
     in_reset = resetting != 0
     cleared = Mux(to["ERRORS"], data[:3], 0)
     m.d.sync += [seen.eq(Mux(in_reset, 0, (seen & ~cleared) | errors)), resetting.eq(Mux(in_reset, resetting - 1, 0))]
@@ -221,7 +221,7 @@ def registers(spec: Spec) -> None:
         "CONTROL": Cat(in_reset, batch),
         "STATUS": busy,
         "ERRORS": seen,
-        **dict(zip(COUNTERS, counters, strict=True)),
+        **{register.name: counter for register, counter in zip(COUNTERS, counters, strict=True)},
     }
     for name, word in words.items():
         value = Mux(outs["araddr"][2:] == REGISTERS[name] // 4, word, value)

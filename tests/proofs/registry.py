@@ -59,8 +59,8 @@ row = cases("row", "AccumulateRow", build=arithmetic.accumulate_row)
 popcount = cases("popcount", "XnorPopcount", build=arithmetic.xnor_popcount)
 lut_rom = cases("lut-rom", "LutRom", build=arithmetic.lut_rom, family=XC7)
 preloads = cases("preloads", "Preloads", build=arithmetic.preloads)
-engine = cases("engine", "MatrixEngine", build=arithmetic.engine)
-integers = cases("integer-engine", "MatrixEngine", "IntegerRow", build=arithmetic.engine)
+engine = cases("engine", "MatrixEngine", "Rom", build=arithmetic.engine)
+integers = cases("integer-engine", "MatrixEngine", "IntegerRow", "Rom", build=arithmetic.engine)
 whole = cases("accelerator", "Accelerator", build=top.accelerator)
 axi = cases("axi-accelerator", "AxiAccelerator", build=top.axi_accelerator)
 hardwired = cases("hardwired", "HardwiredEngine", build=arithmetic.hardwired)
@@ -212,8 +212,8 @@ _IMAGES = (
         channels=2,
         in_width=2,
     ),
-    window("2x3-tiled", image=(2, 3), kernel=(2, 2), simd=2, spare=1, steps=24),
-    window("3x3-padded", image=(3, 3), kernel=(3, 3), padding=(1, 1, 1, 1), simd=3, steps=18),
+    window("2x3-tiled", image=(2, 3), kernel=(2, 2), simd=2, spare=1, steps=15),
+    window("3x3-padded", image=(3, 3), kernel=(3, 3), padding=(1, 1, 1, 1), simd=3, steps=13),
 )
 
 _TAILS = (

@@ -111,7 +111,7 @@ def frame_tokens(spec: Spec, *, pixels: int) -> None:
     spec.claim("no pixel without its frame's token", ~given | (left != 0) | taken)
     spec.claim("a token only for a frame's first pixel", ~taken | ((left == 0) & given))
     spec.claim("no pixel waits for nothing", tokens.space.valid | ((left == 0) & ~grant))
-    spec.cover("a frame's last pixel", given & (left == 1))
+    spec.cover("a frame's last pixel", given & (left + taken * pixels == 1))
 
 
 def frame_queue(

@@ -27,8 +27,9 @@ from amaranth.lib.wiring import In
 
 from bitwright_core.network import Conv2d, Dense, Encoding, Input, MaxPool2d, Network, Scores, Thresholds, Votes
 from bitwright_core.plan import LayerPlan, Plan
+from bitwright_core.registers import network_constants
 from bitwright_hw.accelerator import Accelerator, AxiAccelerator
-from bitwright_hw.control import AxiLiteSignature, Control, network_constants
+from bitwright_hw.control import AxiLiteSignature, Control
 from bitwright_hw.emit import ports
 from bitwright_hw.params import AcceleratorParams, derive
 from tests.proofs.arithmetic import count_of
