@@ -26,13 +26,13 @@ from bitwright_core.network import Network
 from bitwright_core.plan import Plan
 from bitwright_hw.cells import Counts
 from bitwright_hw.emit import emit
-from bitwright_hw.estimate import costs_of, estimate, gearbox_counts, queue_counts
+from bitwright_hw.estimate import costs_of, estimate
 from bitwright_hw.families import COUNTED, Family, family_named
 from bitwright_hw.families.costs import Costs
 from bitwright_hw.frame_queue import FrameQueue
-from bitwright_hw.gearbox import Gearbox
-from bitwright_hw.params import QueueParams
+from bitwright_hw.gearbox import Gearbox, gearbox_counts
 from bitwright_hw.popcount import AccumulateRow
+from bitwright_hw.stages.queue import queue_counts
 from bitwright_hw.synth import synthesize, synthesize_verilog
 
 DATA = Path(__file__).with_name("costs")
@@ -151,7 +151,7 @@ def modelled(what: dict[str, Any], family: Family) -> list[tuple[str, Counts, di
     if "gearbox" in what:
         return [(f"gearbox {what['gearbox']}", gearbox_counts(*what["gearbox"], costs), what)]
     if "queue" in what:
-        return [(f"queue {what['queue']}", queue_counts(QueueParams(**what["queue"]), costs), what)]
+        return [(f"queue {what['queue']}", queue_counts(**what["queue"], costs=costs), what)]
     if "row" in what:
         luts = round(costs.portable_row.at(what["row"]["simd"])) if family.rows.luts is None else 0
         return [(f"row {what['row']}", Counts(luts=luts), what)] if luts else []

@@ -63,3 +63,8 @@ def logic_luts(luts: int) -> Counts:
 def memory_luts(luts: int) -> Counts:
     """LUTs that serve as memory."""
     return Counts(luts=luts, lutram=luts)
+
+
+def counter_bits(count: int) -> int:
+    """Bits of a counter with `count` states."""
+    return max(1, (count - 1).bit_length())

@@ -8,6 +8,8 @@ from amaranth.lib.wiring import In, Out
 
 from bitwright_core.ports import lite_ports
 from bitwright_core.registers import ADDRESS_BITS, CONTROL, COUNTERS, DATA_BITS, ERRORS, REGISTERS
+from bitwright_hw.cells import Counts
+from bitwright_hw.families.costs import Costs
 
 RESET_CYCLES = 4  # how long a soft reset lasts
 
@@ -101,3 +103,8 @@ class Control(wiring.Component):
         with m.If(bus.arready):
             m.d.axi += [bus.rvalid.eq(bus.arvalid), bus.rdata.eq(Mux(bus.arvalid, read, bus.rdata))]
         return m
+
+
+def control_counts(costs: Costs) -> Counts:
+    """What Control takes."""
+    return Counts(luts=costs.control, ffs=181)

@@ -6,6 +6,8 @@ from amaranth.hdl import Cat, Module, Signal, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from bitwright_core.framing import InputFormat
+from bitwright_core.network import Network
 from bitwright_hw.lookup import looked_up
 
 
@@ -94,3 +96,15 @@ class TableEncoder(wiring.Component):
         integers = [looked_up(m, value, self.table, self.out_bits) for value in values]
         m.d.sync += [self.o.valid.eq(self.i.valid), self.o.payload.eq(Cat(*integers))]
         return m
+
+
+def values_in(format: InputFormat) -> int:
+    """Values of a beat that the accelerator reads: all, or a frame's where one beat holds a frame and padding."""
+    return min(format.values, format.data_bits // format.value_bits)
+
+
+def lanes_in(network: Network, format: InputFormat) -> int:
+    """Bits of an encoded beat."""
+    if format.encoded:
+        return values_in(format)
+    return values_in(format) * network.encoding.levels * network.encoding.number.bits

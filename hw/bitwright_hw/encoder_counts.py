@@ -6,9 +6,9 @@ from bitwright_core.framing import InputFormat
 from bitwright_core.network import Encoding, Network
 from bitwright_core.plan import ceil_div
 from bitwright_hw.cells import Counts
+from bitwright_hw.encoder import values_in
 from bitwright_hw.families.costs import Costs
 from bitwright_hw.lookup import FEW, MOST_STEPS, lane_table, one_shape, table_steps
-from bitwright_hw.params import values_in
 from bitwright_hw.pixel_source import SourceParams
 from bitwright_hw.rom import rom_place
 from bitwright_hw.row_pattern import RowPattern, lane_thresholds, table_pattern, threshold_pattern

@@ -1,6 +1,6 @@
 """LUTs and block RAMs of many folds of a layer at a time, for sizing.
 
-The model is that of `estimate.engine_counts`, not exact: weights in LUTs count for every lane.
+The model is that of `MatrixStage.cost`, not exact: weights in LUTs count for every lane.
 tests/hw/test_engine_costs.py holds the two to the same numbers. Tables of a layer run over PE (rows), SIMD (columns).
 """
 
@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from bitwright_core.plan import Fold, LayerPlan, Memory, Plan
 from bitwright_hw.engine import Matrix, accumulator_bits, preload_borders, preload_count
-from bitwright_hw.estimate import integer_row_luts
 from bitwright_hw.families import family_named
 from bitwright_hw.families.costs import Costs
-from bitwright_hw.params import engine_pipeline
+from bitwright_hw.integer_row import integer_row_luts
 from bitwright_hw.popcount import row_luts
 from bitwright_hw.rom import NARROW_WORDS, WIDE_WORDS
+from bitwright_hw.timing import engine_pipeline
 
 Table = NDArray[np.int64]
 Blocks = NDArray[np.floating]

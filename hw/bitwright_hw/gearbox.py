@@ -1,5 +1,6 @@
 """Words of one width into words of another, frame by frame."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import gcd
 
@@ -8,6 +9,8 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from bitwright_core.plan import ceil_div
+from bitwright_hw.cells import Counts, counter_bits
+from bitwright_hw.families.costs import Costs
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -184,3 +187,46 @@ class Gearbox(wiring.Component):
             base.eq(Mux(emit, left, count)),
             self.i.ready.eq(Mux(emit, fits[1], fits[0])),
         ]
+
+
+def gearbox_times(arrivals: Sequence[int], in_width: int, out_width: int, bits: int) -> list[int]:
+    """When a narrow-to-wide Gearbox gives each word of a frame, given when each input word is taken."""
+    if in_width == out_width:
+        return list(arrivals)
+    times: list[int] = []
+    for word in range(ceil_div(bits, out_width)):
+        completing = min(ceil_div((word + 1) * out_width, in_width), len(arrivals)) - 1
+        earliest = arrivals[completing] + 1
+        times.append(max(earliest, times[-1] + 1) if times else earliest)
+    return times
+
+
+def gearbox_counts(in_width: int, out_width: int, bits: int, costs: Costs) -> Counts:
+    """A Gearbox between words that are read as they come, or that wait."""
+    if in_width == out_width:
+        return Counts()
+    cost = costs.gearbox
+    words = ceil_div(bits, in_width)
+    if out_width % in_width == 0:
+        slots = out_width // in_width
+        return Counts(
+            luts=round(cost.widen + in_width + cost.slot * slots),
+            ffs=out_width + 1 + counter_bits(slots) + counter_bits(words),
+        )
+    if in_width % out_width == 0:
+        even = bits % in_width == 0  # otherwise a frame's last word has fewer parts, which ECP5's wide LUTs pay for
+        return Counts(
+            luts=round((1 if even else cost.odd_bits) * in_width + cost.narrow),
+            ffs=in_width + counter_bits(in_width // out_width + 1) + (0 if words == 1 else counter_bits(words)),
+        )
+    box = shift_params(in_width, out_width, bits)
+    width = box.capacity * box.unit
+    stages, moved = 0, in_width
+    for bit in range(box.furthest.bit_length()):
+        moved = min(moved + (box.unit << bit), width)
+        stages += moved
+    wide = round(cost.narrowed * stages + cost.held * width) if in_width > out_width else 0
+    return Counts(
+        luts=round(cost.shifted.at(stages)) + wide,
+        ffs=width + box.capacity.bit_length() + counter_bits(words),
+    )

@@ -18,7 +18,6 @@ from bitwright_core.design import (
     LayerEntry,
     LayerProbe,
     Manifest,
-    ScoreProbe,
     file_digest,
     verilog_digest,
 )
@@ -31,9 +30,8 @@ from bitwright_hw.accelerator import AxiAccelerator
 from bitwright_hw.earlier import check_folder
 from bitwright_hw.emit import emit
 from bitwright_hw.families import family_named
-from bitwright_hw.hardwired import HardwiredEngine
-from bitwright_hw.params import AcceleratorParams, derive, score_params
-from bitwright_hw.rom import rom_place
+from bitwright_hw.solve import solved
+from bitwright_hw.stage_graph import Solution, StageGraph
 
 NETWORK_FILE = "network.safetensors"
 PLAN_FILE = "plan.toml"
@@ -61,12 +59,12 @@ def generate(
     check_folder(out, network, plan, force=force)
     report = progress or no_progress
     report("derive parameters", 0, 3)
-    params = derive(network, plan)
-    top = AxiAccelerator(params=params)
-    hardwired = [engine for engine in top.core.engines if isinstance(engine, HardwiredEngine)]
-    for k, engine in enumerate(hardwired):
-        report(f"share the sums of {engine.layer.name}", k, len(hardwired))
-        _ = engine.neurons.sums
+    solution = solved(network, plan)
+    top = AxiAccelerator(solution=solution)
+    slow = [stage for stage in solution.graph.stages if stage.preparation]
+    for k, stage in enumerate(slow):
+        report(stage.preparation, k, len(slow))
+        stage.prepare(top.core.units[stage.name])
     report("elaborate", 1, 3)
     text = emit(top, top_name, shared=top.shared)
     report("write", 2, 3)
@@ -75,7 +73,7 @@ def generate(
         folder = Path(folder_name) / "design"
         folder.mkdir()
         verilog = [f"{top_name}.v"]
-        write_text(folder / verilog[0], header(network, plan, params) + text)
+        write_text(folder / verilog[0], header(solution) + text)
         models = family_named(plan.target).simulation_models
         for model in models:
             (folder / MODELS_FOLDER).mkdir(exist_ok=True)
@@ -94,14 +92,14 @@ def generate(
             plan=PLAN_FILE,
             target=plan.target,
             clock_mhz=plan.clock_mhz,
-            interval_cycles=params.interval_cycles,
-            latency_cycles=params.latency_cycles,
-            layers=_layers(params),
-            probes=_probes(top),
-            score_probe=_score_probe(params),
-            input=params.input,
-            output=params.output,
-            stream_cycles=params.front.stream_cycles if params.front else 0,
+            interval_cycles=solution.interval_cycles,
+            latency_cycles=solution.latency_cycles,
+            layers=_layers(solution.graph),
+            probes=_probes(solution.graph),
+            score_probe=solution.graph.end.probe,
+            input=solution.graph.input,
+            output=solution.graph.output,
+            stream_cycles=solution.stream_cycles,
             registers=dict(REGISTERS),
             simulation_models=[f"{MODELS_FOLDER}/{model.name}" for model in models],
         )
@@ -144,57 +142,47 @@ def _replace(folder: Path, out: Path) -> None:
         folder.rename(out)
 
 
-def header(network: Network, plan: Plan, params: AcceleratorParams) -> str:
+def header(solution: Solution) -> str:
     """The comment at the head of the Verilog."""
+    network, plan = solution.graph.network, solution.graph.plan
+    interval, latency = solution.interval_cycles, solution.latency_cycles
     folds = ", ".join(f"{choice.name} {choice.pe}x{choice.simd}" for choice in plan.layers)
     return (
         f"// bitwright {metadata.version('bitwright')}: network {network.name}, digest {network.digest}\n"
         f"// folds (PE x SIMD): {folds}\n"
-        f"// {params.interval_cycles} cycles a frame, latency {params.latency_cycles} cycles; target {plan.target}\n"
+        f"// {interval} cycles a frame, latency {latency} cycles; target {plan.target}\n"
         "// Generated: change the network or the plan instead.\n\n"
     )
 
 
-def _layers(params: AcceleratorParams) -> list[LayerEntry]:
+def _layers(graph: StageGraph) -> list[LayerEntry]:
     return [
         LayerEntry(
-            name=layer.name,
-            kind=layer.kind,
-            inputs=layer.inputs,
-            outputs=layer.outputs,
-            pe=engine.fold.pe,
-            simd=engine.fold.simd,
-            lanes=engine.fold.lanes,
-            ideal_cycles=engine.fold.frame_cycles,
-            memory="logic" if engine.hardwired else rom_place(choice.memory, engine.fold.cycles),
-            latency_cycles=engine.latency,
+            name=entry.layer.name,
+            kind=entry.layer.kind,
+            inputs=entry.layer.inputs,
+            outputs=entry.layer.outputs,
+            pe=entry.engine.fold.pe,
+            simd=entry.engine.fold.simd,
+            lanes=entry.engine.fold.lanes,
+            ideal_cycles=entry.engine.fold.frame_cycles,
+            memory=entry.engine.weights_in,
+            latency_cycles=entry.engine.latency,
             engine=choice.engine,
-            pixels=engine.fold.pixels,
+            pixels=entry.engine.fold.pixels,
         )
-        for layer, engine, choice in zip(params.network.matrix_layers, params.engines, params.plan.layers, strict=True)
+        for entry, choice in zip(graph.layers, graph.plan.layers, strict=True)
     ]
 
 
-def _probes(top: AxiAccelerator) -> list[LayerProbe]:
+def _probes(graph: StageGraph) -> list[LayerProbe]:
     return [
         LayerProbe(
-            layer=engine.layer.name,
-            valid=f"core.engine_{k}.o__valid",
-            data=f"core.engine_{k}.o__payload",
-            pe=engine.fold.pe,
-            bits=engine.bits,
+            layer=entry.layer.name,
+            valid=f"core.{entry.engine.name}.o__valid",
+            data=f"core.{entry.engine.name}.o__payload",
+            pe=entry.engine.fold.pe,
+            bits=entry.engine.bits,
         )
-        for k, engine in enumerate(top.core.engines)
+        for entry in graph.layers
     ]
-
-
-def _score_probe(params: AcceleratorParams) -> ScoreProbe | None:
-    if not params.network.gives_scores:
-        return None
-    scores = score_params(params.network, params.engines[-1].fold)
-    return ScoreProbe(
-        valid="core.scores.o__valid",
-        data="core.scores.o__payload",
-        lanes=scores.lanes,
-        bits=scores.score_bits,
-    )

@@ -4,6 +4,7 @@ import numpy as np
 from amaranth.hdl import Cat, Module, Mux, Signal, Value, signed
 from numpy.typing import NDArray
 
+from bitwright_hw.cells import Counts
 from bitwright_hw.popcount import AccumulateRow
 
 
@@ -111,3 +112,22 @@ class IntegerRow(AccumulateRow):
             total = so_far
         assert total is not None  # simd is at least 1
         return total + started
+
+
+def integer_row_luts(simd: int, lane_bits: int, bits: int) -> int:
+    """LUTs of an IntegerRow: an adder a term, whose operand takes a LUT a bit where it is the first."""
+    terms = chain_length(simd)
+    if terms == 1:
+        return lane_bits + 1 + 2 * bits
+    chain = sum(lane_bits + 1 + term.bit_length() for term in range(1, terms))
+    return lane_bits + 1 + chain + bits
+
+
+def integer_term_counts(pe: int, simd: int, lane_bits: int) -> Counts:
+    """What `pe` IntegerRows share: sums and differences, and registers that skew words and weights."""
+    pairs, terms = simd // 2, chain_length(simd)
+    skew = terms * (terms - 1) // 2
+    return Counts(
+        luts=2 * pairs * (lane_bits + 1),
+        ffs=2 * pairs * (lane_bits + 1) + skew * 2 * (lane_bits + 1 + pe) + pe * terms * (lane_bits + 2),
+    )

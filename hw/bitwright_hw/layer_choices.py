@@ -7,12 +7,11 @@ from functools import cached_property, partial
 import numpy as np
 from numpy.typing import NDArray
 
-from bitwright_core.network import Network
 from bitwright_core.plan import Fold, Memory, Plan, ceil_div, distinct_folds
 from bitwright_hw.engine import Matrix
 from bitwright_hw.engine_costs import engine_costs
-from bitwright_hw.estimate import score_counts
 from bitwright_hw.families.costs import Costs
+from bitwright_hw.stages.classes import score_counts, score_params
 
 NEAR = 40  # choices of a layer that are kept beside its front
 MOST_LANES = 3  # of a convolution's fold, times what the interval asks for
@@ -31,7 +30,8 @@ class Choice:
 class LayerChoices:
     """The choices of `layer`, for each interval those that no other beats in LUTs and blocks, or that come near.
 
-    `scored` is the network of a last layer that gives scores. `done(n, total)` tells how far the table of all is.
+    `scored` says that what makes scores of its results counts with it. `done(n, total)` tells how far the table of all
+    choices is.
     """
 
     def __init__(
@@ -40,7 +40,7 @@ class LayerChoices:
         options: Plan,
         *,
         costs: Costs,
-        scored: Network | None,
+        scored: bool,
         done: Callable[[int, int], None] = lambda done, total: None,
     ):
         self.layer = layer
@@ -106,8 +106,8 @@ class LayerChoices:
             for k, memory in enumerate(memories)
         ]
         luts, blocks = (np.stack(tables, axis=2) for tables in zip(*costs, strict=True))
-        if self.scored is not None:
-            luts, blocks = self._with_scores(self.scored, luts, blocks)
+        if self.scored:
+            luts, blocks = self._with_scores(luts, blocks)
         passes = -(-layer.outputs // np.array(self.pes, np.int64))
         words = -(-layer.inputs // np.array(self.simds, np.int64))
         cycles = np.broadcast_to((passes[:, None] * words)[:, :, None], luts.shape)
@@ -120,14 +120,14 @@ class LayerChoices:
         return tuple(table[order] for table in flat)
 
     def _with_scores(
-        self, network: Network, luts: NDArray[np.int64], blocks: NDArray[np.floating]
+        self, luts: NDArray[np.int64], blocks: NDArray[np.floating]
     ) -> tuple[NDArray[np.int64], NDArray[np.floating]]:
         layer = self.layer
         luts, blocks = luts.copy(), blocks.copy()
         for row, pe in enumerate(self.pes):
             for column, simd in enumerate(self.simds):
                 fold = Fold(inputs=layer.inputs, outputs=layer.outputs, pe=pe, simd=simd, pixels=layer.pixels)
-                scores = score_counts(network, fold, self.costs, sent=self.options.scores)
+                scores = score_counts(score_params(layer, fold), self.costs, sent=self.options.scores)
                 luts[row, column] += scores.luts
                 blocks[row, column] += scores.block_rams
         return luts, blocks

@@ -16,7 +16,7 @@ RESULT_LAYOUT = data.StructLayout({"data": RESULT_BITS, "last": 1})
 class ResultQueue(wiring.Component):
     """Results of up to `slots` frames, sent as 64-bit beats: the scores in class order, if `scores`, then the class.
 
-    `score` (if `scores`) and `klass` bring what Scores and ArgMax give; whoever starts a frame has taken a
+    `score` (if `scores`) and `klass` bring what ScoreUnit and ArgMax give; whoever starts a frame has taken a
     token of `space` for it. `last` is `tag`'s bit on the class beat; a tag is taken with each class beat.
 
     Latency: 2 cycles from a class to its beat (scores go first: classes more). Throughput: a beat a cycle.

@@ -7,6 +7,8 @@ from amaranth.hdl import unsigned
 from amaranth.lib import memory
 
 from bitwright_core.plan import Memory, ceil_div
+from bitwright_hw.cells import Counts
+from bitwright_hw.families.costs import Costs
 from bitwright_hw.memory_contents import Contents
 
 WIDE_WORDS = 16  # words of a weight memory up to which a bit takes no more than one LUT4
@@ -67,3 +69,10 @@ class Rom(memory.Memory):
         if not hasattr(platform, "get_memory"):
             self.init = self.contents.words
         return super().elaborate(platform)
+
+
+def ram_counts(width: int, depth: int, costs: Costs) -> Counts:
+    """A memory with a write and a clocked read port, in LUTs or in block RAM."""
+    if ram_place(width, depth) == "block":
+        return Counts(block_rams=costs.block_rams(width, depth))
+    return costs.buffer(width, depth)

@@ -14,7 +14,7 @@ from bitwright_hw.rom import NARROW_WORDS, Rom, rom_attributes
 
 @dataclass(frozen=True, kw_only=True)
 class ScoreParams:
-    """The constants of a frame's scores, and how they are worked off: the arguments of Scores and ArgMax.
+    """The constants of a frame's scores, and how they are worked off: the arguments of ScoreUnit and ArgMax.
 
     `pe` counts of `bits` bits, from `least` (below 0 for dot products of integers) to `inputs`, come at least `spacing`
     cycles apart.
@@ -73,7 +73,7 @@ class ScoreParams:
         return (self.lanes - 1).bit_length() + 1
 
 
-class Scores(wiring.Component):
+class ScoreUnit(wiring.Component):
     """score_c = scale_c * p_c + offset_c for the classes of a frame, `params.lanes` of them a cycle.
 
     `i` brings `pe` popcounts at a time, class 0 first; `o` gives `lanes` scores a cycle in class order. Lanes
@@ -161,7 +161,7 @@ class Scores(wiring.Component):
 class ArgMax(wiring.Component):
     """The class of a frame: the first of its largest scores.
 
-    `i` brings what Scores gives, at any pace: `lanes` scores a cycle in class order, `words` words a frame.
+    `i` brings what ScoreUnit gives, at any pace: `lanes` scores a cycle in class order, `words` words a frame.
 
     Latency: ceil(log2(lanes)) + 1 cycles from a frame's last word to `o`. Throughput: a word a cycle.
     """

@@ -7,8 +7,11 @@ The delays, each family's own, are a plan, not a promise: place and route has th
 from dataclasses import dataclass
 from functools import cache
 
-from bitwright_hw.families import Family
+from bitwright_core.plan import Fold, LayerPlan, Plan
+from bitwright_hw.families import Family, family_named
+from bitwright_hw.integer_row import row_stages
 from bitwright_hw.popcount import row_levels
+from bitwright_hw.rom import rom_place
 
 MOST_STAGES = 8
 LEVELS_BEHIND_BLOCK_RAM = 4  # with less room its word gets a register, which tools may find inside the block RAM
@@ -39,3 +42,11 @@ def pipeline(simd: int, clock_mhz: float, target: Family, *, block_ram: bool) ->
         depths.append(row_levels(simd, target, len(depths) + 1))
     stages = len(depths) if depths[-1] <= room else 1 + depths.index(min(depths))
     return Pipeline(read_latency=2 if registered else 1, stages=stages)
+
+
+def engine_pipeline(fold: Fold, choice: LayerPlan, plan: Plan, *, binary: bool = True) -> Pipeline:
+    """The registers of an engine folded so, for the plan's clock."""
+    stored = choice.engine != "hardwired" and fold.cycles > 1
+    block_ram = stored and rom_place(choice.memory, fold.cycles) == "block"
+    found = pipeline(fold.simd, plan.clock_mhz, family_named(plan.target), block_ram=block_ram)
+    return found if binary else Pipeline(read_latency=found.read_latency, stages=row_stages(fold.simd))

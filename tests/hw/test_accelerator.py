@@ -10,7 +10,7 @@ from bitwright_core.errors import DesignError, PlanError
 from bitwright_core.plan import DATA_BITS, LayerPlan, Plan, default_plan, with_folds
 from bitwright_core.registers import REGISTERS
 from bitwright_hw.generator import generate
-from bitwright_hw.params import derive
+from bitwright_hw.solve import solved
 from bitwright_sim.bench import run_bench
 from tests.hw.benches import HERE, SEED, random_network, require_icarus
 from tests.sw.conv_networks import random_conv_network
@@ -129,10 +129,11 @@ def test_one_design_on_verilator(tmp_path):
 def test_interval_is_that_of_the_slowest_stage():
     for seed in range(200):
         network, plan = random_case(seed)
-        params = derive(network, plan)
-        stages = [engine.fold.cycles for engine in params.engines]
-        assert params.interval_cycles == max(*stages, params.input.beats, params.output.beats)
-        assert all(engine.queue.banks >= 2 for engine in params.engines)
+        solution = solved(network, plan)
+        graph = solution.graph
+        stages = [engine.fold.cycles for engine in graph.engines]
+        assert solution.interval_cycles == max(*stages, graph.input.beats, graph.output.beats)
+        assert all(graph.by_name[entry.queue].banks >= 2 for entry in graph.layers)
 
 
 def test_manifest_tells_the_folds(tmp_path):
@@ -180,6 +181,6 @@ def test_bus_widths_are_those_of_the_plan():
     network = random_network(np.random.default_rng(SEED), inputs=20, sizes=[8, 6], bits=12)
     plan = default_plan(network)
     for width in DATA_BITS[1:]:
-        assert derive(network, replace(plan, data_bits=width)).input.data_bits == width
+        assert solved(network, replace(plan, data_bits=width)).graph.input.data_bits == width
     with pytest.raises(PlanError, match="data_bits 8 is too narrow for 12-bit input values"):
-        derive(network, replace(plan, data_bits=8))
+        solved(network, replace(plan, data_bits=8))

@@ -16,9 +16,11 @@ from bitwright_hw.engine import MatrixEngine, RowPool, accumulator_bits
 from bitwright_hw.families import GENERIC
 from bitwright_hw.frame_guard import FrameGuard
 from bitwright_hw.frame_queue import FrameQueue
-from bitwright_hw.gearbox import Gearbox
-from bitwright_hw.params import QueueParams, gearbox_times, queue_times
-from bitwright_hw.scores import ArgMax, ScoreParams, Scores
+from bitwright_hw.gearbox import Gearbox, gearbox_times
+from bitwright_hw.marked_graph import Actor
+from bitwright_hw.scores import ArgMax, ScoreParams, ScoreUnit
+from bitwright_hw.stages.queue import QueueStage
+from bitwright_hw.stages.stage import Timing, Words
 from bitwright_hw.timing import Pipeline
 from tests.hw.benches import SEED, SIMULATORS, bench, fields_of, random_layer, words_of
 
@@ -83,7 +85,7 @@ def test_frame_queue_latency(in_width, out_width, bits, repeats, simulator, tmp_
     """One frame, at full speed: each word in the cycle that the schedule says."""
     frame = np.random.default_rng(SEED).integers(0, 2, bits)
     words = words_of(frame, in_width)
-    queue = QueueParams(in_width=in_width, out_width=out_width, bits=bits, banks=2, repeats=repeats)
+    queue = QueueStage(name="queue", in_width=in_width, out_width=out_width, bits=bits, banks=2, repeats=repeats)
     bench(
         FrameQueue(in_width=in_width, out_width=out_width, bits=bits, banks=2, repeats=repeats),
         tmp_path,
@@ -92,8 +94,19 @@ def test_frame_queue_latency(in_width, out_width, bits, repeats, simulator, tmp_
         expected=words_of(frame, out_width) * repeats,
         frame_words=len(words),
         constants={"grant__valid": 1},
-        times=queue_times(list(range(len(words))), queue),
+        times=queue_times(len(words), queue),
     )
+
+
+def queue_times(count, queue):
+    """When an idle queue gives its words for a frame of `count` words, one in each cycle from cycle 0 on."""
+    timing = Timing()
+    none = np.zeros(1, np.int64)
+    giver = Actor(name="giver", firings=1, cycles=count)
+    timing.actors.append(giver)
+    given = queue.times(timing, [Words(actor=giver.name, takes=none, makes=none, after=np.arange(count))])
+    (start,) = timing.graph.first_frame({"queue": queue.banks})["queue"]
+    return (start + given.after).tolist()
 
 
 @cases(("value_bits", "thresholds"), [(8, [128]), (8, [1, 100, 255]), (16, [40000]), (1, [1])])
@@ -271,12 +284,12 @@ def test_scores(classes, pe, spacing, simulator, tmp_path):
     low = np.full((len(counts), rows), params.lowest, np.int64)
     low[:, :classes] = scores
     times = [
-        word * spacing + Scores.LATENCY + step
+        word * spacing + ScoreUnit.LATENCY + step
         for word in range(len(counts) * rows // pe)
         for step in range(params.steps)
     ]
     bench(
-        Scores(params=params),
+        ScoreUnit(params=params),
         tmp_path,
         simulator,
         pace=spacing,

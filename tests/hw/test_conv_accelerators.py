@@ -9,10 +9,11 @@ import pytest
 
 from bitwright_core.errors import PlanError
 from bitwright_core.layer import conv_layer
-from bitwright_core.network import Encoding, Input, MaxPool2d, Network
+from bitwright_core.network import Dense, Encoding, Input, MaxPool2d, Network, Thresholds
 from bitwright_core.plan import DATA_BITS, LayerPlan, Plan, ceil_div, default_plan
-from bitwright_hw.params import derive
-from bitwright_hw.schedule import frame_times
+from bitwright_hw.lower import lower
+from bitwright_hw.solve import solved, timing
+from bitwright_hw.stages.window import WindowStage
 from tests.hw.test_accelerator import check
 from tests.sw.conv_networks import random_conv_network
 
@@ -84,33 +85,59 @@ def test_extreme_folds_keep_the_ideal_interval(pe, simd, tmp_path):
 def test_interval_and_line_buffers(seed):
     """The interval is the slowest stage's; a line buffer keeps two frames' windows at the most, never frames."""
     network, plan = random_case(seed)
-    params = derive(network, plan)
-    front = params.front
-    stages = [engine.fold.frame_cycles for engine in params.engines]
-    assert params.interval_cycles == max(*stages, params.input.beats, params.output.beats, front.stream_cycles)
-    for stage in front.stages:
-        windows = stage.window.windows
-        rows = 2 * windows.kernel[0] + windows.stride[0] + 2
-        assert stage.window.least_capacity <= stage.window.capacity <= rows * windows.image[1] + 8
+    solution = solved(network, plan)
+    graph = solution.graph
+    stages = [engine.fold.frame_cycles for engine in graph.engines]
+    assert solution.interval_cycles == max(*stages, graph.input.beats, graph.output.beats, solution.stream_cycles)
+    for window in windows_of(graph):
+        rows = 2 * window.windows.kernel[0] + window.windows.stride[0] + 2
+        assert window.least_capacity <= window.capacity <= rows * window.windows.image[1] + 8
+
+
+def windows_of(graph):
+    """The parameters of the window units."""
+    return [stage.params for stage in graph.stages if isinstance(stage, WindowStage)]
 
 
 def test_line_buffers_of_large_images_hold_rows():
     network = conv_layer((200, 160, 4), 3, kernel=(3, 3))
-    params = derive(network, default_plan(network))
-    assert params.front.stages[0].window.capacity < 6 * 160
+    (window,) = windows_of(solved(network, default_plan(network)).graph)
+    assert window.capacity < 6 * 160
 
 
 def test_schedule_of_an_idle_chain_moves_on_with_the_least_buffers():
     """With the smallest line buffers that windows fit in, no chain stops."""
     for seed in range(20):
         network, plan = random_case(seed)
-        front = derive(network, plan).front
-        least = [
-            replace(stage, window=replace(stage.window, capacity=stage.window.least_capacity)) for stage in front.stages
-        ]
-        times = frame_times(front.source, least)
-        assert [len(starts) for starts in times] == [stage.window.windows.pixels for stage in least]
-        assert all(later > sooner for starts in times for sooner, later in itertools.pairwise(starts))
+        marked, _ = timing(lower(network, plan))
+        starts = marked.first_frame({link.name: link.capacity or link.least for link in marked.links})
+        assert {actor.name: len(starts[actor.name]) for actor in marked.actors} == {
+            actor.name: actor.firings for actor in marked.actors
+        }
+        assert all(later > sooner for times in starts.values() for sooner, later in itertools.pairwise(times))
+
+
+def test_latency_behind_padding_for_a_pool(tmp_path):
+    """A pool whose windows overlap in the padding, right in front of a dense layer that takes several words a pixel."""
+    rng = np.random.default_rng(2)
+    conv = conv_layer((3, 5, 4), 6, kernel=(1, 1), seed=2).layers[0]
+    pool = MaxPool2d(name="pool", shape=(3, 5, 6), kernel=(3, 1), stride=(1, 1), padding=(1, 1, 0, 0))
+    thresholds = Thresholds(values=rng.integers(35, 56, (4, 1)))
+    dense = Dense(name="dense", weights=rng.integers(0, 2, (4, 90), np.uint8), output=thresholds)
+    network = Network(
+        name="padded",
+        input=Input(shape=(3, 5, 4), bits=1),
+        encoding=Encoding(thresholds=np.array([1])),
+        layers=(conv, pool, dense),
+    )
+    plan = Plan(
+        layers=tuple(
+            LayerPlan(name=layer.name, pe=min(2, layer.outputs), simd=min(11, layer.inputs))
+            for layer in network.matrix_layers
+        )
+    )
+    assert "path_1_0" in lower(network, plan).by_name
+    check(network, plan, tmp_path / "design", frames=4)
 
 
 def test_single_convolutions(tmp_path):
@@ -133,11 +160,11 @@ def test_what_hardware_is_not_made_for():
         name="pools", input=Input(shape=(4, 4, 2), bits=1), encoding=Encoding(thresholds=np.array([1])), layers=(pool,)
     )
     with pytest.raises(PlanError, match="pools alone"):
-        derive(network, Plan(layers=()))
+        solved(network, Plan(layers=()))
     conv = conv_layer((4, 4, 2), 3)
     hard = Plan(layers=(LayerPlan(name="conv", pe=3, simd=18, engine="hardwired"),))
     with pytest.raises(PlanError, match="only dense layers on bits"):
-        derive(conv, hard)
+        solved(conv, hard)
     integers = random_conv_network(1, integers=True)
     with pytest.raises(PlanError, match="encoding must be hardware"):
-        derive(integers, replace(default_plan(integers), encoding="host"))
+        solved(integers, replace(default_plan(integers), encoding="host"))

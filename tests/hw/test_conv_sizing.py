@@ -7,14 +7,12 @@ import bitwright as bw
 from bitwright_core.errors import PlanError
 from bitwright_core.plan import LayerPlan, Plan
 from bitwright_hw.emit import emit
-from bitwright_hw.estimate import estimate, pool_counts, source_counts, window_counts
+from bitwright_hw.engine import RowPool
+from bitwright_hw.estimate import estimate
 from bitwright_hw.families import ECP5, XC7
-from bitwright_hw.max_pool import MaxPool
-from bitwright_hw.params import derive
-from bitwright_hw.pixel_source import PixelSource
-from bitwright_hw.sizing import Sizer
+from bitwright_hw.sizer import Sizer
+from bitwright_hw.solve import solved
 from bitwright_hw.synth import synthesize_verilog
-from bitwright_hw.window import Window
 from tests.sw.conv_networks import random_conv_network
 
 FOLDS = [
@@ -73,13 +71,10 @@ def test_the_estimate_agrees_with_yosys(folds, tmp_path):
 
 @pytest.mark.slow
 def test_parts_agree_with_yosys(tmp_path):
-    front = derive(network(), plan_of(FOLDS[0])).front
-    window, pool = front.stages[1].window, front.stages[1].pools[0]
-    for name, component, expected in (
-        ("window", Window(params=window), window_counts(window, XC7.costs)),
-        ("pool", MaxPool(params=pool), pool_counts(pool, XC7.costs)),
-        ("source", PixelSource(params=front.source), source_counts(front.source, XC7.costs)),
-    ):
+    graph = solved(network(), plan_of(FOLDS[0])).graph
+    for name in ("queue_1", "path_1_0", "source"):
+        stage = graph.by_name[name]
+        component, expected = stage.component(RowPool()), stage.cost(XC7.costs)
         file = tmp_path / f"{name}.v"
         file.write_text(emit(component, name))
         counted = synthesize_verilog([file], name, family=XC7)[name]
@@ -94,7 +89,7 @@ def test_slower_is_smaller_and_keeps_its_pace(family):
     for interval in (200, 600, 3000, 20000):
         sized = mine.smallest(interval)
         assert sized.interval <= interval
-        assert sized.interval == derive(small, sized.plan).interval_cycles
+        assert sized.interval == solved(small, sized.plan).interval_cycles
         luts.append(sized.estimate.total.luts)
     assert luts == sorted(luts, reverse=True)
 

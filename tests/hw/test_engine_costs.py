@@ -7,7 +7,8 @@ import pytest
 
 from bitwright_core.plan import Fold, LayerPlan, Plan
 from bitwright_hw.engine_costs import engine_costs
-from bitwright_hw.estimate import costs_of, engine_counts
+from bitwright_hw.engines.folded import folded_stage
+from bitwright_hw.estimate import costs_of
 from bitwright_hw.families import ECP5, ICE40, XC7
 from bitwright_hw.families.ecp5 import popcount as ecp5
 from bitwright_hw.families.xc7.counters import size
@@ -31,7 +32,7 @@ def test_a_table_has_the_costs_of_each_fold(family, clock, memory):
         for (row, pe), (column, simd) in itertools.product(enumerate(pes), enumerate(simds)):
             fold = Fold(inputs=layer.inputs, outputs=layer.outputs, pe=pe, simd=simd, pixels=layer.pixels)
             choice = LayerPlan(name=layer.name, pe=pe, simd=simd, memory=memory)
-            expected = engine_counts(layer, fold, choice, options, costs_of(family), exact=False)
+            expected = folded_stage("engine", layer, fold, choice, options).cost(costs_of(family), exact=False)
             assert (luts[row, column], blocks[row, column]) == (expected.luts, expected.block_rams), (layer.name, fold)
             checked += 1
     assert checked > 200 and np.issubdtype(luts.dtype, np.integer)

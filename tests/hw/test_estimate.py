@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 import bitwright as bw
 from bitwright_core.plan import Fold, LayerPlan, Plan
 from bitwright_hw.emit import emit
-from bitwright_hw.estimate import engine_counts, estimate
+from bitwright_hw.engines.folded import folded_stage
+from bitwright_hw.estimate import estimate
 from bitwright_hw.families import COUNTED, ECP5, XC7
 from bitwright_hw.families.xc7.lut_rom import LutRom, lut_rom_luts
 from bitwright_hw.gearbox import Gearbox
@@ -57,7 +58,7 @@ def test_more_rows_take_more(pe, simd, family):
     def luts(rows):
         fold = Fold(inputs=layer.inputs, outputs=layer.outputs, pe=rows, simd=simd)
         choice = LayerPlan(name=layer.name, pe=rows, simd=simd, memory="block")
-        return engine_counts(layer, fold, choice, Plan(layers=(), target=family.name), family.costs).luts
+        return folded_stage("engine", layer, fold, choice, Plan(layers=(), target=family.name)).cost(family.costs).luts
 
     # a PE that leaves rows to pad, or none, changes the accumulators' width by a bit
     assert luts(pe) <= luts(min(64, pe + max(1, pe // 2))) * 1.02 + 8

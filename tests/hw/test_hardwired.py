@@ -19,7 +19,7 @@ from bitwright_hw.families.ecp5.chained_sums import additions
 from bitwright_hw.families.xc7.sums import LAST_CAPACITY, ROW_CAPACITY
 from bitwright_hw.hardwired import HardwiredEngine
 from bitwright_hw.neurons import Neurons, as_sum
-from bitwright_hw.params import derive
+from bitwright_hw.solve import solved
 from tests.hw.benches import SEED, SIMULATORS, bench, fields_of, random_layer, random_network, words_of
 from tests.hw.test_accelerator import check, random_case
 from tests.hw.test_components import cases
@@ -297,8 +297,8 @@ def test_a_hardwired_network_takes_a_frame_a_cycle(target, simulator, tmp_path):
 
 def test_a_chain_of_hardwired_layers_has_one_queue():
     network = random_network(np.random.default_rng(SEED), inputs=20, sizes=[8, 6, 5])
-    params = derive(network, hardwired(default_plan(network), network))
-    assert [engine.queue is None for engine in params.engines] == [False, True, True]
+    graph = solved(network, hardwired(default_plan(network), network)).graph
+    assert [entry.queue for entry in graph.layers] == ["queue_0", None, None]
 
 
 @pytest.mark.parametrize(("pe", "simd"), [(7, 20), (8, 19), (1, 1)])
@@ -306,7 +306,7 @@ def test_a_hardwired_layer_has_all_rows_and_lanes(pe, simd):
     network = random_network(np.random.default_rng(SEED), inputs=20, sizes=[8])
     plan = Plan(layers=(LayerPlan(name="dense_0", pe=pe, simd=simd, engine="hardwired"),))
     with pytest.raises(PlanError, match=f"pe 8 and simd 20, not {pe} and {simd}"):
-        derive(network, plan)
+        solved(network, plan)
 
 
 def test_a_layer_may_be_too_large_to_hardwire():
@@ -315,7 +315,7 @@ def test_a_layer_may_be_too_large_to_hardwire():
     with pytest.raises(PlanError, match=r"layer dense_0: 262,656 weights are too many to hardwire \(262,144"):
         hardwired(plan, network)
     layers = (plan.layers[0], LayerPlan(name="dense_1", pe=4, simd=512, engine="hardwired"))
-    assert [engine.hardwired for engine in derive(network, replace(plan, layers=layers)).engines] == [False, True]
+    assert [engine.joins for engine in solved(network, replace(plan, layers=layers)).graph.engines] == [False, True]
 
 
 @pytest.mark.parametrize(("inputs", "bits", "expected"), [(64, 8, 512), (3, 8, 32), (1, 1, 16), (784, 8, 1024)])
@@ -324,8 +324,8 @@ def test_a_hardwired_plan_takes_a_frame_a_beat(inputs, bits, expected):
     network = random_network(np.random.default_rng(SEED), inputs=inputs, sizes=[4], bits=bits)
     plan = bw.size(network, hardwired=True)
     assert plan.data_bits == expected
-    params = derive(network, plan)
-    assert params.interval_cycles == params.input.beats == -(-inputs * (8 if bits > 1 else 1) // expected)
+    solution = solved(network, plan)
+    assert solution.interval_cycles == solution.graph.input.beats == -(-inputs * (8 if bits > 1 else 1) // expected)
     assert bw.size(network, hardwired=True, data_bits=64).data_bits == 64
     assert bw.size(network, hardwired=True, plan=replace(plan, data_bits=128)).data_bits == 128
 

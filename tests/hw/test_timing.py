@@ -8,8 +8,8 @@ import pytest
 import bitwright as bw
 from bitwright_hw.families import FAMILIES
 from bitwright_hw.families.ecp5.block_ram_registers import absorb_registers
-from bitwright_hw.params import derive
 from bitwright_hw.popcount import row_levels
+from bitwright_hw.solve import solved
 from bitwright_hw.timing import MOST_STAGES, pipeline
 from bitwright_hw.yosys import Yosys
 from tests.sw.networks import random_network
@@ -49,11 +49,12 @@ def test_only_block_rams_on_fast_clocks_get_a_register(family):
 def test_the_clock_changes_the_latency_alone():
     network = random_network(1, shape=(96,), hidden=(64, 32))
     slow, fast = (
-        derive(network, bw.size(network, pe=4, simd=16, target="ecp5", clock_mhz=mhz)) for mhz in (40.0, 150.0)
+        solved(network, bw.size(network, pe=4, simd=16, target="ecp5", clock_mhz=mhz)) for mhz in (40.0, 150.0)
     )
     assert slow.interval_cycles == fast.interval_cycles
     registers = [
-        sum(engine.pipeline.read_latency + engine.pipeline.stages for engine in one.engines) for one in (slow, fast)
+        sum(engine.pipeline.read_latency + engine.pipeline.stages for engine in one.graph.engines)
+        for one in (slow, fast)
     ]
     assert fast.latency_cycles - slow.latency_cycles == registers[1] - registers[0] > 0
 

@@ -10,18 +10,18 @@ from amaranth.lib import fifo, wiring
 from bitwright_core.plan import ceil_div
 from bitwright_hw import results as results_module
 from bitwright_hw.results import ResultQueue
-from bitwright_hw.scores import ArgMax, ScoreParams, Scores
+from bitwright_hw.scores import ArgMax, ScoreParams, ScoreUnit
 from tests.proofs.spec import Elaborated, Follower, Spec, Tracker, holds_back, moves_within
 
 
 def scores(
     spec: Spec, *, classes: int, pe: int, spacing: int, bits: int, scale: tuple[int, ...], offset: tuple[int, ...]
 ) -> None:
-    """Scores and ArgMax: each frame's class is the first of its largest scores, whatever its counts are."""
+    """ScoreUnit and ArgMax: each frame's class is the first of its largest scores, whatever its counts are."""
     m = spec.m
     inputs = (1 << bits) - 1
     p = ScoreParams(pe=pe, bits=bits, spacing=spacing, inputs=inputs, scale=scale, offset=offset)
-    m.submodules.scores, m.submodules.argmax = unit, argmax = Scores(params=p), ArgMax(params=p)
+    m.submodules.scores, m.submodules.argmax = unit, argmax = ScoreUnit(params=p), ArgMax(params=p)
     m.d.comb += [argmax.i.valid.eq(unit.o.valid), argmax.i.payload.as_value().eq(unit.o.payload.as_value())]
     send, word = spec.free("send"), spec.free("word", pe * bits)
     pause, sends = Signal(range(spacing + 1)), Signal()
@@ -43,7 +43,7 @@ def scores(
             best, found = better, klass
         return found
 
-    latency = Scores.LATENCY + p.steps - 1 + p.argmax_latency
+    latency = ScoreUnit.LATENCY + p.steps - 1 + p.argmax_latency
     follower = Follower(
         spec,
         entering=sends,
@@ -76,14 +76,14 @@ def tail(
     scores: bool,
     queue: Callable[..., fifo.SyncFIFOBuffered] | None = None,
 ) -> None:
-    """Scores, ArgMax and ResultQueue: frames start with a token each, their words come in any later cycle.
+    """ScoreUnit, ArgMax and ResultQueue: frames start with a token each, their words come in any later cycle.
 
     A frame's class is chosen by the solver: that lane's count is 1, those of others 0. Every frame has its tag.
     """
     m = spec.m
     ones, zeros = (1,) * classes, (0,) * classes
     p = ScoreParams(pe=pe, bits=2, spacing=spacing, inputs=1, scale=ones, offset=zeros)
-    m.submodules.scores, m.submodules.argmax = unit, argmax = Scores(params=p), ArgMax(params=p)
+    m.submodules.scores, m.submodules.argmax = unit, argmax = ScoreUnit(params=p), ArgMax(params=p)
     results = ResultQueue(params=p, slots=slots, scores=scores)
     if queue is None:
         m.submodules.results = results
@@ -153,7 +153,7 @@ def tail(
     spec.claim("the last beat has its tag", ~o.valid | (o.payload.last == (held_tag & is_class)))
     spec.claim("a tag is taken with each result", results.tag.ready == leave)
     # none lost: once the units are empty, what is complete is there; and each slot comes back
-    in_time = Scores.LATENCY + p.steps - 1 + p.argmax_latency + ResultQueue.LATENCY
+    in_time = ScoreUnit.LATENCY + p.steps - 1 + p.argmax_latency + ResultQueue.LATENCY
     since = Signal(range(in_time + 1), init=in_time)
     with m.If(ends):
         m.d.sync += since.eq(1)

@@ -31,7 +31,8 @@ from bitwright_core.registers import network_constants
 from bitwright_hw.accelerator import Accelerator, AxiAccelerator
 from bitwright_hw.control import AxiLiteSignature, Control
 from bitwright_hw.emit import ports
-from bitwright_hw.params import AcceleratorParams, derive
+from bitwright_hw.solve import solved
+from bitwright_hw.stage_graph import Solution, StageGraph
 from tests.proofs.arithmetic import count_of
 from tests.proofs.control import axi_lite_manager, axi_lite_rules, axis_sender
 from tests.proofs.spec import Elaborated, Spec, Tracker, holds_back, moves_within
@@ -49,7 +50,7 @@ class Small:
     scores: bool = False
 
     @property
-    def params(self) -> AcceleratorParams:
+    def solution(self) -> Solution:
         network = Network(
             name="small",
             input=Input(shape=self.shape, bits=1),
@@ -60,15 +61,15 @@ class Small:
         for layer, fold in zip(network.matrix_layers, self.folds, strict=True):
             pe, simd = fold or (layer.outputs, layer.inputs)
             plans.append(LayerPlan(name=layer.name, pe=pe, simd=simd, engine="folded" if fold else "hardwired"))
-        return derive(network, Plan(layers=tuple(plans), encoding="host", data_bits=8, scores=self.scores))
+        return solved(network, Plan(layers=tuple(plans), encoding="host", data_bits=8, scores=self.scores))
 
 
 def small_accelerator() -> Accelerator:
-    return Accelerator(params=SMALL["scores"].params)
+    return Accelerator(solution=SMALL["scores"].solution)
 
 
 def small_axi_accelerator() -> AxiAccelerator:
-    return AxiAccelerator(params=SMALL["scores"].params)
+    return AxiAccelerator(solution=SMALL["scores"].solution)
 
 
 def bits(values: Sequence[Sequence[int]]) -> np.ndarray:
@@ -112,13 +113,13 @@ SMALL = {
 }
 
 
-def result_of(spec: Spec, params: AcceleratorParams, frame: Value) -> list[Value]:
+def result_of(spec: Spec, graph: StageGraph, frame: Value) -> list[Value]:
     """The beats of the result of a frame, given its bits."""
     m = spec.m
-    lanes: list[Value] = [frame[k] for k in range(params.input.values)]
-    last = params.network.layers[-1]
+    lanes: list[Value] = [frame[k] for k in range(graph.input.values)]
+    last = graph.network.layers[-1]
     counts: list[Value] = []
-    for number, layer in enumerate(params.network.layers):
+    for number, layer in enumerate(graph.network.layers):
         counts = []
         if isinstance(layer, MaxPool2d):
             raise NotImplementedError
@@ -159,15 +160,15 @@ def result_of(spec: Spec, params: AcceleratorParams, frame: Value) -> list[Value
         better, klass = Signal(signed(64), name=f"better_{c}"), Signal(64, name=f"klass_{c}")
         m.d.comb += [better.eq(Mux(score > best, score, best)), klass.eq(Mux(score > best, c, found))]
         best, found = better, klass
-    return [*(scores if params.output.scores else []), found]
+    return [*(scores if graph.output.scores else []), found]
 
 
 def follow(
-    spec: Spec, params: AcceleratorParams, stream: dict[str, Signal], taken: Value, result: dict[str, Value]
+    spec: Spec, solution: Solution, stream: dict[str, Signal], taken: Value, result: dict[str, Value]
 ) -> Tracker:
     """Claims that each good frame has its result, each result its frame, in order; every frame is one beat or more."""
     m = spec.m
-    fmt = params.input
+    fmt = solution.graph.input
     beats, lanes = fmt.beats, fmt.data_bits // 8
     at, bad, excess = Signal(range(beats + 1)), Signal(), Signal()
     final = at == beats - 1
@@ -189,19 +190,19 @@ def follow(
             m.d.comb += frame.word_select(k, fmt.data_bits).eq(stream["data"])
     m.d.sync += before.eq(frame)
 
-    count = params.output.beats
+    count = solution.graph.output.beats
     beat, leave = Signal(range(count + 1)), Signal()
     valid, ready = result["valid"], result["ready"]
     m.d.comb += leave.eq(valid & ready & (beat == count - 1))
     with m.If(valid & ready):
         m.d.sync += beat.eq(Mux(leave, 0, beat + 1))
-    most = params.frames_before_queues + params.frames_in_flight + 2
+    most = solution.graph.frames_before_queues + solution.graph.frames_in_flight + 2
     track = Tracker(spec, enter=good, leave=leave, most=most)
     due, expected = Signal(len(frame), name="due"), Signal(64, name="expected")
     with m.If(track.marks):
         m.d.sync += due.eq(frame)
     with m.Switch(beat):
-        for k, value in enumerate(result_of(spec, params, due)):
+        for k, value in enumerate(result_of(spec, solution.graph, due)):
             with m.Case(k):
                 m.d.comb += expected.eq(value)
     # a frame of images may be looked at before its last beat is there; its result comes behind that, always
@@ -209,7 +210,7 @@ def follow(
     spec.claim("each result is right and in order", ~(valid & track.due) | (result["data"] == expected))
     spec.claim("its last beat ends a packet", ~valid | (result["last"] == (beat == count - 1)))
     spec.claim("no more frames than there is room for", track.inside < most)
-    limit = params.latency_cycles + params.interval_cycles + 4
+    limit = solution.latency_cycles + solution.interval_cycles + 4
     moves_within(spec, "none is lost", waiting=track.inside != 0, moves=valid, cycles=limit)
     stuck = stream["valid"] & (track.inside == 0)
     moves_within(spec, "room comes back", waiting=stuck, moves=taken, cycles=limit)
@@ -220,12 +221,12 @@ def follow(
 def accelerator(spec: Spec, *, kind: str) -> None:
     """An Accelerator between a sender of any packets and a reader that pauses at any time."""
     m = spec.m
-    params = SMALL[kind].params
-    unit = Accelerator(params=params)
+    solution = SMALL[kind].solution
+    unit = Accelerator(solution=solution)
     made = Elaborated(unit)
     m.submodules.accelerator = made
     spec.shared.components.update(unit.shared)
-    fmt = params.input
+    fmt = solution.graph.input
     stream = axis_sender(spec, "s", ready=unit.i.ready, keep_bits=fmt.data_bits // 8, data_bits=fmt.data_bits)
     ready = spec.free("ready")
     m.d.comb += [
@@ -237,14 +238,14 @@ def accelerator(spec: Spec, *, kind: str) -> None:
     ]
     taken = stream["valid"] & unit.i.ready
     result = {"valid": unit.o.valid, "ready": ready, "data": unit.o.payload.data, "last": unit.o.payload.last}
-    track = follow(spec, params, stream, taken, result)
+    track = follow(spec, solution, stream, taken, result)
     holds_back(spec, "o", unit.o)
     verdicts, tags = made.module.submodules.verdicts, made.module.submodules.tags
     spec.claim("a verdict finds room", ~verdicts.w_en | verdicts.w_rdy)
     spec.claim("a verdict is there when it is asked for", ~verdicts.r_en | verdicts.r_rdy)
     spec.claim("a tag finds room", ~tags.w_en | tags.w_rdy)
     # strobes count the same frames
-    inside = Signal(range(2 * params.frames_in_flight + 4))
+    inside = Signal(range(2 * solution.graph.frames_in_flight + 4))
     m.d.sync += inside.eq(inside + unit.accepted - unit.finished)
     spec.claim("no frame is finished that was not accepted", ~unit.finished | (inside != 0))
     spec.claim("frames that were accepted are inside", inside <= track.inside)
@@ -256,8 +257,8 @@ def axi_accelerator(spec: Spec, *, kind: str) -> None:
     """An AxiAccelerator behind any traffic on its three buses, soft resets among it; `aresetn` may be low at any time,
     for a single cycle, too."""
     m = spec.m
-    params = SMALL[kind].params
-    unit = AxiAccelerator(params=params)
+    solution = SMALL[kind].solution
+    unit = AxiAccelerator(solution=solution)
     spec.shared.components.update({**unit.shared, "accelerator": unit})  # by name: its domains are its own
     wires = {name: Signal(len(value), name=f"dut_{name}") for name, (value, _) in ports(unit).items()}
     flows = {name: "i" if member.flow == In else "o" for name, member in unit.signature.members.items()}
@@ -274,10 +275,10 @@ def axi_accelerator(spec: Spec, *, kind: str) -> None:
     axi_lite_rules(rules, bus, outs)
     control = Control(
         constants={
-            **network_constants(params.network.digest),
-            "INPUT_BYTES": params.input.bytes,
-            "OUTPUT_BEATS": params.output.beats,
-            "OUTPUTS": params.output.outputs,
+            **network_constants(solution.graph.network.digest),
+            "INPUT_BYTES": solution.graph.input.bytes,
+            "OUTPUT_BEATS": solution.graph.output.beats,
+            "OUTPUTS": solution.graph.output.outputs,
         }
     )
     core_reset = Signal(init=1, name="core_reset")
@@ -294,8 +295,8 @@ def axi_accelerator(spec: Spec, *, kind: str) -> None:
         spec,
         "s",
         ready=wires["s_axis_tready"],
-        keep_bits=params.input.data_bits // 8,
-        data_bits=params.input.data_bits,
+        keep_bits=solution.graph.input.data_bits // 8,
+        data_bits=solution.graph.input.data_bits,
     )
     ready = spec.free("ready")
     m.d.comb += [
@@ -313,7 +314,7 @@ def axi_accelerator(spec: Spec, *, kind: str) -> None:
         "last": wires["m_axis_tlast"],
     }
     spec.assume(~control.batch)  # packets of many frames: the guard's proofs have them
-    follow(spec, params, stream, taken, result)
+    follow(spec, solution, stream, taken, result)
     held = Cat(wires["m_axis_tdata"], wires["m_axis_tlast"])
     waits, before = Signal(), Signal(len(held))
     m.d.sync += [waits.eq(wires["m_axis_tvalid"] & ~ready), before.eq(held)]

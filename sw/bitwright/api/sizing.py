@@ -152,7 +152,8 @@ def explore(
     from bitwright.frontier import Exploration, Point
     from bitwright_boards import load_board
     from bitwright_hw.families import family_named
-    from bitwright_hw.sizing import Sizer, size_for
+    from bitwright_hw.sizer import Sizer
+    from bitwright_hw.sizing import size_for
 
     with needs_extra("plot", "drawing"):
         import matplotlib  # noqa: F401  (before minutes of search)

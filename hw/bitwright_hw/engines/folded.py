@@ -1,0 +1,38 @@
+"""The folded engine: any layer, some of its rows and lanes at a time, with the weights in a memory."""
+
+from dataclasses import dataclass
+
+from bitwright_core.network import MatrixLayer
+from bitwright_core.plan import Fold, LayerPlan, Plan
+from bitwright_hw.constant_bits import Known
+from bitwright_hw.families import family_named
+from bitwright_hw.stages.matrix import MatrixStage
+from bitwright_hw.timing import engine_pipeline
+
+
+def folded_stage(name: str, layer: MatrixLayer, fold: Fold, choice: LayerPlan, plan: Plan) -> MatrixStage:
+    """The stage of `layer`, folded so, with registers for the plan's clock."""
+    return MatrixStage(
+        name=name,
+        layer=layer,
+        fold=fold,
+        memory=choice.memory,
+        target=family_named(plan.target),
+        pipeline=engine_pipeline(fold, choice, plan, binary=layer.counts_bits),
+    )
+
+
+@dataclass(frozen=True)
+class Folded:
+    """Takes every layer, with any PE and SIMD."""
+
+    name: str = "folded"
+    uses_known: bool = False
+
+    def stage(
+        self, name: str, layer: MatrixLayer, fold: Fold, choice: LayerPlan, plan: Plan, known: Known
+    ) -> MatrixStage:
+        return folded_stage(name, layer, fold, choice, plan)
+
+
+FOLDED = Folded()

@@ -1,0 +1,148 @@
+"""The graph of an accelerator's stages: what `lower` makes of a network and a plan, and `solve` gives its times."""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from bitwright_core.framing import InputFormat, OutputFormat
+from bitwright_core.network import MatrixLayer, Network
+from bitwright_core.plan import Plan, ceil_div
+from bitwright_hw.families import Family, family_named
+from bitwright_hw.stages.bits import BitsStage
+from bitwright_hw.stages.classes import ClassStage
+from bitwright_hw.stages.guard import GuardStage
+from bitwright_hw.stages.hardwired import HardwiredStage
+from bitwright_hw.stages.matrix import MatrixStage
+from bitwright_hw.stages.stage import Stage
+
+EngineStage = MatrixStage | HardwiredStage
+EndStage = BitsStage | ClassStage
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stream:
+    """What passes on an edge: words of `lanes` lanes, `lane_bits` bits each, of units of `size` lanes.
+
+    A unit is a pixel, `pixels` of them a frame, or a whole frame where `pixels` is None. A token is room for one unit.
+    """
+
+    lanes: int
+    lane_bits: int
+    size: int
+    pixels: int | None = None
+
+    @property
+    def bits(self) -> int:
+        """Bits of a word."""
+        return self.lanes * self.lane_bits
+
+    @property
+    def words(self) -> int:
+        """Words of a unit; lanes of the last one that only pad are 0."""
+        return ceil_div(self.size, self.lanes)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Edge:
+    """Words from stage `giver` to stage `taker`, and tokens the other way."""
+
+    giver: str
+    taker: str
+    stream: Stream
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerStages:
+    """A layer's engine, and the name of the queue or window in front of it; none behind a hardwired engine."""
+
+    layer: MatrixLayer
+    engine: EngineStage
+    queue: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class StageGraph:
+    """Stages in the order of their modules, edges, and which stages are a layer's own."""
+
+    network: Network
+    plan: Plan
+    input: InputFormat
+    output: OutputFormat
+    guard: GuardStage
+    stages: tuple[Stage, ...]
+    edges: tuple[Edge, ...]
+    layers: tuple[LayerStages, ...]
+    end: EndStage
+
+    def __post_init__(self) -> None:
+        if len(self.by_name) != len(self.stages):
+            raise ValueError("two stages have one name")
+        _ = self.order
+
+    @cached_property
+    def by_name(self) -> dict[str, Stage]:
+        return {stage.name: stage for stage in self.stages}
+
+    @cached_property
+    def order(self) -> tuple[Stage, ...]:
+        """The stages, each behind those that give it words. Raises ValueError for a circle."""
+        found: dict[str, Stage] = {}
+        left = list(self.stages)
+        while left:
+            ready = next((stage for stage in left if all(giver in found for giver in self.givers(stage))), None)
+            if ready is None:
+                raise ValueError(f"the stages {', '.join(stage.name for stage in left)} wait for each other's words")
+            found[ready.name] = ready
+            left.remove(ready)
+        return tuple(found.values())
+
+    def givers(self, stage: Stage) -> list[str]:
+        """Names of those that give `stage` words, in the order of its inputs."""
+        return [edge.giver for edge in self.edges if edge.taker == stage.name]
+
+    @cached_property
+    def family(self) -> Family:
+        """The family that the plan's target names."""
+        return family_named(self.plan.target)
+
+    @cached_property
+    def engines(self) -> tuple[EngineStage, ...]:
+        """The engine of each layer."""
+        return tuple(entry.engine for entry in self.layers)
+
+    @cached_property
+    def by_pixel(self) -> bool:
+        """Whether frames come in pixels, so that a broken one is inside long before it is seen to be."""
+        return any(edge.stream.pixels is not None for edge in self.edges)
+
+    @cached_property
+    def dropper(self) -> Stage:
+        """The first stage that takes whole frames, which forgets the broken ones."""
+        return next(stage for stage in self.order if stage.drops_frames)
+
+    @cached_property
+    def frames_in_flight(self) -> int:
+        """The most frames between the input's last beat and the output's last beat."""
+        return sum(stage.frames for stage in self.stages)
+
+    @cached_property
+    def frames_before_queues(self) -> int:
+        """The most frames between the input's last beat and the first queue's last word."""
+        return sum(stage.frames_ahead for stage in self.stages)
+
+    def sized(self, capacities: dict[str, int]) -> "StageGraph":
+        """The graph whose stages have so much room, by name."""
+        end = self.end.sized(capacities[self.end.name])
+        found = {**self.by_name, end.name: end}
+        for name in capacities.keys() & self.by_name.keys() - {end.name}:
+            found[name] = found[name].sized(capacities[name])
+        return replace(self, stages=tuple(found.values()), end=end)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Solution:
+    """A graph with all the room that it needs, its interval and its exact latency."""
+
+    graph: StageGraph
+    interval_cycles: int
+    latency_cycles: int
+    stream_cycles: int  # of the slowest stage that is no layer, where frames come by pixels; 0 where they do not

@@ -1,0 +1,152 @@
+"""A folded engine: a layer's rows and lanes, some at a time."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+from amaranth.hdl import Module
+from amaranth.lib import wiring
+
+from bitwright_core.network import MatrixLayer, Scores
+from bitwright_core.plan import Fold, Memory, ceil_div
+from bitwright_hw.cells import Counts, counter_bits
+from bitwright_hw.engine import MatrixEngine, RowPool, accumulator_bits, preload_borders, preload_count
+from bitwright_hw.families import Family
+from bitwright_hw.families.costs import Costs
+from bitwright_hw.hardwired import HardwiredEngine
+from bitwright_hw.integer_row import integer_row_luts, integer_term_counts
+from bitwright_hw.popcount import row_luts
+from bitwright_hw.rom import NARROW_WORDS, rom_place
+from bitwright_hw.stages.stage import Giver, Stage, Timing, Words
+from bitwright_hw.timing import Pipeline
+
+
+@dataclass(frozen=True, kw_only=True)
+class MatrixStage(Stage):
+    """Takes words as they come, and gives PE activations, or counts of a layer of scores, after each pass."""
+
+    layer: MatrixLayer
+    fold: Fold
+    memory: Memory
+    target: Family
+    pipeline: Pipeline
+
+    @property
+    def latency(self) -> int:
+        """Cycles from a pass's last word to its results."""
+        return MatrixEngine.latency_of(self.pipeline)
+
+    @property
+    def bits(self) -> int:
+        """Width of its accumulators, whose values are what its probe shows."""
+        return accumulator_bits(self.layer, self.fold)
+
+    @property
+    def joins(self) -> bool:
+        """Whether it takes the words of another such engine as they come, without a queue."""
+        return False
+
+    @property
+    def weights_in(self) -> Literal["block", "distributed"]:
+        """The memory in which the weights lie."""
+        return rom_place(self.memory, self.fold.cycles)
+
+    def component(self, rows: RowPool) -> MatrixEngine:
+        return MatrixEngine(
+            layer=self.layer,
+            fold=self.fold,
+            memory=self.memory,
+            target=self.target,
+            rows=rows,
+            stages=self.pipeline.stages,
+            read_latency=self.pipeline.read_latency,
+        )
+
+    def connect(self, m: Module, unit: wiring.Component | None, givers: Sequence[Giver]) -> Giver:
+        assert isinstance(unit, MatrixEngine)
+        return connect_engine(m, unit, givers[0])
+
+    def times(self, timing: Timing, words: Sequence[Words]) -> Words:
+        return pass_results(words[0], self.fold, self.latency)
+
+    def cost(self, costs: Costs, *, exact: bool = True) -> Counts:
+        """Unless `exact`, weights in LUTs count for every lane, equal ones and constant ones too."""
+        layer, fold, stages = self.layer, self.fold, self.pipeline.stages
+        bits = self.bits
+        single = fold.synapse_folds == 1
+        values = preload_count(layer, fold, bits)
+        if layer.counts_bits:
+            row = row_luts(simd=fold.simd, bits=bits, target=self.target, costs=costs, stages=stages, single=single)
+        else:
+            row = integer_row_luts(fold.simd, layer.takes.bits, bits)
+        if values == 1 and not stages:
+            row -= bits  # a constant preload is blanked for nothing
+        kept = bits * (0 if single else 1) + (bits if isinstance(layer.output, Scores) else 1)
+        row_ffs = kept + (bits if stages and values > 1 else 0)
+        tree_ffs = round(costs.tree_ffs * fold.lanes * stages)
+        again = (self.pipeline.read_latency - 1) * (fold.simd + fold.lanes)  # words and weights wait a cycle more
+        counter = counter_bits(fold.cycles) + counter_bits(fold.synapse_folds)
+        total = Counts(
+            luts=fold.pe * row + max(1, round(costs.engine_control.at(counter))),
+            ffs=fold.pe * row_ffs + tree_ffs + counter + again + fold.simd + 3 * self.latency,
+        )
+        if not layer.counts_bits:
+            total += integer_term_counts(fold.pe, fold.simd, layer.takes.bits)
+        if fold.cycles > 1:
+            total += self._weights(costs, exact=exact)
+        return total + self._preloads(costs, values, bits) if values > 1 else total
+
+    def _weights(self, costs: Costs, *, exact: bool) -> Counts:
+        """The weight memory."""
+        fold = self.fold
+        if self.weights_in == "block":
+            return Counts(block_rams=costs.block_rams(fold.lanes, fold.cycles))
+        columns = _distinct_columns(self.layer.rows, fold) if exact else min(fold.lanes, 1 << min(32, fold.cycles))
+        made = self.target.lut_roms
+        luts = costs.rom(columns, fold.cycles) if made is None else made.luts(fold.cycles, columns)
+        return Counts(luts=luts, ffs=columns)
+
+    def _preloads(self, costs: Costs, values: int, bits: int) -> Counts:
+        """What the accumulators start from, so many values of it."""
+        fold = self.fold
+        total = Counts()
+        borders = preload_borders(self.layer)
+        if borders is not None:
+            luts, ffs = costs.borders, counter_bits(len(borders.rows)) + counter_bits(len(borders.columns)) + 8
+            total += Counts(luts=luts, ffs=ffs)
+        step = ceil_div(fold.pe, fold.synapse_folds)
+        steps = ceil_div(fold.pe, step)
+        words = steps * values
+        control = 2 * counter_bits(words) + counter_bits(steps)
+        merged = 0 if self.pipeline.stages else fold.pe  # without a register the blanking shares the final adder's LUTs
+        total += Counts(luts=round(costs.preload_control.at(control)) - merged, ffs=steps * step * bits + control)
+        if rom_place("auto", words, limit=NARROW_WORDS) == "block":
+            return total + Counts(block_rams=costs.block_rams(step * bits, words))
+        return total + Counts(luts=costs.rom(step * bits, words))
+
+    @property
+    def frames(self) -> int:
+        return 1
+
+
+def connect_engine(m: Module, unit: MatrixEngine | HardwiredEngine, giver: Giver) -> Giver:
+    """Words to an engine, which never waits, and its activations, or counts of a layer of scores, from it."""
+    m.d.comb += [unit.i.valid.eq(giver.valid), unit.i.payload.eq(giver.payload)]
+    if giver.ready is not None:
+        m.d.comb += giver.ready.eq(1)
+    return Giver(unit.o.valid, unit.activations if unit.biased else unit.o.payload.as_value(), giver.grant)
+
+
+def pass_results(words: Words, fold: Fold, latency: int) -> Words:
+    """When an engine gives the results of each pass, `latency` cycles after its last word."""
+    return replace(words, after=words.after[fold.synapse_folds - 1 :: fold.synapse_folds] + latency)
+
+
+def _distinct_columns(weights: np.ndarray, fold: Fold) -> int:
+    """Bits of the weight memory that are neither constant nor equal to another one."""
+    padded = np.ones((fold.neuron_folds * fold.pe, fold.synapse_folds * fold.simd), np.uint8)
+    padded[: weights.shape[0], : weights.shape[1]] = weights
+    words = padded.reshape(fold.neuron_folds, fold.pe, fold.synapse_folds, fold.simd).transpose(0, 2, 1, 3)
+    columns = np.unique(words.reshape(fold.cycles, fold.lanes), axis=1)
+    return int((columns.min(axis=0) != columns.max(axis=0)).sum())

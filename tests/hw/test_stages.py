@@ -1,0 +1,119 @@
+"""The graph of stages: edges carry what both ends say, and whoever reads the graph asks the stages."""
+
+import ast
+from typing import get_args
+
+import pytest
+from amaranth.hdl import Value
+
+from bitwright_core.errors import PlanError
+from bitwright_core.plan import Engine, default_plan
+from bitwright_core.plan import hardwired as hardwired_plan
+from bitwright_hw.cells import Counts
+from bitwright_hw.engine import RowPool
+from bitwright_hw.engines import ENGINES
+from bitwright_hw.estimate import estimate, shell_counts
+from bitwright_hw.families import XC7
+from bitwright_hw.lower import HANDLERS, lower
+from bitwright_hw.solve import solved
+from bitwright_hw.stage_graph import StageGraph
+from tests.hw.test_conv_accelerators import random_case as conv_case
+from tests.sw.networks import random_network
+
+READERS = ("accelerator", "estimate", "sizing", "sizer", "solve", "stage_graph", "generator")
+
+
+def graphs(count=12):
+    """Of networks with images and of dense ones, folded and hardwired."""
+    found = [lower(*conv_case(seed)) for seed in range(count)]
+    for seed in range(4):
+        network = random_network(seed, shape=(20,), hidden=(16, 12))
+        found += [lower(network, default_plan(network)), lower(network, hardwired_plan(default_plan(network), network))]
+    return found
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_who_reads_the_graph_asks_the_stages(name, checkout):
+    """No `isinstance`, and no operator or stage by its class, in what reads a graph."""
+    tree = ast.parse((checkout / f"hw/bitwright_hw/{name}.py").read_text("utf-8"))
+    names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    assert not names & {"isinstance", "issubclass", "Dense", "Conv2d", "MaxPool2d"}
+    assert not [node for node in ast.walk(tree) if isinstance(node, ast.Match)]
+
+
+def width(port):
+    return len(Value.cast(port.payload))
+
+
+def test_words_are_as_wide_as_the_edges_say():
+    """What a stage gives and what its taker takes, on every edge whose ends have a component."""
+    checked = 0
+    for graph in graphs():
+        for edge in graph.edges:
+            giver, taker = (graph.by_name[name].component(RowPool()) for name in (edge.giver, edge.taker))
+            for unit, port in ((giver, "o"), (taker, "i")):
+                given = getattr(unit, "activations", None) if port == "o" else None
+                if given is not None:
+                    assert len(given) == edge.stream.bits, edge
+                elif hasattr(unit, port) and not (port == "o" and edge.giver.startswith(("engine", "guard"))):
+                    assert width(getattr(unit, port)) == edge.stream.bits, edge
+                    checked += 1
+    assert checked > 100
+
+
+def test_every_unit_is_made_and_taken():
+    """Units of an edge add up to the frame."""
+    for graph in graphs():
+        for entry in graph.layers:
+            for edge in graph.edges:
+                if edge.giver == entry.engine.name:
+                    assert (
+                        edge.stream.size * (edge.stream.pixels or 1) == entry.layer.outputs * entry.engine.fold.pixels
+                    )
+
+
+def test_stages_in_a_circle_are_refused():
+    graph = graphs(1)[0]
+    first, last = graph.edges[0], graph.edges[-1]
+    back = type(first)(giver=last.taker, taker=first.taker, stream=last.stream)
+    fields = {name: getattr(graph, name) for name in StageGraph.__dataclass_fields__} | {"edges": (*graph.edges, back)}
+    with pytest.raises(ValueError, match="wait for each other's words"):
+        StageGraph(**fields)
+
+
+def test_an_estimate_is_the_sum_of_the_stages():
+    for seed in range(6):
+        network, plan = conv_case(seed)
+        graph = solved(network, plan).graph
+        total = sum((stage.cost(XC7.costs) for stage in graph.stages), shell_counts(XC7.costs))
+        assert estimate(network, plan, family=XC7).total == total
+        assert total.luts > 0 and isinstance(total, Counts)
+
+
+def test_room_is_solved_once():
+    """A graph has no room before it is solved, and what it has then is in the components."""
+    network, plan = conv_case(3)
+    before, after = lower(network, plan), solved(network, plan).graph
+    assert before.frames_in_flight <= after.frames_in_flight
+    for stage in after.stages:
+        unit = stage.component(RowPool())
+        if hasattr(unit, "banks"):
+            assert unit.banks == stage.banks >= 2
+        elif hasattr(stage, "around"):
+            assert unit.params.capacity == stage.params.capacity > before.by_name[stage.name].params.capacity == 1
+
+
+def test_every_engine_that_a_plan_can_name_is_there():
+    assert tuple(engine.name for engine in ENGINES) == get_args(Engine)
+
+
+def test_a_hardwired_layer_has_no_estimate():
+    network = random_network(1, shape=(20,), hidden=(8,))
+    plan = hardwired_plan(default_plan(network), network)
+    with pytest.raises(PlanError, match="is hardwired, and its LUTs depend on its weights"):
+        estimate(network, plan, family=XC7)
+
+
+def test_a_handler_for_each_kind_that_hardware_is_made_for():
+    kinds = {node.operator.kind for seed in range(12) for node in conv_case(seed)[0].nodes}
+    assert kinds == set(HANDLERS)
