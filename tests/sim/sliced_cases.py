@@ -186,7 +186,7 @@ def situations_of(design: Design) -> dict[str, int]:
         "windows over the border": any(any(layer.padding) for layer in convs),
         "zeros that pad": any(any(layer.padding) and layer.padding_value == "zero" for layer in convs),
         "strides": any(layer.stride != (1, 1) for layer in convs),
-        "integers in": not network.encoding.number.is_binary,
+        "integers in": not network.encoding.number.xnor,
         "thermometers": network.encoding.levels > 1,
         "one row of the encoding": rows == 1,
         "a row a channel": 1 < rows < network.input.size,

@@ -175,11 +175,11 @@ def test_facts_of_a_convolutional_network():
     assert [layer.source.shape for layer in net.layers] == [(6, 5, 2), (4, 4, 3), (12,)]
     assert net.weight_bits == 36 + 24
     assert net.operations == 2 * (36 * 16 + 24)
-    assert net.matrix_layers == (first, last) and not net.is_dense
+    assert net.matrix_layers == (first, last) and net.takes_images
     assert repr(net).startswith("<Network small: 6x5x2-3c3x2-mp2x2-2, digest ")
     assert net.outputs == 2 and net.is_classifier
     assert network(layers=(conv(), pool())).outputs == 12
-    assert random_network(1).is_dense
+    assert not random_network(1).takes_images
 
 
 def test_short_forms_of_stride_and_padding():
