@@ -140,7 +140,7 @@ def count_of(layer: Dense, row: int, lanes: Sequence[Value], width: int) -> Valu
     """popcount or dot product of one neuron, less its threshold: added one lane after the other."""
     total: Value = Const(0, signed(width))
     for lane, weight in zip(lanes, layer.weights[row].tolist(), strict=True):
-        if layer.takes.is_binary:
+        if layer.counts_bits:
             term: Value = lane if weight else ~lane
             total = (total + term[:1])[:width]
         else:

@@ -24,7 +24,6 @@ from bitwright_core.network.graph import ENCODED, Node, Takes, chain, nodes_of
 from bitwright_core.network.worth import Values
 from bitwright_core.ops.matrix import MatrixLayer
 from bitwright_core.ops.operator import Operator
-from bitwright_core.outputs import Votes
 
 Layer = Operator
 MAX_LABEL = 1000  # characters
@@ -92,17 +91,6 @@ class Network:
     def matrix_layers(self) -> tuple[MatrixLayer, ...]:
         """The layers that have weights, in order."""
         return tuple(layer.matrix for layer in self.layers if layer.matrix is not None)
-
-    @property
-    def is_dense(self) -> bool:
-        """Whether every layer is a dense one on bits, and the class, if any, comes from `Scores`."""
-        return all(
-            layer.matrix is not None
-            and layer.windows is None
-            and layer.matrix.counts_bits
-            and not isinstance(layer.matrix.output, Votes)
-            for layer in self.layers
-        )
 
     @property
     def takes_images(self) -> bool:

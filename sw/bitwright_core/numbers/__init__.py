@@ -125,10 +125,6 @@ class NumberType:
             return numbers
         return self._kind.scale * numbers + self._kind.offset
 
-    @property
-    def is_binary(self) -> bool:
-        return self.xnor
-
 
 BINARY = NumberType(kind=BIPOLAR.name)
 
