@@ -137,86 +137,65 @@ def registers(manifest: Manifest) -> tuple[Register, ...]:
     )
 
 
-def pynq_design(manifest: Manifest, *, name: str | None = None, clock_mhz: float | None = None) -> PynqDesign:
-    """The block design for a Zynq-7000 around the accelerator of `manifest`.
-
-    `name` is the overlay's (default: the manifest's), `clock_mhz` at most which the PL clock is to be (default: the
-    manifest's). Raises BoardError for a clock that cannot be had, or an input stream too narrow for the DMA.
-    """
-    width = manifest.input.data_bits
-    if width < 8:
-        raise BoardError(f"AXI DMA has streams of 8 to 1024 bits, not {width}; generate with --data-bits 64")
-    wanted = manifest.clock_mhz if clock_mhz is None else clock_mhz
-    dividers = clock_dividers(wanted)
-    map_bits = max(PORT_BITS, width)
-    cells = (
-        Cell(
-            name=PS,
-            vlnv="xilinx.com:ip:processing_system7:5.5",
-            interfaces=(_bus("M_AXI_GP0", initiator=True), _bus("S_AXI_HP0")),
-            clocks=("M_AXI_GP0_ACLK", "S_AXI_HP0_ACLK"),
-            resets=(),
-            parameters={
-                "PCW_USE_M_AXI_GP0": "1",
-                "PCW_USE_S_AXI_HP0": "1",
-                "PCW_S_AXI_HP0_DATA_WIDTH": str(PORT_BITS),
-                "PCW_EN_CLK0_PORT": "1",
-                "PCW_EN_RST0_PORT": "1",
-                "PCW_FPGA0_PERIPHERAL_FREQMHZ": f"{_clock(dividers):.6f}",
-            },
-            derived={
-                **{f"PCW_FPGA_FCLK{k}_ENABLE": str(int(k == 0)) for k in range(4)},
-                **{f"PCW_FCLK{k}_PERIPHERAL_CLKSRC": "IO PLL" for k in range(4)},
-                **{f"PCW_FCLK{k}_PERIPHERAL_DIVISOR0": str(dividers[0] if k == 0 else 1) for k in range(4)},
-                **{f"PCW_FCLK{k}_PERIPHERAL_DIVISOR1": str(dividers[1] if k == 0 else 1) for k in range(4)},
-            },
-        ),
-        Cell(
-            name=DMA,
-            vlnv="xilinx.com:ip:axi_dma:7.1",
-            interfaces=(
-                _bus("S_AXI_LITE"),
-                _bus("M_AXI_MM2S", initiator=True),
-                _bus("M_AXI_S2MM", initiator=True),
-                _stream("M_AXIS_MM2S", initiator=True),
-                _stream("S_AXIS_S2MM"),
-            ),
-            clocks=("s_axi_lite_aclk", "m_axi_mm2s_aclk", "m_axi_s2mm_aclk"),
-            resets=("axi_resetn",),
-            parameters={
-                "c_include_mm2s": "1",
-                "c_include_s2mm": "1",
-                "c_include_sg": "0",
-                "c_sg_include_stscntrl_strm": "0",
-                "c_sg_length_width": str(LENGTH_BITS),
-                "c_include_mm2s_dre": "0",
-                "c_include_s2mm_dre": "0",
-                "c_m_axi_mm2s_data_width": str(map_bits),
-                "c_m_axis_mm2s_tdata_width": str(width),
-                "c_m_axi_s2mm_data_width": str(PORT_BITS),
-                "c_mm2s_burst_size": "16",
-                "c_s2mm_burst_size": "16",
-            },
-            derived={"c_s_axis_s2mm_tdata_width": str(RESULT_BITS), "c_micro_dma": "0", "c_addr_width": "32"},
-        ),
-        Cell(
-            name=ACCELERATOR,
-            vlnv=accelerator_vlnv(manifest),
-            interfaces=(_bus(CONTROL_INTERFACE), _stream("s_axis"), _stream("m_axis", initiator=True)),
-            clocks=("aclk",),
-            resets=("aresetn",),
-        ),
-        _smartconnect(CONTROL_CONNECT, sources=1, sinks=2),
-        _smartconnect(MEMORY_CONNECT, sources=2, sinks=1),
-        Cell(
-            name=RESET,
-            vlnv="xilinx.com:ip:proc_sys_reset:5.0",
-            interfaces=(),
-            clocks=("slowest_sync_clk",),
-            resets=(),
-        ),
+def _processor(dividers: tuple[int, int]) -> Cell:
+    """The processing system with one clock for the logic."""
+    return Cell(
+        name=PS,
+        vlnv="xilinx.com:ip:processing_system7:5.5",
+        interfaces=(_bus("M_AXI_GP0", initiator=True), _bus("S_AXI_HP0")),
+        clocks=("M_AXI_GP0_ACLK", "S_AXI_HP0_ACLK"),
+        resets=(),
+        parameters={
+            "PCW_USE_M_AXI_GP0": "1",
+            "PCW_USE_S_AXI_HP0": "1",
+            "PCW_S_AXI_HP0_DATA_WIDTH": str(PORT_BITS),
+            "PCW_EN_CLK0_PORT": "1",
+            "PCW_EN_RST0_PORT": "1",
+            "PCW_FPGA0_PERIPHERAL_FREQMHZ": f"{_clock(dividers):.6f}",
+        },
+        derived={
+            **{f"PCW_FPGA_FCLK{k}_ENABLE": str(int(k == 0)) for k in range(4)},
+            **{f"PCW_FCLK{k}_PERIPHERAL_CLKSRC": "IO PLL" for k in range(4)},
+            **{f"PCW_FCLK{k}_PERIPHERAL_DIVISOR0": str(dividers[0] if k == 0 else 1) for k in range(4)},
+            **{f"PCW_FCLK{k}_PERIPHERAL_DIVISOR1": str(dividers[1] if k == 0 else 1) for k in range(4)},
+        },
     )
-    connections = tuple(
+
+
+def _dma(width: int) -> Cell:
+    """The AXI DMA in direct register mode, with a stream of `width` bits to the accelerator."""
+    return Cell(
+        name=DMA,
+        vlnv="xilinx.com:ip:axi_dma:7.1",
+        interfaces=(
+            _bus("S_AXI_LITE"),
+            _bus("M_AXI_MM2S", initiator=True),
+            _bus("M_AXI_S2MM", initiator=True),
+            _stream("M_AXIS_MM2S", initiator=True),
+            _stream("S_AXIS_S2MM"),
+        ),
+        clocks=("s_axi_lite_aclk", "m_axi_mm2s_aclk", "m_axi_s2mm_aclk"),
+        resets=("axi_resetn",),
+        parameters={
+            "c_include_mm2s": "1",
+            "c_include_s2mm": "1",
+            "c_include_sg": "0",
+            "c_sg_include_stscntrl_strm": "0",
+            "c_sg_length_width": str(LENGTH_BITS),
+            "c_include_mm2s_dre": "0",
+            "c_include_s2mm_dre": "0",
+            "c_m_axi_mm2s_data_width": str(max(PORT_BITS, width)),
+            "c_m_axis_mm2s_tdata_width": str(width),
+            "c_m_axi_s2mm_data_width": str(PORT_BITS),
+            "c_mm2s_burst_size": "16",
+            "c_s2mm_burst_size": "16",
+        },
+        derived={"c_s_axis_s2mm_tdata_width": str(RESULT_BITS), "c_micro_dma": "0", "c_addr_width": "32"},
+    )
+
+
+def _connections() -> tuple[Connection, ...]:
+    return tuple(
         Connection(source=source, sink=sink)
         for source, sink in (
             (f"{PS}/M_AXI_GP0", f"{CONTROL_CONNECT}/S00_AXI"),
@@ -229,8 +208,11 @@ def pynq_design(manifest: Manifest, *, name: str | None = None, clock_mhz: float
             (f"{ACCELERATOR}/m_axis", f"{DMA}/S_AXIS_S2MM"),
         )
     )
+
+
+def _regions() -> tuple[Region, ...]:
     processor = f"{PS}/M_AXI_GP0"
-    regions = (
+    return (
         Region(master=processor, cell=DMA, interface="S_AXI_LITE", block="Reg", base=DMA_BASE, size=DMA_SIZE),
         Region(
             master=processor,
@@ -253,13 +235,46 @@ def pynq_design(manifest: Manifest, *, name: str | None = None, clock_mhz: float
             for bus in ("M_AXI_MM2S", "M_AXI_S2MM")
         ),
     )
+
+
+def pynq_design(manifest: Manifest, *, name: str | None = None, clock_mhz: float | None = None) -> PynqDesign:
+    """The block design for a Zynq-7000 around the accelerator of `manifest`.
+
+    `name` is the overlay's (default: the manifest's), `clock_mhz` at most which the PL clock is to be (default: the
+    manifest's). Raises BoardError for a clock that cannot be had, or an input stream too narrow for the DMA.
+    """
+    width = manifest.input.data_bits
+    if width < 8:
+        raise BoardError(f"AXI DMA has streams of 8 to 1024 bits, not {width}; generate with --data-bits 64")
+    wanted = manifest.clock_mhz if clock_mhz is None else clock_mhz
+    dividers = clock_dividers(wanted)
+    cells = (
+        _processor(dividers),
+        _dma(width),
+        Cell(
+            name=ACCELERATOR,
+            vlnv=accelerator_vlnv(manifest),
+            interfaces=(_bus(CONTROL_INTERFACE), _stream("s_axis"), _stream("m_axis", initiator=True)),
+            clocks=("aclk",),
+            resets=("aresetn",),
+        ),
+        _smartconnect(CONTROL_CONNECT, sources=1, sinks=2),
+        _smartconnect(MEMORY_CONNECT, sources=2, sinks=1),
+        Cell(
+            name=RESET,
+            vlnv="xilinx.com:ip:proc_sys_reset:5.0",
+            interfaces=(),
+            clocks=("slowest_sync_clk",),
+            resets=(),
+        ),
+    )
     return PynqDesign(
         name=manifest.name if name is None else name,
         clock_mhz=_clock(dividers),
         dividers=dividers,
         cells=cells,
-        connections=connections,
-        regions=regions,
+        connections=_connections(),
+        regions=_regions(),
         registers=registers(manifest),
     )
 
