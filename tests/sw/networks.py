@@ -1,4 +1,4 @@
-"""Small networks for tests, random from a seed, and a slow golden model in plain Python."""
+"""Small networks for tests, random from a seed."""
 
 import numpy as np
 
@@ -41,22 +41,3 @@ def random_network(
 def random_frames(network: Network, count: int, seed: int = 0) -> np.ndarray:
     rng = np.random.default_rng(seed)
     return rng.integers(0, 1 << network.input.bits, (count, *network.input.shape), dtype=np.uint16)
-
-
-def plain_outputs(network: Network, frame: np.ndarray) -> list[list[int]]:
-    """Every layer's values for one frame, by the rules of docs/network.md written out in plain Python."""
-    rows = network.encoding.rows
-    bits = [int(value) >= int(t) for k, value in enumerate(frame.reshape(-1)) for t in rows[k % len(rows)]]
-    values = [int(bit) for bit in bits]
-    layers = []
-    for layer in network.layers:
-        row_values = []
-        for row in range(layer.outputs):
-            count = sum(int(layer.weights[row, lane]) == values[lane] for lane in range(layer.inputs))
-            if isinstance(layer.output, Thresholds):
-                row_values.append(int(count >= int(layer.output.values[row, 0])))
-            else:
-                row_values.append(int(layer.output.scale[row]) * count + int(layer.output.offset[row]))
-        layers.append(row_values)
-        values = row_values
-    return layers

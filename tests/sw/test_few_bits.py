@@ -23,8 +23,9 @@ from bitwright_core.network import (
 )
 from bitwright_core.network.file import format_version
 from bitwright_core.plan import LayerPlan, Plan, default_plan
+from tests.plain import plain_outputs
 
-from .conv_networks import plain_conv_outputs, random_conv_network
+from .conv_networks import random_conv_network
 from .networks import random_frames, random_network
 
 THREE = np.array([[1, 2, 4], [0, 3, 3]])
@@ -63,7 +64,7 @@ def test_the_golden_model_is_the_plain_rules(seed):
     frames = random_frames(network, 4, seed)
     traced = golden.trace(network, frames)
     for index, frame in enumerate(frames):
-        for layer, (sums, values) in zip(traced.layers, plain_conv_outputs(network, frame), strict=True):
+        for layer, (sums, values) in zip(traced.layers, plain_outputs(network, frame), strict=True):
             assert (layer.accumulators is None) == (sums is None)
             if sums is not None:
                 assert layer.accumulators[index].reshape(-1).tolist() == sums

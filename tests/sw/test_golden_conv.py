@@ -20,8 +20,9 @@ from bitwright_core.network import (
     load,
 )
 from bitwright_core.ops import matrix
+from tests.plain import plain_outputs
 
-from .conv_networks import plain_conv_outputs, random_conv_network
+from .conv_networks import random_conv_network
 from .networks import random_frames
 
 
@@ -44,7 +45,7 @@ def test_equals_the_rules_in_plain_python(*, seed, shape, integers, convs, dense
     frames = random_frames(network, 3, seed)
     trace = golden.trace(network, frames)
     for index, frame in enumerate(frames):
-        for layer, plain in zip(trace.layers, plain_conv_outputs(network, frame), strict=True):
+        for layer, plain in zip(trace.layers, plain_outputs(network, frame), strict=True):
             sums, values = plain
             assert layer.values[index].reshape(-1).tolist() == values, layer.name
             if sums is None:

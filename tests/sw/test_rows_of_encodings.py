@@ -10,8 +10,9 @@ from bitwright_core import golden
 from bitwright_core.errors import NetworkError
 from bitwright_core.network import Dense, Encoding, Input, IntegerEncoding, Network, Scores, load
 from bitwright_core.network.file import format_version
+from tests.plain import plain_outputs
 
-from .conv_networks import plain_conv_outputs, random_conv_network, random_rows
+from .conv_networks import random_conv_network, random_rows
 from .networks import random_frames
 
 
@@ -36,7 +37,7 @@ def test_golden_is_the_rules_written_out(rows, integers):
         frames = random_frames(network, 3, seed)
         trace = golden.trace(network, frames)
         for k, frame in enumerate(frames):
-            for layer, (sums, values) in zip(trace.layers, plain_conv_outputs(network, frame), strict=True):
+            for layer, (sums, values) in zip(trace.layers, plain_outputs(network, frame), strict=True):
                 assert sums is None or layer.accumulators[k].reshape(-1).tolist() == sums
                 assert layer.values[k].reshape(-1).tolist() == values
 
