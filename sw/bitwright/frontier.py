@@ -1,6 +1,5 @@
 """The frontier of a network on a board: rate against LUTs and block RAM, as a picture and a page."""
 
-import html
 import io
 from dataclasses import dataclass
 from pathlib import Path
@@ -134,65 +133,16 @@ class Exploration:
         return out.getvalue()
 
     def _page(self, svg: str) -> str:
-        svg = svg[svg.index("<svg") :]
-        rows = "\n".join(_row(point, self.luts, self.block_rams) for point in self.points)
-        title = html.escape(f"{self.network} on {self.title}")
-        return _PAGE.format(
-            title=title,
-            svg=svg,
-            rows=rows,
-            clock=f"{self.clock_mhz:g}",
-            blocks=html.escape(self.block_ram_name),
-            luts=f"{self.luts:,}",
-            block_rams=f"{self.block_rams:,}",
+        from bitwright.pages import page
+
+        return page(
+            "frontier.html",
+            network=self.network,
+            board=self.title,
+            svg=svg[svg.index("<svg") :],
+            points=self.points,
+            clock_mhz=self.clock_mhz,
+            luts=self.luts,
+            block_rams=self.block_rams,
+            block_ram_name=self.block_ram_name,
         )
-
-
-def _row(point: Point, luts: int, block_rams: int) -> str:
-    where = {"distributed": " in LUTs"}
-    folds = ", ".join(
-        f"{html.escape(layer.name)} {layer.pe} &times; {layer.simd}{where.get(layer.memory, '')}"
-        for layer in point.plan.layers
-    )
-    cells = [
-        f"{point.frames_per_second:,.0f}",
-        f"{point.interval_cycles:,}",
-        f"{point.luts:,}",
-        f"{100 * point.luts / luts:.1f} %",
-        f"{point.block_rams:g}",
-        f"{100 * point.block_rams / block_rams:.1f} %",
-    ]
-    numbers = "".join(f"<td>{cell}</td>" for cell in cells)
-    mark = ' class="chosen"' if point.chosen else ""
-    return f'<tr{mark}>{numbers}<td class="folds">{folds}</td></tr>'
-
-
-_PAGE = """<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title}</title>
-<style>
-body {{ font: 15px/1.5 system-ui, sans-serif; color: #111827; background: #fff; margin: 2rem auto; max-width: 70rem;
-  padding: 0 1rem; }}
-h1 {{ font-size: 1.4rem; margin-bottom: 0; }}
-svg {{ width: 100%; height: auto; }}
-div {{ overflow-x: auto; }}
-table {{ border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }}
-th, td {{ padding: .3rem .7rem; text-align: right; border-bottom: 1px solid #e5e7eb; white-space: nowrap; }}
-th {{ border-bottom-color: #6b7280; }}
-td.folds, th.folds {{ text-align: left; white-space: normal; min-width: 20rem; color: #4b5563; }}
-tr.chosen td {{ background: #fff7ed; font-weight: 600; }}
-</style>
-<h1>{title}</h1>
-<p>The least LUTs for each rate at {clock} MHz, by the model; the board has {luts} LUTs and {block_rams} {blocks}.
-The chosen plan is marked, and lies in plan.toml beside this page.</p>
-{svg}
-<div><table>
-<thead><tr><th>frames/s</th><th>cycles</th><th>LUTs</th><th></th><th>{blocks}</th><th></th>
-<th class="folds">PE &times; SIMD of each layer</th></tr></thead>
-<tbody>
-{rows}
-</tbody></table></div>
-</html>
-"""

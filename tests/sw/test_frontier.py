@@ -1,5 +1,6 @@
 """`bitwright explore`: what it writes; a page that needs nothing beside it; the chosen plan, which is the sized one."""
 
+import dataclasses
 import json
 import re
 
@@ -46,6 +47,11 @@ def test_the_page_needs_nothing_beside_it(explored):
     assert len(rows) == len(found.points) and sum(map(bool, rows)) == 1
     assert f"{found.chosen.frames_per_second:,.0f}" in page
     assert (out / "frontier.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_what_a_page_shows_is_escaped(explored):
+    page = dataclasses.replace(explored[0], title="<script>x</script>")._page("<svg></svg>")
+    assert "<script>" not in page and page.count("&lt;script&gt;") == 2 and "<svg></svg>" in page
 
 
 def test_the_same_points_give_the_same_page(explored, tmp_path):
