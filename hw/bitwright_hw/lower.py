@@ -13,10 +13,11 @@ from bitwright_core.plan import Fold, Plan, folds
 from bitwright_hw.constant_bits import Known, known_inputs
 from bitwright_hw.encoder import lanes_in, values_in
 from bitwright_hw.engines import engine_named
-from bitwright_hw.stage_graph import Edge, EndStage, EngineStage, LayerStages, StageGraph, Stream
+from bitwright_hw.stage_graph import Edge, EndStage, LayerStages, StageGraph, Stream
 from bitwright_hw.stages.bits import BitsStage
 from bitwright_hw.stages.classes import ClassStage, score_params
 from bitwright_hw.stages.encode import EncodeStage, PaddingStage
+from bitwright_hw.stages.engine import EngineStage
 from bitwright_hw.stages.frames import FrameTokensStage, RepackStage
 from bitwright_hw.stages.guard import GuardStage
 from bitwright_hw.stages.pool import PoolStage, pool_params

@@ -6,8 +6,8 @@ which depend on the fold of one and of the next: queues, line buffers, pools. Th
 of blocks, are therefore a shortest path through the layers' choices with two weights: layer by layer, each choice keeps
 the pairs (LUTs, blocks) that no other pair beats, a Pareto front. What lies between two engines comes from
 `lower.in_front`, with the room that it is expected to need, so that the search adds up the stages of the plan's own
-graph. The result is exact for this over the choices that LayerChoices keeps: a layer's own front and the NEAR next to
-it, which a cheaper queue may make up for.
+graph. The result is exact for this over the choices that `engines.folded_choices` keeps: a layer's own
+front and the NEAR next to it, which a cheaper queue may make up for.
 
 A plan for T is one for T + 1, too, so the highest rate in a budget is found by bisection over the intervals that occur.
 """
@@ -26,9 +26,10 @@ from bitwright_core.plan import Fold, LayerPlan, Plan, distinct_folds
 from bitwright_core.progress import Progress, no_progress
 from bitwright_hw.cells import Counts
 from bitwright_hw.engine import MatrixEngine
+from bitwright_hw.engines.folded import FOLDED
+from bitwright_hw.engines.folded_choices import Choice
 from bitwright_hw.estimate import Estimate, costs_of, estimate, shell_counts
 from bitwright_hw.families import Family
-from bitwright_hw.layer_choices import Choice, LayerChoices
 from bitwright_hw.lower import bits_end, gaps, guard_stage, head, in_front, results_of, source
 from bitwright_hw.stages.stage import Stage
 from bitwright_hw.timing import engine_pipeline
@@ -95,7 +96,7 @@ class Sizer:
         self._gaps = gaps(network)
         self._counted: dict[tuple[object, ...], Counts] = {}
         self._folds = [
-            LayerChoices(
+            FOLDED.choices(
                 layer,
                 options,
                 costs=self.costs,

@@ -9,12 +9,10 @@ from bitwright_core.plan import Plan, ceil_div
 from bitwright_hw.families import Family, family_named
 from bitwright_hw.stages.bits import BitsStage
 from bitwright_hw.stages.classes import ClassStage
+from bitwright_hw.stages.engine import EngineStage
 from bitwright_hw.stages.guard import GuardStage
-from bitwright_hw.stages.hardwired import HardwiredStage
-from bitwright_hw.stages.matrix import MatrixStage
 from bitwright_hw.stages.stage import Stage
 
-EngineStage = MatrixStage | HardwiredStage
 EndStage = BitsStage | ClassStage
 
 

@@ -14,17 +14,17 @@ import msgspec
 
 from bitwright_core.atomic import write_text
 from bitwright_core.buildable import check_buildable
+from bitwright_core.engine_rules import refusal
 from bitwright_core.errors import PlanError
 from bitwright_core.families import PORTABLE, FamilyName
 from bitwright_core.keys import first_mistake
-from bitwright_core.network import Network, Votes
+from bitwright_core.network import Network
 from bitwright_core.untrusted import MAX_PIXELS, MAX_TEXT_BYTES, NAME_PATTERN, decode_toml
 
 Memory = Literal["auto", "block", "distributed"]
 Target = FamilyName
 Engine = Literal["folded", "hardwired"]
 DATA_BITS = (8, 16, 32, 64, 128, 256, 512, 1024)
-HARDWIRED_WEIGHTS = 1 << 18  # the most of a hardwired layer: some 40,000 LUTs of 7-series
 
 
 def ceil_div(a: int, b: int) -> int:
@@ -36,7 +36,7 @@ class LayerPlan:
     """The user's choice for one layer: `pe` rows at a time, `simd` lanes of each, and the weight memory.
 
     A hardwired layer has its weights in the logic, no memory, and all rows and lanes at a time; it holds at most
-    HARDWIRED_WEIGHTS.
+    `engine_rules.HARDWIRED_WEIGHTS`.
     """
 
     name: str
@@ -91,23 +91,9 @@ class Plan:
                 raise PlanError(f"layer {layer.name}: pe {fold.pe} is more than its {layer.outputs} outputs")
             if fold.simd > layer.inputs:
                 raise PlanError(f"layer {layer.name}: simd {fold.simd} is more than its {layer.inputs} inputs")
-            if fold.engine == "hardwired" and (fold.pe, fold.simd) != (layer.outputs, layer.inputs):
-                raise PlanError(
-                    f"layer {layer.name}: a hardwired layer has all rows and lanes at a time, so pe {layer.outputs} "
-                    f"and simd {layer.inputs}, not {fold.pe} and {fold.simd}"
-                )
-            if fold.engine == "hardwired" and not (
-                layer.windows is None and layer.counts_bits and not isinstance(layer.output, Votes)
-            ):
-                raise PlanError(
-                    f"layer {layer.name}: only dense layers on bits, with thresholds or scores, can be hardwired; "
-                    "leave out its engine"
-                )
-            if fold.engine == "hardwired" and layer.weights.size > HARDWIRED_WEIGHTS:
-                raise PlanError(
-                    f"layer {layer.name}: {layer.weights.size:,} weights are too many to hardwire "
-                    f"({HARDWIRED_WEIGHTS:,} at the most); give it a pe and simd and leave out its engine"
-                )
+            why = refusal(fold.engine, layer, fold.pe, fold.simd)
+            if why is not None:
+                raise PlanError(f"layer {layer.name}: {why}")
         if self.encoding == "host" and network.encoding.tables is not None:
             raise PlanError(
                 f"network {network.name} takes integers, which the hardware makes: encoding must be hardware"

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from bitwright_core.plan import Fold, LayerPlan, Plan
-from bitwright_hw.engine_costs import engine_costs
 from bitwright_hw.engines.folded import folded_stage
+from bitwright_hw.engines.folded_costs import engine_costs
 from bitwright_hw.estimate import costs_of
 from bitwright_hw.families import ECP5, ICE40, XC7
 from bitwright_hw.families.ecp5 import popcount as ecp5

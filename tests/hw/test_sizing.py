@@ -15,9 +15,9 @@ from bitwright_core.errors import PlanError
 from bitwright_core.network import Dense, Encoding, Input, Network, Scores, Thresholds
 from bitwright_core.plan import Fold, LayerPlan, Plan, distinct_folds
 from bitwright_hw.engine import accumulator_bits, preload_count, preload_values
+from bitwright_hw.engines.folded_choices import LayerChoices
 from bitwright_hw.estimate import estimate
 from bitwright_hw.families import ECP5, ICE40, XC7
-from bitwright_hw.layer_choices import LayerChoices
 from bitwright_hw.sizer import Sizer
 from bitwright_hw.sizing import Limits, size_for
 from tests.sw.conv_networks import random_conv_network

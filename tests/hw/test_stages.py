@@ -1,13 +1,16 @@
 """The graph of stages: edges carry what both ends say, and whoever reads the graph asks the stages."""
 
 import ast
+import re
 from typing import get_args
 
 import pytest
 from amaranth.hdl import Value
 
+from bitwright_core.engine_rules import RULES, refusal
 from bitwright_core.errors import PlanError
-from bitwright_core.plan import Engine, default_plan
+from bitwright_core.layer import conv_layer
+from bitwright_core.plan import Engine, Plan, default_plan
 from bitwright_core.plan import hardwired as hardwired_plan
 from bitwright_hw.cells import Counts
 from bitwright_hw.engine import RowPool
@@ -104,7 +107,51 @@ def test_room_is_solved_once():
 
 
 def test_every_engine_that_a_plan_can_name_is_there():
-    assert tuple(engine.name for engine in ENGINES) == get_args(Engine)
+    assert tuple(engine.name for engine in ENGINES) == get_args(Engine) == tuple(RULES)
+
+
+def test_engines_say_what_they_do_not_take():
+    (layer,) = conv_layer((4, 4, 2), 3).matrix_layers
+    assert refusal("folded", layer, 2, 5) is None
+    assert refusal("hardwired", layer, 3, 18).startswith("only dense layers on bits")
+    dense = random_network(1, shape=(20,), hidden=(8,)).matrix_layers[0]
+    assert refusal("hardwired", dense, 8, 40) is None
+    assert refusal("hardwired", dense, 7, 40).startswith("a hardwired layer has all rows and lanes at a time, so pe 8")
+
+
+def test_sizing_chooses_among_folds_of_engines_that_know_their_cost():
+    layer = random_network(1, shape=(20,), hidden=(8,)).matrix_layers[0]
+    for engine in ENGINES:
+        found = engine.choices(layer, Plan(layers=()), costs=XC7.costs, scored=False, done=lambda done, total: None)
+        assert (found is None) == (engine.name == "hardwired")
+        if found is not None:
+            assert all(choice.fold.frame_cycles <= 40 for choice in found.within(40)) and found.within(40)
+
+
+# files that make an engine, by what a toy engine would have to touch
+ENGINE_FILES = {
+    "sw/bitwright_core/plan.py": "Engine",
+    "sw/bitwright_core/engine_rules.py": "RULES",
+    "hw/bitwright_hw/engines/__init__.py": "ENGINES",
+    "hw/bitwright_hw/stages/engine.py": "EngineStage",
+    "hw/bitwright_hw/engines/engine.py": "Engine",
+    "sw/bitwright_core/manifest.py": "LayerEntry",
+}
+
+
+def test_the_how_to_names_what_is_there_and_all_that_knows(checkout):
+    """The page has every place that names engines, and no other file knows an engine by its stage or component."""
+    text = (checkout / "docs/howto/add-an-engine.md").read_text("utf-8")
+    paths = set(re.findall(r"`((?:sw|hw|tests|docs)/[\w./-]+)`", text))
+    assert [path for path in sorted(paths) if not (checkout / path).exists()] == []
+    for path, word in ENGINE_FILES.items():
+        assert path in paths and re.search(rf"\b{word}\b", (checkout / path).read_text("utf-8")), path
+    knowing = set()
+    for file in sorted((checkout / "hw/bitwright_hw").rglob("*.py")):
+        names = {node.id for node in ast.walk(ast.parse(file.read_text("utf-8"))) if isinstance(node, ast.Name)}
+        if names & {"HardwiredStage", "MatrixStage", "HardwiredEngine"}:
+            knowing.add(file.relative_to(checkout / "hw/bitwright_hw").as_posix())
+    assert knowing == {"engines/folded.py", "engines/hardwired.py", "stages/hardwired.py"}
 
 
 def test_a_hardwired_layer_has_no_estimate():

@@ -1,6 +1,6 @@
 """Engines: ways to compute a layer with weights, one module each. A plan names one for each layer.
 
-An engine makes the stage of a layer (`stage`), folded as the plan says.
+An engine makes the stage of a layer, folded as the plan says, and knows among which folds sizing chooses.
 """
 
 from bitwright_hw.engines.engine import Engine

@@ -1,15 +1,19 @@
 """What an engine is asked for."""
 
+from collections.abc import Callable
 from typing import Protocol
 
 from bitwright_core.network import MatrixLayer
 from bitwright_core.plan import Fold, LayerPlan, Plan
 from bitwright_hw.constant_bits import Known
-from bitwright_hw.stage_graph import EngineStage
+from bitwright_hw.engines.folded_choices import LayerChoices
+from bitwright_hw.families.costs import Costs
+from bitwright_hw.stages.engine import EngineStage
 
 
 class Engine(Protocol):
-    """A way to compute a layer with weights."""
+    """A way to compute a layer with weights. Which layers it takes, and why not others, is in
+    `bitwright_core.engine_rules`, by its name."""
 
     @property
     def name(self) -> str:
@@ -26,3 +30,9 @@ class Engine(Protocol):
 
         `known` has the value of each input that never changes, or is empty if the engine does not use it.
         """
+
+    def choices(
+        self, layer: MatrixLayer, options: Plan, *, costs: Costs, scored: bool, done: Callable[[int, int], None]
+    ) -> LayerChoices | None:
+        """The folds of `layer` among which sizing chooses for an interval; None if nobody knows before synthesis what
+        they take. `scored` and `done` as for LayerChoices."""

@@ -1,11 +1,14 @@
 """The folded engine: any layer, some of its rows and lanes at a time, with the weights in a memory."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from bitwright_core.network import MatrixLayer
 from bitwright_core.plan import Fold, LayerPlan, Plan
 from bitwright_hw.constant_bits import Known
+from bitwright_hw.engines.folded_choices import LayerChoices
 from bitwright_hw.families import family_named
+from bitwright_hw.families.costs import Costs
 from bitwright_hw.stages.matrix import MatrixStage
 from bitwright_hw.timing import engine_pipeline
 
@@ -33,6 +36,11 @@ class Folded:
         self, name: str, layer: MatrixLayer, fold: Fold, choice: LayerPlan, plan: Plan, known: Known
     ) -> MatrixStage:
         return folded_stage(name, layer, fold, choice, plan)
+
+    def choices(
+        self, layer: MatrixLayer, options: Plan, *, costs: Costs, scored: bool, done: Callable[[int, int], None]
+    ) -> LayerChoices:
+        return LayerChoices(layer, options, costs=costs, scored=scored, done=done)
 
 
 FOLDED = Folded()

@@ -1,11 +1,13 @@
 """The hardwired engine: a dense layer on bits, all rows and lanes at a time, with its weights in the logic."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from bitwright_core.network import MatrixLayer
 from bitwright_core.plan import Fold, LayerPlan, Plan
 from bitwright_hw.constant_bits import Known
 from bitwright_hw.families import family_named
+from bitwright_hw.families.costs import Costs
 from bitwright_hw.stages.hardwired import HardwiredStage
 from bitwright_hw.timing import engine_pipeline
 
@@ -28,6 +30,11 @@ class Hardwired:
             pipeline=engine_pipeline(fold, choice, plan),
             known=known,
         )
+
+    def choices(
+        self, layer: MatrixLayer, options: Plan, *, costs: Costs, scored: bool, done: Callable[[int, int], None]
+    ) -> None:
+        """None: a hardwired layer's LUTs depend on its weights."""
 
 
 HARDWIRED = Hardwired()

@@ -8,41 +8,28 @@ from amaranth.hdl import Module
 from amaranth.lib import wiring
 
 from bitwright_core.errors import PlanError
-from bitwright_core.network import MatrixLayer
-from bitwright_core.plan import Fold
 from bitwright_hw.cells import Counts
 from bitwright_hw.constant_bits import Known
-from bitwright_hw.engine import RowPool, accumulator_bits
-from bitwright_hw.families import Family
+from bitwright_hw.engine import RowPool
 from bitwright_hw.families.costs import Costs
 from bitwright_hw.hardwired import HardwiredEngine
-from bitwright_hw.stages.matrix import connect_engine, pass_results
-from bitwright_hw.stages.stage import Giver, Stage, Timing, Words
-from bitwright_hw.timing import Pipeline
+from bitwright_hw.stages.engine import EngineStage, give_words, results
+from bitwright_hw.stages.stage import Giver
 
 
 @dataclass(frozen=True, kw_only=True)
-class HardwiredStage(Stage):
+class HardwiredStage(EngineStage):
     """Takes a frame a word and gives all its activations, or counts of a layer of scores.
 
     `known` has the value of each input that never changes, as in HardwiredEngine.
     """
 
-    layer: MatrixLayer
-    fold: Fold
-    target: Family
-    pipeline: Pipeline
     known: Known
 
     @property
     def latency(self) -> int:
         """Cycles from a frame's word to its results."""
         return HardwiredEngine.latency_of(self.pipeline)
-
-    @property
-    def bits(self) -> int:
-        """Width of its accumulators, whose values are what its probe shows."""
-        return accumulator_bits(self.layer, self.fold)
 
     @property
     def joins(self) -> bool:
@@ -67,17 +54,12 @@ class HardwiredStage(Stage):
 
     def connect(self, m: Module, unit: wiring.Component | None, givers: Sequence[Giver]) -> Giver:
         assert isinstance(unit, HardwiredEngine)
-        return connect_engine(m, unit, givers[0])
-
-    def times(self, timing: Timing, words: Sequence[Words]) -> Words:
-        return pass_results(words[0], self.fold, self.latency)
+        give_words(m, givers[0], unit.i)
+        activations = unit.activations if unit.biased else None
+        return results(unit.o.valid, activations, unit.o.payload.as_value(), givers[0])
 
     def cost(self, costs: Costs) -> Counts:
         """Raises PlanError: nobody knows before synthesis."""
         raise PlanError(
             f"layer {self.layer.name} is hardwired, and its LUTs depend on its weights; count them with synth"
         )
-
-    @property
-    def frames(self) -> int:
-        return 1

@@ -1,51 +1,35 @@
 """A folded engine: a layer's rows and lanes, some at a time."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 from amaranth.hdl import Module
 from amaranth.lib import wiring
 
-from bitwright_core.network import MatrixLayer, Scores
+from bitwright_core.network import Scores
 from bitwright_core.plan import Fold, Memory, ceil_div
 from bitwright_hw.cells import Counts, counter_bits
-from bitwright_hw.engine import MatrixEngine, RowPool, accumulator_bits, preload_borders, preload_count
-from bitwright_hw.families import Family
+from bitwright_hw.engine import MatrixEngine, RowPool, preload_borders, preload_count
 from bitwright_hw.families.costs import Costs
-from bitwright_hw.hardwired import HardwiredEngine
 from bitwright_hw.integer_row import integer_row_luts, integer_term_counts
 from bitwright_hw.popcount import row_luts
 from bitwright_hw.rom import NARROW_WORDS, rom_place
-from bitwright_hw.stages.stage import Giver, Stage, Timing, Words
-from bitwright_hw.timing import Pipeline
+from bitwright_hw.stages.engine import EngineStage, give_words, results
+from bitwright_hw.stages.stage import Giver
 
 
 @dataclass(frozen=True, kw_only=True)
-class MatrixStage(Stage):
+class MatrixStage(EngineStage):
     """Takes words as they come, and gives PE activations, or counts of a layer of scores, after each pass."""
 
-    layer: MatrixLayer
-    fold: Fold
     memory: Memory
-    target: Family
-    pipeline: Pipeline
 
     @property
     def latency(self) -> int:
         """Cycles from a pass's last word to its results."""
         return MatrixEngine.latency_of(self.pipeline)
-
-    @property
-    def bits(self) -> int:
-        """Width of its accumulators, whose values are what its probe shows."""
-        return accumulator_bits(self.layer, self.fold)
-
-    @property
-    def joins(self) -> bool:
-        """Whether it takes the words of another such engine as they come, without a queue."""
-        return False
 
     @property
     def weights_in(self) -> Literal["block", "distributed"]:
@@ -65,10 +49,9 @@ class MatrixStage(Stage):
 
     def connect(self, m: Module, unit: wiring.Component | None, givers: Sequence[Giver]) -> Giver:
         assert isinstance(unit, MatrixEngine)
-        return connect_engine(m, unit, givers[0])
-
-    def times(self, timing: Timing, words: Sequence[Words]) -> Words:
-        return pass_results(words[0], self.fold, self.latency)
+        give_words(m, givers[0], unit.i)
+        activations = unit.activations if unit.biased else None
+        return results(unit.o.valid, activations, unit.o.payload.as_value(), givers[0])
 
     def cost(self, costs: Costs, *, exact: bool = True) -> Counts:
         """Unless `exact`, weights in LUTs count for every lane, equal ones and constant ones too."""
@@ -124,23 +107,6 @@ class MatrixStage(Stage):
         if rom_place("auto", words, limit=NARROW_WORDS) == "block":
             return total + Counts(block_rams=costs.block_rams(step * bits, words))
         return total + Counts(luts=costs.rom(step * bits, words))
-
-    @property
-    def frames(self) -> int:
-        return 1
-
-
-def connect_engine(m: Module, unit: MatrixEngine | HardwiredEngine, giver: Giver) -> Giver:
-    """Words to an engine, which never waits, and its activations, or counts of a layer of scores, from it."""
-    m.d.comb += [unit.i.valid.eq(giver.valid), unit.i.payload.eq(giver.payload)]
-    if giver.ready is not None:
-        m.d.comb += giver.ready.eq(1)
-    return Giver(unit.o.valid, unit.activations if unit.biased else unit.o.payload.as_value(), giver.grant)
-
-
-def pass_results(words: Words, fold: Fold, latency: int) -> Words:
-    """When an engine gives the results of each pass, `latency` cycles after its last word."""
-    return replace(words, after=words.after[fold.synapse_folds - 1 :: fold.synapse_folds] + latency)
 
 
 def _distinct_columns(weights: np.ndarray, fold: Fold) -> int:

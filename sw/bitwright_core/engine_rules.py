@@ -1,0 +1,36 @@
+"""Which layers an engine takes, by the name that a plan gives it: plans are checked without the hardware."""
+
+from collections.abc import Callable
+
+from bitwright_core.network import MatrixLayer, Votes
+
+HARDWIRED_WEIGHTS = 1 << 18  # the most of a hardwired layer: some 40,000 LUTs of 7-series
+
+
+def _folded(layer: MatrixLayer, pe: int, simd: int) -> None:
+    """Takes every layer at any PE and SIMD that it has."""
+
+
+def _hardwired(layer: MatrixLayer, pe: int, simd: int) -> str | None:
+    if (pe, simd) != (layer.outputs, layer.inputs):
+        return (
+            f"a hardwired layer has all rows and lanes at a time, so pe {layer.outputs} and simd {layer.inputs}, "
+            f"not {pe} and {simd}"
+        )
+    if layer.windows is not None or not layer.counts_bits or isinstance(layer.output, Votes):
+        return "only dense layers on bits, with thresholds or scores, can be hardwired; leave out its engine"
+    if layer.weights.size > HARDWIRED_WEIGHTS:
+        return (
+            f"{layer.weights.size:,} weights are too many to hardwire ({HARDWIRED_WEIGHTS:,} at the most); "
+            "give it a pe and simd and leave out its engine"
+        )
+    return None
+
+
+RULES: dict[str, Callable[[MatrixLayer, int, int], str | None]] = {"folded": _folded, "hardwired": _hardwired}
+
+
+def refusal(engine: str, layer: MatrixLayer, pe: int, simd: int) -> str | None:
+    """Why the engine does not take `layer` with this PE and SIMD, in one sentence that follows its name; None if it
+    does."""
+    return RULES[engine](layer, pe, simd)
