@@ -10,17 +10,17 @@ if TYPE_CHECKING:
     from bitwright_sim.bench import BenchReport as BenchReport
     from bitwright_sim.bench import run_bench as run_bench
     from bitwright_sim.compare import Mismatch as Mismatch
+    from bitwright_sim.report import VerifyReport as VerifyReport
     from bitwright_sim.simulation import SimulateReport as SimulateReport
     from bitwright_sim.simulation import simulate as simulate
     from bitwright_sim.simulation import simulate_frames as simulate_frames
-    from bitwright_sim.verification import VerifyReport as VerifyReport
     from bitwright_sim.verification import verify as verify
 
 _WHERE = {
     "BenchReport": "bench",
     "Mismatch": "compare",
     "SimulateReport": "simulation",
-    "VerifyReport": "verification",
+    "VerifyReport": "report",
     "run_bench": "bench",
     "simulate": "simulation",
     "simulate_frames": "simulation",

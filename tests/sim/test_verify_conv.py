@@ -10,7 +10,8 @@ from bitwright_core.errors import DesignError
 from bitwright_core.plan import default_plan
 from bitwright_hw.generator import generate
 from bitwright_sim import simulate
-from bitwright_sim.verification import _chunks, verify
+from bitwright_sim.by_verilator import chunks
+from bitwright_sim.verification import verify
 from tests.sim.designs import SEED, flip_weight, frames_for, need_icarus
 from tests.sw.conv_networks import random_conv_network
 
@@ -56,7 +57,7 @@ def test_chunks_keep_to_the_memory(design):
     """However large a frame's integers are, and however many jobs there are."""
     values = sum(layer.inputs + 6 * layer.outputs * layer.pixels for layer in design.manifest.layers)
     for jobs in (1, 4, 64):
-        longest = max(part.stop - part.start for part in _chunks(design, 100_000, jobs))
+        longest = max(part.stop - part.start for part in chunks(design, 100_000, jobs))
         assert longest == 1 or longest * jobs * values * 8 <= 1 << 30
 
 

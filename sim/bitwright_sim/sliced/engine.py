@@ -9,7 +9,6 @@ import os
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +21,7 @@ from bitwright_core.network import Network
 from bitwright_core.progress import Progress
 from bitwright_sim.compare import Mismatch, expected_values
 from bitwright_sim.native.model import MISSING
+from bitwright_sim.outcome import Outcome
 from bitwright_sim.sliced.build import SlicedBuild
 from bitwright_sim.sliced.expected import Expected, expected_words
 from bitwright_sim.sliced.model import SlicedModel, SlicedResult, Stimulus
@@ -32,25 +32,6 @@ _LEAST_STEPS = 4  # frames of a lane at least, so that frames follow each other 
 
 class HandshakeError(Exception):
     """The design's words or results did not come as they should; Verilator will say where."""
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Outcome:
-    """What a set of n frames did."""
-
-    bad: NDArray[np.bool_]  # (n,)
-    first: Mismatch | None
-    run_start: int  # the frame with which the lane of `first` began
-    compared: dict[str, int]
-    classes: NDArray[np.int64] | None
-    golden_classes: NDArray[np.int64] | None
-    bits: NDArray[np.int64] | None  # (n, outputs) of a network that gives bits
-    golden_bits: NDArray[np.int64] | None
-    interval: float | None
-    cycles: int  # simulated, of all lanes in use
-    seconds: float
-    lanes: int
-    steps: int
 
 
 def cores() -> int:
@@ -123,7 +104,7 @@ def run_frames(
     return Outcome(
         bad=bad,
         first=first,
-        run_start=run_start,
+        run=range(run_start, 0 if first is None else first.frame + 1),
         compared={name: count * len(flat) for name, count in results[0][1].counts.items()},
         classes=classes,
         golden_classes=golden_classes,
@@ -133,7 +114,6 @@ def run_frames(
         cycles=sum(result.cycles * len(order) for order, (result, _) in zip(orders, results, strict=True)),
         seconds=seconds,
         lanes=sum(map(len, orders)),
-        steps=orders[0].shape[1],
     )
 
 

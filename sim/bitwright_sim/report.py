@@ -1,0 +1,52 @@
+"""What a verification reports."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from bitwright_core.metrics import LabelMetrics
+from bitwright_sim.compare import Mismatch
+from bitwright_sim.sliced.proof import CrossCheck
+
+
+@dataclass(frozen=True, kw_only=True)
+class VerifyReport:
+    """What the accelerator did with a set of frames, against the golden model."""
+
+    frames: int
+    mismatches: int  # frames in which any integer differs, a result is missing, or one came too many
+    compared: dict[str, int]  # integers of each layer, of the scores, and of the class or the output bits
+    accuracy: float | None  # of the hardware; None without labels or classes
+    golden_accuracy: float | None
+    label_metrics: LabelMetrics | None  # of the hardware's bits, where labels of 0 and 1 came with the frames
+    golden_label_metrics: LabelMetrics | None
+    interval_cycles: float | None  # measured, in the steady state; an int where it is constant
+    ideal_interval_cycles: int
+    latency_cycles: int | None  # measured, first beat in to last beat out of an idle accelerator
+    frames_per_second: float  # wall clock of simulation and comparison, without the build
+    cycles: int  # simulated, by all jobs
+    simulator: str
+    stalls: int | None  # the seed of the stalls on both sides; None without any
+    edited: bool  # the Verilog is not what the generator wrote
+    first_mismatch: Mismatch | None
+    reproducer: Path | None
+    reproducer_error: str  # why there is none of a mismatch; else empty
+    engine: str = "verilator"  # that simulated the set: "sliced" or "verilator"
+    lanes: int = 1  # frames at a time, of all jobs
+    cross_check: CrossCheck | None = None  # what Verilator did of the same, to prove the sliced engine; None: nothing
+    note: str = ""  # why the set was not sliced, or not proven, if that is so
+
+    @property
+    def passed(self) -> bool:
+        return self.mismatches == 0
+
+    @property
+    def integers(self) -> int:
+        """All that were compared."""
+        return sum(self.compared.values())
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON: the fields, and `integers`."""
+        result = {**asdict(self), "integers": self.integers}
+        result["reproducer"] = None if self.reproducer is None else str(self.reproducer)
+        return result
