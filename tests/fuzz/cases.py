@@ -1,16 +1,29 @@
 """Random accelerators for the fuzzer: a network of any kind, a plan of any fold, target and stream, from a seed."""
 
 import random
+from dataclasses import replace
 
 import numpy as np
 
 from bitwright_core.framing import input_format
-from bitwright_core.network import Conv2d, Network
+from bitwright_core.network import Conv2d, Network, Values
 from bitwright_core.plan import DATA_BITS, LayerPlan, Plan
 from tests.hw.benches import random_network
 from tests.sw.conv_networks import random_conv_network
 
-KINDS = ("bits", "levels", "host", "integers", "images", "integer images", "hardwired", "fast tail", "wide")
+KINDS = (
+    "bits",
+    "levels",
+    "host",
+    "integers",
+    "images",
+    "integer images",
+    "hardwired",
+    "fast tail",
+    "wide",
+    "rows of thresholds",
+    "rows of tables",
+)
 
 
 def random_case(seed: int) -> tuple[str, Network, Plan]:
@@ -20,7 +33,22 @@ def random_case(seed: int) -> tuple[str, Network, Plan]:
     bits = 1 if kind == "bits" else dice.choice([1, 2, 4, 8, 8, 12])
     scores = dice.random() < 0.7
     votes = False
-    if kind in ("images", "integer images"):
+    if kind.startswith("rows"):
+        images = dice.random() < 0.5
+        bits, votes = min(bits, 4), dice.random() < 0.3
+        network = random_conv_network(
+            seed,
+            shape=(dice.randint(2, 6), dice.randint(1, 5) if images else 1, dice.randint(1, 4)),
+            bits=bits,
+            integers=kind == "rows of tables",
+            convs=1 if images else 0,
+            channels=(1, 2, 3, 5),
+            dense=[dice.randint(1, 6)],
+            classes=dice.randint(1, 4) if scores else 0,
+            votes=votes and scores,
+            rows=dice.choice(("channel", "value")),
+        )
+    elif kind in ("images", "integer images"):
         bits, votes = min(bits, 4), dice.random() < 0.3
         network = random_conv_network(
             seed,
@@ -55,6 +83,10 @@ def random_case(seed: int) -> tuple[str, Network, Plan]:
             scores=scores,
             levels=1 if bits == 1 else dice.randint(1, 3),
         )
+    if dice.random() < 0.3:
+        network = replace(network, labels=tuple(f"label {k}" for k in range(network.outputs)))
+    if network.gives_scores and dice.random() < 0.2:
+        network = replace(network, values=Values(step=0.5, error=0.25))
     folds = []
     for k, layer in enumerate(network.matrix_layers):
         fast = kind == "hardwired" or (kind == "fast tail" and k)
@@ -65,10 +97,11 @@ def random_case(seed: int) -> tuple[str, Network, Plan]:
         pe, simd = (layer.outputs, layer.inputs) if engine == "hardwired" else (pe, simd)
         folds.append({"name": layer.name, "pe": pe, "simd": simd, "engine": engine})
     least = 16 if bits > 8 else 8
+    few_or_half = 0.2 if kind == "fast tail" else 0.5
     encoding = "host" if kind == "host" else "hardware"
     plan = Plan(
         layers=tuple(LayerPlan(**{k: v for k, v in fold.items() if v != "matrix"}) for fold in folds),
-        scores=network.is_classifier and dice.random() < (0.2 if kind == "fast tail" else 0.5),
+        scores=network.gives == "values" or (network.is_classifier and dice.random() < few_or_half),
         data_bits=dice.choice([width for width in DATA_BITS if width >= least]),
         encoding=encoding,
         target=dice.choice(["generic", "generic", "xc7", "ecp5"]),

@@ -93,12 +93,21 @@ struct FuzzRun {
     uint64_t cycles;            // to run, at least; the last scenario is finished
     char* message;              // of 400 bytes: what went wrong
     uint64_t ran, frames_in, results, dropped, resets, soft_resets, accesses;
+    uint64_t* seen;             // one count a Situation
 };
 
 }  // extern "C"
 #pragma GCC visibility pop
 
 namespace {
+
+// Named by tests/fuzz/fuzz.py, in this order. "Held" is a beat on offer that is not taken.
+enum Situation {
+    SOURCE_PAUSED, INPUT_HELD, RESULT_HELD, BOTH_HELD, ALL_FULL, ALL_EMPTY, FRAMES_TOGETHER, RESULTS_TOGETHER,
+    THIRD_FRAME, SHORT, LONG, BAD_KEEP, BROKEN_BEHIND_BROKEN, BATCH,
+    RESET_IDLE, RESET_IN_FRAME, RESET_WITH_RESULTS, RESET_WITH_ONE_HELD,
+    SOFT_IDLE, SOFT_IN_FRAME, SOFT_WITH_RESULTS, SOFT_WITH_ONE_HELD,
+};
 
 struct Fuzz {
     FuzzRun& run;
@@ -125,6 +134,8 @@ struct Fuzz {
     uint64_t was_data = 0;
     uint64_t silent = 0;
     uint64_t first_beat = 0, last_beat = 0;
+    uint64_t held_for = 0, frame_end = 0;  // cycles that a result has been held; when the last frame was all in
+    bool broken_before = false;
 
     // AXI4-Lite: at most one read and one write at a time
     bool reading = false, writing = false, address_sent = false, data_sent = false;
@@ -195,12 +206,41 @@ struct Fuzz {
         const uint64_t good_before = good, finished_before = finished, dropped_before = dropped;
         const unsigned errors_before = errors;
         check_bus(good_before, finished_before, dropped_before, errors_before);
+        observe();
         check_output();
         check_input();
         // with something to do, and the output taken, something must happen
         if (top.m_axis_tready && (offering || !due.empty()) && ++silent > WATCHDOG)
             fail("hangs: %zu results are due, a beat %s offered", due.size(), offering ? "is" : "is not");
         edge();
+    }
+
+    void observe() {
+        const bool held_in = offering && !top.s_axis_tready, held_out = top.m_axis_tvalid && !top.m_axis_tready;
+        held_for = held_out ? held_for + 1 : 0;
+        run.seen[SOURCE_PAUSED] += !offering && index;
+        run.seen[INPUT_HELD] += held_in;
+        run.seen[RESULT_HELD] += held_out;
+        run.seen[BOTH_HELD] += held_in && held_out;
+        run.seen[ALL_FULL] += held_in && held_for > LATENCY + 4 * INTERVAL;
+        run.seen[ALL_EMPTY] += !offering && due.empty() && !index && finished;
+        run.seen[RESULTS_TOGETHER] += top.m_axis_tvalid && top.m_axis_tready && finished && !out_beat &&
+                                      last_beat == cycle - 1;
+        if (!offering || !top.s_axis_tready || swallowing) return;
+        run.seen[FRAMES_TOGETHER] += !index && cycle && frame_end == cycle - 1;
+        if (index == BEATS - 1) frame_end = cycle;
+    }
+
+    // How far a reset finds the accelerator; `first` is the situation of an idle one.
+    void observe_reset(unsigned first) {
+        const unsigned how = was_valid ? 3 : index ? 1 : due.empty() ? 0 : 2;
+        ++run.seen[first + how];
+    }
+
+    void broken(unsigned how) {
+        ++run.seen[how];
+        run.seen[BROKEN_BEHIND_BROKEN] += broken_before;
+        broken_before = true;
     }
 
     void check_input() {
@@ -227,6 +267,7 @@ struct Fuzz {
         }
         if (beat.last && !ends) {  // short
             errors |= 1;
+            broken(SHORT);
             ++dropped, ++run.dropped;
             index = 0;
             faulty = false;
@@ -238,9 +279,13 @@ struct Fuzz {
         if (!ends) return;
         const bool long_packet = !beat.last && !batch;
         if (long_packet) errors |= 2, swallowing = true;
-        if (faulty || long_packet) ++dropped, ++run.dropped;
-        else {
-            ++good;
+        if (faulty || long_packet) {
+            broken(long_packet ? LONG : BAD_KEEP);
+            ++dropped, ++run.dropped;
+        } else {
+            broken_before = false;
+            run.seen[THIRD_FRAME] += ++good == 3;  // since the reset: both places of every buffer have been used
+            run.seen[BATCH] += !beat.last;
             ++run.frames_in;
             due.push_back({number, beat.last});
         }
@@ -387,6 +432,7 @@ struct Fuzz {
     }
 
     void hard_reset(uint64_t cycles) {
+        observe_reset(RESET_IDLE);
         forget();
         reading = writing = answer_due = held_b = held_r = batch = false;
         top.aresetn = 0;
@@ -405,6 +451,7 @@ struct Fuzz {
 
     void soft_reset() {
         settle_bus();
+        observe_reset(SOFT_IDLE);
         lawless = true;
         packets.clear(), frame_numbers.clear();
         offering = false;

@@ -11,7 +11,7 @@ import ctypes
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -20,11 +20,12 @@ from bitwright_core.bits import pack_bits
 from bitwright_core.design import Design
 from bitwright_core.framing import pack_frames
 from bitwright_core.golden import trace
-from bitwright_core.network import Network
+from bitwright_core.network import Conv2d, Network
 from bitwright_hw.generator import generate
 from bitwright_sim.cache import BuildCache
 from bitwright_sim.native.library import build_library
-from tests.fuzz.cases import random_case, random_frames
+from tests.coverage import Coverage
+from tests.fuzz.cases import KINDS, random_case, random_frames
 
 FRAMES = 200  # different ones of a network
 CYCLES = 150_000
@@ -39,6 +40,33 @@ COUNTS = {  # of driver.cpp, in its order, and what they are
     "accesses": "register accesses",
 }
 
+SITUATIONS = (  # enum Situation of driver.cpp
+    "the source pauses within a frame",
+    "a beat is held back",
+    "a result is held back",
+    "both at once",
+    "all buffers full",
+    "all empty again",
+    "frames back to back",
+    "results back to back",
+    "a third frame since reset (banks wrap)",
+    "a frame too short",
+    "a frame too long",
+    "a wrong TKEEP",
+    "a broken frame behind another",
+    "a packet of several frames",
+    "reset of an idle accelerator",
+    "reset within a frame",
+    "reset with results due",
+    "reset with a result held back",
+    "soft reset of an idle accelerator",
+    "soft reset within a frame",
+    "soft reset with results due",
+    "soft reset with a result held back",
+)
+BORDERS = ("windows over the border", "zeros that pad", "border classes")
+POINTS = (*SITUATIONS, *(f"a network of {kind}" for kind in KINDS), *BORDERS)
+
 
 class _Run(ctypes.Structure):
     """FuzzRun of driver.cpp."""
@@ -51,6 +79,7 @@ class _Run(ctypes.Structure):
         ("cycles", _U64),
         ("message", ctypes.c_char_p),
         *((name, _U64) for name in COUNTS),
+        ("seen", ctypes.c_void_p),
     ]
 
 
@@ -61,6 +90,7 @@ class Outcome:
     what: str
     failure: str
     counts: dict[str, int]
+    situations: dict[str, int]  # by their names in POINTS
 
 
 def expected_beats(network: Network, design: Design, frames: np.ndarray) -> np.ndarray:
@@ -99,8 +129,8 @@ def config(design: Design) -> str:
     return "\n".join([*lines, f"constexpr uint32_t DIGEST[8] = {{{words}}};"]) + "\n"
 
 
-def fuzz_design(design: Design, *, seed: int, cycles: int, cache: BuildCache | None) -> tuple[str, dict[str, int]]:
-    """Runs one design for so many cycles; returns what went wrong ("" if nothing), and the counts."""
+def fuzz_design(design: Design, *, seed: int, cycles: int, cache: BuildCache | None) -> Outcome:
+    """Runs one design for so many cycles."""
     network = design.network
     library = build_library(
         design.simulation_sources,
@@ -109,12 +139,14 @@ def fuzz_design(design: Design, *, seed: int, cycles: int, cache: BuildCache | N
         top=design.manifest.top,
         prefix="Vfuzz",
         kind="fuzz",
+        optimize=False,  # the build takes longer than the run
         cache=cache,
     )
     frames = random_frames(network, FRAMES, seed)
     packed = np.ascontiguousarray(pack_frames(network, design.plan, frames))
     expected = expected_beats(network, design, frames)
     message = ctypes.create_string_buffer(400)
+    seen = np.zeros(len(SITUATIONS), np.uint64)
     run = _Run(
         frames=packed.ctypes.data,
         expected=expected.ctypes.data,
@@ -122,22 +154,33 @@ def fuzz_design(design: Design, *, seed: int, cycles: int, cache: BuildCache | N
         seed=seed,
         cycles=cycles,
         message=ctypes.cast(message, ctypes.c_char_p),
+        seen=seen.ctypes.data,
     )
     status = ctypes.CDLL(str(library)).fuzz_run(ctypes.byref(run))
     counts = {name: int(getattr(run, name)) for name in COUNTS}
-    return message.value.decode() if status else "", counts
+    situations = {name: int(count) for name, count in zip(SITUATIONS, seen, strict=True)}
+    convs = [layer for layer in network.matrix_layers if isinstance(layer, Conv2d) and any(layer.padding)]
+    situations["windows over the border"] = len(convs)
+    situations["zeros that pad"] = sum(layer.padding_value == "zero" for layer in convs)
+    situations["border classes"] = sum(layer.borders is not None for layer in convs)
+    return Outcome(
+        what=design.manifest.name,
+        failure=message.value.decode() if status else "",
+        counts=counts,
+        situations=situations,
+    )
 
 
 def fuzz_seed(seed: int, *, cycles: int = CYCLES, cache: BuildCache | None = None) -> Outcome:
     """Makes the network of a seed and runs it; builds go to `cache`."""
     kind, network, plan = random_case(seed)
     folds = " ".join(f"{one.pe}x{one.simd}" for one in plan.layers)
-    tail = "scores" if plan.scores else "class" if network.is_classifier else "bits"
+    tail = network.gives if network.gives != "class" else "scores" if plan.scores else "class"
     what = f"{kind}, {tail}, {plan.target}, {plan.data_bits} bits, folds {folds}"
     with tempfile.TemporaryDirectory(prefix="bitwright-fuzz-") as folder:
         design = generate(network, plan, Path(folder) / "design")
-        failure, counts = fuzz_design(design, seed=seed, cycles=cycles, cache=cache)
-    return Outcome(what=what, failure=failure, counts=counts)
+        outcome = fuzz_design(design, seed=seed, cycles=cycles, cache=cache)
+    return replace(outcome, what=what, situations={**outcome.situations, f"a network of {kind}": 1})
 
 
 def main() -> int:
@@ -154,12 +197,14 @@ def main() -> int:
 def run(args: argparse.Namespace, cache: BuildCache) -> int:
     """Network after network; the exit status."""
     totals = dict.fromkeys(COUNTS, 0)
+    coverage = Coverage(POINTS)
     networks = 0
     started = time.monotonic()
     seed = args.seed if args.replay is None else args.replay
     while True:
         outcome = fuzz_seed(seed, cycles=args.cycles, cache=cache)
         networks += 1
+        coverage.add(outcome.situations)
         for name, count in outcome.counts.items():
             totals[name] += count
         parts = [f"{totals[name]:,} {words}" for name, words in COUNTS.items()]
@@ -170,7 +215,7 @@ def run(args: argparse.Namespace, cache: BuildCache) -> int:
             return 1
         print(f"seed {seed}: {outcome.what}\n  so far {line}, {time.monotonic() - started:.0f} s", flush=True)
         if args.replay is not None or time.monotonic() - started >= args.seconds:
-            print(f"all right: {line}")
+            print(f"{coverage}\nall right: {line}")
             return 0
         seed += 1
 

@@ -16,6 +16,8 @@ def test_random_accelerators_under_random_traffic(seed):
     outcome = fuzz_seed(seed, cycles=40_000)
     assert not outcome.failure, f"seed {seed} ({outcome.what}): {outcome.failure}"
     assert min(outcome.counts.values()) > 0, outcome.counts
+    for name in ("a beat is held back", "a result is held back", "all buffers full", "a wrong TKEEP"):
+        assert outcome.situations[name], name
 
 
 @pytest.mark.slow
@@ -42,5 +44,5 @@ def test_a_queue_without_room_is_found(tmp_path, monkeypatch):
     )
     plan = Plan(layers=(LayerPlan(name="a", pe=1, simd=4), LayerPlan(name="b", pe=4, simd=8)))
     design = generate(network, plan, tmp_path / "design")
-    failure, _ = fuzz_design(design, seed=1, cycles=200_000, cache=None)
+    failure = fuzz_design(design, seed=1, cycles=200_000, cache=None).failure
     assert "expected" in failure or "hangs" in failure, failure

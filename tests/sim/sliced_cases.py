@@ -225,13 +225,19 @@ _CONSTANT = re.compile(
 )
 
 
-def plant_fault(design: Design, folder: Path, seed: int) -> Design:
-    """A copy with one bit of a memory's contents or of a LUT's table inverted, chosen by `seed`."""
+def plant_fault(design: Design, folder: Path, seed: int) -> Design | None:
+    """A copy with one bit of a memory's contents or of a LUT's table inverted, chosen by `seed`.
+
+    None for a design without either: a hardwired one on plain logic.
+    """
     dice = random.Random(seed)
     copy = copy_design(design, folder)
     file = copy.verilog[0]
     text = file.read_text()
-    one = dice.choice(list(_CONSTANT.finditer(text)))
+    places = list(_CONSTANT.finditer(text))
+    if not places:
+        return None
+    one = dice.choice(places)
     at = dice.randrange(len(one[2]))
     digit = int(one[2][at], 16) ^ (1 << dice.randrange(4) if at else 1)  # the first digit may be of less than four bits
     file.write_text(f"{text[: one.start(2) + at]}{digit:x}{text[one.start(2) + at + 1 :]}")
@@ -352,6 +358,8 @@ def check_fault(seed: int, folder: Path) -> Counts:
     """
     design = random_design(seed, folder / "design")
     wrong = plant_fault(design, folder / "wrong", seed)
+    if wrong is None:
+        return Counts()
     network, count = design.network, 24
     frames = np.random.default_rng(seed).integers(0, 1 << network.input.bits, (count, network.input.size))
     packed = pack_frames(network, design.plan, frames)

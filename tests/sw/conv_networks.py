@@ -45,7 +45,10 @@ def random_rows(rng, source, rows, *, integers, levels=2):
     if integers:
         table = rng.integers(-(2 * span), 2 * span, (count, span))
         return IntegerEncoding(table=table)
-    return Encoding(thresholds=np.sort(rng.integers(0, span + 1, (count, levels)), axis=1))
+    thresholds = np.sort(rng.integers(0, span + 1, (count, levels)), axis=1)
+    if (thresholds == thresholds[:1]).all():  # one row for all has no constants
+        thresholds = np.sort(rng.choice(np.arange(1, span), min(levels, span - 1), replace=False))
+    return Encoding(thresholds=thresholds)
 
 
 def random_conv(rng, name, edge, outputs, levels=1):
