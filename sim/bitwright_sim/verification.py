@@ -45,6 +45,7 @@ class _Job:
     stalls: int | None
     cache: BuildCache
     progress: Progress | None
+    ray: str | None  # the address of a cluster; None: the cores of this machine
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,6 +74,7 @@ def verify(
     cache: BuildCache | None = None,
     engine: Engine = "auto",
     proof: bool = True,
+    ray: str | None = None,
 ) -> VerifyReport:
     """Simulates `frames` (n, ...) on `design` and compares every layer's integers with those of `network`.
 
@@ -88,6 +90,9 @@ def verify(
     `engine` is "verilator", "sliced" (many frames at a time, see docs/simulation.md), or "auto": sliced where it can be
     and saves time. Frames of a sliced run also go through Verilator, and must be equal in every integer and handshake,
     unless `proof` is false.
+
+    With the address of a Ray cluster in `ray`, or "local", its cores run the frames in shards, and `jobs` says nothing
+    (`bitwright_sim.cluster`); the proof and the reproducer are made here.
 
     Raises DataError for frames or labels that do not fit, DesignError for a network of another shape, a manifest
     that does not follow from the design's network and plan, an accelerator that hangs, engines that differ, or one that
@@ -115,6 +120,7 @@ def verify(
         stalls=stalls,
         cache=BuildCache() if cache is None else cache,
         progress=progress,
+        ray=ray,
     )
     run = _run(job, engine, proof)
     outcome = run.outcome
@@ -186,11 +192,21 @@ def _run(job: _Job, engine: Engine, proof: bool) -> _Run:
     return replace(_by_verilator(job), note=note)
 
 
+def _on_ray(job: _Job, address: str, engine: Literal["sliced", "verilator"]) -> Outcome:
+    from bitwright_sim.cluster import run_on_ray
+
+    about = (job.design, job.network, job.flat)
+    return run_on_ray(address, *about, engine=engine, stalls=job.stalls, progress=job.progress)
+
+
 def _by_verilator(job: _Job) -> _Run:
     library = build_native(job.design, cache=job.cache, progress=job.progress)
     about = (job.design, job.network, job.flat, library)
     latency = by_verilator.idle_latency(*about)
-    outcome = by_verilator.run_by_verilator(*about, jobs=job.jobs, stalls=job.stalls, progress=job.progress)
+    if job.ray is None:
+        outcome = by_verilator.run_by_verilator(*about, jobs=job.jobs, stalls=job.stalls, progress=job.progress)
+    else:
+        outcome = _on_ray(job, job.ray, "verilator")
     interval = outcome.interval
     if interval is None and outcome.first is None:
         interval = by_verilator.steady(*about)
@@ -204,7 +220,10 @@ def _by_sliced(job: _Job, proof: bool) -> _Run:
     with ThreadPoolExecutor(1) as background:
         # Verilator's build goes on while the frames run
         library = background.submit(build_native, design, cache=job.cache, quick=True) if proof else None
-        outcome = sliced.run_frames(design, job.network, flat, build, jobs=job.jobs, progress=told)
+        if job.ray is None:
+            outcome = sliced.run_frames(design, job.network, flat, build, jobs=job.jobs, progress=told)
+        else:
+            outcome = _on_ray(job, job.ray, "sliced")
         check = None
         if library is not None:
             if told is not None:

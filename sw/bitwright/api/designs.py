@@ -105,6 +105,7 @@ def verify(
     progress: Progress | None = None,
     engine: Literal["auto", "sliced", "verilator"] = "auto",
     proof: bool = True,
+    ray: str | None = None,
 ) -> "VerifyReport":
     """Runs frames through the design's Verilog and compares every integer with the golden model's.
 
@@ -116,6 +117,7 @@ def verify(
 
     `engine` is "verilator", "sliced" (many frames at a time) or "auto": sliced where that saves time. Frames of a
     sliced run also go through Verilator, and must be equal in every integer and handshake, unless `proof` is false.
+    With the address of a Ray cluster in `ray`, or "local", its cores simulate (extra `ray`).
 
         report = bw.verify(design, data="mnist")
         report.mismatches, report.accuracy
@@ -142,6 +144,7 @@ def verify(
             progress=progress,
             engine=engine,
             proof=proof,
+            ray=ray,
         )
 
 

@@ -31,6 +31,11 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     command.add_argument("--no-proof", action="store_true", help="leave out Verilator's share of a sliced run")
     command.add_argument("--jobs", metavar="J", type=int, help="simulations at a time (default: one a core)")
     command.add_argument(
+        "--ray",
+        metavar="ADDRESS",
+        help='shards of the frames on a Ray cluster; "local" starts one on this machine (extra ray)',
+    )
+    command.add_argument(
         "--stalls",
         action="store_true",
         help="both sides pause, now for a cycle and now until all buffers are full or empty",
@@ -66,6 +71,7 @@ def run(args: argparse.Namespace) -> int:
             progress=bars,
             engine=args.engine,
             proof=not args.no_proof,
+            ray=args.ray,
         )
     note_edited(design, "simulated")
     if args.json:
