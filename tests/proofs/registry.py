@@ -213,7 +213,7 @@ _IMAGES = (
         in_width=2,
     ),
     window("2x3-tiled", image=(2, 3), kernel=(2, 2), simd=2, spare=1, steps=18),
-    window("3x3-padded", image=(3, 3), kernel=(3, 3), padding=(1, 1, 1, 1), simd=3, steps=13),
+    window("3x3-padded", image=(3, 3), kernel=(3, 3), padding=(1, 1, 1, 1), simd=3, steps=16),
 )
 
 _TAILS = (
@@ -313,9 +313,9 @@ _ARITHMETIC = (
 
 _TOPS = (
     whole("class-a-cycle-quick", kind="class-a-cycle", steps=16, quick=True),
-    *(whole(kind, kind=kind, steps=30) for kind in top.SMALL),
-    axi("class-a-cycle", kind="class-a-cycle", steps=24),
-    axi("bits", kind="bits", steps=20),
+    *(whole(kind, kind=kind, steps=20) for kind in top.SMALL),
+    axi("class-a-cycle", kind="class-a-cycle", steps=20),
+    axi("bits", kind="bits", steps=16),
 )
 
 PROOFS: tuple[Proof, ...] = (
