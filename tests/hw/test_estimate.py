@@ -50,7 +50,7 @@ def network_of(seed=1):
     return random_network(seed, shape=(20, 20), bits=8, levels=1, hidden=(64, 48))
 
 
-@given(st.integers(1, 64), st.integers(1, 120), st.sampled_from([XC7, ECP5]))
+@given(st.integers(1, 42), st.integers(1, 120), st.sampled_from([XC7, ECP5]))
 @settings(max_examples=60)
 def test_more_rows_take_more(pe, simd, family):
     layer = network_of().layers[0]
@@ -60,8 +60,9 @@ def test_more_rows_take_more(pe, simd, family):
         choice = LayerPlan(name=layer.name, pe=rows, simd=simd, memory="block")
         return folded_stage("engine", layer, fold, choice, Plan(layers=(), target=family.name)).cost(family.costs).luts
 
-    # a PE that leaves rows to pad, or none, changes the accumulators' width by a bit
-    assert luts(pe) <= luts(min(64, pe + max(1, pe // 2))) * 1.02 + 8
+    # with all rows at a time the memory of preloads goes; with few, its depth may take it from LUTs to a block
+    more = pe + max(1, pe // 2)
+    assert luts(pe) <= luts(more) * 1.02 + 24
 
 
 @given(st.integers(1, 4000), st.integers(2, 5000), st.sampled_from(COUNTED))
