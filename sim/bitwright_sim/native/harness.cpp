@@ -154,6 +154,9 @@ void native_reset(Native* native) {
 Native* native_new(const char* trace_file) {
     Native* native = new Native;
     native->context->traceEverOn(trace_file != nullptr);
+    // the models of a design's blocks are made in the first evaluation, in the thread's context
+    VerilatedContext* const before = Verilated::threadContextp();
+    Verilated::threadContextp(native->context.get());
     native->top.reset(new Vnative{native->context.get(), "bitwright"});
 #if VM_TRACE
     if (trace_file) {
@@ -163,6 +166,7 @@ Native* native_new(const char* trace_file) {
     }
 #endif
     native_reset(native);
+    Verilated::threadContextp(before);
     return native;
 }
 
