@@ -12,6 +12,7 @@ from bitwright_sim.native import build
 from bitwright_sim.native.blocks import NoBlocksError, cut
 from bitwright_sim.native.build import build_native
 from bitwright_sim.native.model import NativeModel
+from tests.sw.conv_networks import random_conv_network
 from tests.sw.networks import random_frames, random_network
 
 NETWORK = random_network(5, shape=(8, 8), bits=1, levels=1, hidden=(32, 32), classes=4)
@@ -120,3 +121,10 @@ def test_a_design_in_parts_does_the_same_and_a_change_builds_its_part(design, tm
     other = made(changed, tmp_path / "changed")
     build_native(other, quick=True, cache=cache)
     assert sorted(name.rpartition("-")[0] for name in built(cache) - before) == ["block_core_engine_1", "quick-cut"]
+
+
+@pytest.mark.slow
+def test_convolutions_in_parts_do_the_same(tmp_path, monkeypatch):
+    network = random_conv_network(3)
+    design = made(network, tmp_path / "design")
+    same_in_parts(network, design, BuildCache(tmp_path / "cache"), monkeypatch, quick=False)
