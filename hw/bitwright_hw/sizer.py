@@ -94,6 +94,7 @@ class Sizer:
         self._head = head(network, guard_stage(network, self.input))
         self._shell = sum((step.stage.cost(self.costs) for step in self._head), shell_counts(self.costs))
         self._gaps = gaps(network)
+        self._latencies: dict[tuple[int, bool], int] = {}
         self._counted: dict[tuple[object, ...], Counts] = {}
         self._folds = [
             FOLDED.choices(
@@ -256,14 +257,20 @@ class Sizer:
             self._counted[key] = self._between_counts(k, before, after, interval)
         return self._counted[key]
 
+    def _latency(self, fold: Fold) -> int:
+        """Of an engine folded so: with weights in block RAM, which may take a cycle more than those in LUTs."""
+        key = fold.simd, fold.cycles > 1
+        if key not in self._latencies:
+            choice = LayerPlan(name="before", pe=fold.pe, simd=fold.simd, memory="block")
+            self._latencies[key] = MatrixEngine.latency_of(engine_pipeline(fold, choice, self.options))
+        return self._latencies[key]
+
     def _between_counts(self, k: int, before: Fold | None, after: Fold | None, interval: int) -> Counts:
         """What lies in front of the engine of layer k: behind the input if there is no layer before, up to the output
         if there is none after. Its room is what a frame needs that comes from an idle stage before."""
         total = Counts()
         if before is not None:
-            # weights in block RAM may take a cycle more than those in LUTs
-            choice = LayerPlan(name="before", pe=before.pe, simd=before.simd, memory="block")
-            latency = MatrixEngine.latency_of(engine_pipeline(before, choice, self.options))
+            latency = self._latency(before)
             stream, filled = results_of(self.layers[k - 1], before), min(interval, before.frame_cycles) + latency + 1
         elif self.network.takes_images:
             step = source(self.network, self.input, after, interval)
