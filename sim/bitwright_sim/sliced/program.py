@@ -199,6 +199,8 @@ class Compiler:
             outputs = (bit for port in cell.outputs for bit in cell.connections.get(port, ()))
             if any(bit in needed for bit in outputs):
                 by_part[cell.part].append(cell)
+        if not by_part:
+            by_part[""] = []  # frames change nothing that is observed: a part alone for the control bits that are
         for name, cells in by_part.items():
             self.part_index[name] = len(self.program.parts)
             part = Part(name, self.driver, self._kind_of(name), self._unit_of, self.flat)
