@@ -22,6 +22,8 @@ class Point:
     ffs: int
     block_rams: float
     chosen: bool = False
+    counted_luts: int | None = None  # by Yosys; None where it was not asked
+    counted_block_rams: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -35,6 +37,8 @@ class Point:
             "luts": self.luts,
             "ffs": self.ffs,
             "block_rams": self.block_rams,
+            "counted_luts": self.counted_luts,
+            "counted_block_rams": self.counted_block_rams,
             "chosen": self.chosen,
             "layers": layers,
         }
@@ -52,6 +56,11 @@ class Exploration:
     block_rams: int
     block_ram_name: str
     points: tuple[Point, ...]
+
+    @property
+    def synthesized(self) -> bool:
+        """Whether Yosys counted every point."""
+        return all(point.counted_luts is not None for point in self.points)
 
     @property
     def chosen(self) -> Point:
@@ -141,6 +150,7 @@ class Exploration:
             board=self.title,
             svg=svg[svg.index("<svg") :],
             points=self.points,
+            synthesized=self.synthesized,
             clock_mhz=self.clock_mhz,
             luts=self.luts,
             block_rams=self.block_rams,

@@ -17,6 +17,7 @@ from bitwright_core.progress import Progress
 if TYPE_CHECKING:
     from bitwright.frontier import Exploration
     from bitwright_boards import Board
+    from bitwright_hw.cells import Counts
     from bitwright_hw.estimate import Estimate
     from bitwright_hw.sizing import Limits
 
@@ -139,15 +140,20 @@ def explore(
     scores: bool | None = None,
     encoding: Literal["hardware", "host"] | None = None,
     data_bits: int | None = None,
+    synth: bool = False,
+    ray: str | None = None,
     progress: Progress | None = None,
 ) -> "Exploration":
     """Sizes `network` for many rates and writes frontier.png, index.html and plan.toml to `out`.
 
-    The options are those of `size`; plan.toml is what `size` gives, and its point is marked.
+    The options are those of `size`; plan.toml is what `size` gives, and its point is marked. With `synth` Yosys counts
+    each point's LUTs and block RAMs, too: on all cores, or on the Ray cluster at address `ray` ("local": one of this
+    machine's own).
 
         bw.explore(network, "frontier", board="pynq-z2").chosen.frames_per_second
 
-    Raises PlanError as `size` does; ToolError if matplotlib is not installed.
+    Raises PlanError as `size` does, and for `ray` without `synth`; ToolError if matplotlib or Ray is not installed, or
+    as `synth` does.
     """
     from bitwright.frontier import Exploration, Point
     from bitwright_boards import load_board
@@ -155,6 +161,8 @@ def explore(
     from bitwright_hw.sizer import Sizer
     from bitwright_hw.sizing import size_for
 
+    if ray is not None and not synth:
+        raise PlanError("exploring by estimates takes seconds here; a cluster (ray) is for synth")
     with needs_extra("plot", "drawing"):
         import matplotlib  # noqa: F401  (before minutes of search)
     found = load_board(board)
@@ -166,6 +174,11 @@ def explore(
     points = sizer.frontier(luts=limits.luts, block_rams=limits.block_rams)
     if chosen.plan not in [point.plan for point in points]:
         points = sorted([*points, chosen], key=lambda point: point.interval)
+    counted: list[Counts | None] = [None] * len(points)
+    if synth:
+        from bitwright.sweep import sweep
+
+        counted = [*sweep(network, [point.plan for point in points], found.target, ray=ray, progress=progress)]
     result = Exploration(
         network=network.name,
         board=found.name,
@@ -183,8 +196,10 @@ def explore(
                 ffs=point.estimate.total.ffs,
                 block_rams=point.estimate.total.block_rams,
                 chosen=point.plan == chosen.plan,
+                counted_luts=None if counts is None else counts.luts,
+                counted_block_rams=None if counts is None else counts.block_rams,
             )
-            for point in points
+            for point, counts in zip(points, counted, strict=True)
         ),
     )
     result.save(Path(out))

@@ -3,6 +3,8 @@
 import argparse
 from pathlib import Path
 
+_COUNTED = ("LUTs by Yosys", "blocks by Yosys")
+
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     from bitwright.cli.output import add_json
@@ -18,6 +20,13 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     command.add_argument("--out", required=True, metavar="DIR", type=Path, help="the folder to write to")
     command.add_argument("--target-fps", metavar="F", type=float, help="frames a second of the chosen point")
     command.add_argument("--max-luts", metavar="N", type=int, help="the most LUTs to take")
+    measured = command.add_argument_group("measured, too")
+    measured.add_argument("--synth", action="store_true", help="synthesize each point with Yosys, on all cores")
+    measured.add_argument(
+        "--ray",
+        metavar="ADDRESS",
+        help='with --synth: on a Ray cluster; "local" starts one here (extra ray)',
+    )
     add_json(command)
     command.set_defaults(run=run)
 
@@ -32,15 +41,30 @@ def run(args: argparse.Namespace) -> int:
     with quiet_stdout(args.json), progress() as bars:
         network = api.load(args.network)
         found = api.explore(
-            network, args.out, target_fps=args.target_fps, max_luts=args.max_luts, progress=bars, **board_options(args)
+            network,
+            args.out,
+            target_fps=args.target_fps,
+            max_luts=args.max_luts,
+            synth=args.synth,
+            ray=args.ray,
+            progress=bars,
+            **board_options(args),
         )
     if args.json:
         print_json({**found.to_dict(), "out": str(args.out)})
         return 0
     print_table(
-        ["", "frames/s", "cycles", "LUTs", "flip-flops", found.block_ram_name],
+        ["", "frames/s", "cycles", "LUTs", "flip-flops", found.block_ram_name, *(_COUNTED if args.synth else [])],
         [
-            ["chosen" if p.chosen else "", round(p.frames_per_second), p.interval_cycles, p.luts, p.ffs, p.block_rams]
+            [
+                "chosen" if p.chosen else "",
+                round(p.frames_per_second),
+                p.interval_cycles,
+                p.luts,
+                p.ffs,
+                p.block_rams,
+                *([p.counted_luts, p.counted_block_rams] if args.synth else []),
+            ]
             for p in found.points
         ],
         title=f"{found.network} on {found.title}",

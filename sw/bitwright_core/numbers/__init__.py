@@ -4,7 +4,6 @@ A kind of number is one object in a file of its own; everything else asks a Numb
 """
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +15,7 @@ from bitwright_core.numbers.signed import SIGNED
 from bitwright_core.numbers.unsigned import UNSIGNED
 
 KINDS = (BIPOLAR, UNSIGNED, SIGNED)
+_BY_NAME = {kind.name: kind for kind in KINDS}
 
 __all__ = [
     "BINARY",
@@ -54,13 +54,11 @@ class NumberType:
                 else f"a {self.kind} number has {widths.start} bit, not {self.bits}"
             )
 
-    @cached_property
+    @property
     def _kind(self) -> NumberKind:
-        for kind in KINDS:
-            if kind.name == self.kind:
-                return kind
-        names = ", ".join(kind.name for kind in KINDS)
-        raise NetworkError(f"a number must be one of {names}, not {self.kind!r}")
+        if self.kind not in _BY_NAME:
+            raise NetworkError(f"a number must be one of {', '.join(_BY_NAME)}, not {self.kind!r}")
+        return _BY_NAME[self.kind]
 
     def __str__(self) -> str:
         return self.kind if len(self._kind.widths) == 1 else f"{self.kind} {self.bits}-bit"
