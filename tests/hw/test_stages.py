@@ -1,11 +1,12 @@
 """The graph of stages: edges carry what both ends say, and whoever reads the graph asks the stages."""
 
 import ast
+import gc
 import re
 from typing import get_args
 
 import pytest
-from amaranth.hdl import Value
+from amaranth.hdl import UnusedElaboratable, Value
 
 from bitwright_core.engine_rules import RULES, refusal
 from bitwright_core.errors import PlanError
@@ -22,6 +23,16 @@ from bitwright_hw.solve import solved
 from bitwright_hw.stage_graph import StageGraph
 from tests.hw.test_conv_accelerators import random_case as conv_case
 from tests.sw.networks import random_network
+
+
+@pytest.fixture(autouse=True)
+def _looked_at_alone():
+    """Components here are looked at and never elaborated, of which Amaranth warns when they are collected."""
+    UnusedElaboratable._MustUse__silence = True
+    yield
+    gc.collect()
+    UnusedElaboratable._MustUse__silence = False
+
 
 READERS = ("accelerator", "estimate", "sizing", "sizer", "solve", "stage_graph", "generator")
 
