@@ -5,6 +5,7 @@ from amaranth.lib import fifo, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from bitwright_core.framing import RESULT_BITS
+from bitwright_core.ports import CLOCK, RESET, accelerator_ports
 from bitwright_core.registers import network_constants
 from bitwright_hw.cells import Counts
 from bitwright_hw.control import AxiLiteSignature, Control
@@ -111,24 +112,8 @@ class AxiAccelerator(wiring.Component):
         self.solution = solution
         self.core = Accelerator(solution=solution)
         width = solution.graph.input.data_bits
-        control = {f"s_axi_control_{name}": member for name, member in AxiLiteSignature().members.items()}
-        super().__init__(
-            {
-                "aclk": In(1),
-                "aresetn": In(1),
-                "s_axis_tdata": In(width),
-                "s_axis_tkeep": In(width // 8),
-                "s_axis_tvalid": In(1),
-                "s_axis_tready": Out(1),
-                "s_axis_tlast": In(1),
-                "m_axis_tdata": Out(RESULT_BITS),
-                "m_axis_tkeep": Out(RESULT_BITS // 8),
-                "m_axis_tvalid": Out(1),
-                "m_axis_tready": In(1),
-                "m_axis_tlast": Out(1),
-                **control,
-            }
-        )
+        ports = {name: (Out if port.driven else In)(port.bits) for name, port in accelerator_ports(width).items()}
+        super().__init__({CLOCK: In(1), RESET: In(1), **ports})
 
     @property
     def shared(self) -> dict[str, wiring.Component]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from bitwright_core.design import Design, Manifest
 from bitwright_core.errors import DesignError
 from bitwright_core.plan import ceil_div
+from bitwright_core.ports import CLOCK, CONTROL, RESET, accelerator_ports
 from bitwright_core.progress import Progress
 from bitwright_sim.cache import BuildCache
 from bitwright_sim.native.blocks import Cut, NoBlocksError, cut
@@ -80,36 +81,16 @@ def probes(manifest: Manifest) -> tuple[Probe, ...]:
 
 def wrapper(manifest: Manifest) -> str:
     """SystemVerilog around the top: the streams, the probes, and a silent control bus."""
-    width = manifest.input.data_bits
-    ports = [
-        "input aclk",
-        "input aresetn",
-        f"input [{width - 1}:0] s_axis_tdata",
-        f"input [{width // 8 - 1}:0] s_axis_tkeep",
-        "input s_axis_tvalid",
-        "output s_axis_tready",
-        "input s_axis_tlast",
-        "output [63:0] m_axis_tdata",
-        "output [7:0] m_axis_tkeep",
-        "output m_axis_tvalid",
-        "input m_axis_tready",
-        "output m_axis_tlast",
-    ]
-    connections = [f".{port.split()[-1]}({port.split()[-1]})" for port in ports]
-    for name, bits in (
-        ("awaddr", 8),
-        ("awprot", 3),
-        ("awvalid", 1),
-        ("wdata", 32),
-        ("wstrb", 4),
-        ("wvalid", 1),
-        ("bready", 1),
-        ("araddr", 8),
-        ("arprot", 3),
-        ("arvalid", 1),
-        ("rready", 1),
-    ):
-        connections.append(f".s_axi_control_{name}({bits}'d{int(name.endswith('ready'))})")
+    ports, connections = [f"input {CLOCK}", f"input {RESET}"], [f".{CLOCK}({CLOCK})", f".{RESET}({RESET})"]
+    silent = []
+    for name, port in accelerator_ports(manifest.input.data_bits).items():
+        if not name.startswith(CONTROL):
+            wide = "" if port.bits == 1 else f"[{port.bits - 1}:0] "
+            ports.append(f"{'output' if port.driven else 'input'} {wide}{name}")
+            connections.append(f".{name}({name})")
+        elif not port.driven:
+            silent.append(f".{name}({port.bits}'d{int(name.endswith('ready'))})")
+    connections += silent
     assigns = []
     for index, probe in enumerate(probes(manifest)):
         ports += [f"output p{index}_valid", f"output [{probe.width - 1}:0] p{index}_data"]
