@@ -122,6 +122,7 @@ def test_extreme_folds_keep_the_ideal_interval(pe, simd, tmp_path):
     assert design.manifest.interval_cycles == design.ideal_interval_cycles
 
 
+@pytest.mark.slow  # quick ones go through Verilator in tests/sim
 def test_one_design_on_verilator(tmp_path):
     check(*random_case(5), tmp_path / "design", simulator="verilator")
 

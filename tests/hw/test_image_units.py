@@ -71,6 +71,7 @@ def test_pool_takes_a_token_for_each_pooled_pixel_alone(tmp_path):
             expected=expected,
             frame_words=1,
             constants={"grant__valid": 0},
+            cycles=2000,
         )
 
 
