@@ -10,13 +10,13 @@ from bitwright_core.network import (
     Conv2d,
     Dense,
     Edge,
-    Encoding,
     Input,
     IntegerEncoding,
-    Layer,
     MaxPool2d,
     Network,
+    Operator,
     Scores,
+    ThresholdEncoding,
     Thresholds,
 )
 
@@ -58,7 +58,7 @@ def random_network(sizes: Sequence[int]) -> Network:
     return Network(
         name="_".join(["mlp", *map(str, sizes)]),
         input=Input(shape=(sizes[0],), bits=8),
-        encoding=Encoding(thresholds=np.array([128])),
+        encoding=ThresholdEncoding(thresholds=np.array([128])),
         layers=tuple(layers),
     )
 
@@ -73,7 +73,7 @@ def random_cnn(
     """
     rng = np.random.default_rng(0)
     encoding = IntegerEncoding(table=np.arange(256) - 128)
-    layers: list[Layer] = []
+    layers: list[Operator] = []
     edge = Edge(shape=(32, 32, 3), number=encoding.number)
     for k, outputs in enumerate(channels):
         inputs = 9 * edge.shape[2]

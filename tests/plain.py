@@ -1,13 +1,13 @@
 """The plain reference: the rules of docs/network.md for one frame, written out in Python without NumPy's arithmetic."""
 
-from bitwright_core.network import BINARY, Conv2d, Dense, Encoding, MaxPool2d, Scores, Thresholds, Votes
+from bitwright_core.network import BINARY, Conv2d, Dense, MaxPool2d, Scores, ThresholdEncoding, Thresholds, Votes
 
 
 def plain_outputs(network, frame):
     """Every layer's (accumulators or None, values) for one frame, flat lists, by the rules of docs/network.md alone."""
     flat = [int(value) for value in frame.reshape(-1)]
     rows = network.encoding.rows
-    if isinstance(network.encoding, Encoding):
+    if isinstance(network.encoding, ThresholdEncoding):
         lanes = [1 if value >= int(t) else -1 for k, value in enumerate(flat) for t in rows[k % len(rows)]]
     else:
         lanes = [int(rows[k % len(rows), value]) for k, value in enumerate(flat)]

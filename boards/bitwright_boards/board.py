@@ -10,9 +10,9 @@ import msgspec
 from msgspec import Meta
 
 from bitwright_core.errors import BoardError
+from bitwright_core.families import FamilyName
 from bitwright_core.keys import first_mistake
 from bitwright_core.near import did_you_mean
-from bitwright_core.plan import Target
 from bitwright_core.untrusted import MAX_TEXT_BYTES, BoardName, Line, Megahertz, PlainFile, decode_toml
 
 BLOCK_NAMES = {36: "BRAM36", 18: "EBR", 4: "EBR (4 kbit)"}  # by kbits: what the maker calls a block
@@ -77,7 +77,7 @@ class Board(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     title: Line
     part: Line
     family: Line
-    target: Target
+    target: FamilyName
     clock_mhz: Megahertz
     data_bits: int
     sources: tuple[Line, ...]

@@ -11,11 +11,13 @@ from bitwright_boards.ssh import Connection
 from bitwright_core.errors import BoardError
 from bitwright_core.progress import Progress
 
-Board = Connection | LocalBoard
+AnyConnection = Connection | LocalBoard
 ROOM = 1 << 20  # beyond the files, for the results
 
 
-def deploy(connection: Board, name: str, files: dict[str, bytes], base: str | None, progress: Progress | None) -> str:
+def deploy(
+    connection: AnyConnection, name: str, files: dict[str, bytes], base: str | None, progress: Progress | None
+) -> str:
     """Copies `files` to folder `name` under `base` (default: bitwright in the home); returns the folder.
 
     What was there before is replaced when all files have arrived; until then it stays, and after an error nothing else
@@ -34,7 +36,7 @@ def deploy(connection: Board, name: str, files: dict[str, bytes], base: str | No
         text = " ".join(made.errors.split())
         if "No space" in text:
             raise _full(connection, sum(map(len, files.values())))
-        raise JobError(f"no folder can be made on {connection.target.name}: {text}", kind="Folder")
+        raise JobError(f"no folder can be made on {connection.login.name}: {text}", kind="Folder")
     free, folder = int(told[1]) * 1024, told[2]
     needed = sum(map(len, files.values()))
     try:
@@ -50,36 +52,34 @@ def deploy(connection: Board, name: str, files: dict[str, bytes], base: str | No
         raise
 
 
-def _full(connection: Board, needed: int, free: int = 0) -> DiskFullError:
+def _full(connection: AnyConnection, needed: int, free: int = 0) -> DiskFullError:
     return DiskFullError(
-        f"{connection.target.name} has {free / 1e6:.1f} MB of room, and {(needed + ROOM) / 1e6:.1f} MB are needed; "
+        f"{connection.login.name} has {free / 1e6:.1f} MB of room, and {(needed + ROOM) / 1e6:.1f} MB are needed; "
         "remove something there, or choose another place with --remote-dir"
     )
 
 
-def _copy(connection: Board, folder: str, files: dict[str, bytes], progress: Progress | None) -> None:
+def _copy(connection: AnyConnection, folder: str, files: dict[str, bytes], progress: Progress | None) -> None:
     total = sum(map(len, files.values()))
     quoted = shlex.quote(folder)
     try:
         for _, done in connection.upload(files, folder):
             if progress is not None:
-                progress(f"copying to {connection.target.name}", done, total)
+                progress(f"copying to {connection.login.name}", done, total)
     except OSError as error:
         left = connection.run(f"df -Pk {quoted} | awk 'NR == 2 {{ print $4 }}'", what="asking for room")
         free = int((left.output.split() or ["0"])[-1]) * 1024
         if free < total:
             raise _full(connection, total, free) from None
-        raise JobError(f"{connection.target.name} refuses a file in {folder} ({error})", kind="Copy") from None
+        raise JobError(f"{connection.login.name} refuses a file in {folder} ({error})", kind="Copy") from None
     sums = connection.run(f"cd {quoted} && sha256sum -b -- *", what="checking the copy", timeout=60)
     there = {name: digest for digest, name in re.findall(r"^([0-9a-f]{64}) [ *](.+)$", sums.output, re.MULTILINE)}
     wrong = [name for name, content in files.items() if there.get(name) != hashlib.sha256(content).hexdigest()]
     if wrong:
-        raise JobError(
-            f"{', '.join(wrong)} did not arrive whole on {connection.target.name}; run it again", kind="Copy"
-        )
+        raise JobError(f"{', '.join(wrong)} did not arrive whole on {connection.login.name}; run it again", kind="Copy")
 
 
-def _move(connection: Board, folder: str, name: str) -> str:
+def _move(connection: AnyConnection, folder: str, name: str) -> str:
     """The new folder takes the old one's place."""
     final = f"{folder.rpartition('/')[0]}/{name}"
     new, old, place = shlex.quote(folder), shlex.quote(f"{folder}.old"), shlex.quote(final)
@@ -89,5 +89,5 @@ def _move(connection: Board, folder: str, name: str) -> str:
     )
     if moved.status != 0:
         text = " ".join(moved.errors.split())
-        raise JobError(f"{final} on {connection.target.name} cannot be replaced: {text}", kind="Folder")
+        raise JobError(f"{final} on {connection.login.name} cannot be replaced: {text}", kind="Folder")
     return final

@@ -28,7 +28,7 @@ import numpy as np
 if TYPE_CHECKING:
     import pynq
 
-Progress = Callable[[int, int], None]  # (frames done, frames in all)
+FrameProgress = Callable[[int, int], None]  # (frames done, frames in all)
 
 IDENTITY = 0x42545752  # "BTWR"
 DMA, ACCELERATOR = "axi_dma_0", "accelerator_0"
@@ -110,7 +110,7 @@ class Status:
     cycles_busy: int
 
 
-class Design:
+class Description:
     """design.json: what the accelerator is, and how its frames and results lie in memory."""
 
     def __init__(self, folder: str | Path):
@@ -237,7 +237,7 @@ class _Dma:
 class _Slot:
     """A batch's two buffers, and what is under way in them."""
 
-    def __init__(self, frames: int, design: Design):
+    def __init__(self, frames: int, design: Description):
         import pynq
 
         self.frames = pynq.allocate((frames, design.stride), np.uint8)
@@ -260,7 +260,7 @@ _Driver = TypeVar("_Driver", bound="Driver")
 class Driver:
     """What the drivers of every board share, above reading a register and running frames."""
 
-    design: Design
+    design: Description
 
     def __enter__(self: _Driver) -> _Driver:
         return self
@@ -271,7 +271,7 @@ class Driver:
     def close(self) -> None:
         raise NotImplementedError
 
-    def run(self, frames: np.ndarray, *, progress: Progress | None = None) -> Result:
+    def run(self, frames: np.ndarray, *, progress: FrameProgress | None = None) -> Result:
         raise NotImplementedError
 
     def _read(self, name: str) -> int:
@@ -306,7 +306,7 @@ class Driver:
             if (got := self._read(register)) != value:
                 raise DigestMismatch(f"{where}{register} reads {got}, but design.json says {value}")
 
-    def self_test(self, vectors: str | Path | None = None, *, progress: Progress | None = None) -> SelfTest:
+    def self_test(self, vectors: str | Path | None = None, *, progress: FrameProgress | None = None) -> SelfTest:
         """Runs the frames of `vectors` (a .npz of frames, and expected classes or scores, or both; default:
         vectors.npz in the folder of design.json), and compares. Raises FrameError for a file that cannot be used."""
         file = self.design.folder / "vectors.npz" if vectors is None else Path(vectors)
@@ -346,7 +346,7 @@ class Accelerator(Driver):
         """
         import pynq
 
-        self.design = Design(Path(__file__).resolve().parent if folder is None else folder)
+        self.design = Description(Path(__file__).resolve().parent if folder is None else folder)
         self.timeout = timeout
         for file in (self.design.bit, self.design.bit.with_suffix(".hwh")):
             if not file.is_file():
@@ -420,7 +420,7 @@ class Accelerator(Driver):
             if time.monotonic() > end:
                 raise Timeout("the accelerator's soft reset does not end; load the overlay again")
 
-    def run(self, frames: np.ndarray, *, progress: Progress | None = None) -> Result:
+    def run(self, frames: np.ndarray, *, progress: FrameProgress | None = None) -> Result:
         """Classes and scores of frames (n, *shape) of unsigned integers.
 
         While a batch is in the accelerator, the next one is packed and the last one unpacked. `progress(done, total)`

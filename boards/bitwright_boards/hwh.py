@@ -8,13 +8,13 @@ of which an overlay has none.
 
 from xml.etree import ElementTree as Xml
 
-from bitwright_boards.pynq_design import ADDRESS_BLOCK, CONTROL_INTERFACE, Cell, PynqDesign
+from bitwright_boards.block_design import ADDRESS_BLOCK, CONTROL_INTERFACE, BlockCell, BlockDesign
 from bitwright_core.registers import Register
 
 _KINDS = {"aximm": "xilinx.com:interface:aximm:1.0", "axis": "xilinx.com:interface:axis:1.0"}
 
 
-def handoff(design: PynqDesign) -> str:
+def handoff(design: BlockDesign) -> str:
     """The .hwh of `design` as text."""
     root = Xml.Element("EDKSYSTEM", EDWVERSION="1.2")
     Xml.SubElement(root, "SYSTEMINFO", NAME=design.name, ARCH="zynq")
@@ -27,7 +27,7 @@ def handoff(design: PynqDesign) -> str:
     return "<?xml version='1.0' encoding='UTF-8'?>\n" + Xml.tostring(root, encoding="unicode") + "\n"
 
 
-def _module(modules: Xml.Element, design: PynqDesign, cell: Cell) -> None:
+def _module(modules: Xml.Element, design: BlockDesign, cell: BlockCell) -> None:
     module = Xml.SubElement(
         modules, "MODULE", FULLNAME=f"/{cell.name}", INSTANCE=cell.name, MODTYPE=cell.module, VLNV=cell.vlnv, IS_PL="1"
     )

@@ -18,12 +18,12 @@ from typing import Any
 import numpy as np
 
 from bitwright_boards.board_job import MARK
-from bitwright_boards.deploy import Board, deploy
+from bitwright_boards.deploy import AnyConnection, deploy
 from bitwright_boards.deployment import JOB, Vectors, deployment
 from bitwright_boards.errors import JobError, LoginError, MissingPynqError
 from bitwright_boards.simulated.bitstream import write_overlay
 from bitwright_boards.simulated.local import LocalBoard, LocalProcess
-from bitwright_boards.ssh import Connection, Process, Target
+from bitwright_boards.ssh import Connection, Login, Process
 from bitwright_core.design import Design
 from bitwright_core.errors import DesignError
 from bitwright_core.metrics import LabelMetrics
@@ -34,7 +34,7 @@ SILENT_SECONDS = 60.0  # the job says something every few seconds
 
 
 @dataclass(frozen=True, kw_only=True)
-class Mismatch:
+class WrongFrame:
     """A frame that came back wrong: its class and scores, and the golden model's."""
 
     frame: int
@@ -52,7 +52,7 @@ class ProgramReport:
     host: str
     folder: str  # on the board
     frames: int
-    mismatches: tuple[Mismatch, ...]
+    mismatches: tuple[WrongFrame, ...]
     compared: dict[str, int]  # integers: classes, scores or bits
     accuracy: float | None  # of the board; None without labels or classes
     golden_accuracy: float | None
@@ -81,7 +81,7 @@ def run_on_board(
     design: Design,
     bit: Path,
     vectors: Vectors,
-    target: Target,
+    login: Login,
     *,
     board: str,
     remote_folder: str | None = None,
@@ -89,13 +89,13 @@ def run_on_board(
     timeout: float = 5.0,
     progress: Progress | None = None,
 ) -> ProgramReport:
-    """Deploys `bit` (and the .hwh beside it) of `design` to `target`, and runs `vectors` there.
+    """Deploys `bit` (and the .hwh beside it) of `design` to `login`, and runs `vectors` there.
 
     `remote_folder` is where deployments lie (default: bitwright in the user's home), `timeout` how many seconds the
     accelerator may stand still. Raises HostError, HostKeyError, LoginError, DiskFullError, MissingPynqError,
     ConnectionLostError, or JobError for what the driver raised there.
     """
-    with Connection(target) as connection:
+    with Connection(login) as connection:
         return run_through(
             connection,
             design,
@@ -140,7 +140,7 @@ def run_simulated(
 
 
 def run_through(
-    connection: Board,
+    connection: AnyConnection,
     design: Design,
     bit: Path,
     vectors: Vectors,
@@ -156,31 +156,31 @@ def run_through(
     folder = deploy(connection, design.manifest.name, files, remote_folder, progress)
     events = _run(connection, folder, batch_frames, timeout, progress)
     results = connection.download(f"{folder}/results.npz")
-    return _judge(design, vectors, results, events, board=board, host=connection.target.name, folder=folder)
+    return _judge(design, vectors, results, events, board=board, host=connection.login.name, folder=folder)
 
 
-def _root(connection: Board) -> tuple[str, bytes]:
+def _root(connection: AnyConnection) -> tuple[str, bytes]:
     """What to put before a command to run it as root, and what to feed it first. Raises LoginError."""
     if not connection.needs_root:
         return "", b""
     who = connection.run("id -u", what="asking who we are")
     if who.output.split()[-1:] == ["0"]:
         return "", b""
-    password = connection.target.password
+    password = connection.login.password
     sudo = "sudo -H -n" if password is None else "sudo -H -S -p ''"
     feed = b"" if password is None else password.encode() + b"\n"
     tried = connection.run(f"{sudo} true", feed=feed, what="becoming root")
     if tried.status != 0:
         text = " ".join(tried.errors.split())
         raise LoginError(
-            f"{connection.target.user} cannot become root on {connection.target.name}, which the FPGA needs ({text}); "
+            f"{connection.login.user} cannot become root on {connection.login.name}, which the FPGA needs ({text}); "
             "give the user's password with --password"
         )
     return f"{sudo} ", feed
 
 
 def _run(
-    connection: Board,
+    connection: AnyConnection,
     folder: str,
     batch_frames: int | None,
     timeout: float,
@@ -202,7 +202,7 @@ def _run(
             event = json.loads(line.removeprefix(MARK))
             events[event.pop("event")] = event
             if progress is not None and "done" in event:
-                progress(f"frames on {connection.target.name}", event["done"], event["total"])
+                progress(f"frames on {connection.login.name}", event["done"], event["total"])
         status = process.status("running the job")
         noise += process.take_errors(rest=True).decode(errors="replace").splitlines()
     finally:
@@ -211,13 +211,13 @@ def _run(
         raise _job_error(connection, events["error"])
     if "done" not in events or status != 0:
         said = " ".join(" ".join(noise[-5:]).split())
-        raise JobError(f"the job on {connection.target.name} ended with status {status}: {said}", kind="Ended")
+        raise JobError(f"the job on {connection.login.name} ended with status {status}: {said}", kind="Ended")
     return events
 
 
-def _job_error(connection: Board, event: dict[str, Any]) -> Exception:
+def _job_error(connection: AnyConnection, event: dict[str, Any]) -> Exception:
     kind, message = str(event["kind"]), str(event["message"])
-    where = connection.target.name
+    where = connection.login.name
     if kind == "MissingPynq":
         return MissingPynqError(f"{where}: {message}; is this a PYNQ image (v3), or the wrong host?")
     if kind == "NoDevice":
@@ -225,7 +225,7 @@ def _job_error(connection: Board, event: dict[str, Any]) -> Exception:
     return JobError(f"{where}: {kind}: {message}", kind=kind)
 
 
-def _lines(process: Process | LocalProcess, connection: Board) -> Iterator[str]:
+def _lines(process: Process | LocalProcess, connection: AnyConnection) -> Iterator[str]:
     """The lines that the job writes, while its input gets a line now and then. Raises ConnectionLostError."""
     rest = b""
     heard = beat = time.monotonic()
@@ -271,7 +271,7 @@ def _judge(
             raise JobError(f"{host} sent no {name} of the shape {expected.shape}", kind="Results")
     wrong = vectors.differing(classes=got.get("classes"), scores=got.get("scores"))
     mismatches = tuple(
-        Mismatch(
+        WrongFrame(
             frame=int(k),
             expected_class=_class(vectors.classes, k),
             board_class=_class(got.get("classes"), k),

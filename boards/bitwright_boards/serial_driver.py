@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from bitwright_boards.driver import (
     IDENTITY,
-    Design,
+    Description,
     DigestMismatch,
     Driver,
     FrameError,
@@ -59,7 +59,7 @@ class Accelerator(Driver):
         in LinkError. The line counts as quiet when nothing came for `quiet_seconds` and the time that bytes take.
         `clock` is what rates are measured by. Raises NoDevice, WrongOverlay, DigestMismatch, Timeout.
         """
-        self.design = Design(folder)
+        self.design = Description(folder)
         self.build = load_build(Path(folder))
         self._clock = clock
         self._frames_a_packet = 1

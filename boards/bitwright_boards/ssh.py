@@ -23,7 +23,7 @@ KEEPALIVE_SECONDS = 10
 
 
 @dataclass(frozen=True, kw_only=True)
-class Target:
+class Login:
     """Where a board is and how to log in. `accept_key` is a fingerprint, as in SHA256:..., of a key to trust."""
 
     host: str
@@ -64,7 +64,7 @@ class Connection:
 
     needs_root = True  # the FPGA's registers are root's
 
-    def __init__(self, target: Target):
+    def __init__(self, login: Login):
         """Connects and logs in. Raises HostError, HostKeyError, LoginError, or ToolError without paramiko."""
         try:
             import paramiko
@@ -73,29 +73,29 @@ class Connection:
                 f"programming over SSH needs paramiko, which is not installed: {install('board')}"
             ) from None
 
-        self.target = target
+        self.login = login
         self._client = client = paramiko.SSHClient()
-        client.set_missing_host_key_policy(_policy(target, paramiko))
-        known = target.known_hosts_file
-        where = target.name
+        client.set_missing_host_key_policy(_policy(login, paramiko))
+        known = login.known_hosts_file
+        where = login.name
         try:
             if known.is_file():
                 client.load_host_keys(str(known))
             client.connect(
-                target.host,
-                port=target.port,
-                username=target.user,
-                password=target.password,
-                key_filename=None if target.key is None else str(target.key),
-                timeout=target.timeout,
-                banner_timeout=target.timeout,
-                auth_timeout=target.timeout,
-                allow_agent=target.password is None,
-                look_for_keys=target.password is None and target.key is None,
+                login.host,
+                port=login.port,
+                username=login.user,
+                password=login.password,
+                key_filename=None if login.key is None else str(login.key),
+                timeout=login.timeout,
+                banner_timeout=login.timeout,
+                auth_timeout=login.timeout,
+                allow_agent=login.password is None,
+                look_for_keys=login.password is None and login.key is None,
             )
         except BaseException as error:
             client.close()
-            raise _explain(error, target, where, paramiko) from None
+            raise _explain(error, login, where, paramiko) from None
         transport = client.get_transport()
         assert transport is not None
         transport.set_keepalive(KEEPALIVE_SECONDS)
@@ -111,20 +111,20 @@ class Connection:
         self._client.close()
 
     def lost(self, what: str) -> ConnectionLostError:
-        return ConnectionLostError(f"the connection to {self.target.name} broke while {what}; run it again")
+        return ConnectionLostError(f"the connection to {self.login.name} broke while {what}; run it again")
 
     def run(self, command: str, *, what: str, feed: bytes = b"", timeout: float | None = None) -> Finished:
         """Runs `command` in the user's shell with `feed` as its input. Raises ConnectionLostError, or JobError if it
         takes more than `timeout` seconds."""
         process = self.start(command, what=what)
-        limit = time.monotonic() + (self.target.timeout if timeout is None else timeout)
+        limit = time.monotonic() + (self.login.timeout if timeout is None else timeout)
         try:
             process.send(feed)
             process.end_input()
             output, errors = b"", b""
             while not process.ended:
                 if time.monotonic() > limit:
-                    raise JobError(f"{what} on {self.target.name} takes too long; it was stopped", kind="Slow")
+                    raise JobError(f"{what} on {self.login.name} takes too long; it was stopped", kind="Slow")
                 output += process.take()
                 errors += process.take_errors()
                 time.sleep(0.01)
@@ -143,7 +143,7 @@ class Connection:
         import paramiko
 
         try:
-            channel = self._transport.open_session(timeout=self.target.timeout)
+            channel = self._transport.open_session(timeout=self.login.timeout)
             channel.exec_command(command)
         except (paramiko.SSHException, OSError, EOFError):
             raise self.lost(what) from None
@@ -158,7 +158,7 @@ class Connection:
 
         done = 0
         try:
-            with paramiko.SFTPClient.from_transport(self._transport) or _no_sftp(self.target) as sftp:
+            with paramiko.SFTPClient.from_transport(self._transport) or _no_sftp(self.login) as sftp:
                 for name, content in files.items():
                     with sftp.open(f"{folder}/{name}", "wb") as file:
                         file.set_pipelined(True)
@@ -182,13 +182,13 @@ class Connection:
 
         try:
             with (
-                paramiko.SFTPClient.from_transport(self._transport) or _no_sftp(self.target) as sftp,
+                paramiko.SFTPClient.from_transport(self._transport) or _no_sftp(self.login) as sftp,
                 sftp.open(path, "rb") as file,
             ):
                 file.prefetch()
                 return bytes(file.read())
         except FileNotFoundError:
-            raise JobError(f"{self.target.name} has no {path}, though its job ended well", kind="NoResults") from None
+            raise JobError(f"{self.login.name} has no {path}, though its job ended well", kind="NoResults") from None
         except (paramiko.SSHException, EOFError, OSError):
             raise self.lost("fetching results") from None
 
@@ -199,7 +199,7 @@ class Process:
     def __init__(self, channel: Any, connection: Connection):
         self._channel = channel
         self._connection = connection
-        channel.settimeout(connection.target.timeout)
+        channel.settimeout(connection.login.timeout)
 
     @property
     def ended(self) -> bool:
@@ -245,27 +245,27 @@ class Process:
             self._channel.close()
 
 
-def _no_sftp(target: Target) -> Any:
-    raise JobError(f"{target.name} has no SFTP; turn on sshd's subsystem sftp", kind="NoSftp")
+def _no_sftp(login: Login) -> Any:
+    raise JobError(f"{login.name} has no SFTP; turn on sshd's subsystem sftp", kind="NoSftp")
 
 
-def _policy(target: Target, paramiko: Any) -> Any:
+def _policy(login: Login, paramiko: Any) -> Any:
     class Policy(paramiko.MissingHostKeyPolicy):
         """An unknown key is refused, unless its fingerprint was given; then it is remembered."""
 
         def missing_host_key(self, client: Any, hostname: str, key: Any) -> None:
             shown = fingerprint(key)
-            if target.accept_key is None:
+            if login.accept_key is None:
                 raise HostKeyError(
-                    f"the key of {target.name} is not known: {key.get_name()} {shown}; if that is the board's, "
+                    f"the key of {login.name} is not known: {key.get_name()} {shown}; if that is the board's, "
                     f"run it again with --accept-host-key {shown}"
                 )
-            if target.accept_key != shown:
+            if login.accept_key != shown:
                 raise HostKeyError(
-                    f"the key of {target.name} is {key.get_name()} {shown}, not {target.accept_key}; "
+                    f"the key of {login.name} is {key.get_name()} {shown}, not {login.accept_key}; "
                     "this may be another machine"
                 )
-            file = target.known_hosts_file
+            file = login.known_hosts_file
             file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             with file.open("a") as known:
                 known.write(f"{hostname} {key.get_name()} {key.get_base64()}\n")
@@ -273,37 +273,35 @@ def _policy(target: Target, paramiko: Any) -> Any:
     return Policy()
 
 
-def _explain(error: BaseException, target: Target, where: str, paramiko: Any) -> BaseException:
+def _explain(error: BaseException, login: Login, where: str, paramiko: Any) -> BaseException:
     """What to tell for an error of connecting; other errors are given back as they are."""
-    address = f"{target.host}, port {target.port}"
+    address = f"{login.host}, port {login.port}"
     if isinstance(error, HostKeyError):
         return error
     if isinstance(error, paramiko.BadHostKeyException):
-        removal = f"ssh-keygen -f {shlex.quote(str(target.known_hosts_file))} -R {shlex.quote(where)}"
+        removal = f"ssh-keygen -f {shlex.quote(str(login.known_hosts_file))} -R {shlex.quote(where)}"
         return HostKeyError(
             f"the key of {where} has changed: it is {fingerprint(error.key)}, not {fingerprint(error.expected_key)}; "
             f"if the board was set up anew: {removal}"
         )
     if isinstance(error, paramiko.PasswordRequiredException):
-        return LoginError(f"the key {target.key or 'file'} has a passphrase: add it to ssh-agent (ssh-add)")
+        return LoginError(f"the key {login.key or 'file'} has a passphrase: add it to ssh-agent (ssh-add)")
     if isinstance(error, paramiko.AuthenticationException):
-        means = "the password" if target.password is not None else f"the key {target.key}" if target.key else "any key"
+        means = "the password" if login.password is not None else f"the key {login.key}" if login.key else "any key"
         return LoginError(
-            f"{where} does not accept {means} for user {target.user}; give --user, --key or --password "
+            f"{where} does not accept {means} for user {login.user}; give --user, --key or --password "
             "(PYNQ images: xilinx, xilinx)"
         )
     if isinstance(error, socket.gaierror):
-        return HostError(f"no host is called {target.host}; check the name, or give its address (PYNQ: 192.168.2.99)")
+        return HostError(f"no host is called {login.host}; check the name, or give its address (PYNQ: 192.168.2.99)")
     if isinstance(error, TimeoutError):
-        return HostError(
-            f"{address} does not answer within {target.timeout:g} s; is the board on, and on this network?"
-        )
+        return HostError(f"{address} does not answer within {login.timeout:g} s; is the board on, and on this network?")
     if isinstance(error, paramiko.ssh_exception.NoValidConnectionsError | ConnectionError):
         return HostError(f"{address} refuses connections; is it the board, and does sshd run there?")
     if isinstance(error, paramiko.SSHException):
         if "banner" in str(error) or "No existing session" in str(error):
             return HostError(f"{address} does not speak SSH, or is too slow; is it the board?")
-        if target.password is None and "No authentication methods" in str(error):
+        if login.password is None and "No authentication methods" in str(error):
             return LoginError(f"no key and no password to log in to {where} with; give --key or --password")
         return HostError(f"{address}: {error}")
     if isinstance(error, OSError) and not isinstance(error, FileNotFoundError):

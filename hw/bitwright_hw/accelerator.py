@@ -17,7 +17,7 @@ from bitwright_hw.stage_graph import Solution
 from bitwright_hw.stages.stage import Giver, WayOut
 
 
-class Accelerator(wiring.Component):
+class AcceleratorCore(wiring.Component):
     """Frames in, results out, as streams; the counters' and errors' strobes for Control.
 
     `i` takes the beats of an AXI4-Stream, `o` gives 64-bit beats (docs: bitwright_core.framing). Between them are the
@@ -110,7 +110,7 @@ class AxiAccelerator(wiring.Component):
 
     def __init__(self, *, solution: Solution):
         self.solution = solution
-        self.core = Accelerator(solution=solution)
+        self.core = AcceleratorCore(solution=solution)
         width = solution.graph.input.data_bits
         ports = {name: (Out if port.driven else In)(port.bits) for name, port in accelerator_ports(width).items()}
         super().__init__({CLOCK: In(1), RESET: In(1), **ports})

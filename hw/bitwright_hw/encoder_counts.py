@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from bitwright_core.framing import InputFormat
-from bitwright_core.network import Encoding, Network
+from bitwright_core.network import Network, ThresholdEncoding
 from bitwright_core.plan import ceil_div
 from bitwright_hw.cells import Counts
 from bitwright_hw.encoder import values_in
@@ -19,7 +19,7 @@ def encoder_counts(network: Network, stream: InputFormat, costs: Costs) -> Count
     rows = network.encoding.rows.tolist()
     bits = stream.value_bits
     beat = values_in(stream)
-    if isinstance(network.encoding, Encoding):
+    if isinstance(network.encoding, ThresholdEncoding):
         if stream.encoded:
             return Counts()
         if len(rows) == 1:

@@ -110,7 +110,7 @@ class RowPool:
     def __init__(self) -> None:
         self.modules: dict[str, AccumulateRow] = {}
 
-    def get(self, layer: Matrix, fold: Fold, target: Family, stages: int) -> tuple[str, AccumulateRow]:
+    def get(self, layer: Matrix, fold: Fold, family: Family, stages: int) -> tuple[str, AccumulateRow]:
         """The module name and the component of the rows of `layer`, folded so."""
         bits = accumulator_bits(layer, fold)
         single = fold.synapse_folds == 1
@@ -122,7 +122,7 @@ class RowPool:
             return name, self.modules[name]
         name = f"row_{fold.simd}x{bits}_{stages}{'_single' if single else ''}"
         if name not in self.modules:
-            self.modules[name] = AccumulateRow(simd=fold.simd, bits=bits, target=target, stages=stages, single=single)
+            self.modules[name] = AccumulateRow(simd=fold.simd, bits=bits, family=family, stages=stages, single=single)
         return name, self.modules[name]
 
 
@@ -152,7 +152,7 @@ class MatrixEngine(wiring.Component):
         layer: Matrix,
         fold: Fold,
         memory: Memory,
-        target: Family,
+        family: Family,
         stages: int,
         rows: RowPool,
         read_latency: int = 1,
@@ -160,12 +160,12 @@ class MatrixEngine(wiring.Component):
         self.layer = layer
         self.fold = fold
         self.memory = memory
-        self.target = target
+        self.family = family
         self.stages = stages
         self.read_latency = read_latency
         self.rows = rows
         self.bits = accumulator_bits(layer, fold)
-        self.row_module, self.row = rows.get(layer, fold, target, stages)
+        self.row_module, self.row = rows.get(layer, fold, family, stages)
         fields = data.ArrayLayout(signed(self.bits), fold.pe)
         super().__init__(
             {
@@ -269,7 +269,7 @@ class MatrixEngine(wiring.Component):
         rows = Contents(bits=weight_rows(self.layer, self.fold) ^ np.uint8(self.row.inverted_weights))
         if rows.depth == 1:
             return Const(rows.words[0], self.fold.lanes)
-        made = self.target.lut_roms
+        made = self.family.lut_roms
         if made is not None and rom_place(self.memory, rows.depth) == "distributed":
             m.submodules.weights = luts = made.make(self.fold.lanes, rows.words)
             m.d.comb += [luts.addr.eq(address), luts.en.eq(self.i.valid)]

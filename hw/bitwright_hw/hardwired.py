@@ -30,14 +30,14 @@ class HardwiredEngine(wiring.Component):
     Latency: `latency` = stages + 2 cycles. Throughput: a word a cycle. Reset: forgets the words inside.
     """
 
-    def __init__(self, *, layer: MatrixLayer, target: Family, stages: int, known: Known | None = None):
+    def __init__(self, *, layer: MatrixLayer, family: Family, stages: int, known: Known | None = None):
         self.layer = layer
-        self.target = target
+        self.family = family
         self.stages = stages
         self.known = (None,) * layer.inputs if known is None else known
         self.fold = Fold(inputs=layer.inputs, outputs=layer.outputs, pe=layer.outputs, simd=layer.inputs)
         self.bits = accumulator_bits(layer, self.fold)
-        self.neurons = Neurons(layer=layer, known=self.known, bits=self.bits, target=target)
+        self.neurons = Neurons(layer=layer, known=self.known, bits=self.bits, family=family)
         fields = data.ArrayLayout(signed(self.bits), layer.outputs)
         super().__init__(
             {
@@ -93,4 +93,4 @@ class HardwiredEngine(wiring.Component):
         """The values of the distinct rows, `latency` cycles after the inputs: 2 * members + (~s + constant)."""
         constants = [row.constant for row in self.neurons.distinct]
         seen = sum_bits(self.known)
-        return self.target.sums.totals(m, self.neurons.sums, self.i.payload, constants, self.bits, seen, self.stages)
+        return self.family.sums.totals(m, self.neurons.sums, self.i.payload, constants, self.bits, seen, self.stages)

@@ -13,7 +13,7 @@ from bitwright_core.plan import Fold, Plan, folds
 from bitwright_hw.constant_bits import Known, known_inputs
 from bitwright_hw.encoder import lanes_in, values_in
 from bitwright_hw.engines import engine_named
-from bitwright_hw.stage_graph import Edge, EndStage, LayerStages, StageGraph, Stream
+from bitwright_hw.stage_graph import EndStage, LayerStages, StageEdge, StageGraph, Stream
 from bitwright_hw.stages.bits import BitsStage
 from bitwright_hw.stages.classes import ClassStage, score_params
 from bitwright_hw.stages.encode import EncodeStage, PaddingStage
@@ -227,7 +227,7 @@ def lower(network: Network, plan: Plan) -> StageGraph:
     steps += after
     modules += [step.stage for step in after] + [end]
     edges = [
-        Edge(giver=giver.stage.name, taker=taker.name, stream=giver.gives)
+        StageEdge(giver=giver.stage.name, taker=taker.name, stream=giver.gives)
         for giver, taker in zip(steps, [*(step.stage for step in steps[1:]), end], strict=True)
     ]
     return StageGraph(

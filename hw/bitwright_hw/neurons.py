@@ -60,7 +60,7 @@ class Neurons:
     layer: MatrixLayer
     known: Known
     bits: int
-    target: Family
+    family: Family
 
     def __post_init__(self) -> None:
         if len(self.known) != self.layer.inputs:
@@ -89,6 +89,6 @@ class Neurons:
         for k, row in enumerate(self.distinct):
             members[k, list(row.members)] = 1
         members[-1] = [value is None for value in self.known]
-        how = self.target.sums
+        how = self.family.sums
         constants = [how.held(row.constant) for row in self.distinct]
         return share(members, [*constants, 0], least=how.least_share, reduce=how.reduce)

@@ -40,7 +40,7 @@ class Stream:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Edge:
+class StageEdge:
     """Words from stage `giver` to stage `taker`, and tokens the other way."""
 
     giver: str
@@ -67,7 +67,7 @@ class StageGraph:
     output: OutputFormat
     guard: GuardStage
     stages: tuple[Stage, ...]
-    edges: tuple[Edge, ...]
+    edges: tuple[StageEdge, ...]
     layers: tuple[LayerStages, ...]
     end: EndStage
 

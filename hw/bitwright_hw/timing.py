@@ -26,20 +26,20 @@ class Pipeline:
 
 
 @cache
-def pipeline(simd: int, clock_mhz: float, target: Family, *, block_ram: bool) -> Pipeline:
+def pipeline_for(simd: int, clock_mhz: float, family: Family, *, block_ram: bool) -> Pipeline:
     """The fewest registers that the clock allows, or all that help if none suffice.
 
     `block_ram` tells whether the weights come from one. At least one register is in the popcount, which saves LUTs: see
     AccumulateRow.
     """
-    delays = target.delays
+    delays = family.delays
     period = 1000 / clock_mhz
     registered = block_ram and period < delays.block_ram + LEVELS_BEHIND_BLOCK_RAM * delays.level
     start = delays.block_ram if block_ram and not registered else delays.register
     room = (period - start) / delays.level
     depths: list[float] = []
     while len(depths) < MOST_STAGES and not (depths and depths[-1] <= room):
-        depths.append(row_levels(simd, target, len(depths) + 1))
+        depths.append(row_levels(simd, family, len(depths) + 1))
     stages = len(depths) if depths[-1] <= room else 1 + depths.index(min(depths))
     return Pipeline(read_latency=2 if registered else 1, stages=stages)
 
@@ -48,5 +48,5 @@ def engine_pipeline(fold: Fold, choice: LayerPlan, plan: Plan, *, binary: bool =
     """The registers of an engine folded so, for the plan's clock."""
     stored = choice.engine != "hardwired" and fold.cycles > 1
     block_ram = stored and rom_place(choice.memory, fold.cycles) == "block"
-    found = pipeline(fold.simd, plan.clock_mhz, family_named(plan.target), block_ram=block_ram)
+    found = pipeline_for(fold.simd, plan.clock_mhz, family_named(plan.target), block_ram=block_ram)
     return found if binary else Pipeline(read_latency=found.read_latency, stages=row_stages(fold.simd))

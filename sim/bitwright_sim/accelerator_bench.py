@@ -8,7 +8,7 @@ from typing import Any
 from cocotb.triggers import ClockCycles
 
 from bitwright_core.registers import CONTROL
-from bitwright_sim.accelerator_harness import Accelerator, register_test, seeded_random
+from bitwright_sim.accelerator_harness import Harness, register_test, seeded_random
 from bitwright_sim.axi import stalls
 
 CONTROL_SOFT_RESET, CONTROL_BATCH = (CONTROL.field(name).mask for name in ("soft_reset", "batch"))
@@ -18,7 +18,7 @@ ERROR_SHORT, ERROR_LONG, ERROR_KEEP = 1, 2, 4
 @register_test
 async def single_frame_latency(dut: Any) -> None:
     """A frame into an idle accelerator takes exactly the latency of the manifest, three times over."""
-    acc = await Accelerator.start(dut)
+    acc = await Harness.start(dut)
     for _ in range(3):
         acc.clear_times()
         acc.send(1)
@@ -31,7 +31,7 @@ async def single_frame_latency(dut: Any) -> None:
 @register_test
 async def back_to_back_interval(dut: Any) -> None:
     """Frames without a gap come out at exactly the interval of the manifest, once the pipeline is full."""
-    acc = await Accelerator.start(dut)
+    acc = await Harness.start(dut)
     measured = 4
     fill = acc.filling_frames + 2
     acc.send(fill + measured)
@@ -46,7 +46,7 @@ async def back_to_back_interval(dut: Any) -> None:
 @register_test
 async def random_stalls(dut: Any) -> None:
     """Results do not depend on gaps in the input nor on stalls of the output."""
-    acc = await Accelerator.start(dut)
+    acc = await Harness.start(dut)
     for seed, (share_in, share_out) in enumerate(((0.5, 0.0), (0.0, 0.7), (0.4, 0.4), (0.9, 0.2), (0.2, 0.9))):
         acc.source.stall(stalls(acc.seed + 2 * seed, share_in) if share_in else None)
         acc.sink.stall(stalls(acc.seed + 2 * seed + 1, share_out) if share_out else None)
@@ -61,7 +61,7 @@ async def random_stalls(dut: Any) -> None:
 @register_test
 async def long_output_stall(dut: Any) -> None:
     """With the output stalled for long, the input stops at last, and nothing is lost."""
-    acc = await Accelerator.start(dut)
+    acc = await Harness.start(dut)
     acc.sink.stall(stalls(acc.seed, 2.0))
     count = acc.capacity_bound
     acc.send(count)
@@ -80,7 +80,7 @@ async def long_output_stall(dut: Any) -> None:
 @register_test
 async def reset_in_a_frame(dut: Any) -> None:
     """aresetn drops everything in flight, at any moment; the next frame comes out right and in time."""
-    acc = await Accelerator.start(dut)
+    acc = await Harness.start(dut)
     generator = seeded_random(acc)
     for _ in range(4):
         acc.send(3)
@@ -98,7 +98,7 @@ async def reset_in_a_frame(dut: Any) -> None:
 @register_test
 async def soft_reset(dut: Any) -> None:
     """CONTROL bit 0 drops everything in flight and clears counters and errors; it clears itself."""
-    acc = await Accelerator.start(dut)
+    acc = await Harness.start(dut)
     generator = seeded_random(acc)
     for _ in range(3):
         acc.send(3)
@@ -127,7 +127,7 @@ async def soft_reset(dut: Any) -> None:
 @register_test
 async def wrong_frames(dut: Any) -> None:
     """Short and long frames and wrong TKEEP are dropped, counted and flagged; the frame behind each is right."""
-    acc = await Accelerator.start(dut)
+    acc = await Harness.start(dut)
     cases = wrong_packets(acc)
     for stalled in (False, True):
         acc.source.stall(stalls(acc.seed, 0.5) if stalled else None)
@@ -154,7 +154,7 @@ async def wrong_frames(dut: Any) -> None:
     assert await acc.register("FRAMES_IN") == await acc.register("FRAMES_OUT") == 2 * len(cases) + 2
 
 
-def wrong_packets(acc: Accelerator) -> list[tuple[str, int, bytes, bytes]]:
+def wrong_packets(acc: Harness) -> list[tuple[str, int, bytes, bytes]]:
     """Packets that must be dropped: what is wrong, the flag that it sets, data and TKEEP."""
     lanes, beats, real = acc.lanes, acc.manifest.input.beats, acc.manifest.input.bytes
     cases = []
@@ -176,7 +176,7 @@ def wrong_packets(acc: Accelerator) -> list[tuple[str, int, bytes, bytes]]:
 @register_test
 async def batches(dut: Any) -> None:
     """In batch mode packets hold several frames, and TLAST comes with a packet's last result alone."""
-    acc = await Accelerator.start(dut)
+    acc = await Harness.start(dut)
     await acc.write("CONTROL", CONTROL_BATCH)
     for sizes in ((3,), (1, 2, 1), (acc.filling_frames + 2, 1)):
         for size in sizes:
@@ -198,7 +198,7 @@ async def batches(dut: Any) -> None:
 @register_test
 async def registers(dut: Any) -> None:
     """Identity, digest and sizes; counters; byte strobes; read-only and unknown addresses; stalls on all channels."""
-    acc = await Accelerator.start(dut)
+    acc = await Harness.start(dut)
     known = acc.constant_registers()
     generator = seeded_random(acc)
     for stalled in (False, True):

@@ -22,7 +22,7 @@ from bitwright_sim.axi import ControlMaster, StreamMonitor, StreamSink, StreamSo
 from bitwright_sim.bench import bench_parameters, bench_seed, record, report_progress
 
 CLOCK_NS = 10
-_started: list["Accelerator"] = []
+_started: list["Harness"] = []
 _tests: list[str] = []
 
 
@@ -60,7 +60,7 @@ def expected_results(network: Network, output: OutputFormat, frames: NDArray[Any
     return [row.astype("<i8").tobytes() for row in np.concatenate(columns, axis=1)]
 
 
-class Accelerator:
+class Harness:
     """The design under test. `send` queues frames, `check` awaits their results and compares them."""
 
     def __init__(self, dut: Any):
@@ -80,7 +80,7 @@ class Accelerator:
         self.outputs = StreamMonitor(dut, "m_axis", dut.aclk, dut.aresetn, output=True)
 
     @classmethod
-    async def start(cls, dut: Any) -> "Accelerator":
+    async def start(cls, dut: Any) -> "Harness":
         """Starts the clock and brings the design out of reset."""
         dut.aresetn.value = 0
         Clock(dut.aclk, CLOCK_NS, unit="ns").start()
@@ -209,6 +209,6 @@ def _words(data: bytes) -> list[int]:
     return np.frombuffer(data, "<i8").tolist()[:16]
 
 
-def seeded_random(accelerator: Accelerator) -> random.Random:
+def seeded_random(accelerator: Harness) -> random.Random:
     """Python's generator, seeded with the run's seed."""
     return random.Random(accelerator.seed)

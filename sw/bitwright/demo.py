@@ -21,7 +21,7 @@ CYCLES = 64  # the most cycles a frame that the demo's plan allows
 
 
 @dataclass(frozen=True, kw_only=True)
-class Step:
+class DemoStep:
     """One row of the demo's table."""
 
     name: str
@@ -36,7 +36,7 @@ class DemoReport:
     """What the demo did."""
 
     folder: Path
-    steps: tuple[Step, ...]
+    steps: tuple[DemoStep, ...]
     frames: int
     mismatches: int
     test_accuracy: float
@@ -61,13 +61,13 @@ def demo(out: Path, *, progress: Progress | None = None) -> DemoReport:
     from bitwright_train import check_export, load_model
 
     Verilator.find()
-    steps: list[Step] = []
+    steps: list[DemoStep] = []
     started = time.monotonic()
 
     def done(name: str, what: str, result: str, passed: bool = True) -> None:
         nonlocal started
         now = time.monotonic()
-        steps.append(Step(name=name, what=what, result=result, passed=passed, seconds=now - started))
+        steps.append(DemoStep(name=name, what=what, result=result, passed=passed, seconds=now - started))
         started = now
 
     train = out / "train"

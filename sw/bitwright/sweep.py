@@ -21,7 +21,7 @@ _WHAT = "synthesizing plans"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Synthesis:
+class SynthesisTask:
     """A plan of a network to synthesize for a family."""
 
     network: Network
@@ -29,7 +29,7 @@ class Synthesis:
     family: FamilyName
 
 
-def synthesize_plan(task: Synthesis) -> Counts:
+def synthesize_plan(task: SynthesisTask) -> Counts:
     """What Yosys counts of the plan's design. Raises what generate and synth do."""
     with tempfile.TemporaryDirectory(prefix="bitwright-sweep-") as name:
         design = generate(task.network, task.plan, Path(name) / "design")
@@ -45,7 +45,7 @@ def sweep(
     progress: Progress | None = None,
 ) -> list[Counts]:
     """What each plan takes by Yosys, in their order: on all cores, or on the Ray cluster at `ray` ("local": an own)."""
-    tasks = [Synthesis(network=network, plan=plan, family=family) for plan in plans]
+    tasks = [SynthesisTask(network=network, plan=plan, family=family) for plan in plans]
     if ray is not None:
         from bitwright_sim.ray_cluster import ray_cluster
 

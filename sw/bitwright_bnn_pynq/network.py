@@ -11,20 +11,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bitwright_bnn_pynq.files import Folding, has_thresholds, read_classes
-from bitwright_bnn_pynq.topology import ConvFacts, DenseFacts, Folded, InputFacts, PoolFacts, Topology
+from bitwright_bnn_pynq.topology import ConvFacts, DenseFacts, FoldedFacts, InputFacts, PoolFacts, Topology
 from bitwright_core.errors import NetworkError, ParameterSetError
 from bitwright_core.network import (
     Conv2d,
     Dense,
     Edge,
-    Encoding,
     Input,
     IntegerEncoding,
-    Layer,
     MaxPool2d,
     Network,
     Operator,
     Scores,
+    ThresholdEncoding,
     Thresholds,
     Votes,
 )
@@ -67,14 +66,14 @@ def read_parameters(
     source = Input(shape=tuple(topology.input.shape), bits=topology.input.bits)
     encoding = _encoding(topology.input)
     edge = encoding.edge(source)
-    layers: list[Layer] = []
+    layers: list[Operator] = []
     plans: list[LayerPlan] = []
     for number, facts in enumerate(topology.layers):
         if progress:
             progress("read layers", number, len(topology.layers))
         rule = topology.class_rule if number == len(topology.layers) - 1 else None
         layer = LAYERS[type(facts)](facts, _Place(edge=edge, folder=folder, index=len(plans), rule=rule))
-        if layer.matrix is not None and isinstance(facts, Folded):
+        if layer.matrix is not None and isinstance(facts, FoldedFacts):
             if rule == "largest_count" and has_thresholds(folder, len(plans)):
                 notes.append(
                     f"layer {len(plans)} has files of thresholds, which are not used: by the topology, the class "
@@ -130,9 +129,9 @@ def integer_table(facts: InputFacts) -> NDArray[np.int64]:
     return np.array([min(max(v, -limit), limit - 1) for v in rounded])
 
 
-def _encoding(facts: InputFacts) -> Encoding | IntegerEncoding:
+def _encoding(facts: InputFacts) -> ThresholdEncoding | IntegerEncoding:
     if facts.integers is None:
-        return Encoding(thresholds=np.array(facts.thresholds))
+        return ThresholdEncoding(thresholds=np.array(facts.thresholds))
     return IntegerEncoding(table=integer_table(facts))
 
 

@@ -33,7 +33,7 @@ class InputFacts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     integers: Integers | None = None
 
 
-class Folded(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class FoldedFacts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A layer with weights: rows in use, folding, and how far the files are padded beyond both."""
 
     outputs: Size
@@ -44,13 +44,13 @@ class Folded(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     threshold_shift: Annotated[int, msgspec.Meta(ge=0, le=32)] = 0
 
 
-class DenseFacts(Folded, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="dense", tag_field="kind"):
+class DenseFacts(FoldedFacts, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="dense", tag_field="kind"):
     """A dense layer. Columns beyond its inputs, up to a multiple of simd, are padding."""
 
     padded_inputs: Size | None = None
 
 
-class ConvFacts(Folded, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="conv", tag_field="kind"):
+class ConvFacts(FoldedFacts, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="conv", tag_field="kind"):
     """A convolution without padding at the border; columns run (ky, kx, channel), channel fastest."""
 
     kernel: Size

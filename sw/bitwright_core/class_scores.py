@@ -31,7 +31,7 @@ _SAME = 1e-9  # relative difference of rises that float64 arithmetic explains
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class ClassScores:
+class ScoreFit:
     """Scores of index i = 0, 1, ..., and how far they keep the order of the float32 scores.
 
     Of all pairs of a class and an index that could be the largest, `differing` are in another order; such scores
@@ -65,7 +65,7 @@ def class_scores(
     *,
     bits: int = SCORE_BITS,
     rounding: float = 0.0,
-) -> ClassScores:
+) -> ScoreFit:
     """Scores of about `bits` bits; `bits` 0: of any width, the order of `table` kept for all pairs, or refused.
 
     `table` (indices, classes) has the float32 scores, None where they are too many to look at, and then `rounding` says
@@ -78,7 +78,7 @@ def class_scores(
     if table is not None and (not bits or lines is None or classes <= _SEARCHED):
         try:
             found = order_keeping_scores(table, where, bits=width or None)
-            return ClassScores(scores=found, differing=0, pairs=_all_pairs(table.size), within=0.0, exact=False)
+            return ScoreFit(scores=found, differing=0, pairs=_all_pairs(table.size), within=0.0, exact=False)
         except ExportError:
             if not bits or lines is None:
                 raise
@@ -90,7 +90,7 @@ def class_scores(
     ranked = _ranked(base, rise, indices, width)
     scores, error = (ranked, 0.0) if ranked is not None else _rounded(base, rise, indices, width, where)
     differing, pairs, within = _compared(scores, base, rise, indices, table, error, rounding)
-    return ClassScores(scores=scores, differing=differing, pairs=pairs, within=within, exact=ranked is not None)
+    return ScoreFit(scores=scores, differing=differing, pairs=pairs, within=within, exact=ranked is not None)
 
 
 def _ranked(base: NDArray[np.float64], rise: NDArray[np.float64], indices: int, width: int) -> Scores | None:

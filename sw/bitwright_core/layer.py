@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bitwright_core.errors import DataError
-from bitwright_core.network import MAX_LANES, Conv2d, Dense, Encoding, Input, Network, Thresholds
+from bitwright_core.network import MAX_LANES, Conv2d, Dense, Input, Network, ThresholdEncoding, Thresholds
 from bitwright_core.numbers import PaddingValue
 
 _MAX_WEIGHTS = 1 << 28
@@ -46,7 +46,7 @@ def dense_layer(
     return Network(
         name=f"dense_{inputs}x{outputs}",
         input=Input(shape=(inputs,), bits=1),
-        encoding=Encoding(thresholds=np.array([1])),
+        encoding=ThresholdEncoding(thresholds=np.array([1])),
         layers=(Dense(name="dense", weights=rows, output=Thresholds(values=levels)),),
     )
 
@@ -99,7 +99,7 @@ def conv_layer(
     return Network(
         name=f"conv_{kernel[0]}x{kernel[1]}_{shape[2]}to{outputs}",
         input=Input(shape=shape, bits=1),
-        encoding=Encoding(thresholds=np.array([1])),
+        encoding=ThresholdEncoding(thresholds=np.array([1])),
         layers=(
             Conv2d(
                 name="conv",

@@ -12,8 +12,9 @@ import msgspec
 from msgspec import Meta
 
 from bitwright_core.errors import DesignError
+from bitwright_core.families import FamilyName
 from bitwright_core.framing import InputFormat, OutputFormat
-from bitwright_core.plan import Engine, Target
+from bitwright_core.plan import Engine
 from bitwright_core.untrusted import (
     MAX_TEXT_BYTES,
     Count,
@@ -94,7 +95,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     network: PlainFile  # file name
     network_digest: Digest
     plan: PlainFile  # file name
-    target: Target
+    target: FamilyName
     clock_mhz: Megahertz
     interval_cycles: Annotated[int, Meta(ge=1, le=1 << 48)]
     latency_cycles: Annotated[int, Meta(ge=1, le=1 << 48)]

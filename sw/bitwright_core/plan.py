@@ -22,7 +22,6 @@ from bitwright_core.network import Network
 from bitwright_core.untrusted import MAX_PIXELS, MAX_TEXT_BYTES, NAME_PATTERN, decode_toml
 
 Memory = Literal["auto", "block", "distributed"]
-Target = FamilyName
 Engine = Literal["folded", "hardwired"]
 DATA_BITS = (8, 16, 32, 64, 128, 256, 512, 1024)
 
@@ -58,7 +57,7 @@ class Plan:
 
     layers: tuple[LayerPlan, ...]
     clock_mhz: float = 100.0
-    target: Target = PORTABLE
+    target: FamilyName = PORTABLE
     encoding: Literal["hardware", "host"] = "hardware"
     scores: bool = False  # send every class score before the class
     data_bits: int = 64  # width of the input stream; the output stream is 64 bits wide

@@ -1,4 +1,4 @@
-"""The input side: what a graph makes of each raw value, folded into an Encoding of thresholds or of integers.
+"""The input side: what a graph makes of each raw value, folded into an encoding by thresholds or of integers.
 
 The graph's arithmetic before its first product is evaluated at every value of the input (0..255 for bytes).
 Two values give a threshold, a few evenly spaced ones a thermometer code, others integers; each channel or each
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bitwright_core.checks import MAX_VALUES
-from bitwright_core.network import Encoding, IntegerEncoding
+from bitwright_core.network import IntegerEncoding, ThresholdEncoding
 from bitwright_onnx.expression import evaluate
 from bitwright_onnx.grid import common_unit
 from bitwright_onnx.lanes import Lanes
@@ -121,7 +121,7 @@ def _lanes_of(steps: _Steps, levels: int, size: float, span: int, used: bool) ->
     return [span] * levels, steps.middle + size * levels, size, np.nan
 
 
-def threshold_encoding(taken: Taken) -> tuple[Encoding, Lanes]:
+def threshold_encoding(taken: Taken) -> tuple[ThresholdEncoding, Lanes]:
     """The encoding to bits, and what its lanes are to the first layer. Raises ValueError where bits cannot say it."""
     found = [_steps(column) for column in taken.columns.T]
     moving = [steps for steps in found if steps.places]
@@ -148,7 +148,7 @@ def threshold_encoding(taken: Taken) -> tuple[Encoding, Lanes]:
     if uniform and (np.diff(rows[0]) <= 0).any():
         raise ValueError("the first layer takes one input value more than once at the same threshold")
     return (
-        Encoding(thresholds=rows[0] if uniform else rows),
+        ThresholdEncoding(thresholds=rows[0] if uniform else rows),
         Lanes(
             lane=lane,
             middle=np.array([middle for _, middle, _, _ in elements]),

@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from bitwright_core.errors import BitwrightError
 from bitwright_core.network import (
     BINARY,
-    Encoding,
     Input,
     IntegerEncoding,
-    Layer,
     Network,
     NumberType,
+    Operator,
+    ThresholdEncoding,
     Values,
 )
 from bitwright_onnx.decide import Decision, decide, emit
@@ -73,15 +73,15 @@ class Lowering:
     values: Values | None = None  # of scores that are numbers; given where an export says so
     notes: list[str] = field(default_factory=list)
     refusals: Refusals = field(default_factory=Refusals)
-    layers: list[Layer] = field(default_factory=list)
-    encoding: Encoding | IntegerEncoding | None = None
+    layers: list[Operator] = field(default_factory=list)
+    encoding: ThresholdEncoding | IntegerEncoding | None = None
     image: tuple[int, ...] | None = None  # (height, width, channels) of what a first convolution takes
     score_bits: int = 24  # of a class's scores; 0 keeps the order of all, whatever the width
     sentence: str = ""  # what was taken of the outputs
     float_classes: FloatClasses | None = None  # of class scores that are not the graph's own
     settled: set[str] = field(default_factory=set)  # values whose expression a layer before a pool has done already
 
-    def run(self, chain: list[Node]) -> tuple[Layer, ...]:
+    def run(self, chain: list[Node]) -> tuple[Operator, ...]:
         """All layers. Raises OnnxError with every reason that was found."""
         signal: Signal = RawInput(plane=self.plane)
         view = self._identity(self.graph.input)
@@ -394,7 +394,7 @@ def _over(expression: Expr, plane: Plane, source: Plane) -> Expr:
     return map_constants(expression, move)
 
 
-def network_of(lowering: Lowering, layers: tuple[Layer, ...], name: str, labels: tuple[str, ...]) -> Network:
+def network_of(lowering: Lowering, layers: tuple[Operator, ...], name: str, labels: tuple[str, ...]) -> Network:
     """The Network. Raises NetworkError for one that breaks a rule of size."""
     shape = lowering.plane.shape
     if len(shape) == 3:

@@ -7,7 +7,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from bitwright_core.network import Encoding, Network
+from bitwright_core.network import Network, ThresholdEncoding
 
 QONNX_DOMAIN = "qonnx.custom_op.general"
 Layout = Literal["flat", "nhwc", "nchw"]  # of the axes behind that of the frames
@@ -46,12 +46,12 @@ class Writer:
     def encode(self) -> None:
         """Raw frames to +-1, or to integers."""
         network = self.network
-        if isinstance(network.encoding, Encoding):
+        if isinstance(network.encoding, ThresholdEncoding):
             self._compared(network.encoding)
         else:
             self._looked_up(network.encoding.rows)
 
-    def _compared(self, encoding: Encoding) -> None:
+    def _compared(self, encoding: ThresholdEncoding) -> None:
         rows, edge = encoding.rows, self.network.encoded_edge.shape
         thresholds = rows  # (1, levels) and (channels, levels) are broadcast
         if len(rows) == self.network.input.size:

@@ -17,25 +17,24 @@ import torch
 from numpy.typing import NDArray
 
 from bitwright_core import golden
-from bitwright_core.class_scores import SCORE_BITS, ClassScores, class_scores
+from bitwright_core.class_scores import SCORE_BITS, ScoreFit, class_scores
 from bitwright_core.errors import ExportError
 from bitwright_core.network import (
     Conv2d,
     Dense,
     Edge,
     Input,
-    Layer,
     MatrixLayer,
     MaxPool2d,
     Network,
+    Operator,
     Scores,
     Thresholds,
 )
 from bitwright_core.numbers import PADDING, PaddingValue
 from bitwright_core.ops.operator import edge_behind
 from bitwright_core.progress import Progress
-from bitwright_train.layers import BinaryConv, BinaryLinear, ExactBatchNorm
-from bitwright_train.layers import Layer as Stage
+from bitwright_train.layers import BinaryConv, BinaryLinear, ExactBatchNorm, TrainingLayer
 from bitwright_train.model import BinaryNetwork, trace_model
 
 _CHUNK_VALUES = 1 << 24
@@ -128,7 +127,7 @@ def fold_scores(
     lines: tuple[NDArray[np.float64], NDArray[np.float64]],
     where: str,
     bits: int,
-) -> tuple[NDArray[np.uint8], ClassScores]:
+) -> tuple[NDArray[np.uint8], ScoreFit]:
     """Weights and integer scores for the logits `table` (inputs + 1, classes), which are `lines` but for rounding."""
     falling = table[-1] < table[0]
     last = len(table) - 1
@@ -145,9 +144,9 @@ def fold_scores(
 class _Folded:
     """A stage of the model as layers of the Network."""
 
-    layers: tuple[Layer, ...]
+    layers: tuple[Operator, ...]
     inverted: NDArray[np.bool_]  # (outputs,): what is given out complemented
-    classes: ClassScores | None = None  # of the last stage, with a batch norm
+    classes: ScoreFit | None = None  # of the last stage, with a batch norm
 
 
 def _matching(weights: NDArray[np.uint8], inverted: NDArray[np.bool_]) -> NDArray[np.uint8]:
@@ -173,10 +172,10 @@ class Export:
 
     prefix: str
     padding: Callable[[Any], PaddingValue | None]  # what pads, if anything does
-    layers: Callable[[Stage, int, _Sums], tuple[Layer, ...]]
+    layers: Callable[[TrainingLayer, int, _Sums], tuple[Operator, ...]]
 
 
-def _dense_layers(stage: Stage, index: int, sums: _Sums) -> tuple[Layer, ...]:
+def _dense_layers(stage: TrainingLayer, index: int, sums: _Sums) -> tuple[Operator, ...]:
     name = f"dense{index}"
     return (Dense(name=name, weights=sums.weights, output=sums.output, takes=sums.edge.number),)
 
@@ -185,7 +184,7 @@ def _conv_padding(conv: BinaryConv) -> PaddingValue | None:
     return _PADDING[conv.padding_value] if any(conv.padding) else None
 
 
-def _conv_layers(stage: Stage, index: int, sums: _Sums) -> tuple[Layer, ...]:
+def _conv_layers(stage: TrainingLayer, index: int, sums: _Sums) -> tuple[Operator, ...]:
     """The convolution, and its pool, if any."""
     assert isinstance(stage.linear, BinaryConv)
     conv = Conv2d(
@@ -212,7 +211,7 @@ EXPORTS: Mapping[type[torch.nn.Module], Export] = {
 
 
 def _fold(
-    stage: Stage,
+    stage: TrainingLayer,
     index: int,
     last: bool,
     edge: Edge,
@@ -220,7 +219,7 @@ def _fold(
     score_bits: int,
     labels: bool,
 ) -> _Folded:
-    """Stage `index`, which takes `edge`; `inverted` tells of each channel whether it comes complemented."""
+    """Layer `index`, which takes `edge`; `inverted` tells of each channel whether it comes complemented."""
     export = EXPORTS[type(stage.linear)]
     where = f"layer {export.prefix}{index}"
     weights = _matching(binary_weights(stage.linear.weight, where), inverted)
@@ -256,7 +255,7 @@ def _fold(
 
 
 def _fired(
-    stage: Stage, dots: NDArray[np.int64], weights: NDArray[np.uint8], where: str
+    stage: TrainingLayer, dots: NDArray[np.int64], weights: NDArray[np.uint8], where: str
 ) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.bool_]]:
     """Weights, the index of the first of `dots` that gives a 1, and which bits are given out complemented."""
     nothing = np.zeros(len(weights), np.bool_)
@@ -317,10 +316,10 @@ class ExportCheck:
     accumulators: int
     bits: int
     classes: int
-    near_ties: int  # frames whose class differs, of logits that nearly tie (`within` of their ClassScores)
+    near_ties: int  # frames whose class differs, of logits that nearly tie (`within` of their ScoreFit)
 
 
-def _orientation(layer: MatrixLayer, stage: Stage, inverted: NDArray[np.bool_]) -> NDArray[np.int64]:
+def _orientation(layer: MatrixLayer, stage: TrainingLayer, inverted: NDArray[np.bool_]) -> NDArray[np.int64]:
     """+1 for each row that the export kept, -1 for each that it complemented."""
     own = _matching(binary_weights(stage.linear.weight, f"layer {layer.name}"), inverted)
     if own.shape != layer.weights.shape:

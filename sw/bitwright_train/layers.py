@@ -116,7 +116,7 @@ class ExactBatchNorm(nn.modules.batchnorm._BatchNorm):
             raise ValueError(f"batch norm of 2 or 4 axes, not {input.ndim}")
 
 
-class Layer(nn.Module):
+class TrainingLayer(nn.Module):
     """A binary linear layer or convolution, its batch norm, which the last layer may lack, and its pool, if any.
 
     The pool comes before the batch norm where `pool_first`, else behind it; either way before the sign.

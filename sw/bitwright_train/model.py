@@ -8,9 +8,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from bitwright_core.network import Encoding, Input, IntegerEncoding
+from bitwright_core.network import Input, IntegerEncoding, ThresholdEncoding
 from bitwright_train.config import ConvConfig
-from bitwright_train.layers import BinaryConv, BinaryLinear, Layer, sign
+from bitwright_train.layers import BinaryConv, BinaryLinear, TrainingLayer, sign
 
 _TRACE_CHUNK = 2048
 _PADDING = {"minus_one": -1.0, "plus_one": 1.0, "zero": 0.0}
@@ -54,25 +54,25 @@ class BinaryNetwork(nn.Module):
         self.register_buffer("thresholds", torch.tensor(thresholds, dtype=torch.int32), persistent=False)
         self.register_buffer("table", torch.tensor(table, dtype=torch.int32), persistent=False)
         self.encoding = (
-            Encoding(thresholds=np.array(thresholds)) if thresholds else IntegerEncoding(table=np.array(table))
+            ThresholdEncoding(thresholds=np.array(thresholds)) if thresholds else IntegerEncoding(table=np.array(table))
         )
         edge = self.encoding.edge(Input(shape=self.shape, bits=input_bits))
         self.encoded_shape = edge.shape
-        stages: list[Layer] = []
+        stages: list[TrainingLayer] = []
         size = edge.shape
         for conv in self.convs:
             stage, size = _conv_stage(conv, size)
             stages.append(stage)
         inputs = int(np.prod(size))
         for index, outputs in enumerate((*self.hidden, classes)):
-            stages.append(Layer(BinaryLinear(inputs, outputs), norm=final_norm or index < len(self.hidden)))
+            stages.append(TrainingLayer(BinaryLinear(inputs, outputs), norm=final_norm or index < len(self.hidden)))
             inputs = outputs
         self.layers = nn.ModuleList(stages)
 
     @property
-    def stages(self) -> tuple[Layer, ...]:
+    def stages(self) -> tuple[TrainingLayer, ...]:
         """The layers, in order and with their type."""
-        return tuple(cast(Layer, layer) for layer in self.layers)
+        return tuple(cast(TrainingLayer, layer) for layer in self.layers)
 
     def initialise(self, generator: torch.Generator) -> None:
         """Latent weights uniform in +-sqrt(6 / (inputs + outputs)), at most 1, as BinaryNet's (Glorot's)."""
@@ -113,7 +113,7 @@ class BinaryNetwork(nn.Module):
         return x
 
 
-def _conv_stage(conv: ConvConfig, shape: tuple[int, ...]) -> tuple[Layer, tuple[int, ...]]:
+def _conv_stage(conv: ConvConfig, shape: tuple[int, ...]) -> tuple[TrainingLayer, tuple[int, ...]]:
     """The stage that `conv` tells, on images of `shape` (height, width, channels), and the shape that it gives."""
     height, width, channels = conv.image(shape)
     linear = BinaryConv(
@@ -125,7 +125,9 @@ def _conv_stage(conv: ConvConfig, shape: tuple[int, ...]) -> tuple[Layer, tuple[
         padding_value=_PADDING[conv.padding_value],
     )
     pool = (conv.pool, conv.pool) if conv.pool > 1 else None
-    return Layer(linear, norm=True, pool=pool, pool_first=conv.pool_first), conv.gives((height, width, channels))
+    return TrainingLayer(linear, norm=True, pool=pool, pool_first=conv.pool_first), conv.gives(
+        (height, width, channels)
+    )
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from bitwright_boards import driver, pynq_design
+from bitwright_boards import block_design, driver
 from bitwright_boards.deployment import DESIGN, DRIVER, JOB, deployment, describe, driver_source
 from bitwright_boards.simulated.account import make_account
 from bitwright_core.design import Design
@@ -71,7 +71,7 @@ def test_the_driver_is_deployed_byte_for_byte(board_design, vectors, checkout, t
 
 
 def test_the_driver_and_the_block_design_name_the_same_blocks():
-    assert (driver.DMA, driver.ACCELERATOR) == (pynq_design.DMA, pynq_design.ACCELERATOR)
+    assert (driver.DMA, driver.ACCELERATOR) == (block_design.DMA, block_design.ACCELERATOR)
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ def test_packing_is_that_of_framing(tmp_path, bits, shape, encoding, data_bits, 
         },
     }
     (tmp_path / DESIGN).write_text(json.dumps(values))
-    design = driver.Design(tmp_path)
+    design = driver.Description(tmp_path)
     frames = random_frames(network, 9)
     packed = np.zeros((9, design.stride), np.uint8)
     design.pack(design.check(frames), packed)
@@ -118,12 +118,12 @@ def test_packing_is_that_of_framing(tmp_path, bits, shape, encoding, data_bits, 
 
 def test_design_json_tells_what_the_driver_reads(board_design, tmp_path):
     (tmp_path / DESIGN).write_text(json.dumps(describe(board_design)))
-    design = driver.Design(tmp_path)
+    design = driver.Description(tmp_path)
     assert (design.name, design.digest) == (board_design.manifest.name, board_design.manifest.network_digest)
     assert design.stride == board_design.manifest.input.stride
     (tmp_path / DESIGN).write_text("{")
     with pytest.raises(driver.WrongOverlay, match=r"design\.json cannot be read"):
-        driver.Design(tmp_path)
+        driver.Description(tmp_path)
 
 
 def test_batches_on_the_simulated_board_are_bit_exact(told, board_design, vectors):
@@ -135,7 +135,7 @@ def test_batches_on_the_simulated_board_are_bit_exact(told, board_design, vector
     assert told["self_test"] == [] and told["status"] == [] and all(told["rates"])
     assert told["frames_in"] == count + 3 + 70
     assert (told["identity"], told["digest"]) == (driver.IDENTITY, board_design.manifest.network_digest)
-    assert told["clock_mhz"] == pynq_design.pynq_design(board_design.manifest).clock_mhz
+    assert told["clock_mhz"] == block_design.block_design(board_design.manifest).clock_mhz
     # the accelerator's own count of cycles: a frame an interval, but for the way in and out of each batch
     manifest = board_design.manifest
     most = count * manifest.interval_cycles + told["batches"] * (manifest.latency_cycles + 200)
@@ -197,7 +197,7 @@ def test_another_network_is_refused(board, deployed):
 def test_a_foreign_overlay_is_refused(board, deployed, board_design):
     hwh = deployed / f"{board_design.manifest.name}.hwh"
     text = hwh.read_text()
-    hwh.write_text(text.replace(pynq_design.ACCELERATOR, "blinker_0"))
+    hwh.write_text(text.replace(block_design.ACCELERATOR, "blinker_0"))
     told = board(deployed, "open")["open"]
     assert (
         told["error"] == "WrongOverlay" and "has no block accelerator_0; it has axi_dma_0, blinker_0" in told["message"]

@@ -28,7 +28,7 @@ from bitwright_boards.errors import (
 from bitwright_boards.program import run_on_board
 from bitwright_boards.simulated.account import make_account
 from bitwright_boards.simulated.bitstream import write_overlay
-from bitwright_boards.ssh import Connection, Target
+from bitwright_boards.ssh import Connection, Login
 from bitwright_core.errors import BoardError
 from tests.boards.conftest import stand_in
 from tests.boards.loopback import Sshd, free_port
@@ -36,33 +36,33 @@ from tests.sw.networks import random_frames, random_network
 
 
 @pytest.fixture
-def target(sshd, tmp_path) -> Target:
+def login(sshd, tmp_path) -> Login:
     known = tmp_path / "known_hosts"
     key = " ".join(sshd.host_key.with_suffix(".pub").read_text().split()[:2])
     known.write_text(f"[127.0.0.1]:{sshd.port} {key}\n")
-    return Target(host="127.0.0.1", port=sshd.port, user=sshd.user, key=sshd.key, known_hosts=known)
+    return Login(host="127.0.0.1", port=sshd.port, user=sshd.user, key=sshd.key, known_hosts=known)
 
 
 @pytest.fixture
 def program(board_design, overlay, vectors):
-    def call(target: Target, **options):
-        return run_on_board(board_design, overlay, options.pop("vectors", vectors), target, board="pynq-z2", **options)
+    def call(login: Login, **options):
+        return run_on_board(board_design, overlay, options.pop("vectors", vectors), login, board="pynq-z2", **options)
 
     return call
 
 
-def options(target: Target) -> list[str]:
+def options(login: Login) -> list[str]:
     return [
         "--host",
-        target.host,
+        login.host,
         "--port",
-        str(target.port),
+        str(login.port),
         "--user",
-        target.user,
+        login.user,
         "--key",
-        str(target.key),
+        str(login.key),
         "--known-hosts",
-        str(target.known_hosts),
+        str(login.known_hosts),
     ]
 
 
@@ -71,9 +71,9 @@ def deployments(home: Path) -> list[str]:
     return sorted(entry.name for entry in folder.iterdir()) if folder.exists() else []
 
 
-def test_frames_through_a_board_come_back_bit_exact(program, target, home, vectors, board_design):
+def test_frames_through_a_board_come_back_bit_exact(program, login, home, vectors, board_design):
     steps = []
-    report = program(target, batch_frames=64, progress=lambda *step: steps.append(step))
+    report = program(login, batch_frames=64, progress=lambda *step: steps.append(step))
     assert report.passed and report.frames == len(vectors.frames) and report.mismatches == ()
     assert report.digest == board_design.manifest.network_digest
     assert report.batches == -(-report.frames // 64)
@@ -85,12 +85,12 @@ def test_frames_through_a_board_come_back_bit_exact(program, target, home, vecto
     assert (home / "bitwright" / "random" / DRIVER).read_bytes() == driver_source()
     # and over an earlier deployment
     (home / "bitwright" / "random" / "left_over").write_text("x")
-    assert program(target).passed
+    assert program(login).passed
     assert deployments(home) == ["random"] and not (home / "bitwright" / "random" / "left_over").exists()
 
 
-def test_the_command_and_its_json(board_design, overlay, target, capsys, home):
-    command = ["program", str(board_design.folder), "--board", "pynq-z2", *options(target), "--data", "random:5"]
+def test_the_command_and_its_json(board_design, overlay, login, capsys, home):
+    command = ["program", str(board_design.folder), "--board", "pynq-z2", *options(login), "--data", "random:5"]
     assert main([*command, "--frames", "100"]) == 0
     said = capsys.readouterr().out
     assert "mismatches   0" in said and "Every class and score of every frame of random:5" in said
@@ -100,7 +100,7 @@ def test_the_command_and_its_json(board_design, overlay, target, capsys, home):
     assert Path(values["folder"]) == home / "elsewhere" / "random"
 
 
-def test_a_shell_that_talks(program, target, tmp_path, home):
+def test_a_shell_that_talks(program, login, tmp_path, home):
     """What a start file of the user's shell prints is not taken for an answer."""
     for name in ("id", "mktemp", "sha256sum", "df"):
         real = shutil.which(name)
@@ -111,19 +111,19 @@ def test_a_shell_that_talks(program, target, tmp_path, home):
     server = Sshd(tmp_path / "sshd-talks", home, path=path)
     try:
         assert program(
-            replace(target, port=server.port, key=server.key, accept_key=server.fingerprint, known_hosts=tmp_path / "k")
+            replace(login, port=server.port, key=server.key, accept_key=server.fingerprint, known_hosts=tmp_path / "k")
         ).passed
     finally:
         server.close()
 
 
-def test_every_mismatch_is_told(program, target, vectors, board_design, overlay, capsys, monkeypatch):
+def test_every_mismatch_is_told(program, login, vectors, board_design, overlay, capsys, monkeypatch):
     scores = vectors.scores.copy()
     scores[3, 1] += 1
     classes = vectors.classes.copy()
     classes[7] = (classes[7] + 1) % 5
     wrong = replace(vectors, scores=scores, classes=classes, labels=vectors.classes)
-    report = program(target, vectors=wrong)
+    report = program(login, vectors=wrong)
     assert not report.passed
     assert [m.frame for m in report.mismatches] == [3, 7]
     assert report.mismatches[0].expected_scores == scores[3].tolist()
@@ -132,13 +132,13 @@ def test_every_mismatch_is_told(program, target, vectors, board_design, overlay,
     assert report.accuracy == 1.0 and report.golden_accuracy == pytest.approx(1 - 1 / len(classes))
 
     monkeypatch.setattr("bitwright_boards.deployment.make_vectors", lambda *_: wrong)
-    assert main(["program", str(board_design.folder), "--board", "pynq-z2", *options(target)]) == 1
+    assert main(["program", str(board_design.folder), "--board", "pynq-z2", *options(login)]) == 1
     said = capsys.readouterr().out
     assert "MISMATCH\nframe 3: class" in said and f"frame 7: class {vectors.classes[7]}, expected {classes[7]}" in said
 
 
-def test_host_keys(sshd, target, program, tmp_path):
-    unknown = replace(target, known_hosts=tmp_path / "none" / "known_hosts")
+def test_host_keys(sshd, login, program, tmp_path):
+    unknown = replace(login, known_hosts=tmp_path / "none" / "known_hosts")
     fingerprint = re.escape(sshd.fingerprint)  # base64 may have a +
     with pytest.raises(HostKeyError, match=rf"is not known: ssh-ed25519 {fingerprint}.*--accept-host-key"):
         Connection(unknown)
@@ -151,35 +151,35 @@ def test_host_keys(sshd, target, program, tmp_path):
     other = tmp_path / "other"
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", other], check=True)
     key = " ".join(other.with_suffix(".pub").read_text().split()[:2])
-    target.known_hosts_file.write_text(f"[127.0.0.1]:{sshd.port} {key}\n")
+    login.known_hosts_file.write_text(f"[127.0.0.1]:{sshd.port} {key}\n")
     with pytest.raises(HostKeyError, match=r"has changed.*ssh-keygen -f \S+ -R '\[127\.0\.0\.1\]:\d+'"):
-        Connection(replace(target, accept_key=sshd.fingerprint))
+        Connection(replace(login, accept_key=sshd.fingerprint))
 
 
-def test_wrong_hosts(target):
+def test_wrong_hosts(login):
     with pytest.raises(HostError, match=r"no host is called board\.invalid"):
-        Connection(replace(target, host="board.invalid"))
+        Connection(replace(login, host="board.invalid"))
     with pytest.raises(HostError, match=r"port \d+ refuses connections"):
-        Connection(replace(target, port=free_port()))
+        Connection(replace(login, port=free_port()))
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        quick = replace(target, port=silent.getsockname()[1], timeout=0.5)
+        quick = replace(login, port=silent.getsockname()[1], timeout=0.5)
         with pytest.raises(HostError, match=r"does not (answer|speak SSH)"):
             Connection(quick)
 
 
 @pytest.mark.parametrize("means", ["password", "key"])
-def test_wrong_logins(target, tmp_path, means):
+def test_wrong_logins(login, tmp_path, means):
     if means == "password":
-        wrong, text = replace(target, key=None, password="wrong"), "does not accept the password for user"
+        wrong, text = replace(login, key=None, password="wrong"), "does not accept the password for user"
     else:
         other = tmp_path / "other"
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", other], check=True)
-        wrong, text = replace(target, key=other), f"does not accept the key {other} for user"
+        wrong, text = replace(login, key=other), f"does not accept the key {other} for user"
     with pytest.raises(LoginError, match=text):
         Connection(wrong)
 
 
-def test_sudo_takes_the_password(program, target, home, tmp_path):
+def test_sudo_takes_the_password(program, login, home, tmp_path):
     """A user who is not root: `id` and `sudo` stand in for the board's."""
     path = stand_in(tmp_path / "bin", "id", "echo 1000")
     stand_in(
@@ -192,7 +192,7 @@ def test_sudo_takes_the_password(program, target, home, tmp_path):
     server = Sshd(tmp_path / "sshd-sudo", home, path=path)
     try:
         here = replace(
-            target, port=server.port, key=server.key, accept_key=server.fingerprint, known_hosts=tmp_path / "known-sudo"
+            login, port=server.port, key=server.key, accept_key=server.fingerprint, known_hosts=tmp_path / "known-sudo"
         )
         with pytest.raises(LoginError, match=r"cannot become root.*a password is required.*--password"):
             program(here)
@@ -204,12 +204,12 @@ def test_sudo_takes_the_password(program, target, home, tmp_path):
         server.close()
 
 
-def test_without_room_nothing_is_left_behind(program, target, home, tmp_path):
+def test_without_room_nothing_is_left_behind(program, login, home, tmp_path):
     path = stand_in(tmp_path / "bin", "df", 'echo "Filesystem 1024-blocks Used Available"; echo "x 10 10 3 / /"')
     server = Sshd(tmp_path / "sshd-df", home, path=path)
     try:
         here = replace(
-            target, port=server.port, key=server.key, accept_key=server.fingerprint, known_hosts=tmp_path / "known-df"
+            login, port=server.port, key=server.key, accept_key=server.fingerprint, known_hosts=tmp_path / "known-df"
         )
         with pytest.raises(DiskFullError, match=r"has 0\.0 MB of room, and \d\.\d MB are needed"):
             program(here)
@@ -218,7 +218,7 @@ def test_without_room_nothing_is_left_behind(program, target, home, tmp_path):
     assert deployments(home) == []
 
 
-def test_a_disk_that_fills_up_while_copying(program, target, tmp_path):
+def test_a_disk_that_fills_up_while_copying(program, login, tmp_path):
     small = tmp_path / "small"
     small.mkdir()
     mounted = subprocess.run(
@@ -232,9 +232,9 @@ def test_a_disk_that_fills_up_while_copying(program, target, tmp_path):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("bitwright_boards.deploy.ROOM", -(1 << 30))  # past the check of room before
             with pytest.raises(DiskFullError, match=r"has 0\.\d MB of room"):
-                program(target, remote_folder=str(small))
+                program(login, remote_folder=str(small))
         with pytest.raises(DiskFullError, match="remove something there"):
-            program(target, remote_folder=str(small))
+            program(login, remote_folder=str(small))
         # as it was
         assert [entry.name for entry in small.iterdir()] == ["random"]
         assert [entry.name for entry in (small / "random").iterdir()] == ["old"]
@@ -242,39 +242,39 @@ def test_a_disk_that_fills_up_while_copying(program, target, tmp_path):
         subprocess.run(["umount", small], check=True)
 
 
-def test_a_board_without_pynq(program, target, home):
+def test_a_board_without_pynq(program, login, home):
     profile = home / ".bash_profile"
     text = profile.read_text()
     profile.write_text("export PATH=/usr/bin:/bin\nunset PYTHONPATH\n")
     if subprocess.run(["/usr/bin/python3", "-c", ""], check=False).returncode == 0:
         with pytest.raises(MissingPynqError, match=r"cannot import pynq|No module named"):
-            program(target)
+            program(login)
     profile.write_text(f"export PATH={home}/none\n")
     with pytest.raises(JobError, match="ended with status 127"):
-        program(target)
+        program(login)
     # pynq is there, but not the environment of a login shell
     profile.write_text(text + "unset XILINX_XRT\n")
     with pytest.raises(MissingPynqError, match="pynq finds no FPGA"):
-        program(target)
+        program(login)
     profile.write_text(text)
-    assert program(target).passed
+    assert program(login).passed
 
 
-def test_the_bitstream_of_another_network(board_design, overlay, target, tmp_path, program):
+def test_the_bitstream_of_another_network(board_design, overlay, login, tmp_path, program):
     network = random_network(4, shape=(6, 6), bits=8, levels=1, hidden=(24, 17), classes=5)
     other = bw.generate(network, bw.size(network, cycles=60, scores=True), tmp_path / "other")
     with pytest.raises(JobError, match=rf"DigestMismatch.*{network.digest[:12]}") as caught:
-        run_on_board(other, overlay, make_vectors(other, random_frames(network, 3)), target, board="pynq-z2")
+        run_on_board(other, overlay, make_vectors(other, random_frames(network, 3)), login, board="pynq-z2")
     assert caught.value.kind == "DigestMismatch"
-    assert program(target).passed
+    assert program(login).passed
 
 
-def test_an_overlay_that_is_none(target, tmp_path, overlay, board_design, vectors, program):
+def test_an_overlay_that_is_none(login, tmp_path, overlay, board_design, vectors, program):
     for file in (overlay, overlay.with_suffix(".hwh")):
         text = file.read_bytes()
         (tmp_path / file.name).write_bytes(text.replace(b"accelerator_0", b"blinker_0"))
     with pytest.raises(JobError, match=r"WrongOverlay.*no block accelerator_0") as caught:
-        run_on_board(board_design, tmp_path / overlay.name, vectors, target, board="pynq-z2")
+        run_on_board(board_design, tmp_path / overlay.name, vectors, login, board="pynq-z2")
     assert caught.value.kind == "WrongOverlay"
 
 
@@ -302,17 +302,17 @@ def gone(home: Path) -> bool:
     return False
 
 
-def test_a_connection_that_breaks_while_copying(program, sshd, target, home):
+def test_a_connection_that_breaks_while_copying(program, sshd, login, home):
     def drop(what: str, done: int, total: int) -> None:
         sshd.drop_connections()
 
     with pytest.raises(ConnectionLostError, match=r"broke while (copying files|checking the copy)"):
-        program(target, progress=drop)
+        program(login, progress=drop)
     assert "random" not in deployments(home)
-    assert program(target).passed
+    assert program(login).passed
 
 
-def test_a_connection_that_breaks_while_the_job_runs(program, sshd, target, home, board_design, pynq_python):
+def test_a_connection_that_breaks_while_the_job_runs(program, sshd, login, home, board_design, pynq_python):
     make_account(home, pynq_python, fast=False)
     many = make_vectors(board_design, np.tile(random_frames(board_design.network, 1000), (30, 1, 1)))
     running = []
@@ -323,13 +323,13 @@ def test_a_connection_that_breaks_while_the_job_runs(program, sshd, target, home
             sshd.drop_connections()
 
     with pytest.raises(ConnectionLostError, match="broke while running the job"):
-        program(target, vectors=many, batch_frames=500, progress=drop)
+        program(login, vectors=many, batch_frames=500, progress=drop)
     assert running
     assert gone(home), "the job goes on without its host"
-    assert program(target).passed
+    assert program(login).passed
 
 
-def test_a_connection_that_falls_silent(program, sshd, target, home, board_design, monkeypatch):
+def test_a_connection_that_falls_silent(program, sshd, login, home, board_design, monkeypatch):
     monkeypatch.setattr("bitwright_boards.program.SILENT_SECONDS", 1.0)
     many = make_vectors(board_design, np.tile(random_frames(board_design.network, 1000), (30, 1, 1)))
 
@@ -339,13 +339,13 @@ def test_a_connection_that_falls_silent(program, sshd, target, home, board_desig
 
     started = time.monotonic()
     with pytest.raises(ConnectionLostError, match="broke while running the job"):
-        program(target, vectors=many, batch_frames=500, progress=cut)
+        program(login, vectors=many, batch_frames=500, progress=cut)
     assert time.monotonic() - started < 40
     sshd.drop_connections()
     assert gone(home)
 
 
-def test_an_interrupt_here_ends_the_job_there(program, target, home, board_design):
+def test_an_interrupt_here_ends_the_job_there(program, login, home, board_design):
     many = make_vectors(board_design, np.tile(random_frames(board_design.network, 1000), (30, 1, 1)))
 
     def interrupt(what: str, done: int, total: int) -> None:
@@ -353,20 +353,20 @@ def test_an_interrupt_here_ends_the_job_there(program, target, home, board_desig
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        program(target, vectors=many, batch_frames=500, progress=interrupt)
+        program(login, vectors=many, batch_frames=500, progress=interrupt)
     assert gone(home)
-    assert program(target).passed
+    assert program(login).passed
 
 
-def test_a_board_that_is_in_use(program, target, home):
+def test_a_board_that_is_in_use(program, login, home):
     with (home / "board.lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         with pytest.raises(JobError, match="another bitwright job is using this board"):
-            program(target)
-    assert program(target).passed
+            program(login)
+    assert program(login).passed
 
 
-def test_what_is_missing_here_is_told(board_design, overlay, target, tmp_path, capsys):
+def test_what_is_missing_here_is_told(board_design, overlay, login, tmp_path, capsys):
     with pytest.raises(BoardError, match=r"no bitstream random\.bit in .*bitwright build.*Vivado"):
         bw.program(board_design, host="h", overlay=tmp_path)
     (tmp_path / "random.bit").write_bytes(b"")
@@ -393,7 +393,7 @@ def test_the_simulated_board_without_ssh(board_design, pynq_python, capsys, tmp_
 
 @pytest.mark.slow
 @pytest.mark.data
-def test_a_thousand_mnist_frames(target, tmp_path, data_dir):
+def test_a_thousand_mnist_frames(login, tmp_path, data_dir):
     """784-64-32-10 of random weights, through DMA and AXI cycle by cycle."""
     network = random_network(9, shape=(28, 28), bits=8, levels=1, hidden=(64, 32), classes=10)
     design = bw.generate(network, bw.size(network, cycles=196, scores=True), tmp_path / "design")
@@ -403,11 +403,11 @@ def test_a_thousand_mnist_frames(target, tmp_path, data_dir):
         "mnist",
         frames=1000,
         data_dir=data_dir,
-        host=target.host,
-        port=target.port,
-        user=target.user,
-        key=target.key,
-        known_hosts=target.known_hosts,
+        host=login.host,
+        port=login.port,
+        user=login.user,
+        key=login.key,
+        known_hosts=login.known_hosts,
     )
     assert (report.frames, report.mismatches) == (1000, ())
     assert report.accuracy == report.golden_accuracy

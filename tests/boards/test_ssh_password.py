@@ -8,7 +8,7 @@ import paramiko
 import pytest
 
 from bitwright_boards.errors import LoginError
-from bitwright_boards.ssh import Connection, Target, fingerprint
+from bitwright_boards.ssh import Connection, Login, fingerprint
 
 
 class Server(paramiko.ServerInterface):
@@ -37,7 +37,7 @@ class Server(paramiko.ServerInterface):
 
 
 @pytest.fixture
-def target(tmp_path):
+def login(tmp_path):
     key = paramiko.ECDSAKey.generate()
     transports = []
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -55,7 +55,7 @@ def target(tmp_path):
 
         thread = threading.Thread(target=serve, daemon=True)
         thread.start()
-        yield Target(
+        yield Login(
             host="127.0.0.1",
             port=listener.getsockname()[1],
             password="xilinx",
@@ -69,14 +69,14 @@ def target(tmp_path):
     thread.join(5)
 
 
-def test_the_right_password_logs_in(target):
-    with Connection(target) as connection:
+def test_the_right_password_logs_in(login):
+    with Connection(login) as connection:
         done = connection.run("echo out; echo err >&2; exit 3", what="a test")
     assert (done.status, done.output, done.errors) == (3, "out\n", "err\n")
 
 
-def test_another_does_not(target):
+def test_another_does_not(login):
     with pytest.raises(LoginError, match="does not accept the password for user xilinx"):
-        Connection(Target(**{**target.__dict__, "password": "wrong"}))
+        Connection(Login(**{**login.__dict__, "password": "wrong"}))
     with pytest.raises(LoginError, match=r"--user, --key or --password \(PYNQ images: xilinx, xilinx\)"):
-        Connection(Target(**{**target.__dict__, "user": "root"}))
+        Connection(Login(**{**login.__dict__, "user": "root"}))

@@ -11,13 +11,13 @@ from bitwright_core.network import (
     Conv2d,
     Dense,
     Edge,
-    Encoding,
     Input,
     IntegerEncoding,
-    Layer,
     MaxPool2d,
     Network,
+    Operator,
     Scores,
+    ThresholdEncoding,
     Thresholds,
     Votes,
 )
@@ -42,14 +42,14 @@ def last_output(rng: Rng, kind: str, outputs: int, least: int, largest: int) -> 
     return Thresholds(values=thresholds(rng, outputs, least, largest))
 
 
-def encoding(rng: Rng, bits: int, levels: int, rows: int = 0) -> Encoding | IntegerEncoding:
+def encoding(rng: Rng, bits: int, levels: int, rows: int = 0) -> ThresholdEncoding | IntegerEncoding:
     """Thermometer code of `levels` levels, or a table of integers for 0 levels; `rows` of them where they differ."""
     if not levels:
         shape = (rows, 1 << bits) if rows else (1 << bits,)
         return IntegerEncoding(table=rng.integers(-(1 << bits) // 2, (1 << bits) // 2, shape))
     if rows:
-        return Encoding(thresholds=np.sort(rng.integers(0, (1 << bits) + 1, (rows, levels)), axis=1))
-    return Encoding(thresholds=np.sort(rng.choice(np.arange(1, 1 << bits), levels, replace=False)))
+        return ThresholdEncoding(thresholds=np.sort(rng.integers(0, (1 << bits) + 1, (rows, levels)), axis=1))
+    return ThresholdEncoding(thresholds=np.sort(rng.choice(np.arange(1, 1 << bits), levels, replace=False)))
 
 
 def dense(rng: Rng, name: str, edge: Edge, outputs: int, last: str | None = None) -> Dense:
@@ -107,7 +107,7 @@ def mlp(
     rng = np.random.default_rng([1, seed])
     source, code = Input(shape=shape, bits=bits), encoding(rng, bits, levels, rows)
     edge = code.edge(source)
-    layers: list[Layer] = []
+    layers: list[Operator] = []
     for index, size in enumerate(hidden):
         layers.append(dense(rng, f"layer{index}", edge, size))
         edge = layers[-1].edge
@@ -131,7 +131,7 @@ def cnn(
     rng = np.random.default_rng([2, seed])
     source, code = Input(shape=shape, bits=bits), encoding(rng, bits, levels, rows)
     edge = code.edge(source)
-    layers: list[Layer] = []
+    layers: list[Operator] = []
     for index, arguments in enumerate(convs):
         options = {key: value for key, value in arguments.items() if key not in ("outputs", "pool")}
         layers.append(conv(rng, f"conv{index}", edge, arguments["outputs"], **options))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from amaranth.lib import fifo
 
-from bitwright_core.network import Dense, Encoding, Input, Network, Scores, Thresholds
+from bitwright_core.network import Dense, Input, Network, Scores, ThresholdEncoding, Thresholds
 from bitwright_core.plan import LayerPlan, Plan
 from bitwright_hw import results
 from bitwright_hw.generator import generate
@@ -40,7 +40,10 @@ def test_a_queue_without_room_is_found(tmp_path, monkeypatch):
         output=Scores(scale=np.full(4, 2), offset=np.full(4, -8)),
     )
     network = Network(
-        name="lost", input=Input(shape=(16,), bits=1), encoding=Encoding(thresholds=np.array([1])), layers=(first, last)
+        name="lost",
+        input=Input(shape=(16,), bits=1),
+        encoding=ThresholdEncoding(thresholds=np.array([1])),
+        layers=(first, last),
     )
     plan = Plan(layers=(LayerPlan(name="a", pe=1, simd=4), LayerPlan(name="b", pe=4, simd=8)))
     design = generate(network, plan, tmp_path / "design")

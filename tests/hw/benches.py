@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bitwright_core.network import Dense, Encoding, Input, Network, Scores, Thresholds
+from bitwright_core.network import Dense, Input, Network, Scores, ThresholdEncoding, Thresholds
 from bitwright_hw.emit import emit, ports
 from bitwright_sim.bench import run_bench
 
@@ -69,6 +69,6 @@ def random_network(rng, *, inputs, sizes, levels=1, bits=8, scores=True, name="t
     return Network(
         name=name,
         input=Input(shape=(inputs,), bits=bits),
-        encoding=Encoding(thresholds=thresholds),
+        encoding=ThresholdEncoding(thresholds=thresholds),
         layers=tuple(layers),
     )

@@ -213,7 +213,7 @@ def engine_case(inputs, outputs, pe, simd, *, scores=False, stages=2, read_laten
     layer = random_layer(rng, inputs, outputs, scores=scores)
     fold = Fold(inputs=inputs, outputs=outputs, pe=pe, simd=simd)
     engine = MatrixEngine(
-        layer=layer, fold=fold, memory="auto", target=target, stages=stages, rows=RowPool(), read_latency=read_latency
+        layer=layer, fold=fold, memory="auto", family=target, stages=stages, rows=RowPool(), read_latency=read_latency
     )
     bits = rng.integers(0, 2, (frames, inputs)).astype(np.uint8)
     counts = golden.accumulators(layer, bits)

@@ -9,7 +9,7 @@ import pytest
 
 from bitwright_core.errors import PlanError
 from bitwright_core.layer import conv_layer
-from bitwright_core.network import Dense, Encoding, Input, MaxPool2d, Network, Thresholds
+from bitwright_core.network import Dense, Input, MaxPool2d, Network, ThresholdEncoding, Thresholds
 from bitwright_core.plan import DATA_BITS, LayerPlan, Plan, ceil_div, default_plan
 from bitwright_hw.lower import lower
 from bitwright_hw.solve import solved, timing
@@ -127,7 +127,7 @@ def test_latency_behind_padding_for_a_pool(tmp_path):
     network = Network(
         name="padded",
         input=Input(shape=(3, 5, 4), bits=1),
-        encoding=Encoding(thresholds=np.array([1])),
+        encoding=ThresholdEncoding(thresholds=np.array([1])),
         layers=(conv, pool, dense),
     )
     plan = Plan(
@@ -157,7 +157,10 @@ def test_single_convolutions(tmp_path):
 def test_what_hardware_is_not_made_for():
     pool = MaxPool2d(name="pool", shape=(4, 4, 2), kernel=(2, 2), stride=(2, 2))
     network = Network(
-        name="pools", input=Input(shape=(4, 4, 2), bits=1), encoding=Encoding(thresholds=np.array([1])), layers=(pool,)
+        name="pools",
+        input=Input(shape=(4, 4, 2), bits=1),
+        encoding=ThresholdEncoding(thresholds=np.array([1])),
+        layers=(pool,),
     )
     with pytest.raises(PlanError, match="pools alone"):
         solved(network, Plan(layers=()))

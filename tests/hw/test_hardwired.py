@@ -10,7 +10,7 @@ import pytest
 import bitwright as bw
 from bitwright_core import golden
 from bitwright_core.errors import PlanError
-from bitwright_core.network import Dense, Encoding, Input, Network, Thresholds
+from bitwright_core.network import Dense, Input, Network, ThresholdEncoding, Thresholds
 from bitwright_core.plan import LayerPlan, Plan, default_plan, hardwired, with_folds
 from bitwright_hw.arithmetic.shared_sums import share
 from bitwright_hw.constant_bits import known_inputs
@@ -119,7 +119,7 @@ def hardwired_case(inputs, outputs, *, scores=False, stages=2, target=GENERIC, f
         levels[1 % outputs], levels[2 % outputs] = 0, inputs + 1
         output = Thresholds(values=levels)
     layer = replace(layer, weights=weights, output=output)
-    engine = HardwiredEngine(layer=layer, target=target, stages=stages)
+    engine = HardwiredEngine(layer=layer, family=target, stages=stages)
     bits = rng.integers(0, 2, (frames, inputs)).astype(np.uint8)
     bits[1], bits[2] = 0, 1
     counts = golden.accumulators(layer, bits)
@@ -194,7 +194,7 @@ def test_every_small_neuron_on_every_frame(target, stages, known, tmp_path):
     """All weights, thresholds and frames of so many inputs: nothing is left out."""
     inputs = len(known)
     layer = every_neuron(inputs)
-    engine = HardwiredEngine(layer=layer, target=family_named(target), stages=stages, known=known)
+    engine = HardwiredEngine(layer=layer, family=family_named(target), stages=stages, known=known)
     engine.simulation_models = family_named(target).simulation_models
     frames = np.array([[code >> i & 1 for i in range(inputs)] for code in range(1 << inputs)], np.uint8)
     frames = frames[[all(v in (None, x) for v, x in zip(known, frame, strict=True)) for frame in frames]]
@@ -218,7 +218,10 @@ def test_known_bits_are_those_that_never_change():
         weights = rng.integers(0, 2, (outputs, inputs))
         layers.append(Dense(name=f"dense_{k}", weights=weights, output=Thresholds(values=thresholds)))
     network = Network(
-        name="t", input=Input(shape=(6,), bits=1), encoding=Encoding(thresholds=np.array([1])), layers=tuple(layers)
+        name="t",
+        input=Input(shape=(6,), bits=1),
+        encoding=ThresholdEncoding(thresholds=np.array([1])),
+        layers=tuple(layers),
     )
     known = known_inputs(network)
     assert known[0] == (None,) * 6
@@ -234,13 +237,13 @@ def test_known_bits_are_those_that_never_change():
 
 def test_inputs_that_never_change_cost_nothing():
     layer = random_layer(np.random.default_rng(SEED), 60, 16)
-    free = Neurons(layer=layer, known=(None,) * 60, bits=7, target=XC7)
+    free = Neurons(layer=layer, known=(None,) * 60, bits=7, family=XC7)
     known = tuple(None if i % 2 else i // 2 % 2 for i in range(60))
-    half = Neurons(layer=layer, known=known, bits=7, target=XC7)
+    half = Neurons(layer=layer, known=known, bits=7, family=XC7)
     assert half.sums.cells < 0.6 * free.sums.cells
     assert all(i % 2 for row in half.rows for i in row.members)
     with pytest.raises(ValueError, match="known must have 60 entries, one for each input, not 3"):
-        Neurons(layer=layer, known=(None, 0, 1), bits=7, target=XC7)
+        Neurons(layer=layer, known=(None, 0, 1), bits=7, family=XC7)
 
 
 def mixed_case(seed):

@@ -190,7 +190,7 @@ def test_engine_on_integers(inputs, outputs, pe, simd, scores, simulator, tmp_pa
     layer = integer_layer(rng, inputs, outputs, scores=scores)
     fold = Fold(inputs=inputs, outputs=outputs, pe=pe, simd=simd)
     engine = MatrixEngine(
-        layer=layer, fold=fold, memory="auto", target=GENERIC, stages=row_stages(simd), rows=RowPool()
+        layer=layer, fold=fold, memory="auto", family=GENERIC, stages=row_stages(simd), rows=RowPool()
     )
     lanes = rng.integers(-(1 << SIGNED.bits - 1), 1 << SIGNED.bits - 1, (6, inputs))
     lanes[0], lanes[1] = -(1 << SIGNED.bits - 1), (1 << SIGNED.bits - 1) - 1
@@ -229,7 +229,7 @@ def test_engine_with_thresholds_by_the_border(pe, simd, simulator, tmp_path):
         output=Thresholds(values=rng.integers(-6, 7, (5, 1))),
     )
     fold = Fold(inputs=layer.inputs, outputs=5, pe=pe, simd=simd, pixels=layer.pixels)
-    engine = MatrixEngine(layer=layer, fold=fold, memory="auto", target=GENERIC, stages=1, rows=RowPool())
+    engine = MatrixEngine(layer=layer, fold=fold, memory="auto", family=GENERIC, stages=1, rows=RowPool())
     images = rng.integers(0, 2, (2, *layer.shape))
     values = golden.margins(layer, golden.accumulators(layer, images)).reshape(-1, 5)
     windows = windows_of(images, layer.windows).reshape(-1, layer.inputs)

@@ -25,11 +25,11 @@ SHAPES = [
 def test_the_estimate_is_exact_and_rows_stay_within_their_bounds(target, tmp_path):
     parts = {
         f"row_{simd}_{bits}_{stages}_{int(single)}": AccumulateRow(
-            simd=simd, bits=bits, stages=stages, single=single, target=target
+            simd=simd, bits=bits, stages=stages, single=single, family=target
         )
         for simd, bits, stages, single in SHAPES
     }
-    parts |= {f"alone_{simd}": XnorPopcount(simd=simd, target=target) for simd in (32, 64)}
+    parts |= {f"alone_{simd}": XnorPopcount(simd=simd, family=target) for simd in (32, 64)}
     luts = count_luts(parts, target.name, tmp_path)
     for row in parts.values():
         if isinstance(row, AccumulateRow):
@@ -48,7 +48,7 @@ def test_the_estimate_is_exact_and_rows_stay_within_their_bounds(target, tmp_pat
 
 def test_ecp5_rows_take_less_than_half_of_a_plain_sum(tmp_path):
     parts = {
-        f"{target.name}_{simd}": AccumulateRow(simd=simd, bits=12, target=target)
+        f"{target.name}_{simd}": AccumulateRow(simd=simd, bits=12, family=target)
         for target in (GENERIC, ECP5)
         for simd in (32, 64)
     }
@@ -62,5 +62,5 @@ def test_portable_rows_are_estimated_roughly(family, tolerance, tmp_path):
     rows = {f"row_{simd}": AccumulateRow(simd=simd, bits=12) for simd in (16, 32, 49)}
     luts = count_luts(rows, family.name, tmp_path)
     for name, row in rows.items():
-        estimate = row_luts(simd=row.simd, bits=12, target=GENERIC, costs=family.costs)
+        estimate = row_luts(simd=row.simd, bits=12, family=GENERIC, costs=family.costs)
         assert abs(estimate / luts[name] - 1) < tolerance, (name, luts[name], estimate)

@@ -17,14 +17,14 @@ CYCLES = 160
 
 def shapes(target):
     rows = [
-        AccumulateRow(simd=simd, bits=12, target=target, stages=stages)
+        AccumulateRow(simd=simd, bits=12, family=target, stages=stages)
         for simd in (1, 2, 3, 13, 32, 49, 97)
         for stages in (0, 1, 2, 4)
     ]
-    rows += [AccumulateRow(simd=simd, bits=11, target=target, single=True) for simd in (5, 32, 256)]
+    rows += [AccumulateRow(simd=simd, bits=11, family=target, single=True) for simd in (5, 32, 256)]
     rows += [
-        AccumulateRow(simd=7, bits=3, target=target),
-        AccumulateRow(simd=1024, bits=14, target=target, stages=3, single=True),
+        AccumulateRow(simd=7, bits=3, family=target),
+        AccumulateRow(simd=1024, bits=14, family=target, stages=3, single=True),
     ]
     return {f"row_{k}": row for k, row in enumerate(rows)}
 
@@ -56,7 +56,7 @@ def test_rows_sum_passes_with_pauses(target, tmp_path):
 
 def test_the_bench_finds_a_wrong_table(tmp_path, monkeypatch):
     monkeypatch.setattr(xc7, "half_is_one", lambda *five: int(sum(five) == 2))
-    results = simulate({"row_0": AccumulateRow(simd=32, bits=12, target=XC7)}, tmp_path)
+    results = simulate({"row_0": AccumulateRow(simd=32, bits=12, family=XC7)}, tmp_path)
     assert results["row_0"][0] > 0
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from bitwright_core.network import Conv2d, Encoding, Input, IntegerEncoding, Network, Thresholds
+from bitwright_core.network import Conv2d, Input, IntegerEncoding, Network, ThresholdEncoding, Thresholds
 from bitwright_core.plan import LayerPlan, Plan, ceil_div
 from bitwright_hw.estimate import estimate
 from bitwright_hw.families import XC7
@@ -211,7 +211,9 @@ def test_wide_integers_with_zeros_around(tmp_path):
 def test_hardwired_layers(tmp_path):
     """Behind bits that are always the same, too."""
     network = random_conv_network(2, shape=(1, 1, 9), bits=3, convs=0, pools=False, dense=(6,), classes=3, rows="value")
-    assert isinstance(network.encoding, Encoding) and {0, 8} & set(network.encoding.thresholds.reshape(-1).tolist())
+    assert isinstance(network.encoding, ThresholdEncoding) and {0, 8} & set(
+        network.encoding.thresholds.reshape(-1).tolist()
+    )
     layers = tuple(
         LayerPlan(name=layer.name, pe=layer.outputs, simd=layer.inputs, engine="hardwired")
         for layer in network.matrix_layers

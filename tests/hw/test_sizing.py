@@ -12,7 +12,7 @@ import pytest
 import bitwright as bw
 from bitwright.cli import main
 from bitwright_core.errors import PlanError
-from bitwright_core.network import Dense, Encoding, Input, Network, Scores, Thresholds
+from bitwright_core.network import Dense, Input, Network, Scores, ThresholdEncoding, Thresholds
 from bitwright_core.plan import Fold, LayerPlan, Plan, distinct_folds
 from bitwright_hw.engine import accumulator_bits, preload_count, preload_values
 from bitwright_hw.engines.folded_choices import LayerChoices
@@ -180,7 +180,7 @@ def wide_network(outputs=1024):
         weights = rng.integers(0, 2, (count, inputs), dtype=np.uint8)
         layers.append(Dense(name=f"dense{k}", weights=weights, output=output))
         inputs = count
-    encoding = Encoding(thresholds=np.array([1]))
+    encoding = ThresholdEncoding(thresholds=np.array([1]))
     return Network(name="wide", input=Input(shape=(8192,), bits=1), encoding=encoding, layers=tuple(layers))
 
 
@@ -246,7 +246,7 @@ def test_eight_million_weights_are_sized_in_seconds():
         weights = rng.integers(0, 2, (outputs, inputs), dtype=np.uint8)
         layers.append(Dense(name=f"dense{k}", weights=weights, output=output))
         inputs = outputs
-    encoding = Encoding(thresholds=np.array([1]))
+    encoding = ThresholdEncoding(thresholds=np.array([1]))
     network = Network(name="wide", input=Input(shape=(8192,), bits=1), encoding=encoding, layers=tuple(layers))
     started = time.process_time()
     plan = bw.size(network, board="aup-zu3", target_fps=200)

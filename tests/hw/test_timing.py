@@ -10,7 +10,7 @@ from bitwright_hw.families import FAMILIES
 from bitwright_hw.families.ecp5.block_ram_registers import absorb_registers
 from bitwright_hw.popcount import row_levels
 from bitwright_hw.solve import solved
-from bitwright_hw.timing import MOST_STAGES, pipeline
+from bitwright_hw.timing import MOST_STAGES, pipeline_for
 from bitwright_hw.yosys import Yosys
 from tests.sw.networks import random_network
 
@@ -22,7 +22,7 @@ SIMDS = (1, 8, 16, 49, 64, 784)
 def test_registers_grow_with_the_clock_and_fit_its_period(family, simd):
     before = 0
     for mhz in (20, 50, 100, 125, 150, 200, 400):
-        chosen = pipeline(simd, mhz, family, block_ram=False)
+        chosen = pipeline_for(simd, mhz, family, block_ram=False)
         assert chosen.read_latency == 1
         assert before <= chosen.stages <= MOST_STAGES
         room = (1000 / mhz - family.delays.register) / family.delays.level
@@ -41,9 +41,9 @@ def test_more_stages_leave_fewer_levels():
 
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
 def test_only_block_rams_on_fast_clocks_get_a_register(family):
-    assert pipeline(16, 40, family, block_ram=True).read_latency == 1
-    assert pipeline(16, 250, family, block_ram=True).read_latency == 2
-    assert pipeline(16, 250, family, block_ram=False).read_latency == 1
+    assert pipeline_for(16, 40, family, block_ram=True).read_latency == 1
+    assert pipeline_for(16, 250, family, block_ram=True).read_latency == 2
+    assert pipeline_for(16, 250, family, block_ram=False).read_latency == 1
 
 
 def test_the_clock_changes_the_latency_alone():

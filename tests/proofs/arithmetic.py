@@ -85,7 +85,7 @@ def accumulate_row(spec: Spec, *, simd: int, stages: int, of: Family = GENERIC, 
     """An AccumulateRow: passes of any length, with pauses, beside a loop."""
     m = spec.m
     bits = simd.bit_length() + 1
-    m.submodules.row = row = AccumulateRow(simd=simd, bits=bits, target=of, stages=stages, single=single)
+    m.submodules.row = row = AccumulateRow(simd=simd, bits=bits, family=of, stages=stages, single=single)
     x, w, preload = spec.free("x", simd), spec.free("w", simd), spec.free("preload", bits)
     valid, last = spec.free("valid"), spec.free("last")
     spec.assume(~last | valid)
@@ -114,7 +114,7 @@ def accumulate_row(spec: Spec, *, simd: int, stages: int, of: Family = GENERIC, 
 def xnor_popcount(spec: Spec, *, simd: int, stages: int, of: Family) -> None:
     """An XnorPopcount beside a plain sum, `stages` cycles later."""
     m = spec.m
-    m.submodules.count = unit = XnorPopcount(simd=simd, target=of, stages=stages)
+    m.submodules.count = unit = XnorPopcount(simd=simd, family=of, stages=stages)
     x, w = spec.free("x", simd), spec.free("w", simd)
     m.d.comb += [unit.x.eq(x), unit.w.eq(w)]
     plain = population([~(x[k] ^ w[k] ^ int(of.rows.inverted_weights)) for k in range(simd)], simd.bit_length())
@@ -172,7 +172,7 @@ def engine(
         stages = row_stages(simd)
     rows = RowPool()
     m.submodules.engine = unit = MatrixEngine(
-        layer=layer, fold=fold, memory=memory, target=of, stages=stages, rows=rows, read_latency=read_latency
+        layer=layer, fold=fold, memory=memory, family=of, stages=stages, rows=rows, read_latency=read_latency
     )
     spec.shared.components.update(rows.modules)
     send, word = spec.free("send"), spec.free("word", simd * bits)
@@ -232,7 +232,7 @@ def hardwired(
     """A HardwiredEngine beside plain Verilog of its neurons, `latency` cycles later."""
     m = spec.m
     layer = dense(seed=seed, outputs=outputs, inputs=inputs, scores=scores)
-    m.submodules.engine = unit = HardwiredEngine(layer=layer, target=of, stages=stages)
+    m.submodules.engine = unit = HardwiredEngine(layer=layer, family=of, stages=stages)
     send, word = spec.free("send"), spec.free("word", inputs)
     m.d.comb += [unit.i.valid.eq(send), unit.i.payload.eq(word)]
     spec.shared.verilog.append(plain_verilog(layer, unit.bits))

@@ -61,7 +61,7 @@ lut_rom = cases("lut-rom", "LutRom", build=arithmetic.lut_rom, family=XC7)
 preloads = cases("preloads", "Preloads", build=arithmetic.preloads)
 engine = cases("engine", "MatrixEngine", "Rom", build=arithmetic.engine)
 integers = cases("integer-engine", "MatrixEngine", "IntegerRow", "Rom", build=arithmetic.engine)
-whole = cases("accelerator", "Accelerator", build=top.accelerator)
+whole = cases("accelerator", "AcceleratorCore", build=top.accelerator)
 axi = cases("axi-accelerator", "AxiAccelerator", build=top.axi_accelerator)
 hardwired = cases("hardwired", "HardwiredEngine", build=arithmetic.hardwired)
 
@@ -113,7 +113,7 @@ _PATHS = (
         quick=False,
     ),
     paths(partial(ResultQueue, params=_SCORES, slots=2, scores=True), "ResultQueue", quick=False),
-    paths(top.small_accelerator, "Accelerator", quick=False),
+    paths(top.small_accelerator, "AcceleratorCore", quick=False),
     paths(top.small_axi_accelerator, "AxiAccelerator"),
     paths(
         partial(Feeder, format=InputFormat(values=3, value_bits=8, data_bits=16, encoded=False)), "Feeder", quick=False

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from bitwright_hw.arithmetic.compressor import schedule
+from bitwright_hw.arithmetic.compressor import place_registers
 from bitwright_hw.families.ecp5 import popcount as ecp5
 from bitwright_hw.families.xc7 import luts as xc7_cells
 from bitwright_hw.families.xc7 import popcount as xc7
@@ -65,7 +65,7 @@ def test_ecp5_splits_count_every_lane_once(simd):
 @pytest.mark.parametrize("stages", [0, 1, 2, 5])
 def test_a_schedule_never_goes_back_in_time(stages):
     tree = xc7.best_tree(200, stages, xc7.ROW_CAPACITY)
-    plan = schedule(tree, stages, FINAL)
+    plan = place_registers(tree, stages, FINAL)
     assert max(plan.bits) <= stages
     for counter in tree.counters:
         assert all(plan.bits[bit] <= plan.bits[counter.outputs[0]] for bit in counter.bits)

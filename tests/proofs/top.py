@@ -25,10 +25,20 @@ from amaranth.hdl import (
 )
 from amaranth.lib.wiring import In
 
-from bitwright_core.network import Conv2d, Dense, Encoding, Input, MaxPool2d, Network, Scores, Thresholds, Votes
+from bitwright_core.network import (
+    Conv2d,
+    Dense,
+    Input,
+    MaxPool2d,
+    Network,
+    Scores,
+    ThresholdEncoding,
+    Thresholds,
+    Votes,
+)
 from bitwright_core.plan import LayerPlan, Plan
 from bitwright_core.registers import network_constants
-from bitwright_hw.accelerator import Accelerator, AxiAccelerator
+from bitwright_hw.accelerator import AcceleratorCore, AxiAccelerator
 from bitwright_hw.control import AxiLiteSignature, Control
 from bitwright_hw.emit import ports
 from bitwright_hw.solve import solved
@@ -54,7 +64,7 @@ class Small:
         network = Network(
             name="small",
             input=Input(shape=self.shape, bits=1),
-            encoding=Encoding(thresholds=np.array([[1]])),
+            encoding=ThresholdEncoding(thresholds=np.array([[1]])),
             layers=self.layers,
         )
         plans = []
@@ -64,8 +74,8 @@ class Small:
         return solved(network, Plan(layers=tuple(plans), encoding="host", data_bits=8, scores=self.scores))
 
 
-def small_accelerator() -> Accelerator:
-    return Accelerator(solution=SMALL["scores"].solution)
+def small_accelerator() -> AcceleratorCore:
+    return AcceleratorCore(solution=SMALL["scores"].solution)
 
 
 def small_axi_accelerator() -> AxiAccelerator:
@@ -219,10 +229,10 @@ def follow(
 
 
 def accelerator(spec: Spec, *, kind: str) -> None:
-    """An Accelerator between a sender of any packets and a reader that pauses at any time."""
+    """An AcceleratorCore between a sender of any packets and a reader that pauses at any time."""
     m = spec.m
     solution = SMALL[kind].solution
-    unit = Accelerator(solution=solution)
+    unit = AcceleratorCore(solution=solution)
     made = Elaborated(unit)
     m.submodules.accelerator = made
     spec.shared.components.update(unit.shared)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bitwright_core.errors import DesignError
-from bitwright_core.network import Encoding
+from bitwright_core.network import ThresholdEncoding
 from bitwright_sim import verify
 from bitwright_sim.sliced.build import build_sliced
 from bitwright_sim.sliced.engine import HandshakeError, run_frames
@@ -185,6 +185,6 @@ def test_outputs_without_classes(tmp_path):
 def test_frames_that_change_nothing(tmp_path):
     """Each bit of the encoding is constant, so that no data reaches a probe: all is control."""
     network = small_network(shape=(4,), bits=1, hidden=(5,))
-    constant = Encoding(thresholds=np.array([[0], [2], [2], [0]]))
+    constant = ThresholdEncoding(thresholds=np.array([[0], [2], [2], [0]]))
     network = replace(network, encoding=constant)
     check_golden(generate(network, tmp_path / "constant", target="ecp5"), 20, 1)

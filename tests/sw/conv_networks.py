@@ -7,13 +7,13 @@ from bitwright_core.network import (
     Conv2d,
     Dense,
     Edge,
-    Encoding,
     Input,
     IntegerEncoding,
-    Layer,
     MaxPool2d,
     Network,
+    Operator,
     Scores,
+    ThresholdEncoding,
     Thresholds,
     Votes,
 )
@@ -48,7 +48,7 @@ def random_rows(rng, source, rows, *, integers, levels=2):
     thresholds = np.sort(rng.integers(0, span + 1, (count, levels)), axis=1)
     if (thresholds == thresholds[:1]).all():  # one row for all has no constants
         thresholds = np.sort(rng.choice(np.arange(1, span), min(levels, span - 1), replace=False))
-    return Encoding(thresholds=thresholds)
+    return ThresholdEncoding(thresholds=thresholds)
 
 
 def random_conv(rng, name, edge, outputs, levels=1):
@@ -112,7 +112,9 @@ def random_conv_network(
     Activations in between have 1 to `act_levels` levels.
     """
     rng = np.random.default_rng(seed)
-    encoding = Encoding(thresholds=np.sort(rng.choice(np.arange(1, 1 << bits), min(2, (1 << bits) - 1), replace=False)))
+    encoding = ThresholdEncoding(
+        thresholds=np.sort(rng.choice(np.arange(1, 1 << bits), min(2, (1 << bits) - 1), replace=False))
+    )
     if integers:
         encoding = IntegerEncoding(table=rng.integers(-(1 << bits) // 2, (1 << bits) // 2, 1 << bits))
     network_input = Input(shape=shape, bits=bits)
@@ -120,7 +122,7 @@ def random_conv_network(
         encoding = random_rows(rng, network_input, rows, integers=integers)
     image = shape if len(shape) == 3 else (*shape, 1)
     edge = Edge(shape=(*image[:2], image[2] * encoding.levels), number=encoding.number)
-    layers: list[Layer] = []
+    layers: list[Operator] = []
     for index in range(convs):
         layers.append(random_conv(rng, f"conv{index}", edge, int(rng.choice(channels)), act_levels))
         edge = layers[-1].edge

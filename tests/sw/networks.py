@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from bitwright_core.network import Dense, Encoding, Input, Network, Scores, Thresholds
+from bitwright_core.network import Dense, Input, Network, Scores, ThresholdEncoding, Thresholds
 
 
 def random_network(
@@ -32,7 +32,7 @@ def random_network(
     return Network(
         name="random",
         input=Input(shape=shape, bits=bits),
-        encoding=Encoding(thresholds=thresholds),
+        encoding=ThresholdEncoding(thresholds=thresholds),
         layers=tuple(layers),
         labels=labels,
     )

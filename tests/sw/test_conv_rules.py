@@ -11,13 +11,13 @@ from bitwright_core.errors import NetworkError
 from bitwright_core.network import (
     Conv2d,
     Dense,
-    Encoding,
     Input,
     IntegerEncoding,
     MaxPool2d,
     Network,
     NumberType,
     Scores,
+    ThresholdEncoding,
     Thresholds,
     Votes,
 )
@@ -53,7 +53,7 @@ def network(**changes):
     parts = {
         "name": "small",
         "input": Input(shape=(6, 5, 2), bits=8),
-        "encoding": Encoding(thresholds=np.array([128])),
+        "encoding": ThresholdEncoding(thresholds=np.array([128])),
         "layers": (conv(), pool(), dense(2, 12)),
     }
     return Network(**{**parts, **changes})
@@ -134,7 +134,7 @@ MISTAKES = {
     ),
     "flat": (lambda: network(input=Input(shape=(60,))), "but the encoded input gives 60, which is flat"),
     "levels are channels": (
-        lambda: network(encoding=Encoding(thresholds=np.array([1, 2]))),
+        lambda: network(encoding=ThresholdEncoding(thresholds=np.array([1, 2]))),
         "of 6 x 5 x 2 but the encoded input gives 6 x 5 x 4",
     ),
     "after the pool": (
@@ -193,7 +193,7 @@ def test_short_forms_of_stride_and_padding():
 def test_the_digest_covers_what_is_computed():
     base = network()
     first, second, last = base.layers
-    wide = Encoding(thresholds=np.array([1]))
+    wide = ThresholdEncoding(thresholds=np.array([1]))
     different = [
         network(encoding=wide),
         network(layers=(conv(output=bits(3, 2)), second, last)),

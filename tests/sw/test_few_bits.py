@@ -11,12 +11,12 @@ from bitwright_core.network import (
     Conv2d,
     Dense,
     Edge,
-    Encoding,
     Input,
     IntegerEncoding,
     MaxPool2d,
     Network,
     NumberType,
+    ThresholdEncoding,
     Thresholds,
     load,
     save,
@@ -47,7 +47,7 @@ def two_bit_network(first=None):
     return Network(
         name="two_bits",
         input=Input(shape=(6,), bits=1),
-        encoding=Encoding(thresholds=np.array([1])),
+        encoding=ThresholdEncoding(thresholds=np.array([1])),
         layers=(few() if first is None else first, last),
     )
 
@@ -190,7 +190,7 @@ def test_a_layer_that_takes_few_bits_is_refused_too():
         Network(
             name="x",
             input=Input(shape=(6,), bits=1),
-            encoding=Encoding(thresholds=np.array([1])),
+            encoding=ThresholdEncoding(thresholds=np.array([1])),
             layers=(first, middle),
         )
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from bitwright_core import golden
 from bitwright_core.errors import DataError
-from bitwright_core.network import Dense, Encoding, Input, Network, Scores, Thresholds
+from bitwright_core.network import Dense, Input, Network, Scores, ThresholdEncoding, Thresholds
 from tests.plain import plain_outputs
 
 from .networks import random_frames, random_network
@@ -40,7 +40,7 @@ def test_the_worked_example_of_the_spec():
     network = Network(
         name="by_hand",
         input=Input(shape=(2,), bits=8),
-        encoding=Encoding(thresholds=np.array([100, 200])),
+        encoding=ThresholdEncoding(thresholds=np.array([100, 200])),
         layers=(
             Dense(
                 name="hidden",
@@ -69,7 +69,7 @@ def test_the_first_of_equal_scores_wins():
     network = Network(
         name="tie",
         input=Input(shape=(1,), bits=1),
-        encoding=Encoding(thresholds=np.array([1])),
+        encoding=ThresholdEncoding(thresholds=np.array([1])),
         layers=(layer,),
     )
     assert golden.classify(network, np.array([[0], [1]])).tolist() == [1, 1]
@@ -85,7 +85,7 @@ def test_thresholds_at_both_ends_are_constants():
     network = Network(
         name="ends",
         input=Input(shape=(9,), bits=1),
-        encoding=Encoding(thresholds=np.array([1])),
+        encoding=ThresholdEncoding(thresholds=np.array([1])),
         layers=(layer,),
     )
     frames = np.array([[lane >> b & 1 for b in range(9)] for lane in range(512)])

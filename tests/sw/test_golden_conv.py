@@ -9,12 +9,12 @@ from bitwright_core import golden
 from bitwright_core.network import (
     Conv2d,
     Dense,
-    Encoding,
     Input,
     IntegerEncoding,
     MaxPool2d,
     Network,
     NumberType,
+    ThresholdEncoding,
     Thresholds,
     Votes,
     load,
@@ -128,7 +128,10 @@ def test_votes_that_rise_give_the_highest_set_bit():
     assert scores.tolist() == (reached * [1, 2, 3]).tolist()
     assert scores.argmax(axis=1).tolist() == [0, 0, 1, 1, 2, 2, 2, 2]
     network = Network(
-        name="votes", input=Input(shape=(4,), bits=1), encoding=Encoding(thresholds=np.array([1])), layers=(last,)
+        name="votes",
+        input=Input(shape=(4,), bits=1),
+        encoding=ThresholdEncoding(thresholds=np.array([1])),
+        layers=(last,),
     )
     assert network.is_classifier and network.outputs == 3 and last.score_range == (0, 3)
     assert last.edge.number == NumberType(kind="signed", bits=3)
@@ -165,7 +168,7 @@ def test_pooling_takes_the_largest_of_each_window():
     network = Network(
         name="pool",
         input=Input(shape=(4, 5, 1), bits=1),
-        encoding=Encoding(thresholds=np.array([1])),
+        encoding=ThresholdEncoding(thresholds=np.array([1])),
         layers=(MaxPool2d(name="pool", shape=(4, 5, 1), kernel=(2, 2), stride=(2, 2)),),
     )
     image = np.array([[0, 0, 1, 0, 1], [0, 0, 0, 0, 1], [0, 1, 0, 0, 1], [0, 0, 0, 0, 1]])

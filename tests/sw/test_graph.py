@@ -15,12 +15,12 @@ from bitwright_core.errors import NetworkError, PlanError
 from bitwright_core.network import (
     ENCODED,
     Dense,
-    Encoding,
     Input,
     MaxPool2d,
     Network,
     NumberType,
     Scores,
+    ThresholdEncoding,
     Thresholds,
     load,
     save,
@@ -95,7 +95,7 @@ def branched(layers=(LEFT, RIGHT, JOIN, LAST), takes=TAKES, **changes):
     parts = {
         "name": "branched",
         "input": Input(shape=(4,), bits=4),
-        "encoding": Encoding(thresholds=np.array([5, 9])),
+        "encoding": ThresholdEncoding(thresholds=np.array([5, 9])),
         "layers": layers,
         "takes": takes,
     }
@@ -144,7 +144,7 @@ def test_a_chain_needs_no_names():
     chain = Network(
         name="chain",
         input=Input(shape=(4,), bits=4),
-        encoding=Encoding(thresholds=np.array([5, 9])),
+        encoding=ThresholdEncoding(thresholds=np.array([5, 9])),
         layers=(dense("one", 1, 8, 5), dense("two", 2, 5, 3)),
     )
     named = replace(chain, layers=chain.layers[::-1], takes=(("one",), (ENCODED,)))
@@ -308,7 +308,7 @@ def test_pools_may_branch_off():
     last = replace(LAST, weights=np.ones((4, 8), np.uint8), takes=NumberType(kind="signed", bits=2))
     network = branched(
         input=Input(shape=(4, 4, 2), bits=1),
-        encoding=Encoding(thresholds=np.array([1])),
+        encoding=ThresholdEncoding(thresholds=np.array([1])),
         layers=(*pools, JOIN, last),
         takes=((ENCODED,), (ENCODED,), ("small", "large"), ("join",)),
     )

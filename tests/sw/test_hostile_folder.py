@@ -17,8 +17,7 @@ from safetensors.numpy import save as render
 import bitwright as bw
 from bitwright.cli import main, parser
 from bitwright_boards.deployment import DESIGN, check_description, describe
-from bitwright_boards.driver import Design as DriverDesign
-from bitwright_boards.driver import WrongOverlay
+from bitwright_boards.driver import Description, WrongOverlay
 from bitwright_core.board_build import BUILD_FILE, DESIGN_FOLDER, SerialBuild, load_build
 from bitwright_core.design import MANIFEST, Design, Manifest, file_digest
 from bitwright_core.errors import BoardError, DesignError, NetworkError, PlanError
@@ -564,7 +563,7 @@ def test_the_drivers_description_is_the_designs(folder, original, capsys, change
     with pytest.raises(BoardError, match="damaged"):
         check_description(folder.parent, original)
     with pytest.raises(WrongOverlay, match="cannot be read"):
-        DriverDesign(folder.parent)
+        Description(folder.parent)
 
 
 def test_labels_are_text_of_one_line():

@@ -12,12 +12,12 @@ from bitwright_core.errors import BitwrightError, NetworkError
 from bitwright_core.network import (
     MAX_LANES,
     Dense,
-    Encoding,
     Input,
     IntegerEncoding,
     Network,
     NumberType,
     Scores,
+    ThresholdEncoding,
     Thresholds,
     Values,
     signed_bits,
@@ -41,7 +41,7 @@ def network(**changes):
     parts = {
         "name": "small",
         "input": Input(shape=(4,), bits=8),
-        "encoding": Encoding(thresholds=np.array([128])),
+        "encoding": ThresholdEncoding(thresholds=np.array([128])),
         "layers": (dense(), dense("last", np.array([[1, 0], [0, 1]]), scores())),
     }
     return Network(**{**parts, **changes})
@@ -58,22 +58,22 @@ MISTAKES = {
     "no input bits": (lambda: Input(shape=(4,), bits=0), "input values must have 1 to 16 bits, not 0"),
     "17 input bits": (lambda: Input(shape=(4,), bits=17), "input values must have 1 to 16 bits, not 17"),
     "no levels": (
-        lambda: Encoding(thresholds=np.zeros(0, int)),
+        lambda: ThresholdEncoding(thresholds=np.zeros(0, int)),
         "encoding thresholds must be a list of levels, or rows of such lists, not of shape (0,)",
     ),
-    "levels in a cube": (lambda: Encoding(thresholds=np.ones((2, 2, 2), int)), "must be a list of levels"),
-    "falling levels in rows": (lambda: Encoding(thresholds=np.array([[1, 2], [2, 1]])), "must not decrease"),
-    "negative level in rows": (lambda: Encoding(thresholds=np.array([[-1, 2], [2, 3]])), "begin at 0 or more"),
+    "levels in a cube": (lambda: ThresholdEncoding(thresholds=np.ones((2, 2, 2), int)), "must be a list of levels"),
+    "falling levels in rows": (lambda: ThresholdEncoding(thresholds=np.array([[1, 2], [2, 1]])), "must not decrease"),
+    "negative level in rows": (lambda: ThresholdEncoding(thresholds=np.array([[-1, 2], [2, 3]])), "begin at 0 or more"),
     "rows for other values": (
-        lambda: network(encoding=Encoding(thresholds=np.array([[1, 2], [1, 3], [1, 4]]))),
+        lambda: network(encoding=ThresholdEncoding(thresholds=np.array([[1, 2], [1, 3], [1, 4]]))),
         "one row of thresholds for all values, 4 (one a channel) or 4 (one a value), not 3",
     ),
     "row beyond the input": (
-        lambda: network(encoding=Encoding(thresholds=np.array([[1, 2], [1, 257]] * 2))),
+        lambda: network(encoding=ThresholdEncoding(thresholds=np.array([[1, 2], [1, 257]] * 2))),
         "encoding threshold 257 is beyond the 8-bit input",
     ),
     "the same constant for all values": (
-        lambda: network(encoding=Encoding(thresholds=np.array([[0, 2]] * 4))),
+        lambda: network(encoding=ThresholdEncoding(thresholds=np.array([[0, 2]] * 4))),
         "thresholds that differ, from 1 to 255, not [0, 2]",
     ),
     "integers of 33 bits": (
@@ -84,17 +84,17 @@ MISTAKES = {
         lambda: network(encoding=IntegerEncoding(table=np.arange(3 * 256).reshape(3, 256))),
         "one row of integers for all values, 4 (one a channel) or 4 (one a value), not 3",
     ),
-    "equal levels": (lambda: Encoding(thresholds=np.array([3, 3])), "must increase strictly from at least 1"),
+    "equal levels": (lambda: ThresholdEncoding(thresholds=np.array([3, 3])), "must increase strictly from at least 1"),
     "level of zero": (
-        lambda: Encoding(thresholds=np.array([0, 3])),
+        lambda: ThresholdEncoding(thresholds=np.array([0, 3])),
         "must increase strictly from at least 1",
     ),
     "float levels": (
-        lambda: Encoding(thresholds=np.array([1.5])),
+        lambda: ThresholdEncoding(thresholds=np.array([1.5])),
         "encoding thresholds: values must be integers, not float64",
     ),
     "huge levels": (
-        lambda: Encoding(thresholds=np.array([1 << 63], np.uint64)),
+        lambda: ThresholdEncoding(thresholds=np.array([1 << 63], np.uint64)),
         "encoding thresholds: values must lie in",
     ),
     "flat thresholds": (
@@ -150,7 +150,7 @@ MISTAKES = {
     "network name": (lambda: network(name="2small"), "network name '2small' must be a lower-case identifier"),
     "no layers": (lambda: network(layers=()), "network small has no layers"),
     "level beyond the input": (
-        lambda: network(encoding=Encoding(thresholds=np.array([256]))),
+        lambda: network(encoding=ThresholdEncoding(thresholds=np.array([256]))),
         "encoding threshold 256 is beyond the 8-bit input",
     ),
     "same names": (
@@ -219,7 +219,7 @@ def test_digest_covers_what_is_computed_and_no_more():
         network(layers=(dense(output=Thresholds(values=np.array([[2], [4]]))), base.layers[1])),
         network(layers=(base.layers[0], dense("last", base.layers[1].weights, scores((1, 3))))),
         network(layers=(base.layers[0], dense("last", base.layers[1].weights, scores(offset=(0, -4))))),
-        network(encoding=Encoding(thresholds=np.array([127]))),
+        network(encoding=ThresholdEncoding(thresholds=np.array([127]))),
         network(input=Input(shape=(2, 2), bits=8)),
         network(input=Input(shape=(4,), bits=9)),
     ]

@@ -12,12 +12,12 @@ from bitwright_core.network import (
     BINARY,
     Conv2d,
     Dense,
-    Encoding,
     IntegerEncoding,
     MaxPool2d,
     NumberType,
     Operator,
     Scores,
+    ThresholdEncoding,
     Thresholds,
 )
 from bitwright_core.numbers import KINDS
@@ -128,7 +128,7 @@ def test_what_gives_scores():
 
 
 def test_what_encodes_by_tables():
-    assert Encoding(thresholds=np.array([1, 2])).tables is None
+    assert ThresholdEncoding(thresholds=np.array([1, 2])).tables is None
     assert IntegerEncoding(table=np.array([5, 6])).tables.tolist() == [[5, 6]]
 
 

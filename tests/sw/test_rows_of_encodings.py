@@ -8,7 +8,7 @@ import pytest
 
 from bitwright_core import golden
 from bitwright_core.errors import NetworkError
-from bitwright_core.network import Dense, Encoding, Input, IntegerEncoding, Network, Scores, load
+from bitwright_core.network import Dense, Input, IntegerEncoding, Network, Scores, ThresholdEncoding, load
 from bitwright_core.network.file import format_version
 from tests.plain import plain_outputs
 
@@ -72,10 +72,10 @@ def test_rows_are_given_once():
         ((1, 3, 2), np.tile(rows, (3, 1)), (2, 2)),
         ((1, 3, 2), np.tile(np.arange(3)[:, None], (2, 2)), (6, 2)),
     ):
-        assert dense_network(Encoding(thresholds=given), shape).encoding.thresholds.shape == kept
-    same = {dense_network(Encoding(thresholds=t), (1, 3, 2)).digest for t in (rows, np.tile(rows, (3, 1)))}
+        assert dense_network(ThresholdEncoding(thresholds=given), shape).encoding.thresholds.shape == kept
+    same = {dense_network(ThresholdEncoding(thresholds=t), (1, 3, 2)).digest for t in (rows, np.tile(rows, (3, 1)))}
     assert len(same) == 1
-    assert dense_network(Encoding(thresholds=one)).digest not in same
+    assert dense_network(ThresholdEncoding(thresholds=one)).digest not in same
     tables = np.stack([np.arange(8), np.arange(8) * 3])
     digests = {dense_network(IntegerEncoding(table=t), (1, 3, 2)).digest for t in (tables, np.tile(tables, (3, 1)))}
     assert len(digests) == 1

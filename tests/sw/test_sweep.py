@@ -8,7 +8,7 @@ import pytest
 
 import bitwright as bw
 from bitwright.cli import main
-from bitwright.sweep import Synthesis, sweep, synthesize_plan
+from bitwright.sweep import SynthesisTask, sweep, synthesize_plan
 from bitwright_core.errors import PlanError
 from bitwright_core.plan import Plan
 
@@ -23,7 +23,7 @@ def plans(*folds: int) -> list[Plan]:
 
 def test_a_point_is_counted_as_synth_counts_it(tmp_path):
     (plan,) = plans(4)
-    counts = synthesize_plan(Synthesis(network=NETWORK, plan=plan, family="ice40"))
+    counts = synthesize_plan(SynthesisTask(network=NETWORK, plan=plan, family="ice40"))
     assert counts == bw.synth(bw.generate(NETWORK, plan, tmp_path / "d"), family="ice40").total
 
 
@@ -31,7 +31,7 @@ def test_results_come_in_the_order_of_the_plans():
     told = []
     chosen = plans(16, 2)
     counts = sweep(NETWORK, chosen, "ice40", progress=lambda *step: told.append(step))
-    assert counts == [synthesize_plan(Synthesis(network=NETWORK, plan=plan, family="ice40")) for plan in chosen]
+    assert counts == [synthesize_plan(SynthesisTask(network=NETWORK, plan=plan, family="ice40")) for plan in chosen]
     assert counts[0] != counts[1] and told[-1] == ("synthesizing plans", 2, 2)
 
 

@@ -9,7 +9,7 @@ import struct
 from importlib.resources import files
 from pathlib import Path
 
-from bitwright_boards import pynq_design as bd
+from bitwright_boards import block_design as bd
 from bitwright_boards.hwh import handoff
 from bitwright_core.atomic import write_bytes, write_text
 from bitwright_core.design import Design
@@ -29,7 +29,7 @@ def write_overlay(
 
     Raises ToolError if the simulation cannot be built, BoardError for a design that has no overlay.
     """
-    overlay = bd.pynq_design(design.manifest)
+    overlay = bd.block_design(design.manifest)
     library = build_board(design, cache=cache, progress=progress)
     folder.mkdir(parents=True, exist_ok=True)
     bit = folder / f"{overlay.name}.bit"

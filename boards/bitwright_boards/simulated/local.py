@@ -21,7 +21,7 @@ from bitwright_core.plain_folder import plain_place
 
 @dataclass(frozen=True, kw_only=True)
 class Here:
-    """What a Target is to a Connection."""
+    """What a Login is to a Connection."""
 
     name: str = "simulated board"
     user: str = "here"
@@ -108,7 +108,7 @@ class LocalBoard:
 
     def __init__(self, pynq_python: Path, *, fast: bool = True):
         """Raises BoardError if there is no such Python."""
-        self.target = Here()
+        self.login = Here()
         self._folder = tempfile.TemporaryDirectory(prefix="bitwright-board-", dir=plain_place())
         try:
             self.home = make_account(Path(self._folder.name), pynq_python, fast=fast)
@@ -127,7 +127,7 @@ class LocalBoard:
         self._folder.cleanup()
 
     def lost(self, what: str) -> ConnectionLostError:
-        return ConnectionLostError(f"the {self.target.name} broke while {what}; run it again")
+        return ConnectionLostError(f"the {self.login.name} broke while {what}; run it again")
 
     def run(self, command: str, *, what: str, feed: bytes = b"", timeout: float | None = 15.0) -> Finished:
         """As Connection.run."""

@@ -5,14 +5,14 @@ Vivado packages the same IP by scripts/package_ip.tcl; this description serves o
 
 from xml.etree import ElementTree as Xml
 
-from bitwright_boards.pynq_design import (
+from bitwright_boards.block_design import (
     ACCELERATOR_SIZE,
     ADDRESS_BLOCK,
     CONTROL_INTERFACE,
     IP_LIBRARY,
     IP_VENDOR,
     IP_VERSION,
-    PynqDesign,
+    BlockDesign,
 )
 from bitwright_boards.vivado.interfaces import BusInterface, Port, interfaces
 from bitwright_boards.vivado.wrapper import wrapper_name
@@ -23,7 +23,7 @@ NAMESPACE = "http://www.spiritconsortium.org/XMLSchema/SPIRIT/1685-2009"
 _PREFIX = f"{{{NAMESPACE}}}"
 
 
-def component(manifest: Manifest, design: PynqDesign) -> str:
+def component(manifest: Manifest, design: BlockDesign) -> str:
     """component.xml. File names are relative to the project's folder."""
     Xml.register_namespace("spirit", NAMESPACE)
     root = Xml.Element(_PREFIX + "component")

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import msgspec
 
+from bitwright_boards.block_design import BlockDesign, block_design
 from bitwright_boards.board import Board, load_boards
-from bitwright_boards.pynq_design import PynqDesign, pynq_design
 from bitwright_boards.vivado import tcl
 from bitwright_boards.vivado.component import component
 from bitwright_boards.vivado.wrapper import wrapper, wrapper_name
@@ -71,14 +71,14 @@ def preset(board: Board) -> dict[str, str]:
     return tomllib.loads(file.read_text())
 
 
-def write_project(design: Design, board: Board, out: Path, *, clock_mhz: float | None = None) -> PynqDesign:
+def write_project(design: Design, board: Board, out: Path, *, clock_mhz: float | None = None) -> BlockDesign:
     """Writes the Vivado project of `design` to folder `out`, in place of an earlier one; gives its block design.
 
     Leaves build.tcl, scripts/, rtl/, component.xml and a copy of the design. Raises BoardError for a board without
     project, a clock that it cannot have, or a folder that holds something else.
     """
     settings = preset(board)
-    overlay = pynq_design(design.manifest, clock_mhz=clock_mhz)
+    overlay = block_design(design.manifest, clock_mhz=clock_mhz)
     check_build_folder(out, _OWN)
     for name in ("scripts", "rtl", "build"):
         if (out / name).exists():

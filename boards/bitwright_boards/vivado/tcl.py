@@ -6,7 +6,7 @@ Checked without Vivado by tests/boards, which run it in tclsh and look at what i
 import re
 from collections.abc import Mapping
 
-from bitwright_boards.pynq_design import (
+from bitwright_boards.block_design import (
     ACCELERATOR_SIZE,
     ADDRESS_BLOCK,
     CONTROL_INTERFACE,
@@ -15,7 +15,7 @@ from bitwright_boards.pynq_design import (
     IP_VENDOR,
     IP_VERSION,
     PS,
-    PynqDesign,
+    BlockDesign,
     Region,
 )
 from bitwright_boards.vivado.interfaces import interfaces
@@ -49,7 +49,7 @@ def _word(value: object) -> str:
     return text
 
 
-def package_ip(manifest: Manifest, design: PynqDesign, part: str) -> str:
+def package_ip(manifest: Manifest, design: BlockDesign, part: str) -> str:
     """package_ip.tcl: the wrapper as an IP with its interfaces and registers, in folder build/ip."""
     sources = [*(f"../design/{_word(name)}" for name in manifest.verilog), f"../rtl/{_word(wrapper_name(manifest))}.v"]
     lines = [
@@ -153,7 +153,7 @@ def _register(register: Register) -> list[str]:
     return lines
 
 
-def block_design(design: PynqDesign, preset: Mapping[str, str]) -> str:
+def block_design(design: BlockDesign, preset: Mapping[str, str]) -> str:
     """block_design.tcl: every cell, connection and address of `design`; `preset` goes to the processing system."""
     lines = [
         "# The block design: processing system, DMA, accelerator, and what connects them.",
@@ -206,7 +206,7 @@ def _place(region: Region) -> str:
     return f"place {_SPACES[region.master]} {segment} 0x{region.base:08X} 0x{region.size:X}"
 
 
-def build(design: PynqDesign, part: str) -> str:
+def build(design: BlockDesign, part: str) -> str:
     """build.tcl: all of it, to NAME.bit and NAME.hwh, or an error: also where timing is not met."""
     top = f"{BLOCK_DESIGN}_wrapper"
     return f"""\

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from amaranth.hdl import C, Cat, Module, Signal, Value
 
-from bitwright_hw.arithmetic.compressor import Counter, depth, kinds, schedule
+from bitwright_hw.arithmetic.compressor import Counter, depth, kinds, place_registers
 from bitwright_hw.arithmetic.shared_sums import SharedSums
 from bitwright_hw.arithmetic.tree import registered_levels
 
@@ -119,7 +119,7 @@ def counted_bits(
 ) -> "Bits":
     """The bits that the counters of `sums` give, with `stages` registers spread over them and a final adder of delay
     `final`. `uses` names each bit that is read behind the counters, and the stage in which it is."""
-    plan = schedule(sums.tree, stages, final).bits
+    plan = place_registers(sums.tree, stages, final).bits
     every = [*uses]
     for counter in sums.tree.counters:
         every += [(bit, plan[counter.outputs[0]]) for bit in counter.bits]

@@ -131,7 +131,7 @@ class Builder:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Schedule:
+class Placement:
     """In which pipeline stage each bit appears: 0 before the first register, `stages` behind the last."""
 
     bits: tuple[int, ...]
@@ -162,7 +162,7 @@ def kinds(tree: Compressor) -> Kinds:
     return Kinds(inputs=tuple(numbers), of=tuple(of), left=left)
 
 
-def schedule(tree: Compressor, stages: int, final: float) -> Schedule:
+def place_registers(tree: Compressor, stages: int, final: float) -> Placement:
     """Spreads `stages` registers over the counters and a final adder of delay `final`, which stands behind the last.
 
     The longest path between registers is the shortest that whole counters allow.
@@ -170,7 +170,7 @@ def schedule(tree: Compressor, stages: int, final: float) -> Schedule:
     found = kinds(tree)
     period = shortest_period(found, stages, final)
     placed, _ = _place(found, period, final)
-    return Schedule(bits=tuple(min(placed[kind], stages) for kind in found.of), period=period)
+    return Placement(bits=tuple(min(placed[kind], stages) for kind in found.of), period=period)
 
 
 def shortest_period(found: Kinds, stages: int, final: float) -> float:

@@ -20,7 +20,7 @@ def folded_stage(name: str, layer: MatrixLayer, fold: Fold, choice: LayerPlan, p
         layer=layer,
         fold=fold,
         memory=choice.memory,
-        target=family_named(plan.target),
+        family=family_named(plan.target),
         pipeline=engine_pipeline(fold, choice, plan, binary=layer.counts_bits),
     )
 

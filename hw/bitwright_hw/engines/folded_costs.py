@@ -93,7 +93,7 @@ def _rows(
     done: Callable[[int], None],
 ) -> tuple[Table, Table]:
     """LUTs of a row, and its stages: few distinct ones in each column."""
-    target = family_named(options.target)
+    family = family_named(options.target)
     binary = layer.counts_bits
     luts, stages = np.zeros(in_block.shape, np.int64), np.zeros(in_block.shape, np.int64)
     bits = [accumulator_bits(layer, _fold(layer, pe, simds[0])) for pe in pes]
@@ -107,7 +107,7 @@ def _rows(
                 choice = LayerPlan(name=layer.name, pe=pe, simd=simd, memory=memory)
                 depth = engine_pipeline(_fold(layer, pe, simd), choice, options, binary=binary).stages
                 if binary:
-                    taken = row_luts(simd=simd, bits=key[1], target=target, costs=costs, stages=depth, single=single)
+                    taken = row_luts(simd=simd, bits=key[1], family=family, costs=costs, stages=depth, single=single)
                 else:
                     taken = integer_row_luts(simd, layer.takes.bits, key[1])
                 found[key] = taken, depth

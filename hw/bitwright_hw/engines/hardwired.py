@@ -26,7 +26,7 @@ class Hardwired:
             name=name,
             layer=layer,
             fold=fold,
-            target=family_named(plan.target),
+            family=family_named(plan.target),
             pipeline=engine_pipeline(fold, choice, plan),
             known=known,
         )

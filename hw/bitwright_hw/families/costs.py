@@ -8,7 +8,7 @@ from bitwright_hw.cells import Counts
 
 
 @dataclass(frozen=True, kw_only=True)
-class Line:
+class StraightLine:
     """base + slope * x."""
 
     base: float
@@ -53,7 +53,7 @@ class GearboxCost:
     slot: float
     narrow: float
     odd_bits: int
-    shifted: Line
+    shifted: StraightLine
     narrowed: float
     held: float
 
@@ -78,7 +78,7 @@ class EncoderCost:
 
     phase: float
     rom: float
-    compared: Line
+    compared: StraightLine
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,15 +98,15 @@ class Costs:
     multipliers: bool  # whether Yosys puts multiplications into the family's own
     lut_inputs: int
     encoder: EncoderCost
-    portable_row: Line  # of a row in plain Verilog, over its lanes
+    portable_row: StraightLine  # of a row in plain Verilog, over its lanes
     tree_ffs: float  # flip-flops of a lane's sum, for each register in it
-    engine_control: Line  # over the bits of its counters
-    preload_control: Line  # over the bits of its counters
+    engine_control: StraightLine  # over the bits of its counters
+    preload_control: StraightLine  # over the bits of its counters
     borders: int  # control of preloads that depend on the place in the image
     window: WindowCost
     pool: int  # control
     source: int  # control
-    queue: Line  # over the bits of its counters
+    queue: StraightLine  # over the bits of its counters
     gearbox: GearboxCost
     control: int  # registers and AXI4-Lite
     guard: int  # beside a LUT a bit of the stream

@@ -30,13 +30,13 @@ class AccumulateRow(wiring.Component):
     Reset: ends any pass; `o` has no defined value until the first pass ends.
     """
 
-    def __init__(self, *, simd: int, bits: int, target: Family = GENERIC, stages: int = 1, single: bool = False):
+    def __init__(self, *, simd: int, bits: int, family: Family = GENERIC, stages: int = 1, single: bool = False):
         check(simd, stages)
         if bits < simd.bit_length():
             raise ValueError(f"bits must hold {simd} lanes, so be at least {simd.bit_length()}, not {bits}")
         self.simd = simd
         self.bits = bits
-        self.target = target
+        self.family = family
         self.stages = stages
         self.single = single
         super().__init__(
@@ -66,7 +66,7 @@ class AccumulateRow(wiring.Component):
 
     @property
     def inverted_weights(self) -> bool:
-        return self.target.rows.inverted_weights
+        return self.family.rows.inverted_weights
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -82,7 +82,7 @@ class AccumulateRow(wiring.Component):
 
     def _plus(self, m: Module, accumulator: Value, preload: Value) -> Value:
         """Accumulator or preload, and what the word of `stages` cycles ago adds."""
-        return self.target.rows.accumulated(m, self.x, self.w, accumulator, preload, self.stages)
+        return self.family.rows.accumulated(m, self.x, self.w, accumulator, preload, self.stages)
 
     def _flags(self, m: Module) -> tuple[Value, Value, Value]:
         """valid, last and preload in the cycle in which the word's lanes arrive at the accumulator.

@@ -14,10 +14,10 @@ class XnorPopcount(wiring.Component):
     If `inverted_weights`, w comes complemented.
     """
 
-    def __init__(self, *, simd: int, target: Family = GENERIC, stages: int = 0):
+    def __init__(self, *, simd: int, family: Family = GENERIC, stages: int = 0):
         check(simd, stages)
         self.simd = simd
-        self.target = target
+        self.family = family
         self.stages = stages
         super().__init__({"x": In(simd), "w": In(simd), "o": Out(range(simd + 1))})
 
@@ -27,9 +27,9 @@ class XnorPopcount(wiring.Component):
 
     @property
     def inverted_weights(self) -> bool:
-        return self.target.rows.inverted_weights
+        return self.family.rows.inverted_weights
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        m.d.comb += self.o.eq(self.target.rows.counted(m, self.x, self.w, len(self.o), self.stages))
+        m.d.comb += self.o.eq(self.family.rows.counted(m, self.x, self.w, len(self.o), self.stages))
         return m

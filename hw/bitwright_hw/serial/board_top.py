@@ -17,7 +17,7 @@ RESET_CYCLES = 16
 LEDS = ("ready", "busy", "refused")
 
 
-class SerialBoard(wiring.Component):
+class SerialTop(wiring.Component):
     """Clock `clk` of the board's oscillator, serial line `rx` and `tx`, and the first of the LEDs: ready, busy, a
     packet was refused. `inverted_leds` has a value for each LED that there is.
 

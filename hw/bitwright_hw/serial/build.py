@@ -29,7 +29,7 @@ from bitwright_core.progress import Progress
 from bitwright_hw.emit import emit
 from bitwright_hw.families import GENERIC, Family
 from bitwright_hw.nextpnr import Nextpnr, critical_path, prepare
-from bitwright_hw.serial.board_top import SerialBoard
+from bitwright_hw.serial.board_top import SerialTop
 from bitwright_hw.serial.link import LinkParams
 from bitwright_hw.serial.open_board import OpenBoard
 from bitwright_hw.serial.uart import divisor
@@ -71,7 +71,7 @@ def write_sources(design: Design, board: OpenBoard, out: Path, *, clock_mhz: flo
     copy_design(design, out)
     top = f"{design.manifest.top}_{re.sub('[^a-z0-9]', '_', board.name)}"
     inverted = tuple(pin.inverted for pin in pins.pins if pin.port.startswith("led"))
-    component = SerialBoard(manifest=design.manifest, link=link, pll=pll, inverted_leds=inverted)
+    component = SerialTop(manifest=design.manifest, link=link, pll=pll, inverted_leds=inverted)
     write_text(out / _TOP, emit(component, top))
     write_text(out / flow.constraints_file, flow.constraints(pins))
     build = SerialBuild(

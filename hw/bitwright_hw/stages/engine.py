@@ -24,7 +24,7 @@ class EngineStage(Stage):
 
     layer: MatrixLayer
     fold: Fold
-    target: Family
+    family: Family
     pipeline: Pipeline
 
     @property

@@ -42,7 +42,7 @@ class HardwiredStage(EngineStage):
         return "logic"
 
     def component(self, rows: RowPool) -> HardwiredEngine:
-        return HardwiredEngine(layer=self.layer, target=self.target, stages=self.pipeline.stages, known=self.known)
+        return HardwiredEngine(layer=self.layer, family=self.family, stages=self.pipeline.stages, known=self.known)
 
     @property
     def preparation(self) -> str:

@@ -41,7 +41,7 @@ class MatrixStage(EngineStage):
             layer=self.layer,
             fold=self.fold,
             memory=self.memory,
-            target=self.target,
+            family=self.family,
             rows=rows,
             stages=self.pipeline.stages,
             read_latency=self.pipeline.read_latency,
@@ -60,7 +60,7 @@ class MatrixStage(EngineStage):
         single = fold.synapse_folds == 1
         values = preload_count(layer, fold, bits)
         if layer.counts_bits:
-            row = row_luts(simd=fold.simd, bits=bits, target=self.target, costs=costs, stages=stages, single=single)
+            row = row_luts(simd=fold.simd, bits=bits, family=self.family, costs=costs, stages=stages, single=single)
         else:
             row = integer_row_luts(fold.simd, layer.takes.bits, bits)
         if values == 1 and not stages:
@@ -86,7 +86,7 @@ class MatrixStage(EngineStage):
         if self.weights_in == "block":
             return Counts(block_rams=costs.block_rams(fold.lanes, fold.cycles))
         columns = _distinct_columns(self.layer.rows, fold) if exact else min(fold.lanes, 1 << min(32, fold.cycles))
-        made = self.target.lut_roms
+        made = self.family.lut_roms
         luts = costs.rom(columns, fold.cycles) if made is None else made.luts(fold.cycles, columns)
         return Counts(luts=luts, ffs=columns)
 

@@ -27,7 +27,7 @@ class NoBlocksError(Exception):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Port:
+class BlockPort:
     """A port of a block: `shape` and `name` as Verilog has them, "" or like "signed [10:0] ", "a" or "\\a$1 "."""
 
     direction: str
@@ -50,8 +50,8 @@ class Block:
     module: str
     texts: tuple[str, ...]
     inside: tuple[str, ...]
-    ports: tuple[Port, ...]
-    seen: tuple[Port, ...]
+    ports: tuple[BlockPort, ...]
+    seen: tuple[BlockPort, ...]
 
     @property
     def library(self) -> str:
@@ -61,7 +61,7 @@ class Block:
     @property
     def top(self) -> str:
         """Verilog of the library's top module, around the block's, which shows what is seen."""
-        shown = [Port(direction="output", shape=net.shape, name=f"seen_{net.name}") for net in self.seen]
+        shown = [BlockPort(direction="output", shape=net.shape, name=f"seen_{net.name}") for net in self.seen]
         ports = [*self.ports, *shown]
         return "\n".join(
             [
@@ -144,20 +144,20 @@ class Modules:
                 return None
         return module
 
-    def ports(self, module: str) -> tuple[Port, ...]:
+    def ports(self, module: str) -> tuple[BlockPort, ...]:
         """The ports of `module`."""
         text = self.texts[module]
-        found = tuple(Port(direction=a, shape=b, name=c) for a, b, c in _PORT.findall(text))
+        found = tuple(BlockPort(direction=a, shape=b, name=c) for a, b, c in _PORT.findall(text))
         if len(found) != len(_ANY_PORT.findall(text)) or len({port.plain for port in found}) != len(found):
             raise NoBlocksError(f"the ports of module {module} are written in another way")
         return found
 
-    def net(self, module: str, name: str) -> Port:
+    def net(self, module: str, name: str) -> BlockPort:
         """A net of `module`, as something to be seen: its name is an identifier."""
         found = re.search(_NET.format(name=re.escape(name)), self.texts[module], re.M)
         if found is None:
             raise NoBlocksError(f"module {module} has no net {name}")
-        return Port(direction="output", shape=found[1], name=name)
+        return BlockPort(direction="output", shape=found[1], name=name)
 
 
 def cut(text: str, top: str, looked_at: Iterable[str], *, least: int) -> Cut | None:
@@ -193,7 +193,9 @@ def cut(text: str, top: str, looked_at: Iterable[str], *, least: int) -> Cut | N
     return Cut(blocks=tuple(blocks.values()), rest=rest)
 
 
-def _block(modules: Modules, name: str, ports: tuple[Port, ...], seen: list[str], blocks: Mapping[str, Block]) -> Block:
+def _block(
+    modules: Modules, name: str, ports: tuple[BlockPort, ...], seen: list[str], blocks: Mapping[str, Block]
+) -> Block:
     kept = _below(modules, name, blocks)
     return Block(
         module=name,

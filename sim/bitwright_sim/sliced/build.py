@@ -25,8 +25,7 @@ from bitwright_sim.process import run_checked
 from bitwright_sim.sliced.glue import control_functions, glue
 from bitwright_sim.sliced.netlist import UnsupportedError, read
 from bitwright_sim.sliced.part import Function
-from bitwright_sim.sliced.program import Compiler as NetlistCompiler
-from bitwright_sim.sliced.program import Program
+from bitwright_sim.sliced.program import NetlistCompiler, Program
 from bitwright_sim.tools import Compiler
 
 LIBRARY = "libsliced.so"
@@ -39,7 +38,7 @@ _FLAGS = ("-std=c++17", "-fPIC", "-fvisibility=hidden", "-fno-strict-aliasing", 
 
 
 @dataclass(frozen=True, kw_only=True)
-class Vectors:
+class VectorUnit:
     """The widest vectors of this machine, and the compiler's options for them."""
 
     bytes: int
@@ -55,7 +54,7 @@ class Vectors:
 
 
 @memoize
-def vectors() -> Vectors:
+def vectors() -> VectorUnit:
     """By what /proc/cpuinfo says of the processor; anything else gets 128 bits, which every 64-bit compiler knows."""
     try:
         text = Path("/proc/cpuinfo").read_text()
@@ -63,10 +62,12 @@ def vectors() -> Vectors:
         text = ""
     have = set(next((line.split(":")[1].split() for line in text.splitlines() if line.startswith("flags")), []))
     if {"avx512f", "avx512bw", "avx512vl"} <= have:
-        return Vectors(bytes=64, flags=("-mavx512f", "-mavx512bw", "-mavx512vl", "-mbmi2", "-mprefer-vector-width=512"))
+        return VectorUnit(
+            bytes=64, flags=("-mavx512f", "-mavx512bw", "-mavx512vl", "-mbmi2", "-mprefer-vector-width=512")
+        )
     if {"avx2", "bmi2"} <= have:
-        return Vectors(bytes=32, flags=("-mavx2", "-mbmi2", "-mtune=haswell"))
-    return Vectors(bytes=16, flags=())
+        return VectorUnit(bytes=32, flags=("-mavx2", "-mbmi2", "-mtune=haswell"))
+    return VectorUnit(bytes=16, flags=())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +76,7 @@ class SlicedBuild:
 
     library: Path
     roms: Path
-    vectors: Vectors
+    vectors: VectorUnit
 
 
 def build_sliced(
@@ -84,7 +85,7 @@ def build_sliced(
     cache: BuildCache | None = None,
     jobs: int | None = None,
     progress: Progress | None = None,
-    use: Vectors | None = None,
+    use: VectorUnit | None = None,
 ) -> SlicedBuild:
     """The sliced simulator of `design`, from the cache or built now.
 
@@ -209,7 +210,7 @@ def engine_digest() -> str:
 
 
 def _objects(
-    texts: Sequence[str], cache: BuildCache, compiler: Compiler, use: Vectors, folder: Path, what: str, jobs: int
+    texts: Sequence[str], cache: BuildCache, compiler: Compiler, use: VectorUnit, folder: Path, what: str, jobs: int
 ) -> list[Path]:
     """The object files, compiled now or kept from another build."""
     header = (files(__package__) / "sliced.h").read_text()

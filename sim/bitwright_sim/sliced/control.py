@@ -33,7 +33,7 @@ class Word:
 
 
 @dataclass(slots=True, eq=False)
-class Rom:
+class ControlRom:
     """Contents of a memory of control words."""
 
     name: str
@@ -54,7 +54,7 @@ class ControlCode:
     comb: list[str] = field(default_factory=list)
     edge: list[str] = field(default_factory=list)
     registers: list[tuple[Word, int]] = field(default_factory=list)  # with their initial values
-    memories: list[Rom] = field(default_factory=list)
+    memories: list[ControlRom] = field(default_factory=list)
 
 
 class Naming:
@@ -75,17 +75,17 @@ class Naming:
         self.limbs += limbs
         return Word(f"(c + {at})", width, True), ""
 
-    def memory(self, rom: Rom) -> str:
+    def memory(self, rom: ControlRom) -> str:
         raise NotImplementedError
 
 
-class Words(Protocol):
+class WordLookup(Protocol):
     """A bit's word and place in it; None for one that is 0."""
 
     def get(self, bit: int, /) -> tuple[Word, int] | None: ...
 
 
-def expression(words: Words, bits: Sequence[int]) -> str:
+def expression(words: WordLookup, bits: Sequence[int]) -> str:
     """At most 64 bits as a C++ expression."""
     terms: list[str] = []
     constant = at = 0
@@ -217,11 +217,11 @@ class ControlCompiler:
                 nodes.append(Cell("read", cell.part, cell.name, {"memory": rom}, connections, ("Y",)))
         return nodes
 
-    def _memory(self, cell: Cell) -> Rom:
+    def _memory(self, cell: Cell) -> ControlRom:
         offset, width = cell.integer("OFFSET"), cell.integer("WIDTH")
         if offset:
             raise UnsupportedError(f"memory {cell.name} does not begin at address 0")
-        rom = Rom("", width, cell.integer("SIZE"), initial_words(self.flat, cell))
+        rom = ControlRom("", width, cell.integer("SIZE"), initial_words(self.flat, cell))
         rom.name = self.naming.memory(rom)
         self.code.memories.append(rom)
         self._roms = getattr(self, "_roms", {})
@@ -281,7 +281,7 @@ class ControlCompiler:
         if kind in ("rom", "read"):
             rom = node.parameters.get("memory")
             if rom is None:
-                rom = Rom("", len(y), 1 << len(bits["A"]), node.parameters["words"])
+                rom = ControlRom("", len(y), 1 << len(bits["A"]), node.parameters["words"])
                 rom.name = self.naming.memory(rom)
                 self.code.memories.append(rom)
             address = self.run(bits["A"])

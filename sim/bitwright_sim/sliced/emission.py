@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from bitwright_sim.sliced.gates import Gates
-from bitwright_sim.sliced.schedule import Action
+from bitwright_sim.sliced.order import Action
 
 LIMIT = 700  # gates of a function: the compiler's time grows faster than that
 ARGUMENTS = (
@@ -53,7 +53,7 @@ class Emitter:
                 self.phase[node], self.slot[node], self.chunk_of[node] = literal & 1, slot, -1
 
     def functions(self, groups: Sequence[Sequence[Action]]) -> list[str]:
-        """The bodies of the functions that execute `groups` (see `schedule.ordered`) one after another."""
+        """The bodies of the functions that execute `groups` (see `order.ordered`) one after another."""
         batches = self._batches(groups)
         always = self._plan(batches)
         self._place_crossings(batches)

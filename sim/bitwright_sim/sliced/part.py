@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
 
-from bitwright_sim.sliced.control import Word, Words, check_clock, check_write_port, expression, initial_words
+from bitwright_sim.sliced.control import Word, WordLookup, check_clock, check_write_port, expression, initial_words
 from bitwright_sim.sliced.emission import ARGUMENTS, Emitter
 from bitwright_sim.sliced.gates import FALSE, Gates
 from bitwright_sim.sliced.lowering import Driver, Lowering
 from bitwright_sim.sliced.netlist import Cell, Flat, UnsupportedError
-from bitwright_sim.sliced.schedule import Action, ordered, reads
+from bitwright_sim.sliced.order import Action, ordered, reads
 from bitwright_sim.sliced.taint import REGISTERS
 
 _GROUP = 16  # bits of a register that move together
@@ -187,7 +187,7 @@ class Part:
 
     # ---- code
 
-    def prepare(self, words: Words) -> None:
+    def prepare(self, words: WordLookup) -> None:
         """Takes the control words; from here on nothing more may be lowered."""
         self.words = words
         for node, what in enumerate(self.lowering.gates.nodes):
@@ -435,7 +435,7 @@ def data_inputs(cell: Cell, unit: UnitShape) -> list[int]:
 class Imported:
     """Control words as a part sees them: through C, numbered in the order in which the part first reads them."""
 
-    def __init__(self, words: Words):
+    def __init__(self, words: WordLookup):
         self.words = words
         self.names: dict[str, Word] = {}
         self.order: list[str] = []

@@ -5,10 +5,10 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from bitwright_sim.sliced.control import ControlCode, ControlCompiler, Naming, Rom, Word
+from bitwright_sim.sliced.control import ControlCode, ControlCompiler, ControlRom, Naming, Word
 from bitwright_sim.sliced.netlist import Cell, Source, UnsupportedError
+from bitwright_sim.sliced.order import components
 from bitwright_sim.sliced.part import Function, Imported, Memory, Part, UnitShape
-from bitwright_sim.sliced.schedule import components
 from bitwright_sim.sliced.taint import REGISTERS, extended, is_table, tainted_bits
 from bitwright_sim.sliced.units import Units
 
@@ -20,9 +20,9 @@ class _GlobalNaming(Naming):
     def __init__(self) -> None:
         super().__init__()
         self.rom_limbs = 0
-        self.roms: list[tuple[Rom, int]] = []
+        self.roms: list[tuple[ControlRom, int]] = []
 
-    def memory(self, rom: Rom) -> str:
+    def memory(self, rom: ControlRom) -> str:
         at = self.rom_limbs
         self.roms.append((rom, at))
         self.rom_limbs += rom.limbs * rom.depth
@@ -58,13 +58,13 @@ class Program:
     register_limbs: int = 0
     comb_limbs: int = 0
     rom_limbs: int = 0
-    roms: list[tuple[Rom, int]] = field(default_factory=list)
+    roms: list[tuple[ControlRom, int]] = field(default_factory=list)
     register_start: list[tuple[int, int]] = field(default_factory=list)
     data_bits: int = 0
     start_rows: list[tuple[int, int, list[int]]] = field(default_factory=list)  # part, place in D, columns that are 1
 
 
-class Compiler:
+class NetlistCompiler:
     """Compiles one design. `observe` names (valid, data) pairs of signals; `data_in` the input that carries data,
     `clock` the clock; control outputs are those in `control_out`."""
 

@@ -5,7 +5,7 @@ A unit is compiled for a set of inputs that carry data; instances with another s
 
 from collections.abc import Callable
 
-from bitwright_sim.sliced.control import ControlCompiler, Naming, Rom, Word
+from bitwright_sim.sliced.control import ControlCompiler, ControlRom, Naming, Word
 from bitwright_sim.sliced.gates import Gates
 from bitwright_sim.sliced.netlist import Cell, Flat, Source, UnsupportedError
 from bitwright_sim.sliced.part import Function, Part, UnitShape
@@ -22,7 +22,7 @@ class _UnitNaming(Naming):
         super().__init__()
         self.tables: list[str] = []
 
-    def memory(self, rom: Rom) -> str:
+    def memory(self, rom: ControlRom) -> str:
         values = []
         for address in range(rom.depth):
             word = rom.words.get(address, 0)
@@ -202,7 +202,7 @@ class _UnitPart(Part):
 
     def bodies(self) -> list[str]:
         from bitwright_sim.sliced.emission import Emitter
-        from bitwright_sim.sliced.schedule import ordered
+        from bitwright_sim.sliced.order import ordered
 
         emitter = Emitter(self.lowering.gates, self._leaf_text, self._prelude, self.new_slot, {})
         return emitter.functions(ordered(self.actions, self.cones)) or [""]

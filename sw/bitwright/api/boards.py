@@ -160,7 +160,7 @@ def program(
     from bitwright_boards.deployment import find_overlay, make_vectors
     from bitwright_boards.program import run_on_board, run_simulated
     from bitwright_boards.simulated.account import check_pynq
-    from bitwright_boards.ssh import Target as Host
+    from bitwright_boards.ssh import Login
     from bitwright_core.errors import BoardError
 
     chosen = load_board(board)
@@ -185,7 +185,7 @@ def program(
         opened,
         bit,
         make_vectors(opened, loaded.frames, loaded.labels),
-        Host(
+        Login(
             host=host,
             user=user,
             port=port,

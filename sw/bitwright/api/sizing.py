@@ -10,7 +10,7 @@ from bitwright_core.errors import PlanError
 from bitwright_core.families import FamilyName
 from bitwright_core.framing import frame_wide
 from bitwright_core.network import Network
-from bitwright_core.plan import Plan, Target, default_plan, with_folds
+from bitwright_core.plan import Plan, default_plan, with_folds
 from bitwright_core.plan import hardwired as hardwired_plan
 from bitwright_core.progress import Progress
 
@@ -32,7 +32,7 @@ def size(
     plan: Plan | None = None,
     scores: bool | None = None,
     encoding: Literal["hardware", "host"] | None = None,
-    target: Target | None = None,
+    target: FamilyName | None = None,
     clock_mhz: float | None = None,
     data_bits: int | None = None,
     board: str | None = None,

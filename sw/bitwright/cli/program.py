@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from bitwright_boards.program import Mismatch, ProgramReport
+    from bitwright_boards.program import ProgramReport, WrongFrame
 
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -158,7 +158,7 @@ def _print(report: "ProgramReport", data: str) -> None:
         say(_mismatch(mismatch))
 
 
-def _mismatch(found: "Mismatch") -> str:
+def _mismatch(found: "WrongFrame") -> str:
     parts = [f"frame {found.frame}:"]
     if found.expected_class is not None:
         parts.append(f"class {found.board_class}, expected {found.expected_class}")

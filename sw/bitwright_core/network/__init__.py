@@ -2,10 +2,10 @@
 
 from bitwright_core.checks import MAX_LANES
 from bitwright_core.edge import Edge
-from bitwright_core.network.encoding import Encoding, Input, IntegerEncoding
+from bitwright_core.network.encoding import Input, IntegerEncoding, ThresholdEncoding
 from bitwright_core.network.file import load, save
 from bitwright_core.network.graph import ENCODED, Node
-from bitwright_core.network.model import Layer, Network
+from bitwright_core.network.model import Network
 from bitwright_core.network.worth import Values
 from bitwright_core.numbers import BINARY, NumberType, signed_bits
 from bitwright_core.ops import Conv2d, Dense, MaxPool2d, Operator
@@ -20,10 +20,8 @@ __all__ = [
     "Conv2d",
     "Dense",
     "Edge",
-    "Encoding",
     "Input",
     "IntegerEncoding",
-    "Layer",
     "MatrixLayer",
     "MaxPool2d",
     "Network",
@@ -32,6 +30,7 @@ __all__ = [
     "Operator",
     "Pooling",
     "Scores",
+    "ThresholdEncoding",
     "Thresholds",
     "Values",
     "Votes",

@@ -69,7 +69,7 @@ def _fewest(rows: NDArray[np.int64], source: Input) -> NDArray[np.int64]:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Encoding:
+class ThresholdEncoding:
     """Unsigned integers to bits: bit (value, level) is value >= thresholds[level].
 
     One level is a plain threshold, k levels a thermometer code. The lane of (value i, level k) is
@@ -142,7 +142,7 @@ class Encoding:
             yield repr((source.shape, source.bits, "rows", self.rows.shape)).encode()
             yield self.rows.astype("<i8").tobytes()
 
-    def fitted(self, source: Input) -> "Encoding":
+    def fitted(self, source: Input) -> "ThresholdEncoding":
         """The encoding for the values of `source`, in as few rows as say it. Raises NetworkError if it fits others."""
         _check_rows(len(self.rows), source, "thresholds")
         largest = int(self.thresholds.max())
@@ -154,7 +154,7 @@ class Encoding:
                 "an encoding that is the same for all values has thresholds that differ, from 1 to "
                 f"{(1 << source.bits) - 1}, not {fewest[0].tolist()}"
             )
-        return self if len(fewest) == len(self.rows) else Encoding(thresholds=fewest)
+        return self if len(fewest) == len(self.rows) else ThresholdEncoding(thresholds=fewest)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

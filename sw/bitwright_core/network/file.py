@@ -15,7 +15,7 @@ from bitwright_core import ops
 from bitwright_core.atomic import write_bytes
 from bitwright_core.bits import unpack_bits
 from bitwright_core.errors import NetworkError
-from bitwright_core.network.encoding import Encoding, Input, IntegerEncoding
+from bitwright_core.network.encoding import Input, IntegerEncoding, ThresholdEncoding
 from bitwright_core.network.model import Network
 from bitwright_core.network.worth import Values
 from bitwright_core.ops.operator import Facts
@@ -175,13 +175,13 @@ class _Tensors:
             raise NetworkError(f"tensor {self.prefix}{name} has bits set beyond its {lanes} inputs")
         return unpack_bits(packed, lanes)
 
-    def encoding(self) -> Encoding | IntegerEncoding:
+    def encoding(self) -> ThresholdEncoding | IntegerEncoding:
         table = self.tensors.get("encoding.table")
         if table is not None:
             return IntegerEncoding(table=self.take("encoding.table", table.shape))
         present = self.tensors.get("encoding.thresholds")
         levels = (1,) if present is None else present.shape
-        return Encoding(thresholds=self.take("encoding.thresholds", levels))
+        return ThresholdEncoding(thresholds=self.take("encoding.thresholds", levels))
 
 
 def _network(header: _Header[Facts], arrays: dict[str, NDArray[Any]]) -> Network:

@@ -19,13 +19,12 @@ from typing import Literal
 from bitwright_core.checks import check_name
 from bitwright_core.edge import Edge
 from bitwright_core.errors import NetworkError
-from bitwright_core.network.encoding import Encoding, Input, IntegerEncoding
+from bitwright_core.network.encoding import Input, IntegerEncoding, ThresholdEncoding
 from bitwright_core.network.graph import ENCODED, Node, Takes, chain, nodes_of
 from bitwright_core.network.worth import Values
 from bitwright_core.ops.matrix import MatrixLayer
 from bitwright_core.ops.operator import Operator
 
-Layer = Operator
 MAX_LABEL = 1000  # characters
 
 
@@ -43,8 +42,8 @@ class Network:
 
     name: str
     input: Input
-    encoding: Encoding | IntegerEncoding
-    layers: tuple[Layer, ...]
+    encoding: ThresholdEncoding | IntegerEncoding
+    layers: tuple[Operator, ...]
     takes: Takes = field(default=())  # for each layer the values that it takes; none of a chain
     labels: tuple[str, ...] = field(default=())
     values: Values | None = None  # of scores that are numbers by themselves, instead of choosing a class
@@ -83,7 +82,7 @@ class Network:
         return not self.takes
 
     @property
-    def last(self) -> Layer:
+    def last(self) -> Operator:
         """The layer that gives the result."""
         return self.layers[-1]
 

@@ -12,7 +12,7 @@ import bitwright as bw
 from bitwright.cli import main
 from bitwright.open_board import open_board
 from bitwright_boards import load_board
-from bitwright_boards.driver import Design as BoardDesign
+from bitwright_boards.driver import Description
 from bitwright_core.board_build import load_build
 from bitwright_core.errors import BoardError
 from bitwright_core.golden import outputs
@@ -156,7 +156,7 @@ def test_the_first_placement_that_meets_the_clock_is_taken(design, tmp_path, mon
     assert values["clocks"] == [{"name": "clk", "mhz": 100.0, "achieved_mhz": 104.0}]
     assert values["utilisation"] == {"TRELLIS_COMB": {"used": 7, "available": 83640}}
     assert (out / values["bitstream"]).read_bytes() == b"bits" and load_build(out).clock_mhz == 100
-    described = BoardDesign(out)
+    described = Description(out)
     assert described.digest == design.network.digest and (out / "vectors.npz").is_file()
     with np.load(out / "vectors.npz") as vectors:
         expected = outputs(design.network, vectors["frames"]).argmax(axis=1)

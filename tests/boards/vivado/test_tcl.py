@@ -9,8 +9,8 @@ import pytest
 
 import bitwright as bw
 from bitwright_boards import load_board
+from bitwright_boards.block_design import block_design
 from bitwright_boards.hwh import handoff
-from bitwright_boards.pynq_design import pynq_design
 from bitwright_boards.vivado import write_project
 from bitwright_core.errors import BoardError
 from tests.boards.vivado.checks import all_faults
@@ -213,7 +213,7 @@ def test_a_handoff_and_the_scripts_name_the_same(project, design, tmp_path):
     """The .hwh of the simulated board and Vivado's Tcl: cells, settings, addresses, registers."""
     copy = shutil.copytree(project, tmp_path / "p")
     found = record(copy / "build.tcl", tmp_path)
-    text = handoff(pynq_design(design.manifest))
+    text = handoff(block_design(design.manifest))
     assert drift(found, text) == []
     assert drift(found, text.replace('NAME="c_sg_length_width" VALUE="26"', 'NAME="c_sg_length_width" VALUE="14"'))
     assert drift(found, text.replace("43C00000", "43C10000"))

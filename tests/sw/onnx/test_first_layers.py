@@ -11,7 +11,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 import bitwright as bw
 from bitwright_core import golden
-from bitwright_core.network import Encoding, IntegerEncoding
+from bitwright_core.network import IntegerEncoding, ThresholdEncoding
 from bitwright_onnx.refusals import OnnxError
 
 FRAMES = 100
@@ -163,7 +163,7 @@ def test_images(tmp_path, case):
     before, more = IMAGES[case]
     nodes, constants = images(np.random.default_rng(len(case)), before, **more)
     found = agree(write(tmp_path / "m.onnx", (3, 7, 6), nodes, constants), (3, 7, 6), input_range=(0, 1))
-    assert isinstance(found.network.encoding, Encoding if "signs" in case else IntegerEncoding)
+    assert isinstance(found.network.encoding, ThresholdEncoding if "signs" in case else IntegerEncoding)
 
 
 def test_mean_and_deviation_that_are_told(tmp_path):

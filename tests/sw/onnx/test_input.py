@@ -5,7 +5,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from bitwright_core import golden
-from bitwright_core.network import Encoding, IntegerEncoding
+from bitwright_core.network import IntegerEncoding, ThresholdEncoding
 from bitwright_onnx import OnnxError, Options, import_onnx
 
 from .graphs import reference
@@ -121,7 +121,7 @@ def test_normalised_pixels(tmp_path):
 def test_both_encodings_of_few_levels_agree(tmp_path, encoding):
     model = make([("Quant", "x step zero two", "e", {"signed": 0, "narrow": 0, "rounding_mode": "ROUND"})])
     found = load(tmp_path, model, input_range=(0, 255), encoding=encoding).network
-    assert isinstance(found.encoding, Encoding if encoding == "thermometer" else IntegerEncoding)
+    assert isinstance(found.encoding, ThresholdEncoding if encoding == "thermometer" else IntegerEncoding)
     raw = RNG.integers(0, 256, (200, 6)).astype(np.uint8)
     np.testing.assert_array_equal(golden.classify(found, raw), reference(model, raw.astype(np.float32)).argmax(axis=1))
 

@@ -2,7 +2,15 @@
 
 from bitwright_core.plan import ceil_div
 from bitwright_hw.cells import Counts
-from bitwright_hw.families.costs import BlockShapes, Costs, EncoderCost, GearboxCost, Line, ScoreCost, WindowCost
+from bitwright_hw.families.costs import (
+    BlockShapes,
+    Costs,
+    EncoderCost,
+    GearboxCost,
+    ScoreCost,
+    StraightLine,
+    WindowCost,
+)
 
 
 def _rom(width: int, depth: int) -> int:
@@ -26,18 +34,18 @@ COSTS = Costs(
     lut_memories=True,
     multipliers=True,
     lut_inputs=4,
-    encoder=EncoderCost(phase=3, rom=1.2, compared=Line(base=3, slope=1)),
-    portable_row=Line(base=14.5, slope=3.83),
+    encoder=EncoderCost(phase=3, rom=1.2, compared=StraightLine(base=3, slope=1)),
+    portable_row=StraightLine(base=14.5, slope=3.83),
     tree_ffs=0.4,
-    engine_control=Line(base=-9, slope=2.5),
-    preload_control=Line(base=5, slope=1.4),
+    engine_control=StraightLine(base=-9, slope=2.5),
+    preload_control=StraightLine(base=5, slope=1.4),
     borders=60,
     window=WindowCost(base=40, counter=3, address=9, odd_address=9),
     pool=60,
     source=50,
-    queue=Line(base=15, slope=2),
+    queue=StraightLine(base=15, slope=2),
     gearbox=GearboxCost(
-        widen=15, slot=2, narrow=10, odd_bits=3, shifted=Line(base=15, slope=1.8), narrowed=0.4, held=3
+        widen=15, slot=2, narrow=10, odd_bits=3, shifted=StraightLine(base=15, slope=1.8), narrowed=0.4, held=3
     ),
     control=370,
     guard=45,

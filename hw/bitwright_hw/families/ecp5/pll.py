@@ -18,7 +18,7 @@ _MIDDLE_MHZ = sum(OSCILLATOR_MHZ) / 2
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pll:
+class EcpPll:
     """Dividers: the input's, the feedback's, the output's."""
 
     input_mhz: float
@@ -73,9 +73,9 @@ class Pll:
         )
 
 
-def choose_pll(input_mhz: float, mhz: float) -> Pll:
+def choose_pll(input_mhz: float, mhz: float) -> EcpPll:
     """The PLL with the fastest output that is not above `mhz`. Raises BoardError if there is none near: within 10 %."""
-    best: Pll | None = None
+    best: EcpPll | None = None
     for input_div in DIVISORS:
         if not DETECTOR_MHZ[0] <= input_mhz / input_div <= DETECTOR_MHZ[1]:
             continue
@@ -83,7 +83,7 @@ def choose_pll(input_mhz: float, mhz: float) -> Pll:
         if feedback_div < 1:
             continue
         for output_div in DIVISORS:
-            pll = Pll(input_mhz=input_mhz, input_div=input_div, feedback_div=feedback_div, output_div=output_div)
+            pll = EcpPll(input_mhz=input_mhz, input_div=input_div, feedback_div=feedback_div, output_div=output_div)
             if OSCILLATOR_MHZ[0] <= pll.oscillator_mhz <= OSCILLATOR_MHZ[1] and (best is None or _better(pll, best)):
                 best = pll
     if best is None or best.mhz < LEAST_SHARE * mhz:
@@ -94,8 +94,8 @@ def choose_pll(input_mhz: float, mhz: float) -> Pll:
     return best
 
 
-def _better(pll: Pll, other: Pll) -> bool:
-    def cost(pll: Pll) -> tuple[float, int, float]:
+def _better(pll: EcpPll, other: EcpPll) -> bool:
+    def cost(pll: EcpPll) -> tuple[float, int, float]:
         return -pll.mhz, pll.input_div, abs(pll.oscillator_mhz - _MIDDLE_MHZ)
 
     return cost(pll) < cost(other)

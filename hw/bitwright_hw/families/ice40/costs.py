@@ -5,7 +5,15 @@ differ: their constants are ECP5's.
 """
 
 from bitwright_hw.cells import Counts
-from bitwright_hw.families.costs import BlockShapes, Costs, EncoderCost, GearboxCost, Line, ScoreCost, WindowCost
+from bitwright_hw.families.costs import (
+    BlockShapes,
+    Costs,
+    EncoderCost,
+    GearboxCost,
+    ScoreCost,
+    StraightLine,
+    WindowCost,
+)
 
 _BLOCK = BlockShapes(blocks=1.0, cost=64, shapes=((2, 2048), (4, 1024), (8, 512), (16, 256)))
 _REGISTER_LUTS = 1.0  # of a bit that is kept in a flip-flop: who writes it, and its way out
@@ -37,18 +45,24 @@ COSTS = Costs(
     lut_memories=False,
     multipliers=False,
     lut_inputs=4,
-    encoder=EncoderCost(phase=3, rom=1.2, compared=Line(base=3, slope=1)),
-    portable_row=Line(base=6.9, slope=2.84),
+    encoder=EncoderCost(phase=3, rom=1.2, compared=StraightLine(base=3, slope=1)),
+    portable_row=StraightLine(base=6.9, slope=2.84),
     tree_ffs=0.4,
-    engine_control=Line(base=-19.5, slope=2.92),
-    preload_control=Line(base=4.5, slope=1.94),
+    engine_control=StraightLine(base=-19.5, slope=2.92),
+    preload_control=StraightLine(base=4.5, slope=1.94),
     borders=60,
     window=WindowCost(base=44, counter=2.18, address=9, odd_address=7.8),
     pool=60,
     source=31,
-    queue=Line(base=-3.2, slope=2.41),
+    queue=StraightLine(base=-3.2, slope=2.41),
     gearbox=GearboxCost(
-        widen=3.4, slot=3.7, narrow=8.2, odd_bits=1, shifted=Line(base=18.2, slope=1.15), narrowed=0.22, held=0.29
+        widen=3.4,
+        slot=3.7,
+        narrow=8.2,
+        odd_bits=1,
+        shifted=StraightLine(base=18.2, slope=1.15),
+        narrowed=0.22,
+        held=0.29,
     ),
     control=210,
     guard=42,

@@ -2,7 +2,15 @@
 
 from bitwright_core.plan import ceil_div
 from bitwright_hw.cells import Counts
-from bitwright_hw.families.costs import BlockShapes, Costs, EncoderCost, GearboxCost, Line, ScoreCost, WindowCost
+from bitwright_hw.families.costs import (
+    BlockShapes,
+    Costs,
+    EncoderCost,
+    GearboxCost,
+    ScoreCost,
+    StraightLine,
+    WindowCost,
+)
 
 
 def _rom(width: int, depth: int) -> int:
@@ -33,18 +41,18 @@ COSTS = Costs(
     lut_memories=True,
     multipliers=True,
     lut_inputs=6,
-    encoder=EncoderCost(phase=1.2, rom=1.05, compared=Line(base=1, slope=0.5)),
-    portable_row=Line(base=11.5, slope=1.75),
+    encoder=EncoderCost(phase=1.2, rom=1.05, compared=StraightLine(base=1, slope=0.5)),
+    portable_row=StraightLine(base=11.5, slope=1.75),
     tree_ffs=0.33,
-    engine_control=Line(base=-4, slope=0.93),
-    preload_control=Line(base=3, slope=0.9),
+    engine_control=StraightLine(base=-4, slope=0.93),
+    preload_control=StraightLine(base=3, slope=0.9),
     borders=30,
     window=WindowCost(base=22, counter=1.2, address=3, odd_address=6),
     pool=30,
     source=20,
-    queue=Line(base=18, slope=0.45),
+    queue=StraightLine(base=18, slope=0.45),
     gearbox=GearboxCost(
-        widen=10, slot=1, narrow=8, odd_bits=1, shifted=Line(base=38, slope=0.58), narrowed=0.28, held=0.7
+        widen=10, slot=1, narrow=8, odd_bits=1, shifted=StraightLine(base=38, slope=0.58), narrowed=0.28, held=0.7
     ),
     control=130,
     guard=23,

@@ -7,8 +7,9 @@ from typing import TypeVar
 
 from amaranth.hdl import C, Cat, Module, Value
 
-from bitwright_hw.arithmetic.compressor import Compressor, Counter, Kinds, kinds, schedule, shortest_period
+from bitwright_hw.arithmetic.compressor import Compressor, Counter, Kinds, kinds, place_registers, shortest_period
 from bitwright_hw.families.family import Rows
+from bitwright_hw.families.xc7.compress import compress
 from bitwright_hw.families.xc7.counters import build, size
 from bitwright_hw.families.xc7.luts import (
     carry_chain,
@@ -19,7 +20,6 @@ from bitwright_hw.families.xc7.luts import (
     lut_pair,
     parity,
 )
-from bitwright_hw.families.xc7.pipeline import compress
 
 ROW_CAPACITY = (4, 2)  # bits of each weight that the final adder takes beside the accumulator
 ALONE_CAPACITY = (5, 3)
@@ -145,7 +145,7 @@ def _row_positions(
 
 def _columns(m: Module, simd: int, stages: int, x: Value, w: Value, capacity: Sequence[int]) -> list[list[Value]]:
     tree = best_tree(simd, stages, capacity)
-    return compress(m, tree, schedule(tree, stages, FINAL_DELAY), stages, x, w, make_counter)
+    return compress(m, tree, place_registers(tree, stages, FINAL_DELAY), stages, x, w, make_counter)
 
 
 def accumulated(m: Module, x: Value, w: Value, accumulator: Value, preload: Value, stages: int) -> Value:

@@ -4,13 +4,13 @@ from collections.abc import Callable, Sequence
 
 from amaranth.hdl import Module, Signal, Value
 
-from bitwright_hw.arithmetic.compressor import Compressor, Counter, Schedule
+from bitwright_hw.arithmetic.compressor import Compressor, Counter, Placement
 
 MakeCounter = Callable[[Module, Counter, Sequence[Value], Sequence[Value]], Sequence[Value]]
 
 
 def compress(
-    m: Module, tree: Compressor, plan: Schedule, stages: int, x: Value, w: Value, make: MakeCounter
+    m: Module, tree: Compressor, plan: Placement, stages: int, x: Value, w: Value, make: MakeCounter
 ) -> list[list[Value]]:
     """The columns of `tree` for lanes x and w, all behind `stages` registers.
 

@@ -48,7 +48,7 @@ class Interface:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Cell:
+class BlockCell:
     """A block of the design. `parameters` are set (CONFIG.*); `derived` ones are Vivado's answer to them and to
     the connections, and stand in the .hwh alone."""
 
@@ -67,7 +67,7 @@ class Cell:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Connection:
+class BlockConnection:
     """Bus `source` (cell/interface, the initiator) to `sink`."""
 
     source: str
@@ -93,22 +93,22 @@ class Region:
 
 
 @dataclass(frozen=True, kw_only=True)
-class PynqDesign:
+class BlockDesign:
     """The whole block design. One clock (`clock_source`) and one reset (`reset_source`) drive every pin that cells
     name; `reset_input` is what the reset cell itself listens to."""
 
     name: str  # stem of .bit and .hwh
     clock_mhz: float  # what the dividers give
     dividers: tuple[int, int]
-    cells: tuple[Cell, ...]
-    connections: tuple[Connection, ...]
+    cells: tuple[BlockCell, ...]
+    connections: tuple[BlockConnection, ...]
     regions: tuple[Region, ...]
     registers: tuple[Register, ...]
     clock_source: str = f"{PS}/FCLK_CLK0"
     reset_source: str = f"{RESET}/peripheral_aresetn"
     reset_input: tuple[str, str] = (f"{PS}/FCLK_RESET0_N", f"{RESET}/ext_reset_in")
 
-    def cell(self, name: str) -> Cell:
+    def cell(self, name: str) -> BlockCell:
         return next(cell for cell in self.cells if cell.name == name)
 
 
@@ -137,9 +137,9 @@ def registers(manifest: Manifest) -> tuple[Register, ...]:
     )
 
 
-def _processor(dividers: tuple[int, int]) -> Cell:
+def _processor(dividers: tuple[int, int]) -> BlockCell:
     """The processing system with one clock for the logic."""
-    return Cell(
+    return BlockCell(
         name=PS,
         vlnv="xilinx.com:ip:processing_system7:5.5",
         interfaces=(_bus("M_AXI_GP0", initiator=True), _bus("S_AXI_HP0")),
@@ -162,9 +162,9 @@ def _processor(dividers: tuple[int, int]) -> Cell:
     )
 
 
-def _dma(width: int) -> Cell:
+def _dma(width: int) -> BlockCell:
     """The AXI DMA in direct register mode, with a stream of `width` bits to the accelerator."""
-    return Cell(
+    return BlockCell(
         name=DMA,
         vlnv="xilinx.com:ip:axi_dma:7.1",
         interfaces=(
@@ -194,9 +194,9 @@ def _dma(width: int) -> Cell:
     )
 
 
-def _connections() -> tuple[Connection, ...]:
+def _connections() -> tuple[BlockConnection, ...]:
     return tuple(
-        Connection(source=source, sink=sink)
+        BlockConnection(source=source, sink=sink)
         for source, sink in (
             (f"{PS}/M_AXI_GP0", f"{CONTROL_CONNECT}/S00_AXI"),
             (f"{CONTROL_CONNECT}/M00_AXI", f"{DMA}/S_AXI_LITE"),
@@ -237,7 +237,7 @@ def _regions() -> tuple[Region, ...]:
     )
 
 
-def pynq_design(manifest: Manifest, *, name: str | None = None, clock_mhz: float | None = None) -> PynqDesign:
+def block_design(manifest: Manifest, *, name: str | None = None, clock_mhz: float | None = None) -> BlockDesign:
     """The block design for a Zynq-7000 around the accelerator of `manifest`.
 
     `name` is the overlay's (default: the manifest's), `clock_mhz` at most which the PL clock is to be (default: the
@@ -251,7 +251,7 @@ def pynq_design(manifest: Manifest, *, name: str | None = None, clock_mhz: float
     cells = (
         _processor(dividers),
         _dma(width),
-        Cell(
+        BlockCell(
             name=ACCELERATOR,
             vlnv=accelerator_vlnv(manifest),
             interfaces=(_bus(CONTROL_INTERFACE), _stream("s_axis"), _stream("m_axis", initiator=True)),
@@ -260,7 +260,7 @@ def pynq_design(manifest: Manifest, *, name: str | None = None, clock_mhz: float
         ),
         _smartconnect(CONTROL_CONNECT, sources=1, sinks=2),
         _smartconnect(MEMORY_CONNECT, sources=2, sinks=1),
-        Cell(
+        BlockCell(
             name=RESET,
             vlnv="xilinx.com:ip:proc_sys_reset:5.0",
             interfaces=(),
@@ -268,7 +268,7 @@ def pynq_design(manifest: Manifest, *, name: str | None = None, clock_mhz: float
             resets=(),
         ),
     )
-    return PynqDesign(
+    return BlockDesign(
         name=manifest.name if name is None else name,
         clock_mhz=_clock(dividers),
         dividers=dividers,
@@ -291,8 +291,8 @@ def _stream(name: str, *, initiator: bool = False) -> Interface:
     return Interface(name=name, kind="axis", initiator=initiator)
 
 
-def _smartconnect(name: str, *, sources: int, sinks: int) -> Cell:
-    return Cell(
+def _smartconnect(name: str, *, sources: int, sinks: int) -> BlockCell:
+    return BlockCell(
         name=name,
         vlnv="xilinx.com:ip:smartconnect:1.0",
         interfaces=(

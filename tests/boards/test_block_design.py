@@ -6,8 +6,8 @@ from xml.etree import ElementTree
 import msgspec
 import pytest
 
+from bitwright_boards.block_design import IO_PLL_MHZ, MAX_DIVIDER, block_design, clock_dividers
 from bitwright_boards.hwh import handoff
-from bitwright_boards.pynq_design import IO_PLL_MHZ, MAX_DIVIDER, clock_dividers, pynq_design
 from bitwright_boards.simulated import bitstream
 from bitwright_core.errors import BoardError
 
@@ -29,7 +29,7 @@ def test_clocks_that_cannot_be_had(wanted):
 
 
 def test_everything_named_is_there(board_design):
-    design = pynq_design(board_design.manifest)
+    design = block_design(board_design.manifest)
     ends = {f"{cell.name}/{bus.name}": bus for cell in design.cells for bus in cell.interfaces}
     for connection in design.connections:
         source, sink = ends.pop(connection.source), ends.pop(connection.sink)
@@ -40,7 +40,7 @@ def test_everything_named_is_there(board_design):
 
 
 def test_no_two_blocks_share_an_address(board_design):
-    regions = [r for r in pynq_design(board_design.manifest).regions if not r.memory]
+    regions = [r for r in block_design(board_design.manifest).regions if not r.memory]
     assert len(regions) == 2
     first, second = sorted(regions, key=lambda r: r.base)
     assert first.high < second.base
@@ -51,14 +51,14 @@ def test_the_dma_is_as_wide_as_the_stream(board_design):
     manifest = board_design.manifest
     for bits, mapped in ((8, 64), (64, 64), (256, 256)):
         wide = msgspec.structs.replace(manifest, input=replace(manifest.input, data_bits=bits))
-        dma = pynq_design(wide).cell("axi_dma_0").parameters
+        dma = block_design(wide).cell("axi_dma_0").parameters
         assert (dma["c_m_axis_mm2s_tdata_width"], dma["c_m_axi_mm2s_data_width"]) == (str(bits), str(mapped))
         assert (dma["c_include_sg"], dma["c_sg_length_width"]) == ("0", "26")
 
 
 def test_the_handoff_tells_registers_and_addresses(board_design):
-    text = handoff(pynq_design(board_design.manifest))
-    assert text == handoff(pynq_design(board_design.manifest))
+    text = handoff(block_design(board_design.manifest))
+    assert text == handoff(block_design(board_design.manifest))
     root = ElementTree.fromstring(text.split("\n", 1)[1])
     registers = {
         register.get("NAME"): int(register.find("PROPERTY[@NAME='ADDRESS_OFFSET']").get("VALUE"), 16)
