@@ -5,9 +5,7 @@
 
 from bitwright_core.network import *  # noqa: F403
 from bitwright_core.network import Operator, ThresholdEncoding
-from bitwright_core.network import __all__ as _names
+from bitwright_core.network import __all__ as __all__
 
 Encoding = ThresholdEncoding
 Layer = Operator
-
-__all__ = ["Encoding", "Layer", *_names]  # noqa: PLE0604

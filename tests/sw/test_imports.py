@@ -120,3 +120,10 @@ def test_what_users_import_is_the_ground_itself(name):
     home = import_module("bitwright_data" if name == "data" else f"bitwright_core.{name}")
     assert shown.__all__
     assert all(getattr(shown, one) is getattr(home, one) for one in shown.__all__)
+
+
+def test_earlier_names_of_the_parts_of_a_network_still_load():
+    from bitwright.network import Encoding, Layer
+    from bitwright_core.network import Operator, ThresholdEncoding
+
+    assert Encoding is ThresholdEncoding and Layer is Operator
