@@ -4,8 +4,11 @@
 """
 
 from bitwright_core.network import *  # noqa: F403
-from bitwright_core.network import Operator, ThresholdEncoding
-from bitwright_core.network import __all__ as __all__
+from bitwright_core.network import (
+    Operator,
+    ThresholdEncoding,
+    __all__,  # noqa: F401
+)
 
 Encoding = ThresholdEncoding
 Layer = Operator
