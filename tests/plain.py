@@ -30,7 +30,7 @@ def plain_outputs(network, frame):
                 for window in _plain_windows(layer):
                     for channel in range(count):
                         taps = [lanes[at] for at in window[channel::count] if at is not None]
-                        largest = max(taps, default=-1 if layer.takes == BINARY else 0)
+                        largest = max(taps, default=layer.takes.least)
                         values.append(int(largest == 1) if layer.takes == BINARY else largest)
         result.append((sums, values))
         few_bits = node.edge.number != BINARY
@@ -58,16 +58,17 @@ def _plain_windows(layer):
 
 def _plain_rows(layer, windows, counts):
     sums, values = [], []
-    rows = [[2 * int(w) - 1 for w in row] for row in layer.rows]
-    zeros = layer.takes != BINARY or (isinstance(layer, Conv2d) and layer.padding_value == "zero")
+    bits = layer.weight_type == BINARY
+    rows = [[2 * int(w) - 1 if bits else int(w) for w in row] for row in layer.rows]
+    zeros = layer.takes != BINARY or not bits or (isinstance(layer, Conv2d) and layer.padding_value == "zero")
     for window, count in zip(windows, counts, strict=True):
         for index, row in enumerate(rows):
             dot = sum(w * x for w, x in zip(row, window, strict=True))
             a = dot if zeros else (dot + count) // 2
             sums.append(a)
             match layer.output:
-                case Thresholds(values=thresholds):
-                    values.append(sum(a >= int(threshold) for threshold in thresholds[index]))
+                case Thresholds(values=thresholds, base=base):
+                    values.append(base + sum(a >= int(threshold) for threshold in thresholds[index]))
                 case Scores(scale=scale, offset=offset):
                     values.append(int(scale[index]) * a + int(offset[index]))
                 case Votes(thresholds=thresholds, votes=votes):

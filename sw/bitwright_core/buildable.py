@@ -27,8 +27,12 @@ def _why_not(network: Network, node: Node) -> str | None:
         if not number.xnor and not number.signed:
             return f"takes {number} values, but engines take bits or signed integers"
         compared = matrix.output.compared
+        if not matrix.weight_type.xnor:
+            return f"has {matrix.weight_type} weights, but engines multiply by -1 and +1"
         if compared is not None and compared.shape[1] != 1:
             return f"has thresholds of {compared.shape[1]} levels, but engines compare with one"
+        if not matrix.gives_scores and not matrix.edge.number.xnor:
+            return f"gives {matrix.edge.number} values, but engines give bits or scores"
         return None
     if node.operator.pooling is None or node.operator.pooling.rule != "max":
         return f"is of kind {node.operator.kind}, for which no hardware is made"

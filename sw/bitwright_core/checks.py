@@ -13,6 +13,7 @@ MAX_LANES = 1 << 20  # float32 holds every sum of this many +-1 exactly (limit 2
 MAX_VALUES = 1 << 26  # of an image between two layers
 MAX_INPUT_BITS = 16
 MAX_INTEGER_BITS = 32  # of a lane: 2^20 of them still sum exactly in float64
+MAX_DOT = (1 << 53) - 1  # of products that sum exactly in float64
 SCORE_BITS = 62  # scores fit int64 with a bit to spare, so that differences of two scores do too
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,47}")
 

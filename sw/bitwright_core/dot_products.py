@@ -1,4 +1,4 @@
-"""Exact dot products with rows of +-1 weights, several of them in one floating-point product.
+"""Exact dot products with rows of weights, several of them in one floating-point product.
 
 A matrix product of whole numbers is exact in float32 while every partial sum stays below 2^24 (in float64 below 2^53),
 in whatever order the sums are taken. A dot product of N bits needs few of those digits, so that one column of weights
@@ -9,30 +9,31 @@ the rows' dot products. Of up to 2,047 bits two fit, which takes half the time o
 import numpy as np
 from numpy.typing import NDArray
 
+from bitwright_core.numbers import BINARY, NumberType
+
 _EXACT_BITS = {np.float32: 24, np.float64: 53}
 
 
 class DotProducts:
-    """Dot products of values with `rows` (outputs, inputs) of bits that stand for -1 and +1.
+    """Dot products of values with `rows` (outputs, inputs) of stored numbers, by default bits that stand for -1 and +1.
 
-    `largest` bounds their size. `dtype` is the floating type that values come in, `integers` the type of the results:
-    int32, or int64 where `largest` takes more than 24 bits.
+    `largest` bounds their size, and that of each partial sum. `dtype` is the floating type that values come in,
+    `integers` the type of the results: int32, or int64 where `largest` takes more than 24 bits.
     """
 
-    def __init__(self, rows: NDArray[np.uint8], largest: int):
+    def __init__(self, rows: NDArray[np.integer], largest: int, number: NumberType = BINARY):
         self.largest = largest
         self.outputs = len(rows)
         small = largest < 1 << _EXACT_BITS[np.float32]
         self.dtype: type[np.floating] = np.float32 if small else np.float64
         self.integers: type[np.signedinteger] = np.int32 if small else np.int64
-        self.bits = (2 * largest).bit_length()  # of a field: dot product + largest, so that none is negative
+        self.bits = max(1, (2 * largest).bit_length())  # of a field: dot product + largest, so that none is negative
         self.fields = max(1, min(self.outputs, _EXACT_BITS[self.dtype] // self.bits))
         self._columns = -(-self.outputs // self.fields)  # column c has rows c, c + columns, ...
-        signs: NDArray[np.floating] = rows.T.astype(self.dtype)
-        signs = 2 * signs - 1
+        weights = number.values(rows.T, self.dtype)
         self._weights: NDArray[np.floating] = np.zeros((rows.shape[1], self._columns), self.dtype)
         for field, part in enumerate(self._parts):
-            self._weights[:, : part.stop - part.start] += signs[:, part] * (1 << self.bits * field)
+            self._weights[:, : part.stop - part.start] += weights[:, part] * (1 << self.bits * field)
         self._raised = self.dtype(sum(largest << self.bits * field for field in range(self.fields)))
 
     @property

@@ -32,10 +32,16 @@ def check_writable(network: Network) -> None:
         taken = node.given[0].edge.number
         if not taken.xnor and (matrix is None or network.encoding.tables is None or node is not network.nodes[0]):
             raise NetworkError(f"layer {node.name} takes {taken} values; only bits between layers go to ONNX")
-        if matrix is not None and matrix.output.levels != 1:
+        if matrix is None:
+            continue
+        if not matrix.weight_type.xnor:
+            raise NetworkError(f"layer {node.name} has {matrix.weight_type} weights; only -1 and +1 go to ONNX")
+        if matrix.output.levels != 1:
             raise NetworkError(
                 f"layer {node.name} has thresholds of {matrix.output.levels} levels; only those of one go to ONNX"
             )
+        if not matrix.gives_scores and not node.edge.number.xnor:
+            raise NetworkError(f"layer {node.name} gives {node.edge.number} values; only bits and scores go to ONNX")
 
 
 def _dense(writer: Writer, layer: Dense) -> None:

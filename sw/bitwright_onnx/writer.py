@@ -85,7 +85,7 @@ class Writer:
         )
         self.named_node("Where", f"{name}_sign", [fires, one, minus], f"{name}_sign_out")
 
-    def weights(self, name: str, bits: NDArray[np.uint8]) -> str:
+    def weights(self, name: str, bits: NDArray[np.integer]) -> str:
         """The name of +-1 weights; in QONNX behind their quantizer."""
         signs = self.constant(f"{name}_weights", 2 * bits.astype(np.float32) - 1)
         if not self.qonnx:

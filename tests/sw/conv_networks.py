@@ -18,6 +18,8 @@ from bitwright_core.network import (
     Votes,
 )
 
+from .few_networks import picked, random_few_dense, random_few_thresholds, random_weights, with_scores
+
 
 def random_thresholds(rng, layer_inputs, outputs, *, dots=False, largest=None):
     """Thresholds near the middle for the most part, and now and then at the very ends."""
@@ -51,7 +53,7 @@ def random_rows(rng, source, rows, *, integers, levels=2):
     return ThresholdEncoding(thresholds=thresholds)
 
 
-def random_conv(rng, name, edge, outputs, levels=1):
+def random_conv(rng, name, edge, outputs, levels=1, *, weight_type=BINARY, gives=None):
     """A convolution of random kernel (1 to 5), stride (1 to 3), padding and what pads, that fits `edge`."""
     height, width, channels = edge.shape
     kernel = [int(rng.integers(1, 6)) for _ in range(2)]
@@ -66,15 +68,21 @@ def random_conv(rng, name, edge, outputs, levels=1):
     inputs = kernel[0] * kernel[1] * channels
     dots = not binary or (value == "zero" and any(padding))
     largest = inputs * edge.number.magnitude
+    weights = random_weights(rng, (outputs, *kernel, channels), weight_type)
+    if gives is None:
+        output = Thresholds(values=random_levels(rng, levels, inputs, outputs, dots=dots, largest=largest))
+    else:
+        output = random_few_thresholds(rng, edge.number, weights, weight_type, gives, zeros=dots)
     return Conv2d(
         name=name,
         shape=edge.shape,
-        weights=rng.integers(0, 2, (outputs, *kernel, channels), dtype=np.uint8),
-        output=Thresholds(values=random_levels(rng, levels, inputs, outputs, dots=dots, largest=largest)),
+        weights=weights,
+        output=output,
         stride=tuple(int(rng.integers(1, 4)) for _ in range(2)),
         padding=tuple(padding),
         padding_value=str(value),
         takes=edge.number,
+        weight_type=weight_type,
     )
 
 
@@ -106,11 +114,16 @@ def random_conv_network(
     votes=False,
     rows="one",
     act_levels=1,
+    weight_types=(),
+    act_types=(),
 ):
     """Convolutions of random shape, pools behind some of them, dense layers, then scores, votes or bits (classes 0).
 
-    Activations in between have 1 to `act_levels` levels.
+    Activations in between have 1 to `act_levels` levels, or types out of `act_types`; weights are bits, or of types out
+    of `weight_types`.
     """
+    few = bool(weight_types or act_types)
+    weight_types, act_types = weight_types or (BINARY,), act_types or (BINARY,)
     rng = np.random.default_rng(seed)
     encoding = ThresholdEncoding(
         thresholds=np.sort(rng.choice(np.arange(1, 1 << bits), min(2, (1 << bits) - 1), replace=False))
@@ -124,7 +137,8 @@ def random_conv_network(
     edge = Edge(shape=(*image[:2], image[2] * encoding.levels), number=encoding.number)
     layers: list[Operator] = []
     for index in range(convs):
-        layers.append(random_conv(rng, f"conv{index}", edge, int(rng.choice(channels)), act_levels))
+        options = {"weight_type": picked(rng, weight_types), "gives": picked(rng, act_types)} if few else {}
+        layers.append(random_conv(rng, f"conv{index}", edge, int(rng.choice(channels)), act_levels, **options))
         edge = layers[-1].edge
         if pools and rng.random() < 0.6:
             layers.append(random_pool(rng, f"pool{index}", edge))
@@ -132,6 +146,15 @@ def random_conv_network(
     for index, outputs in enumerate((*dense, *([classes] if classes else []))):
         takes = edge.number
         inputs = edge.size
+        if few:
+            hidden = index < len(dense) - (not classes)
+            layers.append(
+                random_few_dense(rng, f"dense{index}", edge, outputs, weight_types, act_types if hidden else ())
+            )
+            if index == len(dense):
+                layers[-1] = with_scores(rng, layers[-1], votes)
+            edge = layers[-1].edge
+            continue
         largest = inputs * takes.magnitude
         most = act_levels if index < len(dense) - (not classes) else 1
         thresholds = random_levels(rng, most, inputs, outputs, dots=takes != BINARY, largest=largest)

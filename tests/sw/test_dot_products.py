@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bitwright_core.dot_products import DotProducts
+from bitwright_core.numbers import TERNARY, signed_type
 
 
 def plain(rows: np.ndarray, values: np.ndarray) -> np.ndarray:
@@ -31,6 +32,28 @@ def test_equals_plain_integers(seed, inputs, outputs, size):
     products = DotProducts(rows, size * inputs)
     got = products.of(values.astype(products.dtype))
     assert got.dtype == products.integers and (got == plain(rows, values)).all()
+
+
+@settings(max_examples=60)
+@given(
+    seed=st.integers(0, 10**6),
+    inputs=st.integers(1, 300),
+    outputs=st.integers(1, 20),
+    size=st.sampled_from([1, 3, 70_000]),
+    number=st.sampled_from([TERNARY, signed_type(2), signed_type(4), signed_type(8)]),
+)
+def test_weights_of_a_few_bits_equal_plain_integers(seed, inputs, outputs, size, number):
+    """Rows up to their least and largest sums, and a row of zeros."""
+    rng = np.random.default_rng(seed)
+    least, largest = number.stored
+    rows = rng.integers(least, largest + 1, (outputs, inputs), dtype=np.int8)
+    rows[0] = 0
+    values = rng.integers(-size, size + 1, (6, inputs))
+    values[0] = size * np.sign(rows[-1].astype(int))
+    values[1] = -values[0]
+    products = DotProducts(rows, int(size * np.abs(rows.astype(int)).sum(axis=1).max()), number)
+    got = products.of(values.astype(products.dtype))
+    assert got.dtype == products.integers and (got == values @ rows.T.astype(np.int64)).all()
 
 
 @pytest.mark.parametrize(

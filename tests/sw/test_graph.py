@@ -130,7 +130,7 @@ def test_types_are_inferred_along_the_graph():
     assert (join.inputs, join.outputs, join.pixels) == (10, 5, 1)
     assert [value.edge.number for value in join.given] == [TWO_BITS, TWO_BITS]
     assert network.outputs == 4 and network.last is LAST and network.matrix_layers == (LEFT, RIGHT, LAST)
-    assert repr(network).startswith("<Network branched: 8-5-5-diff-4 (a graph), digest ")
+    assert repr(network).startswith("<Network branched: 8-5a2-5a2-diff-4 (a graph), digest ")
 
 
 def test_layers_are_put_in_order():

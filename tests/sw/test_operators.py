@@ -77,7 +77,8 @@ def test_what_no_number_type_is():
     with pytest.raises(ValueError, match="no binary lane stands for 0"):
         BINARY.lane(0)
     for kind, bits, message in (
-        ("ternary", 2, "a number must be one of binary, unsigned, signed, not 'ternary'"),
+        ("balanced", 2, "a number must be one of binary, unsigned, signed, ternary, not 'balanced'"),
+        ("ternary", 3, "a ternary number has 2 bits, not 3"),
         ("binary", 2, "a binary number has 1 bit, not 2"),
         ("signed", 0, "a signed number has 1 to 64 bits, not 0"),
     ):

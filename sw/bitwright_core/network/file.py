@@ -18,6 +18,7 @@ from bitwright_core.errors import NetworkError
 from bitwright_core.network.encoding import Input, IntegerEncoding, ThresholdEncoding
 from bitwright_core.network.model import Network
 from bitwright_core.network.worth import Values
+from bitwright_core.numbers import NumberType
 from bitwright_core.ops.operator import Facts
 from bitwright_core.untrusted import decode_json
 
@@ -26,7 +27,8 @@ MAX_FILE_BYTES = 1 << 30
 _KEY = "bitwright"
 _ADDED = {  # by each version to the one before
     2: "encodings of several rows, or of integers of more than 17 bits, values of scores, or labels of bits",
-    3: "thresholds of several levels, unsigned integers, pools of integers, further kinds of layer, or branches",
+    3: "thresholds of several levels or from below 0, weights other than -1 and +1, unsigned or ternary numbers, "
+    "pools of integers, further kinds of layer, or branches",
 }
 
 
@@ -168,10 +170,22 @@ class _Tensors:
         return self.tensors[full]
 
     def bits(self, name: str, rows: int, lanes: int) -> NDArray[np.uint8]:
-        packed = self.take(name, (rows, -(-lanes // 8)))
+        return self._unpacked(name, (rows, -(-lanes // 8)), lanes)
+
+    def numbers(self, name: str, rows: int, lanes: int, number: NumberType) -> NDArray[np.integer]:
+        if number.bits == 1:
+            return self.bits(name, rows, lanes)
+        planes = self._unpacked(name, (number.bits, rows, -(-lanes // 8)), lanes)
+        total = np.zeros((rows, lanes), np.int64)
+        for plane, worth in zip(planes, number.planes, strict=True):
+            total += worth * plane.astype(np.int64)
+        return total
+
+    def _unpacked(self, name: str, shape: tuple[int, ...], lanes: int) -> NDArray[np.uint8]:
+        packed = self.take(name, shape)
         if packed.dtype != np.uint8:
             raise NetworkError(f"tensor {self.prefix}{name} must be bytes, not {packed.dtype}")
-        if lanes % 8 and np.any(packed[:, -1] >> (lanes % 8)):
+        if lanes % 8 and np.any(packed[..., -1] >> (lanes % 8)):
             raise NetworkError(f"tensor {self.prefix}{name} has bits set beyond its {lanes} inputs")
         return unpack_bits(packed, lanes)
 

@@ -1,12 +1,14 @@
-"""The Network: an integer description of a binary neural network, which every other part reads.
+"""The Network: an integer description of a neural network of bits, or of few bits, which every other part reads.
 
 Parts are frozen and checked on construction, so a Network that exists is valid. The rules and the
 meaning of each number are in docs/network.md; in short:
 
-- bit 1 is +1 and bit 0 is -1; lane 0 is the least significant bit;
+- bit 1 is +1 and bit 0 is -1, weights and values of more bits are the numbers themselves;
+- lane 0 is the least significant bit;
 - a popcount p counts the agreeing lanes of N, so the dot product is 2p - N;
-- an accumulator a is the popcount, or the dot product where a layer takes integers or pads with zeros;
-- an activation bit is a >= T; images are HWC, in raster order;
+- an accumulator a is the popcount, or the dot product where a layer has integers or pads with zeros;
+- an activation bit is a >= T, an activation of more bits a base and the number of T that a reaches;
+- images are HWC, in raster order;
 - the last layer of a classifier gives scores, and the class is the first largest;
 - `values` says what scores are worth where they are numbers by themselves.
 """

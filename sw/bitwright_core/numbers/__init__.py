@@ -12,15 +12,17 @@ from bitwright_core.errors import NetworkError
 from bitwright_core.numbers.bipolar import BIPOLAR
 from bitwright_core.numbers.kind import PADDING, NumberKind, PaddingValue
 from bitwright_core.numbers.signed import SIGNED
+from bitwright_core.numbers.ternary import TERNARY as _TERNARY
 from bitwright_core.numbers.unsigned import UNSIGNED
 
-KINDS = (BIPOLAR, UNSIGNED, SIGNED)
+KINDS = (BIPOLAR, UNSIGNED, SIGNED, _TERNARY)
 _BY_NAME = {kind.name: kind for kind in KINDS}
 
 __all__ = [
     "BINARY",
     "KINDS",
     "PADDING",
+    "TERNARY",
     "NumberKind",
     "NumberType",
     "PaddingValue",
@@ -39,7 +41,7 @@ def signed_bits(value: int) -> int:
 class NumberType:
     """What one value on an edge may be: a number of a kind, `bits` bits wide. Raises NetworkError for what no kind has.
 
-    The kinds are "binary" (a bit that stands for -1 or +1), "unsigned" and "signed".
+    The kinds are "binary" (a bit that stands for -1 or +1), "unsigned", "signed" and "ternary" (-1, 0 or +1).
     """
 
     kind: str
@@ -51,7 +53,7 @@ class NumberType:
             raise NetworkError(
                 f"a {self.kind} number has {widths.start} to {widths.stop - 1} bits, not {self.bits}"
                 if len(widths) > 1
-                else f"a {self.kind} number has {widths.start} bit, not {self.bits}"
+                else f"a {self.kind} number has {widths.start} bit{'s'[: widths.start > 1]}, not {self.bits}"
             )
 
     @property
@@ -62,6 +64,11 @@ class NumberType:
 
     def __str__(self) -> str:
         return self.kind if len(self._kind.widths) == 1 else f"{self.kind} {self.bits}-bit"
+
+    @property
+    def short(self) -> str:
+        """Its bits in a letter or two, for the line that shows a whole network: 1, 2, t for ternary."""
+        return "t" if self == TERNARY else str(self.bits)
 
     @property
     def planes(self) -> tuple[int, ...]:
@@ -125,6 +132,7 @@ class NumberType:
 
 
 BINARY = NumberType(kind=BIPOLAR.name)
+TERNARY = NumberType(kind=_TERNARY.name, bits=2)
 
 
 def unsigned_type(bits: int) -> NumberType:

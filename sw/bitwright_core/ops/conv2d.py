@@ -14,7 +14,7 @@ from bitwright_core.edge import Edge
 from bitwright_core.errors import NetworkError
 from bitwright_core.numbers import BINARY, PADDING, NumberType, PaddingValue
 from bitwright_core.ops.matrix import MatrixLayer
-from bitwright_core.ops.number_facts import NumberFacts, number_facts, number_type
+from bitwright_core.ops.number_facts import NumberFacts, number_facts, number_type, weight_facts, weight_number
 from bitwright_core.ops.operator import Facts, Value, check_image, check_number
 from bitwright_core.ops.windows import Windows, pad, taps, windows
 from bitwright_core.outputs.thresholds import Thresholds
@@ -33,27 +33,31 @@ class Conv2dFacts(Facts, omit_defaults=True, tag="conv2d"):
     integer_bits: int = 0  # of a layer that takes signed integers; 0: it takes bits, or what `takes` says
     takes: NumberFacts | None = None
     levels: int = 1
+    base: int = 0
+    weight_type: NumberFacts | None = None  # None: bits that stand for -1 and +1
 
     def build(self, tensors: Tensors) -> "Conv2d":
         (down, across), channels = self.kernel, self.shape[2]
         if min(down, across, *self.shape, self.outputs) < 1:
             raise NetworkError(f"layer {self.name}: sizes must be positive")
-        rows = tensors.bits("weights", self.outputs, down * across * channels)
+        weight_type = weight_number(self.weight_type)
+        rows = tensors.numbers("weights", self.outputs, down * across * channels, weight_type)
         return Conv2d(
             name=self.name,
             shape=self.shape,
             weights=rows.reshape(self.outputs, down, across, channels),
-            output=Thresholds.read(tensors, self.outputs, self.levels),
+            output=Thresholds.read(tensors, self.outputs, self.levels, self.base),
             stride=self.stride,
             padding=self.padding,
             padding_value=self.padding_value,
             takes=number_type(self.integer_bits, self.takes),
+            weight_type=weight_type,
         )
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Conv2d(MatrixLayer):
-    """A convolution of +-1 weights over an image, then thresholds.
+    """A convolution over an image, then thresholds.
 
     The lanes of a window run (ky, kx, channel), channel fastest. What pads is -1 or +1 (a lane of bit 0 or 1), or
     zero: a lane that adds nothing. With zeros, accumulators and thresholds are dot products, and one threshold
@@ -66,12 +70,13 @@ class Conv2d(MatrixLayer):
 
     name: str
     shape: tuple[int, int, int]  # of what it takes: (height, width, channels)
-    weights: NDArray[np.uint8]  # (outputs, ky, kx, channels), 1 is +1 and 0 is -1
+    weights: NDArray[np.integer]  # (outputs, ky, kx, channels); of bits 1 is +1 and 0 is -1
     output: Thresholds
     stride: tuple[int, int] = (1, 1)  # (down, across)
     padding: tuple[int, int, int, int] = (0, 0, 0, 0)  # (top, bottom, left, right); (down, across) is taken, too
     padding_value: PaddingValue = "minus_one"  # where nothing pads always minus_one, so popcounts
     takes: NumberType = BINARY
+    weight_type: NumberType = BINARY  # ternary, or signed of 2 to 8 bits: `weights` are the numbers themselves
 
     def __post_init__(self) -> None:
         self._check_matrix("outputs, kernel rows, kernel columns, channels")
@@ -116,7 +121,7 @@ class Conv2d(MatrixLayer):
 
     @property
     def size_text(self) -> str:
-        return f"{self.outputs}c{self.kernel[0]}x{self.kernel[1]}"
+        return f"{self.outputs}c{self.kernel[0]}x{self.kernel[1]}{self._types_text}"
 
     @property
     def padding_lane(self) -> int:
@@ -151,17 +156,21 @@ class Conv2d(MatrixLayer):
         if not self._border:
             return super().engine_offsets
         padded = ~self.windows.border_taps  # (classes, ky, kx)
-        signs = 2 * self.weights.astype(np.int64) - 1
-        return -np.einsum("byx,oyxc->bo", padded.astype(np.int64), signs)
+        weights = self.weight_type.values(self.weights, np.float64).astype(np.int64)
+        return -np.einsum("byx,oyxc->bo", padded.astype(np.int64), weights)
 
     @cached_property
-    def engine_thresholds(self) -> NDArray[np.int64]:
+    def engine_levels(self) -> NDArray[np.int64]:
         if not self._border:
-            return super().engine_thresholds
-        # dot >= T, the dot over the lanes inside, exactly when popcount >= ceil((T + inputs + offset) / 2)
-        needed = self._one_level[None] + self.inputs + self.engine_offsets
+            return self._levels[None]
+        # dot >= T, the dot over the lanes inside, exactly when that over all lanes >= T + offset
+        needed = self._levels[None] + self.engine_offsets[:, :, None]
+        if not self.counts_bits:
+            least, largest = self.dot_range
+            return np.clip(needed, least, largest + 1)
+        # and exactly when the popcount >= ceil((T + inputs + offset) / 2)
         # a threshold below the least or above the largest popcount of a class decides as 0 or inputs + 1 do
-        return np.clip((needed + 1) // 2, 0, self.inputs + 1)
+        return np.clip((needed + self.inputs + 1) // 2, 0, self.inputs + 1)
 
     def infer(self, given: Sequence[Value]) -> Edge:
         (before,) = given
@@ -186,6 +195,8 @@ class Conv2d(MatrixLayer):
             integer_bits=bits,
             takes=takes,
             levels=self.output.levels,
+            base=self.output.base,
+            weight_type=weight_facts(self.weight_type),
         )
 
     def digest_parts(self) -> Iterator[bytes]:

@@ -1,4 +1,4 @@
-"""What dense and convolutional layers have in common: rows of +-1 weights, accumulators, and what follows.
+"""What dense and convolutional layers have in common: rows of weights, accumulators, and what follows.
 
 Dot products come from a floating-point matrix product of whole numbers, exact in whatever order the sums are taken
 (`bitwright_core.dot_products`). A convolution is such a product on the windows of its image, a few images at a time.
@@ -11,49 +11,66 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from bitwright_core.bits import pack_bits
-from bitwright_core.checks import MAX_INTEGER_BITS, MAX_LANES, check_name, frozen
+from bitwright_core.bits import pack_planes
+from bitwright_core.checks import MAX_DOT, MAX_INTEGER_BITS, MAX_LANES, check_name, frozen
 from bitwright_core.dot_products import DotProducts
 from bitwright_core.edge import Edge
 from bitwright_core.errors import NetworkError
-from bitwright_core.numbers import NumberType
+from bitwright_core.numbers import BINARY, NumberType
 from bitwright_core.ops.number_facts import number_version
 from bitwright_core.ops.operator import Value
 from bitwright_core.ops.windows import Pooling, Windows
 from bitwright_core.outputs import Output
-from bitwright_core.outputs.thresholds import Thresholds, reached
+from bitwright_core.outputs.thresholds import Thresholds
 
 _WINDOW_VALUES = 1 << 19  # values in the matrix of windows: what a processor's cache can hold
+MAX_WEIGHT_BITS = 8
 
 
 class MatrixLayer:
-    """A layer whose outputs are rows of +-1 weights times windows of its input: one window, or one each pixel.
+    """A layer whose outputs are rows of weights times windows of its input: one window, or one each pixel.
 
-    The accumulator of a row is the popcount of its agreeing lanes, except where it is the dot product itself:
-    on integers, and in a convolution padded with zeros. See `Operator` for what every operator has.
+    Weights are bits that stand for -1 and +1, or ternary, or signed integers. The accumulator of a row is the popcount
+    of its agreeing lanes, except where it is the dot product itself: on values or weights that are no such bits, and in
+    a convolution padded with zeros. See `Operator` for what every operator has.
     """
 
     kind: ClassVar[str]
     input_names: ClassVar[tuple[str, ...]] = ("x",)
 
     name: str
-    weights: NDArray[np.uint8]  # (outputs, ...), the lanes of a window in the order of their axes
+    weights: NDArray[np.integer]  # (outputs, ...) as stored, the lanes of a window in the order of their axes
     output: Output
     takes: NumberType
+    weight_type: NumberType
 
     def _check_matrix(self, axes: str) -> None:
         """Checks name, weights and the type of the input; freezes the weights."""
         check_name(self.name, "layer name")
-        weights = frozen(self.weights, np.uint8, f"layer {self.name}, weights")
+        number = self.weight_type
+        if not number.xnor and not (number.signed and 2 <= number.bits <= MAX_WEIGHT_BITS):
+            raise NetworkError(
+                f"layer {self.name}: weights must be binary, ternary or signed of 2 to {MAX_WEIGHT_BITS} bits, "
+                f"not {number}"
+            )
+        weights = frozen(self.weights, np.int8 if number.signed else np.uint8, f"layer {self.name}, weights")
         if weights.ndim != len(axes.split(",")) or weights.size == 0:
             raise NetworkError(f"layer {self.name}: weights must have shape ({axes}), not {weights.shape}")
-        if weights.max() > 1:
-            raise NetworkError(f"layer {self.name}: weights must be 0 or 1, not {int(weights.max())}")
+        least, largest = number.stored
+        if weights.min() < least or weights.max() > largest:
+            wrong = int(weights.max() if weights.max() > largest else weights.min())
+            must = "0 or 1" if number.xnor else f"{least} to {largest}"
+            raise NetworkError(f"layer {self.name}: weights must be {must}, not {wrong}")
         object.__setattr__(self, "weights", weights)
         if self.inputs > MAX_LANES or self.outputs > MAX_LANES:
             raise NetworkError(f"layer {self.name}: inputs and outputs may be at most {MAX_LANES}")
         if self.takes.bits > MAX_INTEGER_BITS:
             raise NetworkError(f"layer {self.name}: values of at most {MAX_INTEGER_BITS} bits, not {self.takes}")
+        if self.inputs * self.takes.magnitude * number.magnitude > MAX_DOT:
+            raise NetworkError(
+                f"layer {self.name}: {self.inputs} products of {self.takes} values and {number} weights may need more "
+                f"than {MAX_DOT.bit_length()} bits; take fewer bits"
+            )
 
     def _check_output(self) -> None:
         where, output = f"layer {self.name}", self.output
@@ -108,23 +125,30 @@ class MatrixLayer:
         return 1 if self.windows is None else self.windows.pixels
 
     @property
-    def rows(self) -> NDArray[np.uint8]:
-        """The weights as (outputs, inputs)."""
+    def rows(self) -> NDArray[np.integer]:
+        """The weights as (outputs, inputs), as stored."""
         return self.weights.reshape(self.outputs, self.inputs)
 
     @property
     def weight_bits(self) -> int:
-        return int(self.weights.size)
+        return int(self.weights.size) * self.weight_type.bits
+
+    @property
+    def _types_text(self) -> str:
+        """What `size_text` says of weights and activations that are not bits: "w2", "wt" (ternary), "a2", "at"."""
+        gives = () if self.gives_scores else (("a", self.edge.number),)
+        named = (("w", self.weight_type), *gives)
+        return "".join(f"{what}{number.short}" for what, number in named if not number.xnor)
 
     @property
     def operations(self) -> int:
-        """Operations a frame, an XNOR and an addition for each weight and pixel (the field's 2 x MACs)."""
-        return 2 * self.weight_bits * self.pixels
+        """Operations a frame, a product and an addition for each weight and pixel (the field's 2 x MACs)."""
+        return 2 * int(self.weights.size) * self.pixels
 
     @property
     def counts_bits(self) -> bool:
-        """Whether an engine counts agreeing lanes, each a bit, and not sums of integers."""
-        return self.takes.xnor
+        """Whether an engine counts agreeing lanes, each a bit, and not sums of products."""
+        return self.takes.xnor and self.weight_type.xnor
 
     @property
     def gives_scores(self) -> bool:
@@ -141,15 +165,31 @@ class MatrixLayer:
         """Whether accumulators are dot products instead of popcounts."""
         return not self.counts_bits
 
+    @cached_property
+    def dot_range(self) -> tuple[int, int]:
+        """The least and the largest dot product that can occur, lanes that add nothing included.
+
+        Of weights -1 and +1 they hold whatever the weights: minus and plus inputs times the largest size of a value. Of
+        others they are those of the rows that reach farthest, for any values of the type.
+        """
+        if self.weight_type.xnor:
+            largest = self.inputs * self.takes.magnitude
+            return -largest, largest
+        above = np.maximum(self.rows, 0).sum(axis=1, dtype=np.int64)
+        below = np.minimum(self.rows, 0).sum(axis=1, dtype=np.int64)
+        low, high = self.takes.least, self.takes.largest
+        return int((low * above + high * below).min()), int((high * above + low * below).max())
+
     @property
     def largest_dot(self) -> int:
-        """A bound of the dot product's size, whatever the weights: inputs times the largest size of a value."""
-        return self.inputs * self.takes.magnitude
+        """A bound of the dot product's size, that of partial sums included."""
+        least, largest = self.dot_range
+        return max(-least, largest)
 
     @property
     def accumulator_range(self) -> tuple[int, int]:
-        """The least and the largest value that an accumulator may take, whatever the weights."""
-        return (-self.largest_dot, self.largest_dot) if self.sums_dots else (0, self.inputs)
+        """The least and the largest value that an accumulator may take."""
+        return self.dot_range if self.sums_dots else (0, self.inputs)
 
     @property
     def score_range(self) -> tuple[int, int]:
@@ -172,28 +212,33 @@ class MatrixLayer:
     def engine_offsets(self) -> NDArray[np.int64]:
         """(border classes, outputs): the dot product of the lanes of a window that pad, read as -1.
 
-        (dot + inputs + engine_offsets) / 2 is the popcount that an engine counts where padding is bit 0.
+        dot + engine_offsets is the dot product of all lanes where padding is bit 0; (dot + inputs + engine_offsets) / 2
+        is their popcount.
         """
         return np.zeros((1, self.outputs), np.int64)
 
+    @cached_property
+    def engine_levels(self) -> NDArray[np.int64]:
+        """(border classes, outputs, levels): what an engine compares its count with, one level of 0 for scores.
+
+        Where it counts bits, the count is the popcount of all lanes, with lanes that only pad read as bit 0 (or as
+        their `padding_value` says, where that is -1 or +1). Else it is the dot product, of all lanes likewise.
+        """
+        return self._levels[None]
+
+    @property
+    def _levels(self) -> NDArray[np.int64]:
+        """(outputs, levels): what accumulators are compared with, one level of 0 for scores."""
+        compared = self.output.compared
+        return np.zeros((self.outputs, 1), np.int64) if compared is None else compared
+
     @property
     def engine_thresholds(self) -> NDArray[np.int64]:
-        """(border classes, outputs): what an engine compares its count with, 0 for a layer with scores.
-
-        Integers: the dot product. Bits: the popcount of all lanes, with lanes that only pad read as bit 0 (or as
-        their `padding_value` says, where that is -1 or +1). Raises TypeError for thresholds of several levels.
-        """
-        return self._one_level[None]
-
-    @property
-    def _one_level(self) -> NDArray[np.int64]:
-        """(outputs,): the threshold of each row, 0 where it has none."""
-        compared = self.output.compared
-        if compared is None:
-            return np.zeros(self.outputs, np.int64)
-        if compared.shape[1] != 1:
-            raise TypeError(f"layer {self.name}: an engine compares with one threshold, not {compared.shape[1]}")
-        return compared[:, 0]
+        """(border classes, outputs): `engine_levels` of one level. Raises TypeError for thresholds of several."""
+        levels = self.engine_levels
+        if levels.shape[2] != 1:
+            raise TypeError(f"layer {self.name}: an engine compares with one threshold, not {levels.shape[2]}")
+        return levels[:, :, 0]
 
     # what it computes
 
@@ -208,7 +253,7 @@ class MatrixLayer:
     @cached_property
     def dot_products(self) -> DotProducts:
         """Its rows, ready to be multiplied with windows."""
-        return DotProducts(self.rows, self.largest_dot)
+        return DotProducts(self.rows, self.largest_dot, self.weight_type)
 
     def _dots(self, stored: NDArray[np.integer]) -> Iterator[NDArray[np.signedinteger]]:
         """Dot products of every row and window, (frames, *edge shape), for a few frames at a time."""
@@ -234,7 +279,7 @@ class MatrixLayer:
     def _given(self, dots: NDArray[np.signedinteger]) -> NDArray[np.integer]:
         if isinstance(self.output, Thresholds) and not self.sums_dots:
             # popcount >= T exactly when dot >= 2 T - N
-            return reached(dots, (2 * self.output.values - self.inputs).astype(dots.dtype))
+            return self.output.reached(dots, (2 * self.output.values - self.inputs).astype(dots.dtype))
         return self.output.of(self._sums(dots))
 
     def margins(self, sums: NDArray[np.signedinteger]) -> NDArray[np.signedinteger]:
@@ -243,21 +288,25 @@ class MatrixLayer:
         The bit of a layer with thresholds is 1 where this is not negative. A layer with scores has its accumulators.
         """
         counts, integers = sums, self.dot_products.integers
-        if self.sums_dots and self.counts_bits:
-            offsets = self.engine_offsets.astype(integers)[self.border_class].reshape(self.edge.shape)
-            counts = (sums + self.inputs + offsets) >> 1
+        if self.sums_dots and self.takes.xnor:
+            counts = sums + self.engine_offsets.astype(integers)[self.border_class].reshape(self.edge.shape)
+            if self.counts_bits:
+                counts = (counts + self.inputs) >> 1
         return counts - self.engine_thresholds.astype(integers)[self.border_class].reshape(self.edge.shape)
 
     # how it is kept
 
     def arrays(self) -> dict[str, NDArray[np.integer]]:
-        return {"weights": pack_bits(self.rows), **self.output.arrays()}
+        return {"weights": pack_planes(self.rows, self.weight_type.bits), **self.output.arrays()}
 
     def _digest_arrays(self) -> Iterator[bytes]:
-        yield pack_bits(self.rows).tobytes()
+        if not self.weight_type.xnor:
+            yield f"{self.weight_type} weights".encode()
+        yield pack_planes(self.rows, self.weight_type.bits).tobytes()
         yield self.output.digest_name.encode()
         yield from (array.astype("<i8").tobytes() for array in self.output.arrays().values())
 
     @property
     def format_version(self) -> int:
-        return max(number_version(self.takes), 1 if self.output.levels == 1 else 3)
+        plain = (self.output.levels, self.output.base, self.weight_type) == (1, 0, BINARY)
+        return max(number_version(self.takes), 1 if plain else 3)

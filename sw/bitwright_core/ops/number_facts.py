@@ -34,6 +34,16 @@ def number_type(integer_bits: int, takes: NumberFacts | None) -> NumberType:
     return signed_type(integer_bits) if integer_bits else BINARY
 
 
+def weight_facts(number: NumberType) -> NumberFacts | None:
+    """`weight_type` of an operator's facts; None for bits that stand for -1 and +1."""
+    return None if number == BINARY else NumberFacts(kind=number.kind, bits=number.bits)
+
+
+def weight_number(facts: NumberFacts | None) -> NumberType:
+    """The inverse of `weight_facts`. Raises NetworkError."""
+    return BINARY if facts is None else NumberType(kind=facts.kind, bits=facts.bits)
+
+
 def number_version(takes: NumberType) -> int:
     """The lowest version of the network file that can say `takes`."""
     return 1 if number_facts(takes)[1] is None else 3

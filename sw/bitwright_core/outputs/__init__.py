@@ -12,12 +12,12 @@ OUTPUTS: tuple[type[Thresholds] | type[Scores] | type[Votes], ...] = (Thresholds
 __all__ = ["OUTPUTS", "Output", "Scores", "Thresholds", "Votes", "read_output"]
 
 
-def read_output(kind: str, tensors: Tensors, outputs: int, levels: int) -> Output:
+def read_output(kind: str, tensors: Tensors, outputs: int, levels: int, base: int = 0) -> Output:
     """The output of that kind from a network file. Raises NetworkError."""
     for output in OUTPUTS:
         if output.kind == kind:
-            found = output.read(tensors, outputs, levels)
-            if found.levels != levels:
-                raise NetworkError(f"{kind} have no levels, so not {levels}")
+            found = output.read(tensors, outputs, levels, base)
+            if (found.levels, found.base) != (levels, base):
+                raise NetworkError(f"{kind} have no levels, so neither {levels} of them nor a base of {base}")
             return found
     raise NetworkError(f"an output must be one of {', '.join(output.kind for output in OUTPUTS)}, not {kind!r}")

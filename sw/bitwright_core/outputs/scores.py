@@ -19,6 +19,7 @@ class Scores:
     kind: ClassVar[Literal["scores"]] = "scores"
     gives_scores: ClassVar[bool] = True
     levels: ClassVar[int] = 1
+    base: ClassVar[int] = 0
     digest_name: ClassVar[str] = "scores"
 
     scale: NDArray[np.int64]  # (classes,)
@@ -70,6 +71,6 @@ class Scores:
         return {"scale": self.scale, "offset": self.offset}
 
     @staticmethod
-    def read(tensors: Tensors, outputs: int, levels: int) -> "Scores":
+    def read(tensors: Tensors, outputs: int, levels: int, base: int = 0) -> "Scores":
         """From a file. Raises NetworkError."""
         return Scores(scale=tensors.take("scale", (outputs,)), offset=tensors.take("offset", (outputs,)))

@@ -24,6 +24,7 @@ class Votes:
     kind: ClassVar[Literal["votes"]] = "votes"
     gives_scores: ClassVar[bool] = True
     levels: ClassVar[int] = 1
+    base: ClassVar[int] = 0
     digest_name: ClassVar[str] = "votes"
 
     thresholds: NDArray[np.int64]  # (classes,), least .. largest + 1
@@ -71,6 +72,6 @@ class Votes:
         return {"thresholds": self.thresholds, "votes": self.votes}
 
     @staticmethod
-    def read(tensors: Tensors, outputs: int, levels: int) -> "Votes":
+    def read(tensors: Tensors, outputs: int, levels: int, base: int = 0) -> "Votes":
         """From a file. Raises NetworkError."""
         return Votes(thresholds=tensors.take("thresholds", (outputs,)), votes=tensors.take("votes", (outputs,)))
