@@ -209,7 +209,6 @@ def to_graph(model: ModelProto, folder: Path | None = None) -> Graph:
     graph = model.graph
     if len(graph.node) > MAX_NODES:
         raise OnnxError(f"{len(graph.node)} nodes are more than the {MAX_NODES} that any binary network has")
-    functions = {(function.domain, function.name) for function in model.functions}
     tensors = _Tensors(folder)
     constants: dict[str, NDArray[Any]] = {}
     for tensor in graph.initializer:
@@ -230,8 +229,26 @@ def to_graph(model: ModelProto, folder: Path | None = None) -> Graph:
             sizes, dtype = _shape(inputs[0])
         except ValueError as error:
             refusals.add(_text(inputs[0].name), "input", str(error))
+    nodes = _nodes(model, tensors, refusals)
+    refusals.raise_any()
+    return check(
+        Graph(
+            nodes=nodes,
+            constants=constants,
+            shapes={_text(inputs[0].name): (1, *sizes[1:])},
+            input=_text(inputs[0].name),
+            input_dtype=dtype,
+            outputs=tuple(_text(value.name) for value in graph.output),
+            batch=max(1, sizes[0]),
+        )
+    )
+
+
+def _nodes(model: ModelProto, tensors: _Tensors, refusals: Refusals) -> tuple[Node, ...]:
+    """The graph's nodes; adds to `refusals` those that cannot be read."""
+    functions = {(function.domain, function.name) for function in model.functions}
     nodes = []
-    for name, proto in _named(graph.node):
+    for name, proto in _named(model.graph.node):
         if (proto.domain, proto.op_type) in functions:
             refusals.add(
                 name, _text(proto.op_type), "it calls a function of the model's own; export with functions inlined"
@@ -251,18 +268,7 @@ def to_graph(model: ModelProto, folder: Path | None = None) -> Graph:
                 attributes=attributes,
             )
         )
-    refusals.raise_any()
-    return check(
-        Graph(
-            nodes=tuple(nodes),
-            constants=constants,
-            shapes={_text(inputs[0].name): (1, *sizes[1:])},
-            input=_text(inputs[0].name),
-            input_dtype=dtype,
-            outputs=tuple(_text(value.name) for value in graph.output),
-            batch=max(1, sizes[0]),
-        )
-    )
+    return tuple(nodes)
 
 
 def operator(op: str, domain: str) -> str:

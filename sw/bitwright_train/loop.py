@@ -3,7 +3,7 @@
 import hashlib
 import math
 import time
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -158,6 +158,114 @@ def _check(config: TrainConfig, dataset: Dataset, frames: int) -> None:
         raise TrainingError(f"{dataset.name}: {frames} frames are left to train on; at least 2 are needed")
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Frames:
+    """The frames of a run on its device: those it trains on, and those that are held back for validation."""
+
+    augmenter: Augmenter
+    labels: Tensor
+    held_frames: Tensor
+    held_labels: Tensor
+
+    @staticmethod
+    def of(config: TrainConfig, dataset: Dataset, device: torch.device) -> "_Frames":
+        """Splits `dataset`. Raises TrainingError if it does not suit."""
+        kept, held = _split(config, dataset.train_labels)
+        _check(config, dataset, len(kept))
+        frames = as_tensor(dataset.train_frames).to(device)
+        labels = torch.from_numpy(dataset.train_labels.copy()).to(device)
+        kept_index, held_index = torch.from_numpy(kept).to(device), torch.from_numpy(held).to(device)
+        return _Frames(
+            augmenter=Augmenter(frames[kept_index], config.shift, config.flip),
+            labels=labels[kept_index],
+            held_frames=frames[held_index],
+            held_labels=labels[held_index],
+        )
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Training:
+    """A model, its frames and its optimizer; `epoch` and `validate` are the two halves of an epoch."""
+
+    config: TrainConfig
+    frames: _Frames
+    model: BinaryNetwork
+    optimizer: torch.optim.Optimizer
+    generator: torch.Generator
+    mixed: bool
+    progress: Progress | None
+
+    @property
+    def batch(self) -> int:
+        return min(self.config.batch_size, len(self.frames.labels))
+
+    @property
+    def steps(self) -> int:
+        """Batches of an epoch."""
+        return len(self.frames.labels) // self.batch
+
+    def tell(self, steps: int) -> None:
+        """Says that `steps` of all epochs are done."""
+        if self.progress:
+            self.progress("train", steps, self.config.epochs * self.steps)
+
+    def epoch(self, epoch: int) -> tuple[float, float]:
+        """Trains on every frame once; the mean loss, and the share that was told right. Raises TrainingError."""
+        self.model.train()
+        frames, device = self.frames, self.frames.labels.device
+        clipped = [module.weight for module in self.model.modules() if isinstance(module, BinaryLinear | BinaryConv)]
+        order = torch.randperm(len(frames.labels), generator=self.generator).to(device)
+        total = torch.zeros((), dtype=torch.float64, device=device)
+        correct = torch.zeros((), dtype=torch.float64, device=device)
+        for step in range(self.steps):
+            rate = learning_rate(self.config, epoch, step / self.steps)
+            for group in self.optimizer.param_groups:
+                group["lr"] = rate
+            index = order[step * self.batch : (step + 1) * self.batch]
+            wanted = frames.labels[index]
+            encoded = self.model.encode(frames.augmenter.batch(index, self.generator))
+            with torch.autocast(device.type, torch.bfloat16, enabled=self.mixed):
+                logits = self.model(encoded, self.generator)
+            loss = loss_of(self.config, logits.float(), wanted)
+            self.optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            self.optimizer.step()
+            with torch.no_grad():
+                for weight in clipped:
+                    weight.clamp_(-self.config.clip, self.config.clip)
+                total += loss
+                correct += share_right(self.config, logits, wanted)
+            if (step + 1) % _STEPS_A_REPORT == 0:
+                self.tell(epoch * self.steps + step + 1)
+        mean = total.item() / self.steps
+        if not math.isfinite(mean):
+            raise TrainingError(f"{self.config.name}: the loss became {mean} in epoch {epoch + 1}; lower learning_rate")
+        return mean, correct.item() / (self.steps * self.batch)
+
+    def validate(self, state: State, epoch: int, loss: float, accuracy: float) -> None:
+        """Appends to the history, and keeps the model if its validation is the best (or if there is none)."""
+        held, labels = self.frames.held_frames, self.frames.held_labels
+        validation = evaluate(self.model, self.config, held, labels) if len(held) else (None, None)
+        history = state.progress.history
+        entry = Epoch(
+            epoch=epoch + 1,
+            learning_rate=learning_rate(self.config, epoch, 0.0),
+            train_loss=loss,
+            train_accuracy=accuracy,
+            validation_loss=validation[0],
+            validation_accuracy=validation[1],
+        )
+
+        def merit(of: Epoch) -> tuple[float, float]:
+            return (of.validation_accuracy or 0.0, -(of.validation_loss or 0.0))
+
+        if not history or not len(held) or merit(entry) > merit(history[state.progress.best_epoch - 1]):
+            state.progress.best_epoch = epoch + 1
+            state.best = {name: tensor.detach().clone() for name, tensor in self.model.state_dict().items()}
+        history.append(entry)
+        state.progress.epoch = epoch + 1
+
+
 def run(
     config: TrainConfig,
     dataset: Dataset,
@@ -176,73 +284,31 @@ def run(
     Raises TrainingError for data that does not suit, or for another run's checkpoint.
     """
     started = time.monotonic()
-    kept, held = _split(config, dataset.train_labels)
-    _check(config, dataset, len(kept))
+    frames = _Frames.of(config, dataset, device)
     generator = torch.Generator().manual_seed(config.seed)
     model = build_model(config, dataset.shape, dataset.classes)
     model.initialise(generator)
     model.to(device)
     optimizer = torch.optim.Adam(model.parameters(), lr=config.learning_rate, fused=True)
-    record = TrainingRecord(config=asdict(config), data_digest=_data_digest(dataset))
-    record = _round_trip(record)
+    record = _round_trip(TrainingRecord(config=asdict(config), data_digest=_data_digest(dataset)))
     state = State(progress=record)
     if resume and checkpoint.exists():
         state = load_checkpoint(checkpoint, record, model, optimizer, generator)
     before = state.progress.seconds
-
-    frames = as_tensor(dataset.train_frames).to(device)
-    labels = torch.from_numpy(dataset.train_labels.copy()).to(device)
-    augmenter = Augmenter(frames[torch.from_numpy(kept).to(device)], config.shift, config.flip)
-    train_labels = labels[torch.from_numpy(kept).to(device)]
-    held_index = torch.from_numpy(held).to(device)
-    held_frames, held_labels = frames[held_index], labels[held_index]
-
-    clipped = [module.weight for module in model.modules() if isinstance(module, BinaryLinear | BinaryConv)]
-    batch = min(config.batch_size, len(kept))
-    steps = len(kept) // batch
+    training = _Training(
+        config=config,
+        frames=frames,
+        model=model,
+        optimizer=optimizer,
+        generator=generator,
+        mixed=mixed,
+        progress=progress,
+    )
     written = time.monotonic()
     for epoch in range(state.progress.epoch, config.epochs):
-        model.train()
-        order = torch.randperm(len(kept), generator=generator).to(device)
-        total = torch.zeros((), dtype=torch.float64, device=device)
-        correct = torch.zeros((), dtype=torch.float64, device=device)
-        for step in range(steps):
-            rate = learning_rate(config, epoch, step / steps)
-            for group in optimizer.param_groups:
-                group["lr"] = rate
-            index = order[step * batch : (step + 1) * batch]
-            wanted = train_labels[index]
-            encoded = model.encode(augmenter.batch(index, generator))
-            with torch.autocast(device.type, torch.bfloat16, enabled=mixed):
-                logits = model(encoded, generator)
-            loss = loss_of(config, logits.float(), wanted)
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            optimizer.step()
-            with torch.no_grad():
-                for weight in clipped:
-                    weight.clamp_(-config.clip, config.clip)
-                total += loss
-                correct += share_right(config, logits, wanted)
-            if progress and (step + 1) % _STEPS_A_REPORT == 0:
-                progress("train", epoch * steps + step + 1, config.epochs * steps)
-        train_loss = total.item() / steps
-        if not math.isfinite(train_loss):
-            raise TrainingError(
-                f"{config.name}: the loss became {train_loss} in epoch {epoch + 1}; lower learning_rate"
-            )
-        _close_epoch(
-            state=state,
-            config=config,
-            model=model,
-            epoch=epoch,
-            train_loss=train_loss,
-            train_accuracy=correct.item() / (steps * batch),
-            frames=held_frames,
-            labels=held_labels,
-        )
-        if progress:
-            progress("train", (epoch + 1) * steps, config.epochs * steps)
+        loss, accuracy = training.epoch(epoch)
+        training.validate(state, epoch, loss, accuracy)
+        training.tell((epoch + 1) * training.steps)
         now = time.monotonic()
         state.progress.seconds = before + now - started
         if epoch + 1 == config.epochs or now - written >= checkpoint_seconds:
@@ -251,39 +317,6 @@ def run(
     model.load_state_dict(state.best)
     model.eval()
     return model, state.progress
-
-
-def _close_epoch(
-    *,
-    state: State,
-    config: TrainConfig,
-    model: BinaryNetwork,
-    epoch: int,
-    train_loss: float,
-    train_accuracy: float,
-    frames: Tensor,
-    labels: Tensor,
-) -> None:
-    """Appends to the history, and keeps the model if its validation is the best (or if there is none)."""
-    validation = evaluate(model, config, frames, labels) if len(frames) else (None, None)
-    history = state.progress.history
-    entry = Epoch(
-        epoch=epoch + 1,
-        learning_rate=learning_rate(config, epoch, 0.0),
-        train_loss=train_loss,
-        train_accuracy=train_accuracy,
-        validation_loss=validation[0],
-        validation_accuracy=validation[1],
-    )
-
-    def merit(of: Epoch) -> tuple[float, float]:
-        return (of.validation_accuracy or 0.0, -(of.validation_loss or 0.0))
-
-    if not history or not len(frames) or merit(entry) > merit(history[state.progress.best_epoch - 1]):
-        state.progress.best_epoch = epoch + 1
-        state.best = {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
-    history.append(entry)
-    state.progress.epoch = epoch + 1
 
 
 def _round_trip(record: TrainingRecord) -> TrainingRecord:
