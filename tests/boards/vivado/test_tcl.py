@@ -6,12 +6,13 @@ from pathlib import Path
 from xml.etree import ElementTree as Xml
 
 import pytest
+from jinja2 import UndefinedError
 
 import bitwright as bw
 from bitwright_boards import load_board
 from bitwright_boards.block_design import block_design
 from bitwright_boards.hwh import handoff
-from bitwright_boards.vivado import write_project
+from bitwright_boards.vivado import tcl, write_project
 from bitwright_core.errors import BoardError
 from tests.boards.vivado.checks import all_faults
 from tests.boards.vivado.recording import Recording, record
@@ -264,3 +265,22 @@ def test_boards_without_a_project_are_refused(design, tmp_path):
     (tmp_path / "q/notes.txt").write_text("mine")
     with pytest.raises(BoardError, match=r"notes\.txt, which no build put there"):
         write_project(design, load_board("pynq-z2"), tmp_path / "q")
+
+
+@pytest.mark.parametrize("part", ["xc7z020; exec true", "[exec true]", "$root", "{x}", "two words", ""])
+def test_templates_refuse_what_is_neither_a_word_nor_quoted(design, part):
+    with pytest.raises(ValueError, match="is no bare Tcl word"):
+        tcl.build(block_design(design.manifest), part)
+    with pytest.raises(ValueError, match="is no bare Tcl word"):
+        tcl.package_ip(design.manifest, block_design(design.manifest), part)
+
+
+@pytest.mark.parametrize("setting", ["a}", "[exec true]", "$root", "a\nb", 'a"b', "a\\b"])
+def test_templates_refuse_what_cannot_be_quoted(design, setting):
+    with pytest.raises(ValueError, match="cannot be quoted"):
+        tcl.block_design(block_design(design.manifest), {"PCW_NAME": setting})
+
+
+def test_a_template_that_misses_a_value_is_refused():
+    with pytest.raises(UndefinedError, match="'part' is undefined"):
+        tcl._templates().get_template("build.tcl").render(name="a", drawing="b", mhz="100")
