@@ -27,11 +27,14 @@ from bitwright_core.network import (
     Thresholds,
     Votes,
 )
+from bitwright_core.numbers import BINARY, TERNARY
+from bitwright_core.ops.matrix import dot_range
 from bitwright_core.ops.operator import edge_behind
 from bitwright_core.outputs import Output
 from bitwright_core.plan import LayerPlan, Plan, ceil_div
 from bitwright_core.progress import Progress
 
+NUMBERS = {"binary": BINARY, "ternary": TERNARY}
 _FAR = 1 << 60  # beyond every accumulator, and far enough from int64's ends to add to
 
 
@@ -155,7 +158,13 @@ def _pool(facts: PoolFacts, place: _Place) -> Operator:
     name = f"pool{place.index - 1}"
     stride = facts.kernel if facts.stride is None else facts.stride
     shape = _image(place.edge, name)
-    return MaxPool2d(name=name, shape=shape, kernel=(facts.kernel, facts.kernel), stride=(stride, stride))
+    return MaxPool2d(
+        name=name,
+        shape=shape,
+        kernel=(facts.kernel, facts.kernel),
+        stride=(stride, stride),
+        takes=place.edge.number,
+    )
 
 
 def _dense(facts: DenseFacts, place: _Place) -> Operator:
@@ -163,7 +172,13 @@ def _dense(facts: DenseFacts, place: _Place) -> Operator:
     padded = ceil_div(lanes, facts.simd) * facts.simd if facts.padded_inputs is None else facts.padded_inputs
     weights, output = _rows(facts, place, taps=1, lanes=lanes, padded=padded)
     flat = weights.reshape(facts.outputs, -1)
-    return Dense(name=f"dense{place.index}", weights=flat, output=output, takes=place.edge.number)
+    return Dense(
+        name=f"dense{place.index}",
+        weights=flat,
+        output=output,
+        takes=place.edge.number,
+        weight_type=NUMBERS[facts.weights],
+    )
 
 
 def _conv(facts: ConvFacts, place: _Place) -> Operator:
@@ -180,6 +195,7 @@ def _conv(facts: ConvFacts, place: _Place) -> Operator:
         output=output,
         stride=(facts.stride, facts.stride),
         takes=place.edge.number,
+        weight_type=NUMBERS[facts.weights],
     )
 
 
@@ -192,7 +208,7 @@ LAYERS: Mapping[type[Any], Callable[[Any, _Place], Operator]] = {
 
 def _rows(
     facts: ConvFacts | DenseFacts, place: _Place, *, taps: int, lanes: int, padded: int
-) -> tuple[NDArray[np.uint8], Output]:
+) -> tuple[NDArray[np.integer], Output]:
     """Weights (outputs, taps, lanes) of windows of `taps`, each of `lanes` lanes, `padded` in the files; the output."""
     index = place.index
     if padded < lanes:
@@ -203,39 +219,58 @@ def _rows(
             f"layer {index}: padded_outputs {rows} must be a multiple of pe {facts.pe}, not below "
             f"outputs {facts.outputs}"
         )
-    folding = Folding(folder=place.folder, index=index, rows=rows, columns=taps * padded, pe=facts.pe, simd=facts.simd)
+    folding = Folding(
+        folder=place.folder,
+        index=index,
+        rows=rows,
+        columns=taps * padded,
+        pe=facts.pe,
+        simd=facts.simd,
+        weight_type=NUMBERS[facts.weights],
+        levels=1 if facts.activations == "binary" else 2,
+    )
     if folding.columns % facts.simd:
         raise ParameterSetError(f"layer {index}: {folding.columns} columns are no multiple of simd {facts.simd}")
     weights = folding.weights(facts.outputs).reshape(facts.outputs, taps, padded)
-    pads = weights[:, :, lanes:]
-    # a padded lane has input bit 0 and agrees with a weight of -1: as many popcounts are none of ours
-    surplus = pads.size // facts.outputs - pads.sum(axis=(1, 2), dtype=np.int64)
-    own = np.ascontiguousarray(weights[:, :, :lanes])
-    return own, _output(facts, folding, place, taps * lanes, surplus)
+    own, pads = np.ascontiguousarray(weights[:, :, :lanes]), weights[:, :, lanes:]
+    return own, _output(facts, folding, place, own.reshape(facts.outputs, -1), pads.reshape(facts.outputs, -1))
 
 
 def _output(
     facts: ConvFacts | DenseFacts,
     folding: Folding,
     place: _Place,
-    inputs: int,
-    surplus: NDArray[np.int64],
+    own: NDArray[np.integer],
+    pads: NDArray[np.integer],
 ) -> Output:
-    number, rule = place.edge.number, place.rule
-    binary = number.xnor
+    """What follows the sums of weights `own` (outputs, inputs); `pads` (outputs, ...) are those of padded columns.
+
+    The files compare the popcounts of layers that have bits alone, and else signed sums; both with the padding, whose
+    lanes have bit 0.
+    """
+    number, rule, weight_type = place.edge.number, place.rule, folding.weight_type
+    if number.xnor and facts.threshold_shift:
+        raise ParameterSetError(f"layer {folding.index}: a threshold_shift is for a layer on integers")
+    dots = not (number.xnor and weight_type.xnor)  # what our accumulators are
+    # a padded lane is -1 where lanes are bits, and else 0: so much of each sum is none of ours
+    surplus = np.zeros(facts.outputs, np.int64)
+    if number.xnor:
+        surplus -= weight_type.values(pads, np.float64).sum(axis=1).astype(np.int64)
+    agreeing = (surplus + pads.shape[1]) // 2
     if rule == "largest_count":
-        return Scores(scale=np.ones(facts.outputs, np.int64), offset=surplus if binary else 0 * surplus)
+        return Scores(scale=np.ones(facts.outputs, np.int64), offset=surplus if dots else agreeing)
     raw = np.clip(folding.thresholds(facts.outputs), -_FAR, _FAR)
-    if binary:
-        # bit = raw < popcount, and the popcount counts the padding's agreements, too
-        if facts.threshold_shift:
-            raise ParameterSetError(f"layer {folding.index}: a threshold_shift is for a layer on integers")
-        least, largest, values = 0, inputs, raw + 1 - surplus
+    inputs = own.shape[1]
+    if dots:  # reached where raw < sum * 2^shift
+        least, largest = dot_range(own, weight_type, number)
+        values = (raw >> facts.threshold_shift) + 1 - surplus[:, None]
     else:
-        # bit = raw < dot * 2^shift
-        largest = inputs * number.magnitude
-        least, values = -largest, (raw >> facts.threshold_shift) + 1
+        least, largest = 0, inputs
+        if facts.activations == "binary":  # reached where raw < popcount
+            values = raw + 1 - agreeing[:, None]
+        else:  # reached where the signed sum is at least this, so the popcount at least (this + inputs) / 2
+            values = (raw + 1 - surplus[:, None] + inputs + 1) // 2
     values = np.clip(values, least, largest + 1)
     if rule == "highest_bit":
-        return Votes(thresholds=values, votes=np.arange(1, facts.outputs + 1))
-    return Thresholds(values=values[:, None])
+        return Votes(thresholds=values[:, 0], votes=np.arange(1, facts.outputs + 1))
+    return Thresholds(values=values, base=0 if facts.activations == "binary" else TERNARY.least)

@@ -10,9 +10,11 @@ from bitwright_core.errors import ParameterSetError
 from bitwright_core.keys import first_mistake
 from bitwright_core.near import did_you_mean
 
-MAX_SIMD = 64  # a word of the files holds one bit a lane
+WORD_BITS = 64  # of the files: a word holds the weights of all lanes
 _FOLDER = "topologies"
 Size = Annotated[int, msgspec.Meta(ge=1, le=1 << 20)]
+
+Values = Literal["binary", "ternary"]
 
 
 class Integers(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -37,8 +39,10 @@ class FoldedFacts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """A layer with weights: rows in use, folding, and how far the files are padded beyond both."""
 
     outputs: Size
-    simd: Annotated[int, msgspec.Meta(ge=1, le=MAX_SIMD)]
+    simd: Annotated[int, msgspec.Meta(ge=1, le=WORD_BITS)]
     pe: Size
+    weights: Values = "binary"
+    activations: Values = "binary"  # ternary: two thresholds a row, from -1
     padded_outputs: Size | None = None  # rows of the files; default: outputs, to a multiple of pe
     # on integers: fraction bits that the thresholds have beyond the accumulator's, raw < accumulator * 2^shift
     threshold_shift: Annotated[int, msgspec.Meta(ge=0, le=32)] = 0
@@ -68,8 +72,8 @@ class PoolFacts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 class Topology(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A network's shape; files are numbered by the layers that have weights, from 0.
 
-    `class_rule` is for the last layer: largest_count (no thresholds; the first largest popcount) or highest_bit (the
-    last class whose threshold is reached, 0 if none is). The classes are its outputs.
+    `class_rule` is for the last layer: largest_count (no thresholds; the first largest popcount or sum) or highest_bit
+    (the last class whose threshold is reached, 0 if none is). The classes are its outputs.
     """
 
     name: str
@@ -111,4 +115,11 @@ def load_topology(name_or_path: str | Path) -> Topology:
         raise ParameterSetError(f"{name}: the input needs thresholds or an [input.integers] table, and not both")
     if not topology.layers or not isinstance(topology.layers[-1], DenseFacts):
         raise ParameterSetError(f"{name}: the last layer must be a dense one, whose outputs are the classes")
+    if topology.layers[-1].activations != "binary":
+        raise ParameterSetError(f"{name}: the last layer chooses a class, so it has no ternary activations")
+    for layer in topology.layers:
+        if isinstance(layer, FoldedFacts) and layer.weights == "ternary" and 2 * layer.simd > WORD_BITS:
+            raise ParameterSetError(
+                f"{name}: simd {layer.simd} of ternary weights, but a word of {WORD_BITS} bits holds {WORD_BITS // 2}"
+            )
     return topology

@@ -176,7 +176,7 @@ def test_the_table_of_cnv_is_that_of_the_original():
     exact = [(Fraction(2 * p, 255) - 1) * 128 + Fraction(1, 2) for p in range(256)]
     assert table == [min(max(v.__floor__(), -128), 127) for v in exact]
     assert table == np.clip(np.floor((np.arange(256) / 255 * 2 - 1) * 128 + 0.5), -128, 127).tolist()
-    assert topology_names() == ("cnv", "lfc")
+    assert topology_names() == ("cnv", "cnv-w1a2", "cnv-w2a2", "lfc", "lfc-w1a2")
 
 
 def test_thresholds_of_a_last_layer_that_counts_are_not_used(tmp_path):
@@ -294,7 +294,9 @@ def test_topologies_that_are_wrong_are_refused(tmp_path, mistake):
 
 
 def test_a_topology_or_folder_that_is_not_there(tmp_path):
-    with pytest.raises(ParameterSetError, match=r"xnv: no such file, and not a topology that ships \(cnv, lfc\)"):
+    with pytest.raises(
+        ParameterSetError, match=r"xnv: no such file, and not a topology that ships \(cnv, cnv-w1a2, .*, lfc-w1a2\)"
+    ):
         load_topology("xnv")
     with pytest.raises(ParameterSetError, match="no such folder of parameters"):
         bw.import_bnn_pynq(tmp_path / "none", topology="lfc")

@@ -6,7 +6,11 @@ import pytest
 import bitwright as bw
 from bitwright_core import golden
 
-SETS = {"lfc": ("mnist-lfcW1A1", "mnist", 9840), "cnv": ("cifar10-cnvW1A1", "cifar10", 7922)}
+SETS = {
+    "lfc": ("mnist-lfcW1A1", "mnist", 9840),
+    "lfc-w1a2": ("mnist-lfcW1A2", "mnist", 9849),
+    "cnv": ("cifar10-cnvW1A1", "cifar10", 7922),
+}
 
 
 @pytest.mark.data

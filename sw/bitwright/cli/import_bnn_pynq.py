@@ -15,7 +15,10 @@ def add(formats: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     )
     command.add_argument("folder", metavar="DIR", type=Path, help="the folder of parameters")
     command.add_argument(
-        "--topology", required=True, metavar="T", help="lfc, cnv, or a TOML file that tells shapes and folding"
+        "--topology",
+        required=True,
+        metavar="T",
+        help="lfc, cnv, lfc-w1a2, cnv-w1a2, cnv-w2a2, or a TOML file that tells shapes and folding",
     )
     command.add_argument("--out", required=True, metavar="NETWORK", type=Path, help="the network file to write")
     command.add_argument(

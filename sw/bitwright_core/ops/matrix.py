@@ -27,6 +27,17 @@ _WINDOW_VALUES = 1 << 19  # values in the matrix of windows: what a processor's 
 MAX_WEIGHT_BITS = 8
 
 
+def dot_range(rows: NDArray[np.integer], weight_type: NumberType, takes: NumberType) -> tuple[int, int]:
+    """See `MatrixLayer.dot_range`: of stored weights (outputs, inputs) and values of a type."""
+    if weight_type.xnor:
+        largest = int(rows.shape[1]) * takes.magnitude
+        return -largest, largest
+    above = np.maximum(rows, 0).sum(axis=1, dtype=np.int64)
+    below = np.minimum(rows, 0).sum(axis=1, dtype=np.int64)
+    low, high = takes.least, takes.largest
+    return int((low * above + high * below).min()), int((high * above + low * below).max())
+
+
 class MatrixLayer:
     """A layer whose outputs are rows of weights times windows of its input: one window, or one each pixel.
 
@@ -172,13 +183,7 @@ class MatrixLayer:
         Of weights -1 and +1 they hold whatever the weights: minus and plus inputs times the largest size of a value. Of
         others they are those of the rows that reach farthest, for any values of the type.
         """
-        if self.weight_type.xnor:
-            largest = self.inputs * self.takes.magnitude
-            return -largest, largest
-        above = np.maximum(self.rows, 0).sum(axis=1, dtype=np.int64)
-        below = np.minimum(self.rows, 0).sum(axis=1, dtype=np.int64)
-        low, high = self.takes.least, self.takes.largest
-        return int((low * above + high * below).min()), int((high * above + low * below).max())
+        return dot_range(self.rows, self.weight_type, self.takes)
 
     @property
     def largest_dot(self) -> int:
