@@ -29,6 +29,8 @@ class Resources(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     ffs: _Amount
     block_rams: _Amount
     block_ram_kbits: int  # parity included: 36 for RAMB36, 18 for EBR
+    block_ram_name: Annotated[str, Meta(max_length=24)] = ""  # what the maker calls one, where BLOCK_NAMES has another
+    ultra_rams: Annotated[int, Meta(ge=0, le=1_000_000)] = 0  # of 288 kbits; no design uses them yet
     dsps: Annotated[int, Meta(ge=0, le=1_000_000)]
 
 
@@ -71,7 +73,8 @@ class Jtag(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 class Board(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A board. `family` is the maker's name, `target` ours: of the Verilog that suits it, and of its estimates.
 
-    `vivado`, `serial` and `jtag` say what can be built for it and how that is loaded; without any it is sized only.
+    `vivado`, `serial` and `jtag` say what can be built for it and how that is loaded. Where nothing is built it is only
+    sized, and `missing` says what building would need.
     """
 
     title: Line
@@ -83,6 +86,7 @@ class Board(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     sources: tuple[Line, ...]
     resources: Resources
     notes: Annotated[str, Meta(max_length=2000)] = ""
+    missing: Annotated[str, Meta(max_length=400)] = ""
     vivado: Vivado | None = None
     serial: Serial | None = None
     jtag: Jtag | None = None
@@ -91,7 +95,17 @@ class Board(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     @property
     def block_ram_name(self) -> str:
         """What the maker calls a block."""
-        return BLOCK_NAMES[self.resources.block_ram_kbits]
+        return self.resources.block_ram_name or BLOCK_NAMES[self.resources.block_ram_kbits]
+
+    @property
+    def built(self) -> bool:
+        """Whether `bitwright build` makes something for it."""
+        return self.vivado is not None or self.serial is not None
+
+    @property
+    def needs(self) -> str:
+        """What building for it would need, where nothing is built."""
+        return self.missing or "a section [vivado] or [serial] in its description"
 
 
 def _folder() -> Traversable:

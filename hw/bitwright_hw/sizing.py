@@ -19,14 +19,20 @@ class Limits:
     block_rams: int
 
     @staticmethod
-    def of(luts: int, block_rams: int, *, max_luts: int | None = None) -> "Limits":
-        """Four fifths of the LUTs, or `max_luts`, and all blocks but four, which a DMA and its buses take.
+    def of(luts: int, block_rams: int, *, max_luts: int | None = None, max_block_rams: int | None = None) -> "Limits":
+        """Four fifths of the LUTs, or `max_luts`, and all blocks but four, which a DMA and its buses take, or
+        `max_block_rams`.
 
-        Raises PlanError for a `max_luts` beyond the board's.
+        Raises PlanError for more than the board has.
         """
         if max_luts is not None and not 1 <= max_luts <= luts:
             raise PlanError(f"max_luts must lie in 1..{luts:,}, which the board has, not {max_luts:,}")
-        return Limits(luts=luts * 4 // 5 if max_luts is None else max_luts, block_rams=max(0, block_rams - 4))
+        if max_block_rams is not None and not 0 <= max_block_rams <= block_rams:
+            raise PlanError(f"max_brams must lie in 0..{block_rams:,}, which the board has, not {max_block_rams:,}")
+        return Limits(
+            luts=luts * 4 // 5 if max_luts is None else max_luts,
+            block_rams=max(0, block_rams - 4) if max_block_rams is None else max_block_rams,
+        )
 
 
 def size_for(

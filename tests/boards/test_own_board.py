@@ -2,14 +2,20 @@
 """Boards of a user's own: a .toml file in the place of a name, from size to build, and what each mistake in it says."""
 
 import json
+import tomllib
 from importlib import resources
+from pathlib import Path
+from typing import get_args
 
+import msgspec
 import pytest
+import tomli_w
 
 import bitwright as bw
 from bitwright.cli import main
 from bitwright.open_board import open_board
 from bitwright_boards import board_names, load_board
+from bitwright_boards.board import Board, BoardPin
 from bitwright_core.errors import BoardError
 from bitwright_hw.serial.build import write_sources
 from tests.sw.networks import random_network
@@ -100,6 +106,78 @@ def test_each_mistake_has_its_sentence(tmp_path, capsys, mistake):
     assert line.startswith(f"bitwright: {file}: ") and sentence in line
 
 
+def keys_of(kind: type, place: str = "") -> list[tuple[str, bool]]:
+    """Every key of a description, those of its tables with their place, and whether it must be there."""
+    found = []
+    for field in msgspec.structs.fields(kind):
+        if place or field.name != "name":
+            found.append((f"{place}{field.name}", field.required))
+            inner = [part for part in (field.type, *get_args(field.type)) if isinstance(part, type)]
+            tables = [part for part in inner if issubclass(part, msgspec.Struct)]
+            found += [
+                key for table in tables if table is not BoardPin for key in keys_of(table, f"{place}{field.name}.")
+            ]
+    return found
+
+
+def changed(place: str, change) -> str:
+    """my-board.toml: a board of ours with every section, `change(table, key)` made at `place`."""
+    values = tomllib.loads(text_of("ulx3s-85f")) | {"vivado": {"preset": "pynq"}}
+    table = values
+    *tables, key = place.split(".")
+    for name in tables:
+        table = table[name]
+    change(table, key)
+    Path("my-board.toml").write_text(tomli_w.dumps(values))
+    return "my-board.toml"
+
+
+KEYS = keys_of(Board)
+
+
+def test_the_keys_are_those_of_the_page():
+    """docs/howto/add-a-board.md names each of them."""
+    page = (Path(__file__).parents[2] / "docs" / "howto" / "add-a-board.md").read_text()
+    assert len(KEYS) > 30
+    assert [key for key, _ in KEYS if f"`{key.rpartition('.')[2]}" not in page and f"[{key}]" not in page] == []
+
+
+@pytest.mark.parametrize("place", [place for place, _ in KEYS])
+def test_every_key_that_is_wrong_has_its_sentence(place):
+    def misspelt(table, key):
+        table[f"{key}q"] = table.pop(key, 1)
+
+    def of_another_kind(table, key):
+        table[key] = {"a": "table"} if "." in place or not isinstance(table.get(key), dict) else "a text"
+
+    with pytest.raises(BoardError) as caught:
+        load_board(changed(place, misspelt))
+    told = str(caught.value)
+    assert told.startswith(f"my-board.toml: unknown key {place}q (did you mean {place.rpartition('.')[2]}?); the keys ")
+    with pytest.raises(BoardError) as caught:
+        load_board(changed(place, of_another_kind))
+    told = str(caught.value)
+    assert told.startswith("my-board.toml: ") and place in told and "\n" not in told
+
+
+@pytest.mark.parametrize("place", [place for place, required in KEYS if required])
+def test_every_key_that_is_missing_is_named(place):
+    with pytest.raises(BoardError) as caught:
+        load_board(changed(place, lambda table, key: table.pop(key)))
+    assert f"missing required field `{place.rpartition('.')[2]}`" in str(caught.value)
+
+
+def test_a_board_without_sections_is_sized_and_says_what_to_write(tmp_path, capsys):
+    file = tmp_path / "my-board.toml"
+    file.write_text(text_of("ulx3s-85f").partition("# Pins")[0])
+    assert main(["size", "n.safetensors", "--board", str(file), "--out", "p.toml"]) == 0
+    assert main(["generate", "n.safetensors", "--plan", "p.toml", "--out", "d"]) == 0
+    capsys.readouterr()
+    assert main(["build", "d", "--board", str(file)]) == 2
+    needs = "a section [vivado] or [serial] in its description"
+    assert f"nothing is built for my-board, it is only sized: that needs {needs}; " in capsys.readouterr().err
+
+
 def test_names_of_files(tmp_path):
     with pytest.raises(BoardError, match=r"none\.toml: cannot be read \(No such file or directory\)"):
         load_board("none.toml")
@@ -118,5 +196,9 @@ def test_presets_that_there_are_not(tmp_path):
 
 
 def test_every_board_of_the_package_says_what_can_be_built_for_it():
-    built = {name for name in board_names() if (board := load_board(name)).vivado or board.serial}
-    assert built == {"pynq-z1", "pynq-z2", "ulx3s-85f", "icebreaker"}
+    boards = [load_board(name) for name in board_names()]
+    assert {board.name for board in boards if board.vivado} == {"pynq-z1", "pynq-z2"}
+    assert {board.name for board in boards if board.serial} == {
+        *("ulx3s-12f", "ulx3s-25f", "ulx3s-45f", "ulx3s-85f", "orangecrab-25f", "colorlight-i5", "colorlight-i9"),
+        *("icepi-zero", "icebreaker"),
+    }

@@ -24,6 +24,7 @@ from tests.sw.conv_networks import random_conv_network
 from tests.sw.networks import random_network
 
 NETWORK = random_network(3, shape=(8, 8), bits=8, levels=1, hidden=(32, 24))
+LARGE = random_network(1, shape=(784,), bits=8, levels=1, hidden=(256, 256))
 
 
 def sizer(network=NETWORK, family=XC7, **options):
@@ -100,12 +101,17 @@ def test_what_it_gives_generates(tmp_path):
     assert Plan.load(tmp_path / "d" / "plan.toml") == plan
 
 
+def test_no_more_block_rams_than_asked():
+    free = bw.estimate(LARGE, bw.size(LARGE, board="pynq-z2", target_fps=100_000)).total
+    few = bw.estimate(LARGE, bw.size(LARGE, board="pynq-z2", target_fps=100_000, max_brams=3)).total
+    assert free.block_rams > 3 >= few.block_rams and few.luts > free.luts
+
+
 def test_the_board_gives_way_to_what_is_asked():
     plan = bw.size(NETWORK, board="ulx3s-85f", target_fps=1e6, clock_mhz=50, data_bits=128, scores=True)
     assert (plan.target, plan.clock_mhz, plan.data_bits, plan.scores) == ("ecp5", 50, 128, True)
 
 
-LARGE = random_network(1, shape=(784,), bits=8, levels=1, hidden=(256, 256))
 REFUSED = {
     "input stream": (
         {"target_fps": 2_000_000},
@@ -119,9 +125,21 @@ REFUSED = {
     "LUTs": ({"target_fps": 900_000, "max_luts": 2000}, "needs at least "),
     "at any rate": ({"max_luts": 300}, "does not fit the 300 LUTs and 136 block RAMs allowed at any rate"),
     "budget": ({"max_luts": 53_201}, "max_luts must lie in 1..53,200, which the board has, not 53,201"),
+    "budget of blocks": ({"max_brams": 141}, "max_brams must lie in 0..140, which the board has, not 141"),
+    "no blocks": (
+        {"max_luts": 2500, "max_brams": 0},
+        "does not fit the 2,500 LUTs and 0 block RAMs allowed at any rate",
+    ),
     "no rate": ({"target_fps": 0}, "the target must lie in 1..100,000,000 frames/s, one a cycle, not 0"),
     "fold, too": ({"cycles": 10}, "a board decides the folds"),
-    "no board": ({"board": None, "target_fps": 10}, "target_fps and max_luts need a board; see bitwright boards"),
+    "no board": (
+        {"board": None, "target_fps": 10},
+        "target_fps, max_luts and max_brams need a board; see bitwright boards",
+    ),
+    "no board for blocks": (
+        {"board": None, "max_brams": 1},
+        "max_luts and max_brams need a board; see bitwright boards",
+    ),
 }
 
 

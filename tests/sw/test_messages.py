@@ -181,14 +181,14 @@ def test_safetensors_of_others(capsys):
 def test_boards_that_there_are_not(capsys, design):
     jtag = ("program", design, "--jtag", "--board")
     assert "no board is called 'arty'; there are " in told(capsys, *jtag, "arty")
-    known = "boards that have it: icebreaker, pynq-z1, pynq-z2, ulx3s-85f"
+    known = "boards that have it: alchitry-au, arty-a7-100t, "
     assert f"kv260 has no JTAG here (no [jtag] in its description); {known}" in told(capsys, *jtag, "kv260")
-    assert "no board is called 'ulx3s' (did you mean ulx3s-85f?)" in told(capsys, *jtag, "ulx3s")
+    assert "no board is called 'ulx3s' (did you mean ulx3s-" in told(capsys, *jtag, "ulx3s")
     ssh = told(capsys, "program", design, "--board", "pynq-z3", "--host", "nowhere.invalid")
     assert "(did you mean pynq-z" in ssh
     for command in ("size n.safetensors --board pynq", "explore n.safetensors --out o --board pynq"):
         assert "no board is called 'pynq' (did you mean pynq-z" in told(capsys, *command.split())
-    assert "no board is called 'ulx3s' (did you mean ulx3s-85f?)" in told(capsys, "build", design, "--board", "ulx3s")
+    assert "no board is called 'ulx3s' (did you mean ulx3s-" in told(capsys, "build", design, "--board", "ulx3s")
 
 
 def test_the_simulated_boards_environment_comes_first(capsys, monkeypatch, design):

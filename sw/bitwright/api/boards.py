@@ -76,8 +76,10 @@ def build(
         write_text(folder / DESIGN, json.dumps(describe(opened), indent=2) + "\n")
         write_bytes(folder / VECTORS, vectors.to_bytes())
         return result
-    known = ", ".join(other.name for other in load_boards() if other.vivado is not None or other.serial is not None)
-    raise BoardError(f"nothing is built for {found.name}, only sized; there are {known}")
+    known = ", ".join(other.name for other in load_boards() if other.built)
+    raise BoardError(
+        f"nothing is built for {found.name}, it is only sized: that needs {found.needs}; boards with a build: {known}"
+    )
 
 
 def run_serial(

@@ -38,6 +38,7 @@ def size(
     board: str | None = None,
     target_fps: float | None = None,
     max_luts: int | None = None,
+    max_brams: int | None = None,
     progress: Progress | None = None,
 ) -> Plan:
     """A Plan for `network`: how many rows (PE) and lanes (SIMD) of each layer work at once.
@@ -49,8 +50,8 @@ def size(
     defaults, or at those of `plan` where one is given to start from.
 
     With `board` (see `bitwright boards`), folds and memories are found: the least LUTs for `target_fps` frames/s, or
-    the highest rate within `max_luts` (by default four fifths of the board's LUTs and all but four blocks). Target,
-    clock and data_bits are then the board's unless given.
+    the highest rate within `max_luts` and `max_brams` (by default four fifths of the board's LUTs and all block RAMs
+    but four). Target, clock and data_bits are then the board's unless given.
 
         plan = bw.size(network, cycles=256, scores=True)
         plan = bw.size(network, pe=[16, 8], simd=[49, 32])
@@ -66,6 +67,7 @@ def size(
             board,
             target_fps,
             max_luts,
+            max_brams,
             progress,
             {
                 "scores": _scores(scores, network),
@@ -75,8 +77,8 @@ def size(
                 "data_bits": data_bits,
             },
         )
-    if target_fps is not None or max_luts is not None:
-        raise PlanError("target_fps and max_luts need a board; see bitwright boards")
+    if any(given is not None for given in (target_fps, max_luts, max_brams)):
+        raise PlanError("target_fps, max_luts and max_brams need a board; see bitwright boards")
     if hardwired and (cycles, pe, simd) != (None, None, None):
         raise PlanError("hardwired layers have all rows and lanes at a time; give no cycles, pe or simd with them")
     widest = hardwired and data_bits is None and plan is None
@@ -102,6 +104,7 @@ def _for_board(
     name: str,
     target_fps: float | None,
     max_luts: int | None,
+    max_brams: int | None,
     progress: Progress | None,
     options: dict[str, Any],
 ) -> Plan:
@@ -110,20 +113,23 @@ def _for_board(
     from bitwright_hw.sizing import size_for
 
     board = load_board(name)
-    base, limits = _board_base(board, max_luts, options)
+    base, limits = _board_base(board, max_luts, max_brams, options)
     return size_for(
         network, base, family=family_named(board.target), limits=limits, target_fps=target_fps, progress=progress
     ).plan
 
 
-def _board_base(board: "Board", max_luts: int | None, options: dict[str, Any]) -> "tuple[Plan, Limits]":
+def _board_base(
+    board: "Board", max_luts: int | None, max_brams: int | None, options: dict[str, Any]
+) -> "tuple[Plan, Limits]":
     """The options of a plan for `board`, without layers, and what it may take."""
     from bitwright_boards import board_names
     from bitwright_hw.sizing import Limits
 
     base: dict[str, Any] = {"target": board.target, "clock_mhz": board.clock_mhz, "data_bits": board.data_bits}
     base |= {key: value for key, value in options.items() if value is not None}
-    limits = Limits.of(board.resources.luts, board.resources.block_rams, max_luts=max_luts)
+    has = board.resources
+    limits = Limits.of(has.luts, has.block_rams, max_luts=max_luts, max_block_rams=max_brams)
     # a plan names boards that generate can look up; a board of a file was looked at here
     known = board.name if board.name in board_names() else ""
     return Plan(layers=(), board=known, **base), limits
@@ -136,6 +142,7 @@ def explore(
     board: str,
     target_fps: float | None = None,
     max_luts: int | None = None,
+    max_brams: int | None = None,
     clock_mhz: float | None = None,
     scores: bool | None = None,
     encoding: Literal["hardware", "host"] | None = None,
@@ -168,7 +175,7 @@ def explore(
     found = load_board(board)
     family = family_named(found.target)
     options = {"scores": _scores(scores, network), "encoding": encoding, "clock_mhz": clock_mhz, "data_bits": data_bits}
-    base, limits = _board_base(found, max_luts, options)
+    base, limits = _board_base(found, max_luts, max_brams, options)
     chosen = size_for(network, base, family=family, limits=limits, target_fps=target_fps, progress=progress)
     sizer = Sizer(network, base, family=family, progress=progress)
     points = sizer.frontier(luts=limits.luts, block_rams=limits.block_rams)

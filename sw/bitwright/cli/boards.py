@@ -1,6 +1,24 @@
 """`bitwright boards`: the boards that sizing knows."""
 
 import argparse
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from bitwright_boards import Board
+
+_COLUMNS = (
+    "board",
+    "what",
+    "part",
+    "LUTs",
+    "flip-flops",
+    "block RAM",
+    "UltraRAM",
+    "DSPs",
+    "clock MHz",
+    "built by",
+    "JTAG",
+)
 
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -8,7 +26,8 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
 
     command = commands.add_parser(
         "boards",
-        description="Lists the boards that a design can be sized for, and by what it is built for them, if at all.",
+        description="Lists the boards that a design can be sized for, by the family of their FPGA: what they have, by "
+        "what it is built for them, if at all, and whether program --jtag loads them.",
     )
     add_json(command)
     command.set_defaults(run=run)
@@ -22,38 +41,28 @@ def run(args: argparse.Namespace) -> int:
 
     boards = load_boards()
     if args.json:
-        print_json({"boards": [msgspec.to_builtins(board) for board in boards]})
+        print_json({"boards": [{**msgspec.to_builtins(board), "built": board.built} for board in boards]})
         return 0
-    print_table(
-        [
-            "board",
-            "what",
-            "part",
-            "LUTs",
-            "flip-flops",
-            "block RAM",
-            "DSPs",
-            "target",
-            "clock MHz",
-            "stream bits",
-            "built by",
-        ],
-        [
-            [
-                b.name,
-                b.title,
-                b.part,
-                f"{b.resources.luts:,} LUT{b.resources.lut_inputs}",
-                b.resources.ffs,
-                f"{b.resources.block_rams} x {b.resources.block_ram_kbits} kbit",
-                b.resources.dsps,
-                b.target,
-                b.clock_mhz,
-                b.data_bits,
-                "Vivado" if b.vivado else "open tools" if b.serial else "-",
-            ]
-            for b in boards
-        ],
-        title="Boards",
-    )
+    families: dict[str, list[Board]] = {}
+    for board in boards:
+        families.setdefault(board.family, []).append(board)
+    for family in sorted(families):
+        print_table(_COLUMNS, [_row(board) for board in families[family]], title=family)
     return 0
+
+
+def _row(board: "Board") -> list[object]:
+    has = board.resources
+    return [
+        board.name,
+        board.title,
+        board.part,
+        f"{has.luts:,} LUT{has.lut_inputs}",
+        has.ffs,
+        f"{has.block_rams} x {has.block_ram_kbits} kbit",
+        has.ultra_rams,
+        has.dsps,
+        board.clock_mhz,
+        "Vivado" if board.vivado else "open tools" if board.serial else "-",
+        "yes" if board.jtag else "-",
+    ]

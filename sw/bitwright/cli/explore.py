@@ -20,6 +20,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     command.add_argument("--out", required=True, metavar="DIR", type=Path, help="the folder to write to")
     command.add_argument("--target-fps", metavar="F", type=float, help="frames a second of the chosen point")
     command.add_argument("--max-luts", metavar="N", type=int, help="the most LUTs to take")
+    command.add_argument("--max-brams", metavar="N", type=int, help="the most block RAMs to take")
     measured = command.add_argument_group("measured, too")
     measured.add_argument("--synth", action="store_true", help="synthesize each point with Yosys, on all cores")
     measured.add_argument(
@@ -45,6 +46,7 @@ def run(args: argparse.Namespace) -> int:
             args.out,
             target_fps=args.target_fps,
             max_luts=args.max_luts,
+            max_brams=args.max_brams,
             synth=args.synth,
             ray=args.ray,
             progress=bars,

@@ -23,6 +23,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     add_board_options(command)
     command.add_argument("--target-fps", metavar="F", type=float, help="frames a second to reach")
     command.add_argument("--max-luts", metavar="N", type=int, help="the most LUTs to take")
+    command.add_argument("--max-brams", metavar="N", type=int, help="the most block RAMs to take")
     command.add_argument("--out", metavar="PLAN.toml", type=Path, help="the plan to write")
     add_json(command)
     command.set_defaults(run=run)
@@ -58,7 +59,12 @@ def run(args: argparse.Namespace) -> int:
         network = api.load(args.network)
         board = load_board(args.board)
         plan = api.size(
-            network, target_fps=args.target_fps, max_luts=args.max_luts, progress=bars, **board_options(args)
+            network,
+            target_fps=args.target_fps,
+            max_luts=args.max_luts,
+            max_brams=args.max_brams,
+            progress=bars,
+            **board_options(args),
         )
         expected = estimate(network, plan, family=family_named(board.target))
         if args.out is not None:

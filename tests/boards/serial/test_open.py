@@ -2,6 +2,7 @@
 """Bitstreams for open boards: PLL, pins, the choice of a placement; and, slow, the tools themselves."""
 
 import json
+import re
 import subprocess
 import sys
 
@@ -11,7 +12,7 @@ import pytest
 import bitwright as bw
 from bitwright.cli import main
 from bitwright.open_board import open_board
-from bitwright_boards import load_board
+from bitwright_boards import load_board, load_boards
 from bitwright_boards.driver import Description
 from bitwright_core.board_build import load_build
 from bitwright_core.errors import BoardError
@@ -82,17 +83,24 @@ def test_pins_are_those_of_the_boards():
     assert [pin.inverted for pin in ICEBREAKER.pins.pins] == [False, False, False, True, True]
 
 
-@pytest.mark.parametrize(
-    ("board", "module", "platform", "leds"),
-    [
-        (ULX3S, "ulx3s", "ULX3S_85F_Platform", [("led", 0), ("led", 1), ("led", 2)]),
-        (ICEBREAKER, "icebreaker", "ICEBreakerPlatform", [("led_g", 0), ("led_r", 0)]),
-    ],
-    ids=["ulx3s", "icebreaker"],
-)
-def test_the_pins_are_those_of_amaranth_boards(board, module, platform, leds):
+THREE = [("led", 0), ("led", 1), ("led", 2)]
+THEIRS = {
+    "ulx3s-12f": ("ulx3s", "ULX3S_12F_Platform", THREE),
+    "ulx3s-25f": ("ulx3s", "ULX3S_25F_Platform", THREE),
+    "ulx3s-45f": ("ulx3s", "ULX3S_45F_Platform", THREE),
+    "ulx3s-85f": ("ulx3s", "ULX3S_85F_Platform", THREE),
+    "icepi-zero": ("icepi_zero", "IcepiZero1_3Platform", THREE),
+    "icebreaker": ("icebreaker", "ICEBreakerPlatform", [("led_g", 0), ("led_r", 0)]),
+}
+
+
+@pytest.mark.parametrize("name", THEIRS)
+def test_the_pins_are_those_of_amaranth_boards(name):
     """Written down by others, from the boards' own constraints."""
+    module, platform, leds = THEIRS[name]
+    board, part = open_board(load_board(name)), load_board(name).part
     theirs = getattr(pytest.importorskip(f"amaranth_boards.{module}"), platform)()
+    assert part.lower().startswith(f"{theirs.device}-".lower()) and theirs.package.lower() in part.lower()
     clock = theirs.lookup(theirs.default_clk)
     uart = theirs.lookup("uart", 0)
     lines = {subsignal.name: subsignal for subsignal in uart.ios}
@@ -106,6 +114,37 @@ def test_the_pins_are_those_of_amaranth_boards(board, module, platform, leds):
         attributes = {name: str(value) for name, value in resource.attrs.items()}
         assert (mine.port, [mine.site], mine.inverted) == (port, list(pins.names), pins.invert)
         assert mine.attributes == attributes
+
+
+def test_orangecrab_has_the_clock_and_leds_of_amaranth_boards():
+    """Which knows no serial line of it: that is of litex-boards."""
+    theirs = pytest.importorskip("amaranth_boards.orangecrab_r0_2").OrangeCrabR0_2_25FPlatform()
+    clk, rx, tx, *leds = open_board(load_board("orangecrab-25f")).pins.pins
+    clock, colours = theirs.lookup("clk"), {line.name: line.ios[0] for line in theirs.lookup("rgb_led").ios}
+    assert (clk.site, clock.clock.frequency, theirs.device, theirs.speed) == ("A9", 48e6, "LFE5U-25F", "8")
+    assert [(led.site, led.inverted) for led in leds] == [
+        (pins.names[0], pins.invert) for pins in (colours["g"], colours["b"], colours["r"])
+    ]
+    connector = next(iter(theirs.connectors.values()))
+    assert (rx.site, tx.site) == (connector.mapping["0"], connector.mapping["1"])
+
+
+@pytest.mark.parametrize("name", [board.name for board in load_boards() if board.serial is not None])
+def test_every_board_has_its_top_and_constraints(name, design, tmp_path):
+    board = open_board(load_board(name))
+    mhz = None if board.flow.choose_pll is None else load_board(name).clock_mhz
+    build = flow.write_sources(design, board, tmp_path / "b", clock_mhz=mhz)
+    assert build.clock_mhz == load_board(name).clock_mhz
+    constraints = (tmp_path / "b" / build.constraints).read_text()
+    for pin in board.pins.pins:
+        assert len([line for line in constraints.splitlines() if pin.port in line and pin.site in line]) == 1
+    ports = {pin.port.partition("[")[0] for pin in board.pins.pins}
+    top = (tmp_path / "b" / build.verilog).read_text()
+    assert (
+        set(re.findall(r"^  (?:input|output) (?:wire |reg )?(?:\[\d+:0\] )?(\w+);$", top, re.M))
+        >= ports
+        == {*("clk", "rx", "tx", "led")}
+    )
 
 
 def test_a_frame_that_the_link_cannot_hold_is_refused(design, tmp_path):
