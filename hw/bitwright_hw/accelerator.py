@@ -64,14 +64,14 @@ class AcceleratorCore(wiring.Component):
         m.d.comb += [guard.batch.eq(self.batch), self.errors.eq(Cat(guard.short, guard.long, guard.keep))]
         givers: dict[str, Giver] = {}
         for stage in graph.order:
-            givers[stage.name] = stage.connect(
-                m, self.units[stage.name], [givers[name] for name in graph.givers(stage)]
-            )
+            given = [givers[edge.giver].branch(edge.branch) for edge in graph.inputs(stage)]
+            givers[stage.name] = stage.connect(m, self.units[stage.name], given)
 
         # Verdicts wait for their frame's last word; tags (does the frame end a packet?) for its result.
         m.submodules.verdicts = verdicts = fifo.SyncFIFO(width=2, depth=graph.frames_before_queues)
         m.submodules.tags = tags = credit_fifo(width=1, depth=graph.frames_in_flight)
-        first = graph.dropper.verdict(self.units[graph.dropper.name])
+        stage, k = graph.droppers[0]
+        first = stage.verdict(self.units[stage.name], k)
         drop, last = verdicts.r_data[0], verdicts.r_data[1]
         m.d.comb += [
             verdicts.w_data.eq(guard.verdict.payload.as_value()),
@@ -83,6 +83,7 @@ class AcceleratorCore(wiring.Component):
             tags.w_data.eq(last),
             tags.w_en.eq(self.accepted),
         ]
+        self._forget(m)
         end = graph.end
         way_out = WayOut(o=self.o, tags=tags, finished=self.finished)
         end.finish(m, self.units[end.name], givers[end.name], way_out)
@@ -93,6 +94,19 @@ class AcceleratorCore(wiring.Component):
         m.d.sync += in_flight.eq(in_flight + entered - left)
         m.d.comb += self.busy.eq((in_flight != 0) | guard.busy)
         return m
+
+    def _forget(self, m: Module) -> None:
+        """Tells the other stages that take whole frames first on their way, too, which ones to drop."""
+        for number, (stage, k) in enumerate(self.graph.droppers[1:], 1):
+            depth = self.graph.frames_before_queues
+            m.submodules[f"verdicts_{number}"] = verdicts = fifo.SyncFIFO(width=1, depth=depth)
+            taker = stage.verdict(self.units[stage.name], k)
+            m.d.comb += [
+                verdicts.w_data.eq(self.guard.verdict.payload.as_value()[0]),
+                verdicts.w_en.eq(self.guard.verdict.valid),
+                verdicts.r_en.eq(taker.done),
+                taker.drop.eq(verdicts.r_data),
+            ]
 
 
 def frame_record_counts(costs: Costs) -> Counts:

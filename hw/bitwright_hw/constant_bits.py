@@ -31,10 +31,16 @@ def known_outputs(layer: MatrixLayer, known: Known) -> Known:
 def known_inputs(network: Network) -> list[Known]:
     """Of each matrix layer's inputs the values that they always have. None is known of a convolution's results."""
     found: list[Known] = []
-    known: Known = ()
-    for layer in network.matrix_layers:
-        if len(known) != layer.inputs:
-            known = (None,) * layer.inputs
-        found.append(known)
-        known = known_outputs(layer, known) if layer.windows is None and layer.counts_bits else ()
+    known: dict[str, Known] = {}
+    for node in network.nodes:
+        layer, given = node.operator.matrix, [known.get(name, ()) for name in node.takes]
+        if layer is None:
+            rule = node.operator.join
+            if rule is not None and rule.pixels is None and not rule.beside and all(given):
+                known[node.name] = tuple(bit for each in given for bit in each)
+            continue
+        known_here = given[0] or (None,) * layer.inputs
+        found.append(known_here)
+        if layer.windows is None and layer.counts_bits:
+            known[node.name] = known_outputs(layer, known_here)
     return found

@@ -1,106 +1,28 @@
 """From a network and a plan to the graph of stages that computes it, with room in none of them yet.
 
-Each kind of operator has a handler that says what lies in front of its engine, or what it is itself: `HANDLERS`.
+What each operator becomes is said by its handler (`bitwright_hw.handlers`); here the network's graph is followed, and
+the stages are connected. A value that is taken several times passes a fork.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from bitwright_core.errors import PlanError
 from bitwright_core.framing import RESULT_BITS, InputFormat, input_format, output_format
-from bitwright_core.network import MatrixLayer, Network, Node
+from bitwright_core.network import ENCODED, MatrixLayer, Network, Node
 from bitwright_core.plan import Fold, Plan, folds
 from bitwright_hw.constant_bits import Known, known_inputs
+from bitwright_hw.edges import Wiring
 from bitwright_hw.encoder import lanes_in, values_in
 from bitwright_hw.engines import engine_named
+from bitwright_hw.handlers import HANDLERS, Front, Step, frames
 from bitwright_hw.stage_graph import EndStage, LayerStages, StageEdge, StageGraph, Stream
 from bitwright_hw.stages.bits import BitsStage
 from bitwright_hw.stages.classes import ClassStage, score_params
 from bitwright_hw.stages.encode import EncodeStage, PaddingStage
 from bitwright_hw.stages.engine import EngineStage
-from bitwright_hw.stages.frames import FrameTokensStage, RepackStage
 from bitwright_hw.stages.guard import GuardStage
-from bitwright_hw.stages.pool import PoolStage, pool_params
-from bitwright_hw.stages.queue import QueueStage
 from bitwright_hw.stages.source import SourceStage, source_params
-from bitwright_hw.stages.stage import Stage
-from bitwright_hw.stages.window import WindowStage, window_params
-
-
-@dataclass(frozen=True)
-class Step:
-    """A stage and what it gives."""
-
-    stage: Stage
-    gives: Stream
-
-
-@dataclass(frozen=True, kw_only=True)
-class Front:
-    """Where a handler's stages stand: in front of engine `place` ("0", "1" ... or "last"), with `fold` of its layer;
-    `passed` of them are there already, and pixels were on their way for `around` cycles since the last window."""
-
-    place: str
-    fold: Fold | None
-    passed: int = 0
-    around: int = 0
-
-
-def _max_pool(node: Node, stream: Stream, front: Front) -> list[Step]:
-    """The pool, and in front of it a window that pads the image, where windows overlap in the padding."""
-    assert node.operator.pooling is not None
-    pool, padding = pool_params(node.operator.pooling, stream.lanes)
-    found = []
-    if padding is not None:
-        window = WindowStage(name=f"path_{front.place}_{front.passed}", params=padding, around=front.around)
-        found.append(Step(window, replace(stream, pixels=padding.windows.pixels)))
-    name = f"path_{front.place}_{front.passed + len(found)}"
-    return [*found, Step(PoolStage(name=name, params=pool), replace(stream, pixels=node.pixels))]
-
-
-def _convolution(node: Node, stream: Stream, front: Front) -> list[Step]:
-    """The window in front of its engine."""
-    matrix, windows = node.operator.matrix, node.operator.windows
-    assert matrix is not None and windows is not None and front.fold is not None
-    window = window_params(matrix, windows, front.fold, stream.lanes)
-    name = f"queue_{front.place}"
-    gives = Stream(lanes=front.fold.simd, lane_bits=stream.lane_bits, size=front.fold.inputs, pixels=node.pixels)
-    return [Step(WindowStage(name=name, params=window, around=front.around), gives)]
-
-
-def _dense(node: Node, stream: Stream, front: Front) -> list[Step]:
-    """The queue in front of its engine."""
-    assert node.operator.matrix is not None and front.fold is not None
-    found = _frames(stream)
-    width = found[-1].gives.bits if found else stream.bits
-    bits = node.operator.matrix.takes.bits
-    queue = QueueStage(
-        name=f"queue_{front.place}",
-        in_width=width,
-        out_width=front.fold.simd * bits,
-        bits=node.inputs * bits,
-        repeats=front.fold.neuron_folds,
-    )
-    return [*found, Step(queue, Stream(lanes=front.fold.simd, lane_bits=bits, size=node.inputs))]
-
-
-HANDLERS: dict[str, Callable[[Node, Stream, Front], list[Step]]] = {
-    "dense": _dense,
-    "conv2d": _convolution,
-    "max_pool2d": _max_pool,
-}
-
-
-def _frames(stream: Stream) -> list[Step]:
-    """Pixels to words of frames: with a token for each frame, and without gaps between pixels."""
-    if stream.pixels is None:
-        return []
-    frame = replace(stream, size=stream.size * stream.pixels, pixels=None)
-    found = [Step(FrameTokensStage(name="frames", pixels=stream.pixels), frame)]
-    if stream.size % stream.lanes and stream.pixels > 1:
-        repack = RepackStage(name="repack", narrow=stream.bits, wide=stream.size * stream.lane_bits)
-        found.append(Step(repack, replace(frame, lanes=stream.size)))
-    return found
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,26 +48,48 @@ def gaps(network: Network) -> list[Gap]:
     return [*found, Gap(place="last", before=tuple(before), matrix=None)]
 
 
-def in_front(gap: Gap, stream: Stream, fold: Fold | None, *, latency: int = 0, joined: bool = False) -> list[Step]:
-    """What lies between `stream` and an engine that is folded so and has this latency: pools, and a window or a queue.
+@dataclass(frozen=True, kw_only=True)
+class Given:
+    """How a value comes: its stream, and how long its pixels were on their way since they were last kept."""
+
+    stream: Stream
+    around: int = 0
+
+
+def in_front(
+    gap: Gap,
+    given: Mapping[str, Given],
+    fold: Fold | None,
+    *,
+    interval: int,
+    latency: int = 0,
+    joined: bool = False,
+) -> list[tuple[Node, list[Step], Given]]:
+    """What lies in front of an engine that is folded so and has this latency, for what is `given` of each value: the
+    stages of each node of the gap, and how its value comes, or what its engine takes.
 
     `joined` says that the engine takes its words as they come from one that is of its kind.
     """
-    found: list[Step] = []
-    front = Front(place=gap.place, fold=fold)
+    found: list[tuple[Node, list[Step], Given]] = []
+    values = dict(given)
+    passed = 0
     for node in gap.before if gap.matrix is None or joined else (*gap.before, gap.matrix):
-        stream = found[-1].gives if found else stream
-        around = _around(found) + (latency if node is gap.matrix else 0)
-        found += HANDLERS[node.operator.kind](node, stream, replace(front, passed=len(found), around=around))
+        taken = [values[name] for name in node.takes]
+        around = max(each.around for each in taken)
+        front = Front(
+            place=gap.place,
+            fold=fold,
+            interval=interval,
+            passed=passed,
+            around=around + (latency if node is gap.matrix else 0),
+        )
+        steps = HANDLERS[node.operator.kind](node, [each.stream for each in taken], front)
+        passed += len(steps)
+        for step in steps:
+            around = 0 if step.stage.keeps else around + step.stage.delay
+        values[node.name] = Given(stream=steps[-1].gives, around=around)
+        found.append((node, steps, values[node.name]))
     return found
-
-
-def _around(steps: Sequence[Step]) -> int:
-    """Cycles that pixels are on their way behind the last window among these stages."""
-    total = 0
-    for step in steps:
-        total = 0 if isinstance(step.stage, WindowStage) else total + step.stage.delay
-    return total
 
 
 def guard_stage(network: Network, format: InputFormat) -> GuardStage:
@@ -160,10 +104,9 @@ def results_of(layer: MatrixLayer, fold: Fold) -> Stream:
     )
 
 
-def bits_end(network: Network, gap: Gap, stream: Stream) -> tuple[list[Step], BitsStage]:
-    """What lies behind the last engine of a network that gives bits, where the last gap is, and the last stage."""
-    found = in_front(gap, stream, None)
-    found += _frames(found[-1].gives if found else stream)
+def bits_end(network: Network, stream: Stream) -> tuple[list[Step], BitsStage]:
+    """What lies behind the last value of a network that gives bits, and the last stage."""
+    found = frames(stream)
     width = (found[-1].gives if found else stream).bits
     return found, BitsStage(name="results", in_width=width, out_width=RESULT_BITS, bits=network.outputs, repeats=1)
 
@@ -187,9 +130,11 @@ def head(network: Network, guard: GuardStage) -> list[Step]:
     return found
 
 
-def source(network: Network, format: InputFormat, fold: Fold | None, interval: int) -> Step:
-    """The source of the pixels that the first operator takes; `fold` is that of the first layer with weights."""
-    simd = fold.simd if fold is not None and network.layers[0].matrix is not None else None
+def source(network: Network, format: InputFormat, layer_folds: Mapping[str, Fold], interval: int) -> Step:
+    """The source of the pixels that the first operators take; `layer_folds` has those of layers with weights."""
+    takers = [node for node in network.nodes if ENCODED in node.takes]
+    windowed = all(node.operator.matrix is not None for node in takers)
+    simd = max(layer_folds[node.name].simd for node in takers) if windowed else None
     params = source_params(network, format, simd=simd, interval=interval)
     bits = params.out_bits if params.tables else params.lane_bits
     pixels = Stream(lanes=params.width, lane_bits=bits, size=params.channels, pixels=params.pixels)
@@ -200,47 +145,72 @@ def lower(network: Network, plan: Plan) -> StageGraph:
     """Raises PlanError if the plan does not fit the network, or for pools without a convolution."""
     format, out_format = input_format(network, plan), output_format(network, plan)
     layer_folds = folds(network, plan)
-    if network.takes_images and network.matrix_layers[0].windows is None:
+    if network.takes_images and all(layer.windows is None for layer in network.matrix_layers):
         raise PlanError(f"network {network.name} has pools but no convolution, for which no hardware is made")
     engines = engine_stages(network, plan, layer_folds)
     guard = guard_stage(network, format)
+    slowest = max(format.beats, out_format.beats, *(fold.frame_cycles for fold in layer_folds))
     steps = head(network, guard)
     if network.takes_images:
-        slowest = max(format.beats, out_format.beats, *(fold.frame_cycles for fold in layer_folds))
-        steps.append(source(network, format, layer_folds[0], slowest))
-    between = gaps(network)
-    modules: list[Stage] = [step.stage for step in steps]
+        by_name = {layer.name: fold for layer, fold in zip(network.matrix_layers, layer_folds, strict=True)}
+        steps.append(source(network, format, by_name, slowest))
+    taken = [name for node in network.nodes for name in node.takes]
+    wiring = Wiring(takers={name: taken.count(name) for name in taken})
+    wiring.give(ENCODED, *wiring.chain(steps))
+    given = {ENCODED: Given(stream=steps[-1].gives)}
     layers: list[LayerStages] = []
-    for k, (layer, fold, engine) in enumerate(zip(network.matrix_layers, layer_folds, engines, strict=True)):
-        joined = k > 0 and engine.joins and engines[k - 1].joins
-        front = in_front(between[k], steps[-1].gives, fold, latency=engine.latency, joined=joined)
-        steps += [*front, Step(engine, results_of(layer, fold))]
-        modules += [engine, *(step.stage for step in front)]
-        layers.append(LayerStages(layer=layer, engine=engine, queue=None if joined else front[-1].stage.name))
+    between = gaps(network)
+    for gap, fold, engine in zip(between[:-1], layer_folds, engines, strict=True):
+        layers.append(_add_layer(wiring, gap, given, fold, engine, slowest))
+    for node, steps, comes in in_front(between[-1], given, None, interval=slowest):
+        given[node.name] = comes
+        wiring.give(node.name, *wiring.chain(steps, node.takes))
+    result = network.last.name
     end: EndStage
-    after: list[Step] = []
     if network.gives_scores:
-        params = score_params(network.matrix_layers[-1], layer_folds[-1])
-        end = ClassStage(name="results", params=params, format=out_format)
+        end = ClassStage(
+            name="results", params=score_params(network.matrix_layers[-1], layer_folds[-1]), format=out_format
+        )
+        wiring.chain([Step(end, given[result].stream)], [result])
     else:
-        after, end = bits_end(network, between[-1], steps[-1].gives)
-    steps += after
-    modules += [step.stage for step in after] + [end]
-    edges = [
-        StageEdge(giver=giver.stage.name, taker=taker.name, stream=giver.gives)
-        for giver, taker in zip(steps, [*(step.stage for step in steps[1:]), end], strict=True)
-    ]
+        steps, end = bits_end(network, given[result].stream)
+        wiring.chain([*steps, Step(end, given[result].stream)], [result])
     return StageGraph(
         network=network,
         plan=plan,
         input=format,
         output=out_format,
         guard=guard,
-        stages=tuple(modules),
-        edges=tuple(edges),
+        stages=tuple(wiring.stages),
+        edges=tuple(wiring.edges),
         layers=tuple(layers),
         end=end,
     )
+
+
+def _add_layer(
+    wiring: Wiring, gap: Gap, given: dict[str, Given], fold: Fold, engine: EngineStage, interval: int
+) -> LayerStages:
+    """Adds an engine, and what lies in front of it."""
+    node = gap.matrix
+    assert node is not None and node.operator.matrix is not None
+    wiring.add(engine)
+    joined = engine.joins and wiring.passes_words(node.takes[0])
+    queue = None
+    for before, steps, comes in in_front(gap, given, fold, interval=interval, latency=engine.latency, joined=joined):
+        last, stream = wiring.chain(steps, before.takes)
+        if before is node:
+            queue = last
+            wiring.edges.append(StageEdge(giver=last, taker=engine.name, stream=stream))
+        else:
+            given[before.name] = comes
+            wiring.give(before.name, last, stream)
+    if joined:
+        wiring.take(node.takes, engine.name)
+    results = results_of(node.operator.matrix, fold)
+    given[node.name] = Given(stream=results)
+    wiring.give(node.name, engine.name, results, passes_words=engine.joins)
+    return LayerStages(layer=node.operator.matrix, engine=engine, queue=queue)
 
 
 def engine_stages(network: Network, plan: Plan, layer_folds: Sequence[Fold]) -> list[EngineStage]:

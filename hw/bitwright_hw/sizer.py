@@ -7,7 +7,8 @@ of blocks, are therefore a shortest path through the layers' choices with two we
 the pairs (LUTs, blocks) that no other pair beats, a Pareto front. What lies between two engines comes from
 `lower.in_front`, with the room that it is expected to need, so that the search adds up the stages of the plan's own
 graph. The result is exact for this over the choices that `engines.folded_choices` keeps: a layer's own
-front and the NEAR next to it, which a cheaper queue may make up for.
+front and the NEAR next to it, which a cheaper queue may make up for. In a network that branches, what lies between
+is counted as if the layers further back were folded for the fewest LUTs of their own.
 
 A plan for T is one for T + 1, too, so the highest rate in a budget is found by bisection over the intervals that occur.
 """
@@ -21,7 +22,7 @@ from numpy.typing import NDArray
 
 from bitwright_core.buildable import check_buildable
 from bitwright_core.framing import input_format, output_format
-from bitwright_core.network import Network
+from bitwright_core.network import ENCODED, Network
 from bitwright_core.plan import Fold, LayerPlan, Plan, distinct_folds
 from bitwright_core.progress import Progress, no_progress
 from bitwright_hw.cells import Counts
@@ -30,7 +31,7 @@ from bitwright_hw.engines.folded import FOLDED
 from bitwright_hw.engines.folded_choices import Choice
 from bitwright_hw.estimate import Estimate, costs_of, estimate, shell_counts
 from bitwright_hw.families import Family
-from bitwright_hw.lower import bits_end, gaps, guard_stage, head, in_front, results_of, source
+from bitwright_hw.lower import Given, bits_end, gaps, guard_stage, head, in_front, results_of, source
 from bitwright_hw.stages.stage import Stage
 from bitwright_hw.timing import engine_pipeline
 
@@ -96,6 +97,7 @@ class Sizer:
         self._gaps = gaps(network)
         self._latencies: dict[tuple[int, bool], int] = {}
         self._counted: dict[tuple[object, ...], Counts] = {}
+        self._references: dict[int, dict[str, Fold]] = {}
         self._folds = [
             FOLDED.choices(
                 layer,
@@ -251,7 +253,9 @@ class Sizer:
     def _between(self, k: int, before: Fold | None, after: Fold | None, interval: int) -> Counts:
         """`_between_counts`, which many folds and intervals share."""
         key: tuple[object, ...] = k, before, after, interval
-        if before is not None and after is not None and self.layers[k].windows is not None:
+        if before is None or after is None or not self.network.is_chain:
+            pass
+        elif self.layers[k].windows is not None:
             key = k, before.pe, after.simd, after.neuron_folds
         if key not in self._counted:
             self._counted[key] = self._between_counts(k, before, after, interval)
@@ -269,23 +273,52 @@ class Sizer:
         """What lies in front of the engine of layer k: behind the input if there is no layer before, up to the output
         if there is none after. Its room is what a frame needs that comes from an idle stage before."""
         total = Counts()
+        given = dict(self._earlier(k, interval))
         if before is not None:
-            latency = self._latency(before)
-            stream, filled = results_of(self.layers[k - 1], before), min(interval, before.frame_cycles) + latency + 1
+            filled = min(interval, before.frame_cycles) + self._latency(before) + 1
+            given[self.layers[k - 1].name] = Given(stream=results_of(self.layers[k - 1], before))
         elif self.network.takes_images:
-            step = source(self.network, self.input, after, interval)
-            total, stream, filled = step.stage.cost(self.costs), step.gives, 0
+            others = {} if self.network.is_chain else self._reference(interval)
+            folds = others if after is None else {**others, self.layers[k].name: after}
+            step = source(self.network, self.input, folds, interval)
+            total, given[ENCODED], filled = step.stage.cost(self.costs), Given(stream=step.gives), 0
         else:
-            stream, filled = self._head[-1].gives, self.input.beats + 1
-        stages: list[Stage]
+            given[ENCODED], filled = Given(stream=self._head[-1].gives), self.input.beats + 1
+        stages: list[Stage] = []
+        for node, steps, comes in in_front(self._gaps[k], given, after, interval=interval):
+            given[node.name] = comes
+            stages += [step.stage for step in steps]
         if after is None:
-            steps, end = bits_end(self.network, self._gaps[k], stream)
-            stages = [*(step.stage for step in steps), end]
-        else:
-            stages = [step.stage for step in in_front(self._gaps[k], stream, after)]
+            steps, end = bits_end(self.network, given[self.network.last.name].stream)
+            stages += [*(step.stage for step in steps), end]
         for stage in stages:
             total += stage.expected(filled, interval).cost(self.costs)
         return total
+
+    def _reference(self, interval: int) -> dict[str, Fold]:
+        """The fold of each layer that takes the fewest LUTs of its own."""
+        if interval not in self._references:
+            chosen = [min(choices.within(interval), key=lambda choice: choice.luts) for choices in self._folds]
+            self._references[interval] = {
+                layer.name: choice.fold for layer, choice in zip(self.layers, chosen, strict=True)
+            }
+        return self._references[interval]
+
+    def _earlier(self, k: int, interval: int) -> dict[str, Given]:
+        """How values come that were given before layer k - 1: nobody takes them in a chain. In a graph they come from
+        layers folded as `_reference` says, so that the search is exact for a chain alone."""
+        if self.network.is_chain:
+            return {}
+        folds = self._reference(interval)
+        stream = self._head[-1].gives
+        if self.network.takes_images:
+            stream = source(self.network, self.input, folds, interval).gives
+        given = {ENCODED: Given(stream=stream)}
+        for layer, gap in zip(self.layers[:k], self._gaps, strict=False):
+            for node, _, comes in in_front(gap, given, folds[layer.name], interval=interval):
+                given[node.name] = comes
+            given[layer.name] = Given(stream=results_of(layer, folds[layer.name]))
+        return given
 
 
 def _pareto(luts: NDArray[np.int64], block_rams: NDArray[np.floating]) -> NDArray[np.int64]:

@@ -40,8 +40,7 @@ def solved(network: Network, plan: Plan) -> Solution:
 
 
 def _stream_cycles(graph: StageGraph, marked: MarkedGraph) -> int:
-    """The most work of a frame, where frames come by pixels, in front of the first stage that takes whole ones and not
-    in front of an engine."""
+    """The most work of a frame of a stage that is no engine's own: where frames come by pixels, or values meet."""
     own = {entry.queue for entry in graph.layers} | {graph.guard.name, graph.end.name}
     work = {actor.name: actor.work for actor in marked.actors}
-    return max((work[s.name] for s in graph.stages if graph.by_pixel and s.name in work.keys() - own), default=0)
+    return max((work[s.name] for s in graph.stages if s.name in work.keys() - own), default=0)

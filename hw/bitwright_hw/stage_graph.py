@@ -41,11 +41,12 @@ class Stream:
 
 @dataclass(frozen=True, kw_only=True)
 class StageEdge:
-    """Words from stage `giver` to stage `taker`, and tokens the other way."""
+    """Words from stage `giver` to stage `taker`, and tokens the other way; `branch` of a giver with several takers."""
 
     giver: str
     taker: str
     stream: Stream
+    branch: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,7 +96,11 @@ class StageGraph:
 
     def givers(self, stage: Stage) -> list[str]:
         """Names of those that give `stage` words, in the order of its inputs."""
-        return [edge.giver for edge in self.edges if edge.taker == stage.name]
+        return [edge.giver for edge in self.inputs(stage)]
+
+    def inputs(self, stage: Stage) -> list[StageEdge]:
+        """The edges that lead to `stage`, in the order of its inputs."""
+        return [edge for edge in self.edges if edge.taker == stage.name]
 
     @cached_property
     def family(self) -> Family:
@@ -113,9 +118,16 @@ class StageGraph:
         return any(edge.stream.pixels is not None for edge in self.edges)
 
     @cached_property
-    def dropper(self) -> Stage:
-        """The first stage that takes whole frames, which forgets the broken ones."""
-        return next(stage for stage in self.order if stage.drops_frames)
+    def droppers(self) -> tuple[tuple[Stage, int], ...]:
+        """The inputs of stages that take whole frames first on their way, which forget the broken ones."""
+        found: list[tuple[Stage, int]] = []
+        whole: dict[str, bool] = {}  # whether a stage gives no broken frames
+        for stage in self.order:
+            given = [whole[name] for name in self.givers(stage)]
+            if stage.drops_frames:
+                found += [(stage, k) for k, is_whole in enumerate(given) if not is_whole]
+            whole[stage.name] = stage.drops_frames or (bool(given) and all(given))
+        return tuple(found)
 
     @cached_property
     def frames_in_flight(self) -> int:
@@ -129,10 +141,8 @@ class StageGraph:
 
     def sized(self, capacities: dict[str, int]) -> "StageGraph":
         """The graph whose stages have so much room, by name."""
-        end = self.end.sized(capacities[self.end.name])
-        found = {**self.by_name, end.name: end}
-        for name in capacities.keys() & self.by_name.keys() - {end.name}:
-            found[name] = found[name].sized(capacities[name])
+        end = self.end.roomed(capacities)
+        found = {**{stage.name: stage.roomed(capacities) for stage in self.stages}, end.name: end}
         return replace(self, stages=tuple(found.values()), end=end)
 
 

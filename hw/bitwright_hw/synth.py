@@ -20,6 +20,7 @@ from bitwright_hw.cells import Counts, LayerCounts
 from bitwright_hw.estimate import Estimate, estimate
 from bitwright_hw.families import COUNTED, FAMILIES, Family
 from bitwright_hw.families.synthesis import Synthesis
+from bitwright_hw.lower import lower
 from bitwright_hw.nextpnr import Nextpnr, Placed, pins, prepare
 from bitwright_hw.yosys import Yosys, module, read_verilog
 
@@ -100,7 +101,8 @@ def synthesize(
     started = time.monotonic()
     yosys = Yosys()
     top = design.manifest.top
-    queued = [k for k in range(len(design.manifest.layers)) if not _chained(design, k)]
+    layers_of = lower(design.network, design.plan).layers
+    queued = [k for k, entry in enumerate(layers_of) if entry.queue is not None]
     parts = [f"{top}.core.engine_{k}" for k in range(len(design.manifest.layers))]
     parts += [f"{top}.core.queue_{k}" for k in queued]
     hardwired = any(layer.engine == "hardwired" for layer in design.plan.layers)
@@ -142,12 +144,6 @@ def _placer(family: Family) -> Nextpnr:
             f"nothing places designs for {family.name} here: bitwright places with nextpnr, on {able} alone"
         )
     return Nextpnr(family)
-
-
-def _chained(design: Design, k: int) -> bool:
-    """Whether layer k is hardwired to the one before, with no queue between."""
-    layers = design.manifest.layers
-    return k > 0 and layers[k - 1].engine == layers[k].engine == "hardwired"
 
 
 def synthesize_verilog(

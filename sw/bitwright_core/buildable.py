@@ -1,27 +1,19 @@
 """What hardware cannot be made for yet, said in one place: a Network can say more than engines compute."""
 
 from bitwright_core.errors import PlanError
-from bitwright_core.network import ENCODED, Network, Node
+from bitwright_core.network import Network, Node
 
 
 def check_buildable(network: Network) -> None:
     """Raises PlanError, in one sentence that names the layer, for a network that hardware cannot be made for."""
     for node in network.nodes:
-        why = _why_not(network, node)
+        why = _why_not(node)
         if why is not None:
             raise PlanError(f"layer {node.name} {why}")
 
 
-def _why_not(network: Network, node: Node) -> str | None:
+def _why_not(node: Node) -> str | None:
     """What of a node no hardware does; None where it can be made."""
-    if len(node.given) > 1:
-        givers = " and ".join(value.giver for value in node.given)
-        return f"takes what {givers} give, but hardware is made for chains alone"
-    taken = node.takes[0]
-    others = [other.name for other in network.nodes if taken in other.takes and other is not node]
-    if others:
-        giver = "the encoded input" if taken == ENCODED else f"layer {taken}"
-        return f"takes what {giver} gives, as layer {others[0]} does, but hardware is made for chains alone"
     matrix, number = node.operator.matrix, node.given[0].edge.number
     if matrix is not None:
         if not number.xnor and not number.signed:
@@ -33,6 +25,8 @@ def _why_not(network: Network, node: Node) -> str | None:
             return f"has thresholds of {compared.shape[1]} levels, but engines compare with one"
         if not matrix.gives_scores and not matrix.edge.number.xnor:
             return f"gives {matrix.edge.number} values, but engines give bits or scores"
+        return None
+    if node.operator.join is not None:
         return None
     if node.operator.pooling is None or node.operator.pooling.rule != "max":
         return f"is of kind {node.operator.kind}, for which no hardware is made"

@@ -11,9 +11,11 @@ from amaranth.lib import wiring
 from bitwright_core.framing import InputFormat
 from bitwright_core.network import Windows
 from bitwright_hw.families import ECP5, GENERIC, ICE40, XC7
+from bitwright_hw.fork import Fork
 from bitwright_hw.frame_buffer import FrameBuffer
 from bitwright_hw.frame_queue import FrameQueue
 from bitwright_hw.gearbox import Gearbox
+from bitwright_hw.join import Join, JoinInput, JoinParams
 from bitwright_hw.max_pool import MaxPool, PoolParams
 from bitwright_hw.pixel_source import PixelSource, SourceParams
 from bitwright_hw.results import ResultQueue
@@ -24,7 +26,7 @@ from bitwright_hw.serial.inbox import Inbox
 from bitwright_hw.tokens import FrameTokens
 from bitwright_hw.window import Window
 from bitwright_hw.window_params import WindowParams
-from tests.proofs import arithmetic, cells, control, images, serial, streams, tails, top
+from tests.proofs import arithmetic, cells, control, graphs, images, serial, streams, tails, top
 from tests.proofs.paths import no_ready_paths
 from tests.proofs.proof import Proof, cases
 
@@ -34,6 +36,8 @@ fifo = cases("credit-fifo", "credit_fifo", build=streams.tokened_fifo)
 tokens = cases("frame-tokens", "FrameTokens", build=streams.frame_tokens)
 buffer = cases("frame-buffer", "FrameBuffer", build=streams.frame_queue, buffer=True)
 queue = cases("frame-queue", "FrameQueue", build=streams.frame_queue)
+fork = cases("fork", "Fork", build=graphs.fork)
+join = cases("join", "Join", build=graphs.join)
 source = cases("pixel-source", "PixelSource", build=images.source)
 axis = cases("pool-axis", "PoolAxis", build=images.pool_axis)
 pool = cases("max-pool", "MaxPool", build=images.max_pool)
@@ -89,6 +93,15 @@ _PATHS = (
     paths(partial(FrameBuffer, width=2, words=3, banks=2, repeats=2), "FrameBuffer", quick=False),
     paths(partial(FrameQueue, in_width=2, out_width=3, bits=7, banks=2, repeats=2), "FrameQueue", quick=False),
     paths(partial(FrameTokens, pixels=3), "FrameTokens", quick=False),
+    paths(partial(Fork, branches=2), "Fork", quick=False),
+    paths(
+        partial(
+            Join,
+            params=JoinParams(inputs=(JoinInput(in_width=1, out_width=2, bits=2, capacity=2),) * 2, beside=False),
+        ),
+        "Join",
+        quick=False,
+    ),
     paths(
         partial(PixelSource, params=SourceParams(beat_lanes=2, lane_bits=1, pixels=3, channels=2, width=1)),
         "PixelSource",
@@ -184,6 +197,16 @@ _STREAMS = (
     queue("widen", in_width=1, out_width=2, bits=3, banks=2, repeats=1),
     queue("narrow", in_width=2, out_width=1, bits=3, banks=2, repeats=2),
     queue("single", in_width=1, out_width=1, bits=1, banks=2, repeats=1, quick=True),
+)
+
+_GRAPHS = (
+    fork("2", branches=2, quick=True),
+    fork("3", branches=3),
+    join("one-word", inputs=((1, 1, 1), (1, 1, 1)), beside=True, capacity=1, quick=True),
+    join("beside", inputs=((1, 2, 2), (2, 2, 2)), beside=True, capacity=2),
+    join("words-beside", inputs=((1, 1, 2), (1, 1, 2)), beside=True, capacity=2),
+    join("behind-each-other", inputs=((1, 1, 2), (1, 1, 1)), beside=False, capacity=2),
+    join("three-behind-each-other", inputs=((1, 1, 1), (1, 1, 1), (1, 1, 1)), beside=False, capacity=1),
 )
 
 _IMAGES = (
@@ -321,6 +344,7 @@ _TOPS = (
 PROOFS: tuple[Proof, ...] = (
     *_PATHS,
     *_STREAMS,
+    *_GRAPHS,
     *_IMAGES,
     *_TAILS,
     *_BUSES,

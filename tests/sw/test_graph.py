@@ -246,12 +246,6 @@ def test_each_mistake_is_told(mistake):
     assert str(caught.value) == message
 
 
-def _forked():
-    bits = [dense("one", 1, 8, 5), dense("two", 2, 5, 5, levels=3), dense("three", 3, 5, 5, levels=3)]
-    takes = ((ENCODED,), ("one",), ("one",), ("two", "three"), ("join",))
-    return branched(layers=(*bits, JOIN, LAST), takes=takes)
-
-
 def _alone():
     """An operator of one input that no hardware is made for."""
 
@@ -266,19 +260,8 @@ def _alone():
 
 
 REFUSED = {
-    "the input is taken twice": (
-        branched,
-        "layer left takes what the encoded input gives, as layer right does, but hardware is made for chains alone",
-    ),
-    "a value is taken twice": (
-        _forked,
-        "layer two takes what layer one gives, as layer three does, but hardware is made for chains alone",
-    ),
     "a kind": (_alone, "layer same is of kind copy, for which no hardware is made"),
-    "two inputs alike": (
-        lambda: branched(layers=(LEFT, JOIN, LAST), takes=((ENCODED,), ("left", "left"), ("join",))),
-        "layer left has thresholds of 3 levels, but engines compare with one",
-    ),
+    "several levels": (branched, "layer left has thresholds of 3 levels, but engines compare with one"),
 }
 
 

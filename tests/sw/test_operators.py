@@ -10,6 +10,7 @@ import pytest
 from bitwright_core.errors import NetworkError
 from bitwright_core.network import (
     BINARY,
+    Concat,
     Conv2d,
     Dense,
     IntegerEncoding,
@@ -42,9 +43,10 @@ def conv(**options):
 
 
 POOL = MaxPool2d(name="pool", shape=(4, 6, 2), kernel=(2, 2), stride=(2, 2))
+CONCAT = Concat(name="both", sizes=(2, 3), image=(4, 6))
 
 
-@pytest.mark.parametrize("operator", [dense(), conv(), POOL], ids=lambda operator: operator.kind)
+@pytest.mark.parametrize("operator", [dense(), conv(), POOL, CONCAT], ids=lambda operator: operator.kind)
 def test_every_operator_answers_every_question(operator):
     questions = [*Operator.__annotations__, *(name for name in vars(Operator) if not name.startswith("_"))]
     assert {"kind", "matrix", "windows", "pooling", "infer", "compute", "facts", "digest_parts"} <= set(questions)
@@ -53,7 +55,7 @@ def test_every_operator_answers_every_question(operator):
 
 
 def test_the_registry_has_each_kind_once_and_files_name_it_so():
-    assert [operator.kind for operator in OPERATORS] == ["dense", "conv2d", "max_pool2d"]
+    assert [operator.kind for operator in OPERATORS] == ["dense", "conv2d", "max_pool2d", "concat"]
     for operator in OPERATORS:
         assert operator.facts_type.__struct_config__.tag == operator.kind
 
@@ -90,7 +92,7 @@ def test_what_no_number_type_is():
 
 def test_what_has_weights():
     layers = dense(), conv()
-    assert [layer.matrix for layer in layers] == list(layers) and POOL.matrix is None
+    assert [layer.matrix for layer in layers] == list(layers) and POOL.matrix is CONCAT.matrix is None
 
 
 def test_what_takes_images_in_windows():
@@ -102,6 +104,13 @@ def test_what_takes_images_in_windows():
 def test_what_pools():
     assert dense().pooling is None and conv().pooling is None
     assert (POOL.pooling.windows, POOL.pooling.channels, POOL.pooling.rule) == (POOL.windows, 2, "max")
+
+
+def test_what_brings_values_together():
+    assert dense().join is None and conv().join is None and POOL.join is None
+    assert (CONCAT.join.sizes, CONCAT.join.pixels, CONCAT.join.beside, CONCAT.join.lanes) == ((2, 3), 24, False, 5)
+    assert CONCAT.input_names == ("x0", "x1")
+    assert Concat(name="flat", sizes=(2, 3)).join.pixels is None
 
 
 def test_whether_borders_choose_the_threshold():

@@ -122,6 +122,6 @@ class QueueStage(Stage):
     def drops_frames(self) -> bool:
         return True
 
-    def verdict(self, unit: wiring.Component | None) -> Verdict:
+    def verdict(self, unit: wiring.Component | None, k: int) -> Verdict:
         assert isinstance(unit, FrameQueue)
         return Verdict(unit.done, unit.drop)

@@ -1,6 +1,6 @@
 """What every stage is: its component, its times, its room and its cost; and what passes between two of them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Self
 
@@ -28,6 +28,11 @@ class Giver:
     payload: Value
     grant: wiring.PureInterface
     ready: Value | None = None  # to be held high by a stage that never makes it wait
+    branches: tuple[wiring.PureInterface, ...] = ()  # the tokens of each taker, where there are several
+
+    def branch(self, k: int) -> "Giver":
+        """What taker k gets of it."""
+        return replace(self, grant=self.branches[k], branches=()) if self.branches else self
 
 
 @dataclass(frozen=True)
@@ -120,6 +125,10 @@ class Stage:
         """The stage with room for so many units, pixels or frames, in front of it."""
         return self
 
+    def roomed(self, capacities: Mapping[str, int]) -> Self:
+        """The stage with the room that its links have, by their names."""
+        return self.sized(capacities[self.name]) if self.name in capacities else self
+
     def expected(self, filled: int, interval: int) -> Self:
         """The stage with the room that it is likely to need, for a search that does not solve each graph: at this
         interval, for a frame whose last word comes `filled` cycles after its token."""
@@ -133,6 +142,11 @@ class Stage:
     def delay(self) -> int:
         """Cycles that words are on their way through it, if it passes them on."""
         return 0
+
+    @property
+    def keeps(self) -> bool:
+        """Whether it has room for pixels of its own, so that whoever makes them does not wait for what is behind."""
+        return False
 
     @property
     def frames_ahead(self) -> int:
@@ -149,8 +163,8 @@ class Stage:
         """Whether it takes whole frames, of which it can forget the broken ones: the first such stage has to."""
         return False
 
-    def verdict(self, unit: wiring.Component | None) -> Verdict:
-        """Where its component, `unit`, asks whether to drop a frame."""
+    def verdict(self, unit: wiring.Component | None, k: int) -> Verdict:
+        """Where its component, `unit`, asks whether to drop a frame of its input k."""
         raise NotImplementedError
 
 

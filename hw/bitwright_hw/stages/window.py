@@ -101,6 +101,10 @@ class WindowStage(Stage):
         )
 
     @property
+    def keeps(self) -> bool:
+        return True
+
+    @property
     def frames_ahead(self) -> int:
         """In a line buffer they are frames whose last output pixel is not done, so all pixels between are kept."""
         w = self.params

@@ -8,8 +8,9 @@ from bitwright_core.network.graph import ENCODED, Node
 from bitwright_core.network.model import Network
 from bitwright_core.network.worth import Values
 from bitwright_core.numbers import BINARY, NumberType, signed_bits
-from bitwright_core.ops import Conv2d, Dense, MaxPool2d, Operator
+from bitwright_core.ops import Concat, Conv2d, Dense, MaxPool2d, Operator
 from bitwright_core.ops.matrix import MatrixLayer
+from bitwright_core.ops.operator import JoinRule
 from bitwright_core.ops.windows import Pooling, Windows
 from bitwright_core.outputs import Scores, Thresholds, Votes
 
@@ -17,11 +18,13 @@ __all__ = [
     "BINARY",
     "ENCODED",
     "MAX_LANES",
+    "Concat",
     "Conv2d",
     "Dense",
     "Edge",
     "Input",
     "IntegerEncoding",
+    "JoinRule",
     "MatrixLayer",
     "MaxPool2d",
     "Network",

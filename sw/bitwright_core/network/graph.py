@@ -1,5 +1,6 @@
 """The graph of a network: who takes whose values, checked and in an order in which it can be computed."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -35,8 +36,8 @@ class Node:
 
     @property
     def pixels(self) -> int:
-        """Windows of a frame; 1 of an operator that takes all its values at once."""
-        return 1 if self.operator.windows is None else self.operator.windows.pixels
+        """Pixels of an image that it gives; 1 where what it gives is flat."""
+        return math.prod(self.edge.shape[:-1])
 
     @property
     def inputs(self) -> int:

@@ -95,8 +95,8 @@ class Network:
 
     @property
     def takes_images(self) -> bool:
-        """Whether the first layer takes an image, in windows."""
-        return self.layers[0].windows is not None
+        """Whether some layer takes an image, in windows: all images come of the input."""
+        return any(layer.windows is not None for layer in self.layers)
 
     @property
     def encoded_size(self) -> int:

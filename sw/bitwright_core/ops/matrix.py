@@ -105,6 +105,10 @@ class MatrixLayer:
         return None
 
     @property
+    def join(self) -> None:
+        """None: it takes one value (see `Operator`)."""
+
+    @property
     def source(self) -> Edge:
         """Shape and number type of what the layer takes: flat, whatever the shape before, unless it has windows."""
         return Edge(shape=(self.inputs,), number=self.takes)

@@ -26,6 +26,23 @@ class Value:
     edge: Edge
 
 
+@dataclass(frozen=True, kw_only=True)
+class JoinRule:
+    """How an operator brings several values together, pixel by pixel, or frame by frame where `pixels` is None.
+
+    Value k has `sizes[k]` lanes a pixel. They follow each other, or, `beside`, lane i of all of them meets.
+    """
+
+    sizes: tuple[int, ...]
+    pixels: int | None
+    beside: bool
+
+    @property
+    def lanes(self) -> int:
+        """Lanes of a pixel of what it gives."""
+        return self.sizes[0] if self.beside else sum(self.sizes)
+
+
 class Facts(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, tag_field="kind"):
     """What the header of a network file says of one operator; the tag is the operator's kind.
 
@@ -47,11 +64,14 @@ class Operator(Protocol):
     """
 
     kind: ClassVar[str]  # as files and tables name it
-    input_names: ClassVar[tuple[str, ...]]  # a name for each value that it takes
     facts_type: ClassVar[type[Facts]]
 
     @property
     def name(self) -> str: ...
+
+    @property
+    def input_names(self) -> tuple[str, ...]:
+        """A name for each value that it takes."""
 
     # what it has
 
@@ -66,6 +86,10 @@ class Operator(Protocol):
     @property
     def pooling(self) -> Pooling | None:
         """How it reduces each window without weights."""
+
+    @property
+    def join(self) -> JoinRule | None:
+        """How it brings several values together."""
 
     @property
     def gives_scores(self) -> bool:
@@ -112,7 +136,9 @@ class Weightless:
     Files older than version 3 know no operators but those that say so themselves.
     """
 
-    input_names: ClassVar[tuple[str, ...]] = ("x",)
+    @property
+    def input_names(self) -> tuple[str, ...]:
+        return ("x",)
 
     @property
     def matrix(self) -> None:
@@ -124,6 +150,10 @@ class Weightless:
 
     @property
     def pooling(self) -> Pooling | None:
+        return None
+
+    @property
+    def join(self) -> JoinRule | None:
         return None
 
     @property

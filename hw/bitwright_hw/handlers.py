@@ -1,0 +1,110 @@
+"""What each kind of operator becomes: the stages in front of its engine, or those that it is itself.
+
+Each kind has a handler: `HANDLERS`.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from bitwright_core.network import Node
+from bitwright_core.plan import Fold
+from bitwright_hw.stage_graph import Stream
+from bitwright_hw.stages.frames import FrameTokensStage, RepackStage
+from bitwright_hw.stages.join import JoinStage, join_params
+from bitwright_hw.stages.pool import PoolStage, pool_params
+from bitwright_hw.stages.queue import QueueStage
+from bitwright_hw.stages.stage import Stage
+from bitwright_hw.stages.window import WindowStage, window_params
+
+
+@dataclass(frozen=True)
+class Step:
+    """A stage and what it gives."""
+
+    stage: Stage
+    gives: Stream
+
+
+@dataclass(frozen=True, kw_only=True)
+class Front:
+    """Where a handler's stages stand: in front of engine `place` ("0", "1" ... or "last"), with `fold` of its layer;
+    `passed` of them are there already, pixels were on their way for `around` cycles since the last window, and no stage
+    should take more than `interval` cycles a frame."""
+
+    place: str
+    fold: Fold | None
+    interval: int
+    passed: int = 0
+    around: int = 0
+
+
+def _max_pool(node: Node, streams: Sequence[Stream], front: Front) -> list[Step]:
+    """The pool, and in front of it a window that pads the image, where windows overlap in the padding."""
+    (stream,) = streams
+    assert node.operator.pooling is not None
+    pool, padding = pool_params(node.operator.pooling, stream.lanes)
+    found = []
+    if padding is not None:
+        window = WindowStage(name=f"path_{front.place}_{front.passed}", params=padding, around=front.around)
+        found.append(Step(window, replace(stream, pixels=padding.windows.pixels)))
+    name = f"path_{front.place}_{front.passed + len(found)}"
+    return [*found, Step(PoolStage(name=name, params=pool), replace(stream, pixels=node.pixels))]
+
+
+def _convolution(node: Node, streams: Sequence[Stream], front: Front) -> list[Step]:
+    """The window in front of its engine."""
+    (stream,) = streams
+    matrix, windows = node.operator.matrix, node.operator.windows
+    assert matrix is not None and windows is not None and front.fold is not None
+    window = window_params(matrix, windows, front.fold, stream.lanes)
+    name = f"queue_{front.place}"
+    gives = Stream(lanes=front.fold.simd, lane_bits=stream.lane_bits, size=front.fold.inputs, pixels=node.pixels)
+    return [Step(WindowStage(name=name, params=window, around=front.around), gives)]
+
+
+def _dense(node: Node, streams: Sequence[Stream], front: Front) -> list[Step]:
+    """The queue in front of its engine."""
+    assert node.operator.matrix is not None and front.fold is not None
+    (stream,) = streams
+    found = frames(stream)
+    width = found[-1].gives.bits if found else stream.bits
+    bits = node.operator.matrix.takes.bits
+    queue = QueueStage(
+        name=f"queue_{front.place}",
+        in_width=width,
+        out_width=front.fold.simd * bits,
+        bits=node.inputs * bits,
+        repeats=front.fold.neuron_folds,
+    )
+    return [*found, Step(queue, Stream(lanes=front.fold.simd, lane_bits=bits, size=node.inputs))]
+
+
+def _concat(node: Node, streams: Sequence[Stream], front: Front) -> list[Step]:
+    """A join of all values."""
+    rule = node.operator.join
+    assert rule is not None
+    params = join_params(rule, streams, front.interval)
+    stage = JoinStage(name=f"path_{front.place}_{front.passed}", params=params, pixels=rule.pixels)
+    lanes = rule.lanes if params.beside else params.out_width // streams[0].lane_bits
+    return [Step(stage, replace(streams[0], lanes=lanes, size=rule.lanes))]
+
+
+# what lies in front of the engine of an operator, or what it is itself: a chain, whose first stage takes all its values
+HANDLERS: dict[str, Callable[[Node, Sequence[Stream], Front], list[Step]]] = {
+    "dense": _dense,
+    "conv2d": _convolution,
+    "max_pool2d": _max_pool,
+    "concat": _concat,
+}
+
+
+def frames(stream: Stream) -> list[Step]:
+    """Pixels to words of frames: with a token for each frame, and without gaps between pixels."""
+    if stream.pixels is None:
+        return []
+    frame = replace(stream, size=stream.size * stream.pixels, pixels=None)
+    found = [Step(FrameTokensStage(name="frames", pixels=stream.pixels), frame)]
+    if stream.size % stream.lanes and stream.pixels > 1:
+        repack = RepackStage(name="repack", narrow=stream.bits, wide=stream.size * stream.lane_bits)
+        found.append(Step(repack, replace(frame, lanes=stream.size)))
+    return found
