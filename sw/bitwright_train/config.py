@@ -15,6 +15,7 @@ from bitwright_core.keys import first_mistake
 from bitwright_core.near import did_you_mean
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,47}")
+Bits = Annotated[int, msgspec.Meta(ge=1, le=4)] | Literal["ternary"]
 Fraction = Annotated[float, msgspec.Meta(ge=0, lt=1)]
 Positive = Annotated[int, msgspec.Meta(ge=1, le=1 << 20)]
 
@@ -70,6 +71,8 @@ class TrainConfig:
     dataset: str
     hidden: tuple[Positive, ...]  # dense layers before the last
     convs: tuple[ConvConfig, ...] = ()  # before the dense layers
+    weights: Bits | tuple[Bits, ...] = 1  # of all layers, or of each
+    activations: Bits | tuple[Bits, ...] = 1  # of all layers but the last, or of each
     input_bits: Annotated[int, msgspec.Meta(ge=1, le=16)] = 8
     thresholds: tuple[int, ...] = ()
     levels: Positive = 1
@@ -122,12 +125,40 @@ class TrainConfig:
                     f"a convolution padded with {conv.padding_value} cannot follow a pool before its batch norm, whose "
                     "channels the export may turn; pad with zero, or unset pool_first"
                 )
+        self._check_bits()
         if 0 < self.score_bits < 8:
             raise TrainingError(
                 f"score_bits must be 8 to 48, or 0 to keep the order of all scores, not {self.score_bits}"
             )
         if self.label_smoothing and self.loss != "cross_entropy":
             raise TrainingError(f"label_smoothing belongs to cross_entropy; remove it with {self.loss}")
+
+    def _check_bits(self) -> None:
+        """Raises TrainingError for lists of bits that do not fit, and for what few-bit activations cannot be."""
+        layers = len(self.convs) + len(self.hidden) + 1
+        for key, given, count in (("weights", self.weights, layers), ("activations", self.activations, layers - 1)):
+            if isinstance(given, tuple) and len(given) != count:
+                raise TrainingError(
+                    f"{key} has {len(given)} entries, but {count} layers have {key}; give one for each, or one number"
+                )
+        for conv, bits in zip(self.convs, self.activation_bits, strict=False):
+            if conv.pool > 1 and conv.pool_first and bits != 1:
+                raise TrainingError("a pool before the batch norm needs activations of 1 bit; unset pool_first")
+        for conv, bits in zip(self.convs[1:], self.activation_bits, strict=False):
+            if conv.padding and conv.padding_value != "zero" and bits != 1:
+                raise TrainingError(f"activations of several bits are padded with zero alone, not {conv.padding_value}")
+
+    @property
+    def weight_bits(self) -> tuple[int | str, ...]:
+        """Of each layer, in order."""
+        layers = len(self.convs) + len(self.hidden) + 1
+        return self.weights if isinstance(self.weights, tuple) else (self.weights,) * layers
+
+    @property
+    def activation_bits(self) -> tuple[int | str, ...]:
+        """Of each layer but the last, in order."""
+        layers = len(self.convs) + len(self.hidden)
+        return self.activations if isinstance(self.activations, tuple) else (self.activations,) * layers
 
     @property
     def encoding_thresholds(self) -> tuple[int, ...]:

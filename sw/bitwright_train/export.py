@@ -10,7 +10,7 @@ weights of that channel complemented.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -31,23 +31,26 @@ from bitwright_core.network import (
     Scores,
     Thresholds,
 )
-from bitwright_core.numbers import PADDING, PaddingValue
+from bitwright_core.numbers import PADDING, NumberType, PaddingValue
+from bitwright_core.ops.matrix import dot_range
 from bitwright_core.ops.operator import edge_behind
 from bitwright_core.progress import Progress
 from bitwright_train.layers import BinaryConv, BinaryLinear, ExactBatchNorm, TrainingLayer
 from bitwright_train.model import BinaryNetwork, trace_model
+from bitwright_train.quantizers import Activation, activation_of
 
 _CHUNK_VALUES = 1 << 24
 _PADDING: Mapping[float, PaddingValue] = {float(value): name for name, value in PADDING.items()}
 
 
-def binary_weights(latent: torch.Tensor, where: str) -> NDArray[np.uint8]:
-    """The signs of latent weights, 1 where >= 0, channels last. ExportError for NaN, infinities."""
-    values = latent.detach().cpu()
-    if not torch.isfinite(values).all():
+def stored_weights(linear: BinaryLinear | BinaryConv, number: NumberType, where: str) -> NDArray[np.integer]:
+    """What a layer multiplies with, as stored, channels last. ExportError for NaN, infinities."""
+    if not torch.isfinite(linear.weight).all():
         raise ExportError(f"{where}: weights hold NaN or infinities; the training diverged, retrain")
-    bits = (values >= 0).numpy().astype(np.uint8)
-    return bits.transpose(0, 2, 3, 1) if bits.ndim == 4 else bits
+    with torch.no_grad():
+        values = linear.quantize(linear.weight).cpu().numpy()
+    stored = (values > 0).astype(np.uint8) if number.xnor else values.astype(np.int8)
+    return stored.transpose(0, 2, 3, 1) if stored.ndim == 4 else stored
 
 
 def norm_table(norm: ExactBatchNorm, accumulators: NDArray[np.int64], where: str) -> NDArray[np.float32]:
@@ -79,12 +82,14 @@ def popcount_dots(inputs: int) -> NDArray[np.int64]:
     return 2 * np.arange(inputs + 1) - inputs
 
 
-def first_firing(table: NDArray[np.float32], where: str) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
-    """Of each column of `table` (n, outputs), whether its sign falls, and how many of its entries are >= 0.
+def first_firing(
+    table: NDArray[np.float32], where: str, level: float = 0.0
+) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+    """Of each column of `table` (n, outputs), whether it falls below `level`, and how many of its entries reach it.
 
-    Raises ExportError if a sign changes more than once.
+    Raises ExportError if a column crosses the level more than once.
     """
-    fires = table >= 0
+    fires = table >= np.float32(level)
     total = fires.sum(axis=0, dtype=np.int64)
     index = np.arange(len(table))[:, None]
     rising = (fires == (index >= len(table) - total)).all(axis=0)
@@ -96,20 +101,22 @@ def first_firing(table: NDArray[np.float32], where: str) -> tuple[NDArray[np.boo
 
 
 def fold_thresholds(
-    weights: NDArray[np.uint8], table: NDArray[np.float32], where: str
-) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """Weights (outputs, ...) and, for sign(table) (n, outputs), the first of its rising n entries that is >= 0.
+    weights: NDArray[np.integer], table: NDArray[np.float32], where: str, levels: tuple[float, ...] = (0.0,)
+) -> tuple[NDArray[np.integer], NDArray[np.int64]]:
+    """Weights (outputs, ...) and, for each level, the first of the rising entries of `table` (n, outputs) to reach it.
 
-    A row whose bit falls as the accumulator grows is complemented, which turns its accumulators around. Raises
-    ExportError if a bit changes more than once.
+    The second is (outputs, levels). A row that falls as its accumulator grows is complemented, which turns its
+    accumulators around. Raises ExportError if a column crosses a level more than once.
     """
-    falling, total = first_firing(table, where)
-    return complemented(weights, falling), len(table) - total
+    found = [first_firing(table, where, level) for level in levels]
+    falling = np.any([falls for falls, _ in found], axis=0)
+    return complemented(weights, falling), np.stack([len(table) - total for _, total in found], axis=1)
 
 
-def complemented(weights: NDArray[np.uint8], rows: NDArray[np.bool_]) -> NDArray[np.uint8]:
-    """`weights` (outputs, ...) with those `rows` (outputs,) complemented."""
-    return weights ^ rows.astype(np.uint8).reshape(-1, *[1] * (weights.ndim - 1))
+def complemented(weights: NDArray[np.integer], which: NDArray[np.bool_]) -> NDArray[np.integer]:
+    """`weights` (outputs, ...), as stored, complemented or negated where `which` is: of outputs, or of all places."""
+    which = which.reshape(*which.shape, *[1] * (weights.ndim - which.ndim))
+    return weights ^ which if weights.dtype == np.uint8 else np.where(which, -weights, weights)
 
 
 def norm_lines(norm: ExactBatchNorm, dots: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -122,12 +129,12 @@ def norm_lines(norm: ExactBatchNorm, dots: NDArray[np.int64]) -> tuple[NDArray[n
 
 
 def fold_scores(
-    weights: NDArray[np.uint8],
+    weights: NDArray[np.integer],
     table: NDArray[np.float32],
     lines: tuple[NDArray[np.float64], NDArray[np.float64]],
     where: str,
     bits: int,
-) -> tuple[NDArray[np.uint8], ScoreFit]:
+) -> tuple[NDArray[np.integer], ScoreFit]:
     """Weights and integer scores for the logits `table` (inputs + 1, classes), which are `lines` but for rounding."""
     falling = table[-1] < table[0]
     last = len(table) - 1
@@ -149,11 +156,10 @@ class _Folded:
     classes: ScoreFit | None = None  # of the last stage, with a batch norm
 
 
-def _matching(weights: NDArray[np.uint8], inverted: NDArray[np.bool_]) -> NDArray[np.uint8]:
+def _matching(weights: NDArray[np.integer], inverted: NDArray[np.bool_]) -> NDArray[np.integer]:
     """`weights` (outputs, ..., lanes) for lanes some of whose channels, the fastest axis, come inverted."""
-    channels = len(inverted)
-    flat = weights.reshape(-1, weights.shape[-1] // channels, channels)
-    return (flat ^ inverted.astype(np.uint8)).reshape(weights.shape)
+    lanes = np.resize(inverted, weights.shape[-1])
+    return complemented(weights, np.broadcast_to(lanes, weights.shape))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -161,7 +167,8 @@ class _Sums:
     """What an operator with weights is made of, whichever it is."""
 
     edge: Edge  # what it takes
-    weights: NDArray[np.uint8]
+    weights: NDArray[np.integer]
+    weight_type: NumberType
     output: Thresholds | Scores
     padding_value: PaddingValue
 
@@ -177,7 +184,15 @@ class Export:
 
 def _dense_layers(stage: TrainingLayer, index: int, sums: _Sums) -> tuple[Operator, ...]:
     name = f"dense{index}"
-    return (Dense(name=name, weights=sums.weights, output=sums.output, takes=sums.edge.number),)
+    return (
+        Dense(
+            name=name,
+            weights=sums.weights,
+            output=sums.output,
+            takes=sums.edge.number,
+            weight_type=sums.weight_type,
+        ),
+    )
 
 
 def _conv_padding(conv: BinaryConv) -> PaddingValue | None:
@@ -196,11 +211,18 @@ def _conv_layers(stage: TrainingLayer, index: int, sums: _Sums) -> tuple[Operato
         padding=stage.linear.padding,
         padding_value=sums.padding_value,
         takes=sums.edge.number,
+        weight_type=sums.weight_type,
     )
     if stage.pool is None:
         return (conv,)
     kernel, stride = stage.pool
-    pool = MaxPool2d(name=f"pool{index}", shape=conv.edge.shape, kernel=(kernel, kernel), stride=(stride, stride))  # type: ignore[arg-type]
+    pool = MaxPool2d(
+        name=f"pool{index}",
+        shape=conv.edge.shape,  # type: ignore[arg-type]
+        kernel=(kernel, kernel),
+        stride=(stride, stride),
+        takes=conv.edge.number,
+    )
     return conv, pool
 
 
@@ -210,37 +232,54 @@ EXPORTS: Mapping[type[torch.nn.Module], Export] = {
 }
 
 
-def _fold(
-    stage: TrainingLayer,
-    index: int,
-    last: bool,
-    edge: Edge,
-    inverted: NDArray[np.bool_],
-    score_bits: int,
-    labels: bool,
-) -> _Folded:
-    """Layer `index`, which takes `edge`; `inverted` tells of each channel whether it comes complemented."""
-    export = EXPORTS[type(stage.linear)]
-    where = f"layer {export.prefix}{index}"
-    weights = _matching(binary_weights(stage.linear.weight, where), inverted)
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Place:
+    """A stage and where it stands."""
+
+    stage: TrainingLayer
+    index: int
+    edge: Edge  # what it takes
+    inverted: NDArray[np.bool_]  # of each channel that it takes, whether it comes complemented
+    weight_type: NumberType
+    activation: Activation  # of labels, bits
+    gives: Literal["activations", "labels", "scores"]
+
+    @property
+    def export(self) -> Export:
+        return EXPORTS[type(self.stage.linear)]
+
+    @property
+    def where(self) -> str:
+        return f"layer {self.export.prefix}{self.index}"
+
+    @property
+    def weights(self) -> NDArray[np.integer]:
+        """Those of the model, for what it takes as it comes."""
+        return _matching(stored_weights(self.stage.linear, self.weight_type, self.where), self.inverted)
+
+
+def _fold(place: _Place, score_bits: int) -> _Folded:
+    """The layers of a stage."""
+    stage, where, weights, number = place.stage, place.where, place.weights, place.edge.number
     inputs, outputs = weights[0].size, len(weights)
-    pads = export.padding(stage.linear)
-    if pads not in (None, "zero") and inverted.any():
+    pads = place.export.padding(stage.linear)
+    if pads not in (None, "zero") and place.inverted.any():
         raise ExportError(
             f"{where}: padded with {pads}, it cannot follow a pool before its batch norm, "
             f"some of whose channels come inverted; pad with zero"
         )
-    largest = inputs * edge.number.magnitude
-    sums_dots = not edge.number.xnor or pads == "zero"
+    sums_dots = not (number.xnor and place.weight_type.xnor) or pads == "zero"
+    # as far down as up, so that a row's complement has the same accumulators
+    largest = max(map(abs, dot_range(weights.reshape(outputs, inputs), place.weight_type, number)))
     dots = np.arange(-largest, largest + 1) if sums_dots else popcount_dots(inputs)
     base = -largest if sums_dots else 0
     gives = np.zeros(outputs, np.bool_)
     output: Thresholds | Scores
     classes = None
-    if stage.norm is None and not labels:
+    if place.gives == "scores" and stage.norm is None:
         # the accumulator orders as its popcount does, for all classes alike
         output = Scores(scale=np.ones(outputs, np.int64), offset=np.zeros(outputs, np.int64))
-    elif last and not labels and stage.norm is not None:
+    elif place.gives == "scores" and stage.norm is not None:
         table = norm_table(stage.norm, dots, where)
         weights, classes = fold_scores(weights, table, norm_lines(stage.norm, dots), where, score_bits)
         output = classes.scores
@@ -248,35 +287,53 @@ def _fold(
             # class_scores counts from 0, this accumulator from its least
             output = Scores(scale=output.scale, offset=output.offset - base * output.scale)
     else:
-        weights, values, gives = _fired(stage, dots, weights, where)
-        output = Thresholds(values=(values + base)[:, None])
-    sums = _Sums(edge=edge, weights=weights, output=output, padding_value=pads or "minus_one")
-    return _Folded(layers=export.layers(stage, index, sums), inverted=gives, classes=classes)
+        weights, values, gives = _fired(place, dots, weights)
+        if sums_dots:
+            least, most = dot_range(weights.reshape(outputs, inputs), place.weight_type, number)
+            values = np.clip(values + base, least, most + 1)
+        output = Thresholds(values=values, base=place.activation.base)
+    sums = _Sums(
+        edge=place.edge,
+        weights=weights,
+        weight_type=place.weight_type,
+        output=output,
+        padding_value=pads or "minus_one",
+    )
+    return _Folded(layers=place.export.layers(stage, place.index, sums), inverted=gives, classes=classes)
 
 
 def _fired(
-    stage: TrainingLayer, dots: NDArray[np.int64], weights: NDArray[np.uint8], where: str
-) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.bool_]]:
-    """Weights, the index of the first of `dots` that gives a 1, and which bits are given out complemented."""
-    nothing = np.zeros(len(weights), np.bool_)
+    place: _Place, dots: NDArray[np.int64], weights: NDArray[np.integer]
+) -> tuple[NDArray[np.integer], NDArray[np.int64], NDArray[np.bool_]]:
+    """Weights, the index of the first of `dots` that reaches each level, and which bits are given out complemented."""
+    nothing, stage, where = np.zeros(len(weights), np.bool_), place.stage, place.where
     if stage.norm is None:  # a label is 1 where its dot product is 0 or more
         table = np.repeat(dots[:, None], len(weights), axis=1).astype(np.float32)
     else:
         table = norm_table(stage.norm, dots, where)
     if stage.pool is None or not stage.pool_first:
-        return *fold_thresholds(weights, table, where), nothing
+        return *fold_thresholds(weights, table, where, place.activation.levels), nothing
     # the bit of the largest accumulator; where it falls, it is 0 as soon as one of them no longer fires
     gives, total = first_firing(table, where)
-    return weights, np.where(gives, total, len(table) - total), gives
+    return weights, np.where(gives, total, len(table) - total)[:, None], gives
 
 
 def _folded(model: BinaryNetwork, score_bits: int, progress: Progress | None = None) -> list[_Folded]:
     result: list[_Folded] = []
     edge = Edge(shape=model.encoded_shape, number=model.encoding.number)
     inverted = np.zeros(edge.shape[-1], np.bool_)
+    last = len(model.layers) - 1
     for index, stage in enumerate(model.stages):
-        last = index == len(model.layers) - 1
-        folded = _fold(stage, index, last, edge, inverted, score_bits, last and model.multi_label)
+        place = _Place(
+            stage=stage,
+            index=index,
+            edge=edge,
+            inverted=inverted,
+            weight_type=model.weight_types[index],
+            activation=model.activations[index] if index < last else activation_of(1),
+            gives="activations" if index < last else "labels" if model.multi_label else "scores",
+        )
+        folded = _fold(place, score_bits)
         result.append(folded)
         for layer in folded.layers:
             edge = edge_behind(layer, edge)
@@ -321,11 +378,11 @@ class ExportCheck:
 
 def _orientation(layer: MatrixLayer, stage: TrainingLayer, inverted: NDArray[np.bool_]) -> NDArray[np.int64]:
     """+1 for each row that the export kept, -1 for each that it complemented."""
-    own = _matching(binary_weights(stage.linear.weight, f"layer {layer.name}"), inverted)
+    own = _matching(stored_weights(stage.linear, layer.weight_type, f"layer {layer.name}"), inverted)
     if own.shape != layer.weights.shape:
         raise ExportError(f"layer {layer.name} has weights {layer.weights.shape}, the model {own.shape}")
-    same = (layer.weights == own).reshape(len(own), -1)
-    kept, turned = same.all(axis=1), ~same.any(axis=1)
+    other = complemented(own, np.ones(len(own), np.bool_))
+    kept, turned = ((layer.weights == rows).reshape(len(own), -1).all(axis=1) for rows in (own, other))
     if not np.all(kept | turned):
         row = int(np.flatnonzero(~(kept | turned))[0])
         raise ExportError(f"layer {layer.name}: weight row {row} is neither the model's nor its complement")
@@ -380,7 +437,9 @@ def check_export(
             dots = turn * (sums if layer.sums_dots else 2 * sums - layer.inputs)
             accumulators += _compare("accumulator", layer.name, part.start, theirs.accumulators[index], dots)
             if index < len(theirs.bits):
-                given = ours[last_of[index]].values ^ gives[index].astype(np.uint8)
+                given = ours[last_of[index]].values
+                if gives[index].any():
+                    given = given ^ gives[index].astype(np.uint8)
                 bits += _compare("bit", last_of[index], part.start, theirs.bits[index], given)
         if progress:
             progress("check export", part.stop, len(frames))

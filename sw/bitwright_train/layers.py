@@ -1,9 +1,10 @@
-"""Binary linear and convolutional layers, batch norms, sign with a straight-through estimator.
+"""Linear and convolutional layers of one bit or a few, batch norms, sign with a straight-through estimator.
 
 M. Courbariaux, I. Hubara, D. Soudry, R. El-Yaniv, Y. Bengio, "Binarized Neural Networks: Training Deep Neural
 Networks with Weights and Activations Constrained to +1 or -1", arXiv:1602.02830, 2016 (BinaryNet).
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -42,25 +43,37 @@ def sign(x: Tensor) -> Tensor:
     return _Sign.apply(x)  # type: ignore[no-untyped-call]
 
 
+def clipped_sign(x: Tensor) -> Tensor:
+    """`sign` for values known to lie in -1..1."""
+    return _ClippedSign.apply(x)  # type: ignore[no-untyped-call]
+
+
+Quantizer = Callable[[Tensor], Tensor]  # latent weights to what they are worth
+
+
 class BinaryLinear(nn.Module):
-    """x (n, inputs) of +-1 times the signs of the latent weights: the accumulators (n, outputs), exact.
+    """x (n, inputs) of whole numbers times the latent weights' signs, or what `quantize` makes of them: exact sums.
+
+    The result is the accumulators (n, outputs).
 
     The latent weights must stay within -1..1: training clips them.
     """
 
-    def __init__(self, inputs: int, outputs: int) -> None:
+    def __init__(self, inputs: int, outputs: int, quantize: Quantizer = clipped_sign) -> None:
         super().__init__()
+        self.quantize = quantize
         self.inputs = inputs
         self.outputs = outputs
         self.weight = nn.Parameter(torch.zeros(outputs, inputs))
 
     def forward(self, x: Tensor) -> Tensor:
-        return functional.linear(x, _ClippedSign.apply(self.weight))  # type: ignore[no-untyped-call]
+        return functional.linear(x, self.quantize(self.weight))
 
 
 class BinaryConv(nn.Module):
-    """x (n, channels, H, W) of +-1 or integers convolved with the signs of latent weights: accumulators, exact.
+    """x (n, channels, H, W) of whole numbers convolved with the signs of latent weights, or as `quantize` has them.
 
+    The accumulators are exact.
     `padding` is (top, bottom, left, right), filled with `padding_value`: -1, +1 or 0. The latent weights,
     (outputs, channels, ky, kx), must stay within -1..1: training clips them.
     """
@@ -74,8 +87,10 @@ class BinaryConv(nn.Module):
         stride: tuple[int, int] = (1, 1),
         padding: tuple[int, int, int, int] = (0, 0, 0, 0),
         padding_value: float = 0.0,
+        quantize: Quantizer = clipped_sign,
     ) -> None:
         super().__init__()
+        self.quantize = quantize
         self.inputs = channels * kernel[0] * kernel[1]
         self.outputs = outputs
         self.stride = stride
@@ -87,7 +102,7 @@ class BinaryConv(nn.Module):
         if any(self.padding):
             top, bottom, left, right = self.padding
             x = functional.pad(x, (left, right, top, bottom), value=self.padding_value)
-        return functional.conv2d(x, _ClippedSign.apply(self.weight), stride=self.stride)  # type: ignore[no-untyped-call]
+        return functional.conv2d(x, self.quantize(self.weight), stride=self.stride)
 
 
 class ExactBatchNorm(nn.modules.batchnorm._BatchNorm):

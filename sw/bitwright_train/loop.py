@@ -18,6 +18,7 @@ from bitwright_train.checkpoint import Epoch, State, TrainingRecord, load_checkp
 from bitwright_train.config import TrainConfig
 from bitwright_train.layers import BinaryConv, BinaryLinear
 from bitwright_train.model import BinaryNetwork, as_tensor
+from bitwright_train.quantizers import activation_of, weight_type
 
 CHECKPOINT_SECONDS = 10.0
 _EVALUATION_CHUNK = 2000
@@ -33,6 +34,8 @@ def build_model(config: TrainConfig, shape: tuple[int, ...], classes: int) -> Bi
         table=config.integer_table,
         convs=config.convs,
         hidden=config.hidden,
+        weights=tuple(map(weight_type, config.weight_bits)),
+        activations=tuple(map(activation_of, config.activation_bits)),
         classes=classes,
         final_norm=config.final_norm,
         multi_label=config.loss == "bce",

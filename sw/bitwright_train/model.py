@@ -1,6 +1,7 @@
-"""The network as torch trains it: binary convolutions, then binary linear layers, and what it computes as integers."""
+"""The network as torch trains it, convolutions and then linear layers, and what it computes as integers."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, cast
 
 import numpy as np
@@ -9,8 +10,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from bitwright_core.network import Input, IntegerEncoding, ThresholdEncoding
+from bitwright_core.numbers import BINARY, NumberType
 from bitwright_train.config import ConvConfig
-from bitwright_train.layers import BinaryConv, BinaryLinear, TrainingLayer, sign
+from bitwright_train.layers import BinaryConv, BinaryLinear, Quantizer, TrainingLayer
+from bitwright_train.quantizers import Activation, activation_of, quantized
 
 _TRACE_CHUNK = 2048
 _PADDING = {"minus_one": -1.0, "plus_one": 1.0, "zero": 0.0}
@@ -20,7 +23,8 @@ class BinaryNetwork(nn.Module):
     """Encoded frames (n, values * levels), as +-1 or integers, to logits (n, classes), or (n, labels) if `multi_label`.
 
     `encode` gives them for frames of unsigned integers; `forward` takes them, so that training encodes a batch
-    once. Inside, images are (n, channels, H, W); a first linear layer takes them flattened as HWC.
+    once. Inside, images are (n, channels, H, W); a first linear layer takes them flattened as HWC. `weights` are the
+    number types of each layer's weights, `activations` those of each layer's but the last; without them all are bits.
     """
 
     thresholds: Tensor
@@ -40,6 +44,8 @@ class BinaryNetwork(nn.Module):
         multi_label: bool = False,
         input_dropout: float = 0.0,
         dropout: float = 0.0,
+        weights: tuple[NumberType, ...] = (),
+        activations: tuple[Activation, ...] = (),
     ) -> None:
         super().__init__()
         self.shape = tuple(shape)
@@ -51,6 +57,9 @@ class BinaryNetwork(nn.Module):
         self.multi_label = multi_label  # each logit is a label of its own, 1 where it is 0 or more
         self.input_dropout = input_dropout
         self.dropout = dropout
+        count = len(self.convs) + len(self.hidden)
+        self.weight_types = weights or (BINARY,) * (count + 1)
+        self.activations = activations or (activation_of(1),) * count
         self.register_buffer("thresholds", torch.tensor(thresholds, dtype=torch.int32), persistent=False)
         self.register_buffer("table", torch.tensor(table, dtype=torch.int32), persistent=False)
         self.encoding = (
@@ -60,12 +69,14 @@ class BinaryNetwork(nn.Module):
         self.encoded_shape = edge.shape
         stages: list[TrainingLayer] = []
         size = edge.shape
-        for conv in self.convs:
-            stage, size = _conv_stage(conv, size)
+        quantizers = [partial(quantized, number=number) for number in self.weight_types]
+        for conv, quantize in zip(self.convs, quantizers, strict=False):
+            stage, size = _conv_stage(conv, size, quantize)
             stages.append(stage)
         inputs = int(np.prod(size))
         for index, outputs in enumerate((*self.hidden, classes)):
-            stages.append(TrainingLayer(BinaryLinear(inputs, outputs), norm=final_norm or index < len(self.hidden)))
+            linear = BinaryLinear(inputs, outputs, quantizers[len(self.convs) + index])
+            stages.append(TrainingLayer(linear, norm=final_norm or index < len(self.hidden)))
             inputs = outputs
         self.layers = nn.ModuleList(stages)
 
@@ -109,11 +120,11 @@ class BinaryNetwork(nn.Module):
                 x = x * keep / (1 - rate)
             x = layer(x)
             if index < last:
-                x = sign(x)
+                x = self.activations[index].apply(x)
         return x
 
 
-def _conv_stage(conv: ConvConfig, shape: tuple[int, ...]) -> tuple[TrainingLayer, tuple[int, ...]]:
+def _conv_stage(conv: ConvConfig, shape: tuple[int, ...], quantize: Quantizer) -> tuple[TrainingLayer, tuple[int, ...]]:
     """The stage that `conv` tells, on images of `shape` (height, width, channels), and the shape that it gives."""
     height, width, channels = conv.image(shape)
     linear = BinaryConv(
@@ -123,6 +134,7 @@ def _conv_stage(conv: ConvConfig, shape: tuple[int, ...]) -> tuple[TrainingLayer
         stride=(conv.stride, conv.stride),
         padding=(conv.padding,) * 4,
         padding_value=_PADDING[conv.padding_value],
+        quantize=quantize,
     )
     pool = (conv.pool, conv.pool) if conv.pool > 1 else None
     return TrainingLayer(linear, norm=True, pool=pool, pool_first=conv.pool_first), conv.gives(
@@ -139,7 +151,7 @@ class ModelTrace:
 
     encoded: NDArray[np.integer]  # (n, encoded_size): bits, or integers
     accumulators: tuple[NDArray[np.int64], ...]  # each layer, dot products, before any pool
-    bits: tuple[NDArray[np.uint8], ...]  # each layer but the last, behind its pool
+    bits: tuple[NDArray[np.integer], ...]  # activations as stored, of each layer but the last, behind its pool
     logits: NDArray[np.float32]  # (n, classes), or (n, labels)
 
     @property
@@ -163,6 +175,11 @@ def _hwc(x: Tensor) -> Tensor:
     return x.permute(0, 2, 3, 1) if x.ndim == 4 else x
 
 
+def _stored(x: Tensor, number: NumberType) -> Tensor:
+    """Activations as arrays store them: 0 and 1 of bits, else the whole numbers themselves."""
+    return (x > 0).to(torch.uint8) if number.xnor else x.to(torch.int16)
+
+
 def trace_model(model: BinaryNetwork, frames: NDArray[Any]) -> ModelTrace:
     """Runs `model` on integer frames (n, ...), layer by layer, and keeps every layer's integers."""
     was_training = model.training
@@ -179,8 +196,8 @@ def trace_model(model: BinaryNetwork, frames: NDArray[Any]) -> ModelTrace:
                     value = layer.finish(accumulators)
                     arrays.append(_hwc(accumulators).to(torch.int64))
                     if index < len(model.layers) - 1:
-                        x = sign(value)
-                        arrays.append((_hwc(x) > 0).to(torch.uint8))
+                        x = model.activations[index].apply(value)
+                        arrays.append(_stored(_hwc(x), model.activations[index].number))
                     else:
                         arrays.append(value)
                 parts.append([array.cpu().numpy() for array in arrays])

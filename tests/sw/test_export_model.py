@@ -91,7 +91,7 @@ def test_folded_bits_equal_torchs_at_every_popcount(data, inputs, outputs):
             accumulator = torch.tensor([[float(2 * p - inputs)]]).expand(1, outputs)
             with torch.no_grad():
                 wanted = bool(norm(accumulator)[0, row] >= 0)
-            assert (int((lanes == weights[row]).sum()) >= values[row]) == wanted
+            assert (int((lanes == weights[row]).sum()) >= values[row, 0]) == wanted
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_known_thresholds(weight, bias, threshold, turned):
     latent = np.array([[1, 0, 0, 1]], np.uint8)
     table = norm_table(norm_of([weight], [bias], [0.0], [1.0]), popcount_dots(4), "layer x")
     weights, values = fold_thresholds(latent, table, "layer x")
-    assert values.tolist() == [threshold]
+    assert values.tolist() == [[threshold]]
     assert np.array_equal(weights, 1 - latent if turned else latent)
 
 
