@@ -134,7 +134,10 @@ def test_what_cannot_be_built_is_told_in_a_sentence(designs, tmp_path):
         bw.build(designs["ecp5"], "pynq-z2", tmp_path / "a")
     with pytest.raises(BoardError, match="the design is for xc7, ulx3s-85f is ecp5"):
         bw.build(designs["xc7"], "ulx3s-85f", tmp_path / "a")
-    with pytest.raises(BoardError, match="nothing is built for kv260, only sized; there are icebreaker, pynq-z1"):
+    with pytest.raises(
+        BoardError,
+        match=r"nothing is built for kv260, it is only sized: .* boards with a build: .*icebreaker, .*pynq-z1",
+    ):
         bw.build(designs["xc7"], "kv260", tmp_path / "a")
     with pytest.raises(BoardError, match="no board is called"):
         bw.build(designs["xc7"], "zynq", tmp_path / "a")

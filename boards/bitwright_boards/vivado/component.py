@@ -12,7 +12,7 @@ from bitwright_boards.block_design import (
     IP_LIBRARY,
     IP_VENDOR,
     IP_VERSION,
-    BlockDesign,
+    registers,
 )
 from bitwright_boards.vivado.interfaces import BusInterface, Port, interfaces
 from bitwright_boards.vivado.wrapper import wrapper_name
@@ -20,12 +20,22 @@ from bitwright_core.design import Manifest
 from bitwright_core.registers import DATA_BITS, Register
 
 NAMESPACE = "http://www.spiritconsortium.org/XMLSchema/SPIRIT/1685-2009"
+XILINX = "http://www.xilinx.com"  # the namespace of Vivado's extensions
 _PREFIX = f"{{{NAMESPACE}}}"
+_VIVADO_VIEWS = (
+    ("xilinx_anylanguagesynthesis", ":vivado.xilinx.com:synthesis"),
+    ("xilinx_anylanguagebehavioralsimulation", ":vivado.xilinx.com:simulation"),
+)
 
 
-def component(manifest: Manifest, design: BlockDesign) -> str:
-    """component.xml. File names are relative to the project's folder."""
+def component(manifest: Manifest, *, families: tuple[str, ...] = ()) -> str:
+    """component.xml. File names are relative to the project's folder.
+
+    With `families`, by Vivado's names, it has what Vivado's catalog reads beside: views for synthesis and simulation,
+    the families, where it stands in the catalog. Models of vendor cells are a set of files that no view has.
+    """
     Xml.register_namespace("spirit", NAMESPACE)
+    Xml.register_namespace("xilinx", XILINX)
     root = Xml.Element(_PREFIX + "component")
     _texts(root, vendor=IP_VENDOR, library=IP_LIBRARY, name=manifest.top, version=IP_VERSION)
     buses = interfaces(manifest)
@@ -37,24 +47,46 @@ def component(manifest: Manifest, design: BlockDesign) -> str:
     block = _add(memory_map, "addressBlock")
     _texts(block, name=ADDRESS_BLOCK, baseAddress="0", range=str(ACCELERATOR_SIZE), width=str(DATA_BITS))
     _texts(block, usage="register")
-    for register in design.registers:
+    for register in registers(manifest):
         _register(block, register)
     model = _add(root, "model")
-    view = _add(_add(model, "views"), "view")
-    _texts(view, name="verilog", envIdentifier="verilog::", language="verilog")
-    _texts(view, modelName=wrapper_name(manifest))
-    _texts(_add(view, "fileSetRef"), localName="sources")
+    views = _add(model, "views")
+    for name, environment in (("verilog", "verilog::"), *(_VIVADO_VIEWS if families else ())):
+        view = _add(views, "view")
+        _texts(view, name=name, envIdentifier=environment, language="verilog")
+        _texts(view, modelName=wrapper_name(manifest))
+        _texts(_add(view, "fileSetRef"), localName="sources")
     ports = _add(model, "ports")
     for bus in buses:
         for port in bus.ports:
             _port(ports, port)
-    file_set = _add(_add(root, "fileSets"), "fileSet")
-    _texts(file_set, name="sources")
-    for name in [*(f"design/{name}" for name in manifest.verilog), f"rtl/{wrapper_name(manifest)}.v"]:
-        _texts(_add(file_set, "file"), name=name, fileType="verilogSource")
+    file_sets = _add(root, "fileSets")
+    _files(file_sets, "sources", [*(f"design/{name}" for name in manifest.verilog), f"rtl/{wrapper_name(manifest)}.v"])
+    if families and manifest.simulation_models:
+        _files(file_sets, "simulation_models", [f"design/{name}" for name in manifest.simulation_models])
     _texts(root, description=f"Accelerator of the binary neural network {manifest.name}, by bitwright")
+    if families:
+        _catalog(root, manifest, families)
     Xml.indent(root)
     return "<?xml version='1.0' encoding='UTF-8'?>\n" + Xml.tostring(root, encoding="unicode") + "\n"
+
+
+def _files(file_sets: Xml.Element, name: str, files: list[str]) -> None:
+    file_set = _add(file_sets, "fileSet")
+    _texts(file_set, name=name)
+    for file in files:
+        _texts(_add(file_set, "file"), name=file, fileType="verilogSource")
+
+
+def _catalog(root: Xml.Element, manifest: Manifest, families: tuple[str, ...]) -> None:
+    """What Vivado's catalog reads of an IP, in Vivado's own extension of the standard."""
+    core = Xml.SubElement(_add(root, "vendorExtensions"), f"{{{XILINX}}}coreExtensions")
+    supported = Xml.SubElement(core, f"{{{XILINX}}}supportedFamilies")
+    for family in families:
+        element = Xml.SubElement(supported, f"{{{XILINX}}}family", {f"{{{XILINX}}}lifeCycle": "Production"})
+        element.text = family
+    Xml.SubElement(Xml.SubElement(core, f"{{{XILINX}}}taxonomies"), f"{{{XILINX}}}taxonomy").text = "/UserIP"
+    Xml.SubElement(core, f"{{{XILINX}}}displayName").text = f"bitwright {manifest.name}"
 
 
 def _add(parent: Xml.Element, tag: str) -> Xml.Element:

@@ -22,7 +22,8 @@ from bitwright_core.plain_folder import is_plain
 from bitwright_core.progress import Progress
 
 COMMAND = "vivado -mode batch -source build.tcl"
-_LOG = "vivado.log"
+FAMILY = "zynq"  # of the boards that overlays are made for
+LOG = "vivado.log"
 # what Vivado's log says when it begins a stage, and what that stage is called here
 _STAGES = (
     ("create_project package_ip", "packaging the accelerator"),
@@ -32,7 +33,7 @@ _STAGES = (
     ("report_timing_summary", "timing"),
     ("bitwright: wrote", "done"),
 )
-_OWN = (DESIGN_FOLDER, BUILD_FILE, "build.tcl", "scripts", "rtl", "component.xml", "build", _LOG)
+_OWN = (DESIGN_FOLDER, BUILD_FILE, "build.tcl", "scripts", "rtl", "component.xml", "build", LOG)
 
 
 class PynqBuild(msgspec.Struct, frozen=True, kw_only=True):
@@ -90,10 +91,10 @@ def write_project(design: Design, board: Board, out: Path, *, clock_mhz: float |
         (out / name).mkdir()
     texts = {
         "build.tcl": tcl.build(overlay, board.part),
-        "scripts/package_ip.tcl": tcl.package_ip(manifest, overlay, board.part),
+        "scripts/package_ip.tcl": tcl.package_ip(manifest, board.part, families=(FAMILY,), folder="build/ip"),
         "scripts/block_design.tcl": tcl.block_design(overlay, settings),
         f"rtl/{wrapper_name(manifest)}.v": wrapper(manifest),
-        "component.xml": component(manifest, overlay),
+        "component.xml": component(manifest),
     }
     for name, text in texts.items():
         write_text(out / name, text)
@@ -135,10 +136,10 @@ def build_pynq(
     _save(result, out)
     if executable is None:
         return result
-    log = _run_vivado(executable, out, progress)
+    log = run_vivado(executable, out, progress)
     for name in (result.bitstream, result.handoff):
         if not (out / name).is_file():
-            raise ToolError(f"Vivado ended without error, but left no {name}; see {out / _LOG}")
+            raise ToolError(f"Vivado ended without error, but left no {name}; see {out / LOG}")
     slack = re.search(r"bitwright: worst setup slack (\S+) ns, worst hold slack (\S+) ns", log)
     tool = re.search(r"Vivado v(\S+)", log)
     result = msgspec.structs.replace(
@@ -157,12 +158,12 @@ def _save(build: PynqBuild, out: Path) -> None:
     write_bytes(out / BUILD_FILE, msgspec.json.format(msgspec.json.encode(build), indent=2) + b"\n")
 
 
-def _run_vivado(executable: str, out: Path, progress: Progress | None) -> str:
+def run_vivado(executable: str, out: Path, progress: Progress | None) -> str:
     """Runs build.tcl; its output goes to vivado.log, and is returned."""
     lines: list[str] = []
     command = [executable, "-mode", "batch", "-source", "build.tcl", "-nojournal", "-nolog"]
     with (
-        (out / _LOG).open("w") as log,
+        (out / LOG).open("w") as log,
         subprocess.Popen(
             command,
             cwd=out,
@@ -191,5 +192,5 @@ def _run_vivado(executable: str, out: Path, progress: Progress | None) -> str:
             raise
     if process.returncode:
         told = [line.strip() for line in lines if "timing is not met" in line or line.startswith("ERROR")]
-        raise ToolError(f"Vivado failed: {told[0] if told else f'status {process.returncode}'}; see {out / _LOG}")
+        raise ToolError(f"Vivado failed: {told[0] if told else f'status {process.returncode}'}; see {out / LOG}")
     return "".join(lines)

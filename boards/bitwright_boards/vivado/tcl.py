@@ -20,6 +20,7 @@ from bitwright_boards.block_design import (
     IP_VERSION,
     PS,
     BlockDesign,
+    registers,
 )
 from bitwright_boards.vivado.interfaces import interfaces
 from bitwright_boards.vivado.wrapper import wrapper_name
@@ -77,14 +78,16 @@ def _templates() -> Environment:
     return environment
 
 
-def package_ip(manifest: Manifest, design: BlockDesign, part: str) -> str:
-    """package_ip.tcl: the wrapper as an IP with its interfaces and registers, in folder build/ip."""
+def package_ip(manifest: Manifest, part: str, *, families: tuple[str, ...], folder: str) -> str:
+    """package_ip.tcl: the wrapper as an IP for `families`, with its interfaces and registers, in `folder`."""
     wrapper = wrapper_name(manifest)
     return (
         _templates()
         .get_template("package_ip.tcl")
         .render(
             part=part,
+            folder=folder,
+            families=" ".join(f"{family} Production" for family in families),
             sources=[*(f"../design/{name}" for name in manifest.verilog), f"../rtl/{wrapper}.v"],
             wrapper=wrapper,
             vendor=IP_VENDOR,
@@ -99,9 +102,14 @@ def package_ip(manifest: Manifest, design: BlockDesign, part: str) -> str:
             address_block=ADDRESS_BLOCK,
             address_range=ACCELERATOR_SIZE,
             data_bits=DATA_BITS,
-            registers=design.registers,
+            registers=registers(manifest),
         )
     )
+
+
+def ip_build(folder: str) -> str:
+    """build.tcl of an IP: packages it in `folder`."""
+    return _templates().get_template("ip.tcl").render(folder=folder)
 
 
 def block_design(design: BlockDesign, preset: Mapping[str, str]) -> str:

@@ -10,13 +10,14 @@
     report = bw.verify(design, data="digits")             # a whole test set, bit for bit
     bw.synth(design, family="xc7").total                  # LUTs, flip-flops, block RAM, by Yosys
     bw.build(design, "ulx3s-85f", "design-ulx3s")         # a bitstream, or a Vivado project
+    bw.package_ip(design, "design-ip")                    # an IP for a Vivado design of your own
     bw.program(design, "digits", host="192.168.2.99")     # frames through a PYNQ board
 
 Every function raises a subclass of BitwrightError, with one sentence, for what a user can get wrong.
 `progress(what, done, total)` is called while a function that takes seconds works.
 """
 
-from bitwright.api.boards import TEST_VECTORS, build, build_folder, program, run_serial
+from bitwright.api.boards import TEST_VECTORS, build, build_folder, package_ip, program, run_serial
 from bitwright.api.common import PathLike, needs_extra
 from bitwright.api.designs import generate, simulate, synth, verify
 from bitwright.api.frames import RANDOM_FRAMES, Frames, default_data_dir, load_frames
@@ -45,6 +46,7 @@ __all__ = [
     "load",
     "load_frames",
     "needs_extra",
+    "package_ip",
     "program",
     "run_serial",
     "simulate",

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from bitwright_boards.program import ProgramReport
     from bitwright_boards.serial_run import SerialReport
     from bitwright_boards.vivado import PynqBuild
+    from bitwright_boards.vivado.ip import IpBuild
     from bitwright_core.board_build import SerialBuild
 
 TEST_VECTORS = 100  # frames of a board's self-test
@@ -80,6 +82,36 @@ def build(
     raise BoardError(
         f"nothing is built for {found.name}, it is only sized: that needs {found.needs}; boards with a build: {known}"
     )
+
+
+def package_ip(
+    design: Design | PathLike,
+    out: PathLike | None = None,
+    *,
+    part: str | None = None,
+    families: Sequence[str] = (),
+    vivado: bool = True,
+    trust_verilog: bool = False,
+    progress: Progress | None = None,
+) -> "IpBuild":
+    """Writes a design as an IP for Vivado, in folder `out` (default: beside the design, with -ip), for your own design.
+
+    It suits AMD's `families` (Vivado's names), or that of `part`, or without either all of 7-series and UltraScale+.
+    With a Vivado on PATH, unless `vivado` is false, it is packaged at once. An example top is beside it
+    (docs/own-design.md). `trust_verilog` as in `simulate`.
+
+        bw.package_ip("design", part="xc7a35tcpg236-1").vlnv
+
+    Raises BoardError for a design of other FPGAs, an unknown part or family, or a folder that holds something else;
+    ToolError if Vivado fails.
+    """
+    from bitwright_boards.deployment import make_vectors
+    from bitwright_boards.vivado.ip import EXAMPLE_FRAMES, build_ip
+
+    opened = open_design(design, trust_verilog=trust_verilog)
+    folder = build_folder(opened, "ip") if out is None else Path(out)
+    vectors = make_vectors(opened, load_frames(opened.network, "random", frames=EXAMPLE_FRAMES).frames)
+    return build_ip(opened, folder, vectors, part=part, families=tuple(families), run=vivado, progress=progress)
 
 
 def run_serial(

@@ -1,4 +1,4 @@
-"""`bitwright build DIR --board B`: a Vivado project for a PYNQ board, or a bitstream for an open board."""
+"""`bitwright build DIR`: a Vivado project or a bitstream for a board; with --ip, an IP for a design of one's own."""
 
 import argparse
 from pathlib import Path
@@ -16,13 +16,17 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         "build",
         description="Builds a design for a board. pynq-z1, pynq-z2: a Vivado project, and through Vivado, where there "
         "is one on PATH, NAME.bit and NAME.hwh. ulx3s-85f, icebreaker: a bitstream with a serial link, by Yosys and "
-        "nextpnr. A clock that is not met is an error.",
+        "nextpnr. A clock that is not met is an error. With --ip, an IP for Vivado: for any part of 7-series, Zynq and "
+        "UltraScale+, with an example top.",
     )
     command.add_argument("design", metavar="DIR", type=Path, help="a design folder")
+    command.add_argument("--board", metavar="B", help="a name that bitwright boards lists, or a .toml file of your own")
     command.add_argument(
-        "--board", metavar="B", required=True, help="a name that bitwright boards lists, or a .toml file of your own"
+        "--ip", action="store_true", help="an IP for a design of your own, in place of a board's build"
     )
-    command.add_argument("--out", metavar="OUT", type=Path, help="the folder to write (default: DIR-B)")
+    command.add_argument("--part", metavar="P", help="the part that the IP is for, as xc7a35tcpg236-1 (default: any)")
+    command.add_argument("--family", metavar="F,F", help="families that the IP is for, as Vivado calls them")
+    command.add_argument("--out", metavar="OUT", type=Path, help="the folder to write (default: DIR-B, or DIR-ip)")
     command.add_argument("--clock-mhz", metavar="M", type=float, help="the clock (default: the plan's)")
     command.add_argument("--seeds", metavar="N", type=int, default=1, help="placements to try (open boards; default 1)")
     command.add_argument("--no-vivado", action="store_true", help="write the project, and leave Vivado alone")
@@ -42,8 +46,15 @@ def run(args: argparse.Namespace) -> int:
     from bitwright_boards import load_board
     from bitwright_core.board_build import SerialBuild, earlier_design
     from bitwright_core.design import Design
+    from bitwright_core.errors import BoardError
     from bitwright_core.writable import check_folder
 
+    if args.ip:
+        return _ip(args)
+    if args.board is None:
+        raise BoardError("say what to build for: --board B (see bitwright boards), or --ip for a design of your own")
+    if args.part is not None or args.family is not None:
+        raise BoardError("--part and --family go with --ip; a board has its part")
     design = Design.load(args.design, trust_verilog=args.trust_verilog)
     board = load_board(args.board)
     out = api.build_folder(design, board.name) if args.out is None else args.out
@@ -73,6 +84,55 @@ def run(args: argparse.Namespace) -> int:
         _print_serial(build, out, program, flash_alone=board.jtag is not None and not board.jtag.sram)
     else:
         _print_pynq(build, out, program)
+    return 0
+
+
+def _ip(args: argparse.Namespace) -> int:
+    """`build --ip`."""
+    import msgspec
+
+    from bitwright import api
+    from bitwright.cli.output import note_edited, print_facts, print_json, progress, quiet_stdout, say
+    from bitwright_boards import load_board
+    from bitwright_core.design import Design
+    from bitwright_core.errors import BoardError
+    from bitwright_core.writable import check_folder
+
+    if args.board is not None and (args.part is not None or args.family is not None):
+        raise BoardError("a board says the part; give --board or --part and --family with --ip, not both")
+    if args.clock_mhz is not None or args.seeds != 1:
+        raise BoardError("an IP has the clock of the design that it goes into; leave out --clock-mhz and --seeds")
+    part = args.part if args.board is None else load_board(args.board).part
+    design = Design.load(args.design, trust_verilog=args.trust_verilog)
+    out = api.build_folder(design, "ip") if args.out is None else args.out
+    check_folder(out)
+    with quiet_stdout(args.json), progress() as bars:
+        build = api.package_ip(
+            design,
+            out,
+            part=part,
+            families=[] if args.family is None else args.family.split(","),
+            vivado=not args.no_vivado,
+            progress=bars,
+        )
+    note_edited(design, "packaged")
+    if args.json:
+        print_json({"out": str(out), **msgspec.to_builtins(build)})
+        return 0
+    models = ", ".join(build.simulation_models)
+    print_facts(
+        [
+            ("IP", f"{build.vlnv}, top {build.top}"),
+            ("families", ", ".join(build.families)),
+            ("synthesis", ", ".join(build.synthesis)),
+            ("simulators only", f"{models} (not for Vivado's, which has the cells)" if models else None),
+            ("example", out / build.example),
+            ("packaged", f"{out / 'ip'}" if build.packaged else f"not yet: {build.missing}"),
+        ]
+    )
+    if not build.packaged:
+        say("\nWhere there is a Vivado, copy the folder there and run in it:")
+        say(f"    {build.command}")
     return 0
 
 

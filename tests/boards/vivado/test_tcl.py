@@ -272,7 +272,7 @@ def test_templates_refuse_what_is_neither_a_word_nor_quoted(design, part):
     with pytest.raises(ValueError, match="is no bare Tcl word"):
         tcl.build(block_design(design.manifest), part)
     with pytest.raises(ValueError, match="is no bare Tcl word"):
-        tcl.package_ip(design.manifest, block_design(design.manifest), part)
+        tcl.package_ip(design.manifest, part, families=("zynq",), folder="build/ip")
 
 
 @pytest.mark.parametrize("setting", ["a}", "[exec true]", "$root", "a\nb", 'a"b', "a\\b"])

@@ -7,13 +7,13 @@ add_files -norecurse [file normalize $here/{{ name }}]
 {% endfor %}
 set_property top {{ wrapper }} [current_fileset]
 update_compile_order -fileset sources_1
-ipx::package_project -root_dir $root/build/ip -vendor {{ vendor }} -library {{ library }} -taxonomy /UserIP -import_files -force
+ipx::package_project -root_dir $root/{{ folder }} -vendor {{ vendor }} -library {{ library }} -taxonomy /UserIP -import_files -force
 set core [ipx::current_core]
 set_property name {{ top }} $core
 set_property version {{ version }} $core
 set_property display_name {{ ("bitwright " ~ network) | quoted }} $core
 set_property description {{ ("Accelerator of the binary neural network " ~ network) | quoted }} $core
-set_property supported_families {zynq Production} $core
+set_property supported_families {{ families | quoted }} $core
 
 # Vivado finds the interfaces by the wrapper's attributes; what it should not find is added here.
 proc need_interface {core name vlnv mode ports} {
