@@ -10,6 +10,8 @@ from bitwright_core.plan import Plan
 
 # how the names begin of what simulate, verify and synth leave in a design
 _BY_PRODUCTS = ("waves-", "reproducer", "synth")
+# the same of what is made again in seconds: it goes with a design, with a word, and holds nothing up
+_RESULTS = ("verify-", "simulate-", "report")
 # what a design of any format consists of
 _OWN_SUFFIXES = (".v", ".safetensors", ".toml")
 
@@ -39,15 +41,16 @@ def check_folder(
         raise DesignError(f"{folder}: a file is in the way of the design folder; choose another folder")
     present = {entry.name for entry in folder.iterdir()}
     by_products = {name for name in present if name.startswith(_BY_PRODUCTS)}
+    results = {name for name in present if name.startswith(_RESULTS)}
     manifest = _manifest(folder, force=force) if MANIFEST in present else None
     if MANIFEST in present and MODELS_FOLDER in present and (folder / MODELS_FOLDER).is_dir():
         present.remove(MODELS_FOLDER)
         present |= {f"{MODELS_FOLDER}/{entry.name}" for entry in (folder / MODELS_FOLDER).iterdir()}
     mine: set[str] = set()
     if manifest is not None:
-        mine = {*manifest.names, MANIFEST, *by_products}
+        mine = {*manifest.names, MANIFEST, *by_products, *results}
     elif MANIFEST in present:
-        mine = {name for name in present if name.endswith(_OWN_SUFFIXES)} | {MANIFEST, *by_products}
+        mine = {name for name in present if name.endswith(_OWN_SUFFIXES)} | {MANIFEST, *by_products, *results}
     foreign = sorted(present - mine)
     if foreign:
         others = f" and {len(foreign) - 1} more" if len(foreign) > 1 else ""
@@ -62,7 +65,7 @@ def check_folder(
     other: tuple[str, ...] = ()
     if manifest is not None and network is not None and manifest.network_digest != network.digest:
         other = (f"the design of network {manifest.name}, digest {manifest.network_digest[:12]}",)
-    return (*other, *sorted(by_products))
+    return (*other, *sorted(by_products | results))
 
 
 def _manifest(folder: Path, *, force: bool) -> Manifest | None:

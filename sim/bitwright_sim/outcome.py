@@ -11,6 +11,8 @@ from bitwright_core.metrics import LabelMetrics
 from bitwright_sim.compare import Mismatch
 from bitwright_sim.native.stalls import NO_STALLS, Pattern
 
+_LOOKED_AT = 100  # classes of a confusion matrix
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Outcome:
@@ -35,6 +37,16 @@ class Outcome:
         if labels is None or labels.ndim != 1 or self.classes is None or self.golden_classes is None:
             return None, None
         return float((self.classes == labels).mean()), float((self.golden_classes == labels).mean())
+
+    def confusion(self, labels: NDArray[np.int64] | None, classes: int) -> tuple[tuple[int, ...], ...] | None:
+        """How many frames of each label (a row) the hardware told as each class (a column); None without labels (n,),
+        and for more classes than can be looked at. A frame without a result is in no column."""
+        if labels is None or labels.ndim != 1 or self.classes is None or classes > _LOOKED_AT:
+            return None
+        told = np.zeros((classes, classes), np.int64)
+        there = (self.classes >= 0) & (self.classes < classes)
+        np.add.at(told, (labels[there], self.classes[there]), 1)
+        return tuple(tuple(row) for row in told.tolist())
 
     def label_metrics(self, labels: NDArray[np.int64] | None) -> tuple[LabelMetrics | None, LabelMetrics | None]:
         """How well the hardware's bits, and the golden model's, tell labels (n, outputs) of 0 and 1."""

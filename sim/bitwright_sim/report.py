@@ -34,6 +34,7 @@ class VerifyReport:
     engine: str = "verilator"  # that simulated the set: "sliced" or "verilator"
     lanes: int = 1  # frames at a time, of all jobs
     cross_check: CrossCheck | None = None  # what Verilator did of the same, to prove the sliced engine; None: nothing
+    confusion: tuple[tuple[int, ...], ...] | None = None  # frames of each label (row) by the hardware's class (column)
     note: str = ""  # why the set was not sliced, or not proven, if that is so
 
     @property

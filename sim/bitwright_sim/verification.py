@@ -136,6 +136,7 @@ def verify(
         golden_accuracy=golden_accuracy,
         label_metrics=told,
         golden_label_metrics=golden_told,
+        confusion=outcome.confusion(golden_labels if network.is_classifier else None, network.outputs),
         interval_cycles=run.interval,
         ideal_interval_cycles=design.ideal_interval_cycles,
         latency_cycles=run.latency,

@@ -41,13 +41,14 @@ class DemoReport:
     mismatches: int
     test_accuracy: float
     verilog: str  # file name
+    page: Path  # the report
 
     @property
     def passed(self) -> bool:
         return all(step.passed for step in self.steps)
 
     def as_json(self) -> dict[str, Any]:
-        return {**asdict(self), "folder": str(self.folder), "passed": self.passed}
+        return {**asdict(self), "folder": str(self.folder), "page": str(self.page), "passed": self.passed}
 
 
 def demo(out: Path, *, progress: Progress | None = None) -> DemoReport:
@@ -102,7 +103,7 @@ def demo(out: Path, *, progress: Progress | None = None) -> DemoReport:
     for simulator in ("verilator", "icarus"):
         _benches(design, simulator, done, progress)
 
-    report = api.verify(design, held_out.frames, held_out.labels, reproducer=out / "reproducer", progress=progress)
+    report = api.verify(design, "digits", reproducer=out / "reproducer", progress=progress)
     where = "" if report.first_mismatch is None else f", first at {report.first_mismatch}"
     scores = report.frames * network.outputs
     done(
@@ -113,6 +114,8 @@ def demo(out: Path, *, progress: Progress | None = None) -> DemoReport:
         + f"; {100 * (report.accuracy or 0):.1f} % right in hardware, a frame every {report.interval_cycles} cycles",
         not report.mismatches,
     )
+    page = api.report(design, data="digits", progress=progress)
+    done("report", "one page that shows it all", str(page.file))
     return DemoReport(
         folder=out,
         steps=tuple(steps),
@@ -120,6 +123,7 @@ def demo(out: Path, *, progress: Progress | None = None) -> DemoReport:
         mismatches=report.mismatches,
         test_accuracy=trained.test_accuracy,
         verilog=m.verilog[0],
+        page=page.file,
     )
 
 

@@ -1,6 +1,7 @@
 """The frontier of a network on a board: rate against LUTs and block RAM, as a picture and a page."""
 
 import io
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 from bitwright_core.atomic import write_bytes, write_text
 from bitwright_core.plan import Plan
 
+POINTS = "frontier.json"
 _MARK, _LINE, _LIMIT = "#c2410c", "#1d4ed8", "#6b7280"
 
 
@@ -76,12 +78,14 @@ class Exploration:
         }
 
     def save(self, folder: Path) -> list[Path]:
-        """Writes frontier.png, index.html, which needs nothing beside it, and the chosen point's plan.toml."""
+        """Writes frontier.png, index.html, which needs nothing beside it, frontier.json for `report`, and the chosen
+        point's plan.toml."""
         folder.mkdir(parents=True, exist_ok=True)
-        files = [folder / name for name in ("frontier.png", "index.html", "plan.toml")]
+        files = [folder / name for name in ("frontier.png", "index.html", "plan.toml", POINTS)]
         write_bytes(files[0], self._picture("png"))
         write_text(files[1], self._page(self._picture("svg").decode()))
         self.chosen.plan.save(files[2])
+        write_text(files[3], json.dumps(self.to_dict(), indent=2) + "\n")
         return files
 
     def _picture(self, form: str) -> bytes:

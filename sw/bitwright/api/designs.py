@@ -1,5 +1,6 @@
 """Designs: generated, simulated, verified, synthesized."""
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 from bitwright.api.common import PathLike, family_of, needs_extra, open_design
 from bitwright.api.frames import load_frames
 from bitwright.api.sizing import size
+from bitwright.kept import keep_benches, keep_verification
 from bitwright_core.design import Design
 from bitwright_core.families import FamilyName
 from bitwright_core.network import Network
@@ -87,7 +89,10 @@ def simulate(
     with needs_extra("sim", "simulation"):
         from bitwright_sim import simulate as run_benches
 
-        return run_benches(opened, simulator=simulator, waves=waves, seed=seed, progress=progress)
+        report = run_benches(opened, simulator=simulator, waves=waves, seed=seed, progress=progress)
+    with suppress(OSError):  # a folder that only can be read keeps nothing
+        keep_benches(opened, report)
+    return report
 
 
 def verify(
@@ -133,7 +138,7 @@ def verify(
         else:
             values = np.asarray(data)[:frames]
             labels = None if labels is None else np.asarray(labels)[:frames]
-        return run_frames(
+        report = run_frames(
             opened,
             golden,
             values,
@@ -146,6 +151,10 @@ def verify(
             proof=proof,
             ray=ray,
         )
+    if isinstance(data, str) and network is None:
+        with suppress(OSError):
+            keep_verification(opened, report, data)
+    return report
 
 
 def synth(

@@ -14,7 +14,7 @@ from typing import NoReturn
 
 _COMMANDS = (
     *("train", "import_", "export", "info", "size", "explore", "generate", "simulate", "verify", "synth"),
-    *("build", "program", "serial", "boards", "demo"),
+    *("report", "build", "program", "serial", "boards", "demo"),
 )
 _DESCRIPTION = """\
 Turns a trained binary neural network into an FPGA
@@ -30,6 +30,7 @@ accelerator and proves it bit-exact.
   simulate  runs the protocol benches on a design
   verify    runs a test set through a design, bit for bit
   synth     counts a design's LUTs, flip-flops and memories
+  report    draws a design and what is known of it
   build     makes a board's Vivado project or bitstream
   program   runs frames on a board
   serial    runs frames on a board over its serial port

@@ -55,6 +55,7 @@ def _print(report: "DemoReport") -> None:
     train, design = report.folder / "train", report.folder / "design"
     say(f"""
 Look at
+  {report.page}  the accelerator, drawn; open it in a browser
   {train / "curves.png"}  how training went
   {design / report.verilog}  the accelerator
   {design / "plan.toml"}  how it is folded into hardware

@@ -19,8 +19,10 @@ class Judged(Protocol):
     def golden_label_metrics(self) -> object | None: ...
 
 
-def add_frames(command: argparse._ActionsContainer, *, default: str | None, required: bool = True) -> None:
-    """Options --data, --data-dir and --frames; --data is `required` where there is no default."""
+def add_frames(
+    command: argparse._ActionsContainer, *, default: str | None, required: bool = True, frames: bool = True
+) -> None:
+    """Options --data, --data-dir and, with `frames`, --frames; --data is `required` where there is no default."""
     command.add_argument(
         "--data",
         metavar="NAME",
@@ -32,7 +34,8 @@ def add_frames(command: argparse._ActionsContainer, *, default: str | None, requ
     command.add_argument(
         "--data-dir", metavar="D", type=Path, help="folder of the data files (default: $BITWRIGHT_DATA, or data)"
     )
-    command.add_argument("--frames", metavar="N|all", type=_frames, help="the first N frames (default: all)")
+    if frames:
+        command.add_argument("--frames", metavar="N|all", type=_frames, help="the first N frames (default: all)")
 
 
 def _frames(text: str) -> int | None:

@@ -1,0 +1,134 @@
+"""One frame on its way through the network, in the golden model's integers: pictures, a neuron's lanes, scores."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bitwright.reporting.neuron import Neuron, neuron
+from bitwright.reporting.picture import data_uri, frame_picture, maps, strip
+from bitwright.reporting.svg import TIMES
+from bitwright_core.design import Design
+from bitwright_core.golden import Trace, trace
+from bitwright_core.network import Network
+
+_CHANNELS = 16  # of an image that are shown
+
+
+@dataclass(frozen=True, kw_only=True)
+class Picture:
+    """An image of the page."""
+
+    title: str
+    uri: str
+    width: int  # in pixels of the image
+    height: int
+    alt: str
+    note: str = ""
+
+    @property
+    def shown(self) -> int:
+        """Width on the page: each value a whole number of pixels, as large as there is room."""
+        return self.width * max(1, min(8, 256 // self.width))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Score:
+    """One output of the result: a class with its score, or a bit."""
+
+    name: str
+    value: int
+    share: float  # of the widest score: the length of its bar
+    chosen: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Walk:
+    """What the page shows of one frame."""
+
+    name: str  # of the data set, with the frame's number
+    label: str | None
+    told: str  # the result in words
+    pictures: tuple[Picture, ...]
+    neuron: Neuron | None
+    scores: tuple[Score, ...]
+
+
+def walk(design: Design, frame: NDArray[Any], *, name: str, label: int | None) -> Walk:
+    """The way of `frame` (1, values) through the design's network."""
+    network = design.network
+    golden = trace(network, frame)
+    return Walk(
+        name=name,
+        label=None if label is None else class_name(network, label),
+        told=_told(network, golden),
+        pictures=pictures(network, frame, golden),
+        neuron=neuron(design, golden),
+        scores=scores_of(network, golden.layers[-1].values.reshape(-1)),
+    )
+
+
+def class_name(network: Network, index: int) -> str:
+    return network.labels[index] if network.labels else str(index)
+
+
+def _told(network: Network, golden: Trace) -> str:
+    if golden.classes is not None and network.is_classifier:
+        return f"class {class_name(network, int(golden.classes[0]))}"
+    if network.gives == "values":
+        return f"{network.outputs} numbers"
+    return f"{int(golden.layers[-1].values.sum())} of {network.outputs} bits are 1"
+
+
+def scores_of(network: Network, values: NDArray[np.integer], most: int = 64) -> tuple[Score, ...]:
+    """The first `most` outputs; bars are of the way from the least to the largest score."""
+    numbers = [int(value) for value in values]
+    low, high = min(numbers), max(numbers)
+    chosen = numbers.index(high) if network.is_classifier else -1
+    span = max(1, high - low)
+    return tuple(
+        Score(name=class_name(network, k), value=value, share=(value - low) / span, chosen=k == chosen)
+        for k, value in enumerate(numbers[:most])
+    )
+
+
+def pictures(network: Network, frame: NDArray[Any], golden: Trace) -> tuple[Picture, ...]:
+    """The frame, its bits, and what each layer gives but the last."""
+    shape = network.input.shape
+    size = f" {TIMES} ".join(map(str, shape))
+    flat = np.asarray(frame).reshape(-1)
+    found = [
+        _picture("the frame", frame_picture(flat, shape, network.input.bits), f"The frame, {size} values", f"{size}")
+    ]
+    if network.encoding.tables is None:
+        found.append(_bits("encoded", _encoded(network, golden.encoded[0]), f"{network.encoded_size:,} bits"))
+    for node, layer in zip(network.nodes[:-1], golden.layers[:-1], strict=True):
+        values, number = layer.values[0], node.edge.number
+        if number.xnor:
+            found.append(_bits(node.name, values, f"{values.size:,} bits, {int(values.sum()):,} are 1"))
+    return tuple(found)
+
+
+def _picture(title: str, pixels: NDArray[np.uint8], alt: str, note: str = "") -> Picture:
+    height, width = pixels.shape[:2]
+    return Picture(title=title, uri=data_uri(pixels), width=width, height=height, alt=alt, note=note)
+
+
+def _encoded(network: Network, bits: NDArray[np.integer]) -> NDArray[np.integer]:
+    """Bits as an image of a channel for each level, or flat."""
+    shape = network.input.shape
+    if len(shape) == 1:
+        return bits
+    return bits.reshape(*shape[:2], -1)
+
+
+def _bits(title: str, values: NDArray[np.integer], note: str) -> Picture:
+    white = (np.asarray(values, np.int64) * 255).clip(0, 255).astype(np.uint8)
+    if values.ndim == 3 and values.shape[0] > 1:
+        shown = maps(white, _CHANNELS, across=4 if values.shape[1] > 12 else 8)
+        if values.shape[2] > _CHANNELS:
+            note += f"; the first {_CHANNELS} of {values.shape[2]} channels"
+    else:
+        shown = strip(white.reshape(-1), 32)
+    return _picture(title, shown, f"Bits of {title}, white for 1: {note}", note)

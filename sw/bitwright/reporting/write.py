@@ -1,0 +1,200 @@
+"""Gathers what a report shows, and writes it: report.html, which needs nothing beside it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bitwright.api.frames import Frames, load_frames
+from bitwright.kept import KeptBenches, KeptVerification, kept_benches, kept_verifications
+from bitwright.pages import page
+from bitwright.reporting.accuracy import Accuracy, accuracy
+from bitwright.reporting.blocks import Block, Layout, layout
+from bitwright.reporting.counted import Resources, resources
+from bitwright.reporting.drawing import WIDTHS, draw
+from bitwright.reporting.handshakes import run_frame
+from bitwright.reporting.kept_points import draw_frontier, read_frontier
+from bitwright.reporting.walk import Walk, class_name, walk
+from bitwright.reporting.waves import coming_out, going_in, overview
+from bitwright_core.atomic import write_text
+from bitwright_core.design import Design
+from bitwright_core.errors import DataError, ToolError
+from bitwright_core.progress import Progress
+
+REPORT = "report.html"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """Where a report is, and what it could not show, in a sentence each."""
+
+    file: Path
+    bytes: int
+    missing: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """What `bitwright report --json` prints."""
+        return {"file": str(self.file), "bytes": self.bytes, "missing": list(self.missing)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Waves:
+    """The drawings of one frame's cycles."""
+
+    simulator: str
+    latency: int
+    interval: int
+    agrees: bool | None  # with the golden model's class; None of a network without classes
+    overview: str
+    going_in: str
+    coming_out: str
+
+
+def write_report(
+    design: Design,
+    out: Path,
+    *,
+    data: Frames | None = None,
+    frame: int = 0,
+    frontier: Path | None = None,
+    board: str | None = None,
+    waves: bool = True,
+    progress: Progress | None = None,
+) -> Report:
+    """Writes `out`/report.html.
+
+    `data` gives the frame that is shown, number `frame`, and, where no verification is kept, the accuracy; without it
+    both come from what `verify` kept, if that data set can still be loaded, or else the frame is a random one.
+    `frontier` is what `explore` wrote to, `board` what the resources are set beside. Without `waves` nothing is
+    simulated. Raises DataError for a frame that there is not, FrontierError, BoardError, or what a simulation raises.
+    """
+    network = design.network
+    points = None if frontier is None else read_frontier(frontier, network.name)
+    counted = resources(design, board)
+    verified, benches = kept_verifications(design), kept_benches(design)
+    shown = data or _kept_frames(design, verified) or load_frames(network, "random", frames=frame + 1)
+    if not 0 <= frame < len(shown.frames):
+        raise DataError(f"there is no frame {frame} in {shown.name}, which has {len(shown.frames)}, from 0 on")
+    parts = layout(design, counted.family, {} if counted.measured is None else counted.measured.parts)
+    walked = _walk(design, shown, frame)
+    judged = accuracy(network, verified, data, progress)
+    quick = not any(one.simulator.startswith("Verilator") for one in verified)
+    seen, why = _waves(design, shown, frame, walked, quick, progress) if waves else (None, "left out, as asked for")
+    total = counted.total
+    text = page(
+        "report.html",
+        **_about(design, counted, parts),
+        layout=parts,
+        drawings=[draw(parts, design.manifest.name, size, counted.board.block_ram_name) for size in WIDTHS],
+        stages=[block for block in parts.blocks if block.cycles is not None],
+        counted=counted,
+        accuracy=judged,
+        labels=[class_name(network, k) for k in range(network.outputs)] if network.is_classifier else [],
+        verified=verified,
+        benches=benches,
+        walk=walked,
+        waves=seen,
+        no_waves=why,
+        frontier=points,
+        frontier_svg=None
+        if points is None or total is None
+        else draw_frontier(points, total.luts, design.manifest.interval_cycles),
+    )
+    out.mkdir(parents=True, exist_ok=True)
+    write_text(out / REPORT, text)
+    missing = _missing(judged, verified, benches, counted, why if seen is None else "", points is None)
+    return Report(file=out / REPORT, bytes=len(text.encode()), missing=missing)
+
+
+def _about(design: Design, counted: Resources, parts: Layout) -> dict[str, Any]:
+    network, manifest = design.network, design.manifest
+    slow = [block for block in parts.blocks if block.slowest]
+    return {
+        "network": network,
+        "manifest": manifest,
+        "plan": design.plan,
+        "edited": design.edited_files,
+        "rate": manifest.clock_mhz * 1e6 / manifest.interval_cycles,
+        "microseconds": manifest.latency_cycles / manifest.clock_mhz,
+        "lanes": sum(layer.lanes for layer in manifest.layers),
+        "slowest": _names(slow),
+        "share": share,
+        "difference": difference,
+        "family": counted.family.name,
+    }
+
+
+def _names(blocks: list[Block]) -> str:
+    return ", ".join(dict.fromkeys(block.layer or block.title for block in blocks))
+
+
+def share(value: float, whole: float) -> str:
+    """A width of a bar in CSS."""
+    return f"{min(100.0, 100 * value / whole if whole else 0.0):.2f}%"
+
+
+def difference(estimated: float, measured: float) -> str:
+    """By how much an estimate is off."""
+    return "±0 %" if estimated == measured else f"{100 * (estimated - measured) / max(measured, 1e-9):+.1f} %"
+
+
+def _kept_frames(design: Design, verified: list[KeptVerification]) -> Frames | None:
+    """The frames of a data set that was verified, if it can be had without being told where."""
+    for one in sorted(verified, key=lambda kept: -kept.frames):
+        try:
+            return load_frames(design.network, one.data)
+        except DataError:
+            continue
+    return None
+
+
+def _walk(design: Design, shown: Frames, frame: int) -> Walk:
+    label = None
+    if shown.labels is not None and shown.labels.ndim == 1 and design.network.is_classifier:
+        label = int(shown.labels[frame])
+    one = shown.frames[frame : frame + 1]
+    return walk(design, one, name=f"frame {frame} of {shown.name}", label=label)
+
+
+def _waves(
+    design: Design, shown: Frames, frame: int, walked: Walk, quick: bool, progress: Progress | None
+) -> tuple[_Waves | None, str]:
+    """The drawings, or why there are none: without a simulator the rest of the report is written all the same."""
+    try:
+        found = run_frame(design, shown.frames[frame : frame + 1], quick=quick, progress=progress)
+    except (ToolError, ModuleNotFoundError) as error:
+        return None, f"not simulated: {error}"
+    chosen = next((k for k, score in enumerate(walked.scores) if score.chosen), None)
+    return _Waves(
+        simulator=found.simulator,
+        latency=found.latency,
+        interval=design.manifest.interval_cycles,
+        agrees=None if found.classes is None or not design.network.is_classifier else found.classes == chosen,
+        overview=overview(found),
+        going_in=going_in(found),
+        coming_out=coming_out(found),
+    ), ""
+
+
+def _missing(
+    judged: Accuracy | None,
+    verified: list[KeptVerification],
+    benches: list[KeptBenches],
+    counted: Resources,
+    no_waves: str,
+    no_frontier: bool,
+) -> tuple[str, ...]:
+    """What is not shown, and the command that would bring it."""
+    found = []
+    if not verified:
+        found.append("no verification is kept: bitwright verify")
+    if not benches:
+        found.append("no protocol benches are kept: bitwright simulate")
+    if judged is None:
+        found.append("no accuracy: give --data, a set with labels")
+    if counted.measured is None:
+        found.append(f"nothing measured: bitwright synth --family {counted.family.name}")
+    if no_waves:
+        found.append(f"no waves: {no_waves}")
+    if no_frontier:
+        found.append("no frontier: bitwright explore, then --frontier")
+    return tuple(found)
