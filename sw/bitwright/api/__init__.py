@@ -22,6 +22,7 @@ from bitwright.api.common import PathLike, needs_extra
 from bitwright.api.designs import generate, simulate, synth, verify
 from bitwright.api.frames import RANDOM_FRAMES, Frames, default_data_dir, load_frames
 from bitwright.api.networks import export_onnx, import_bnn_pynq, import_onnx, load, train_network
+from bitwright.api.playing import play
 from bitwright.api.reports import report
 from bitwright.api.sizing import estimate, explore, size
 from bitwright_core.layer import conv_layer, dense_layer
@@ -48,6 +49,7 @@ __all__ = [
     "load_frames",
     "needs_extra",
     "package_ip",
+    "play",
     "program",
     "report",
     "run_serial",

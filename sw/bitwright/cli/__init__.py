@@ -14,7 +14,7 @@ from typing import NoReturn
 
 _COMMANDS = (
     *("train", "import_", "export", "info", "size", "explore", "generate", "simulate", "verify", "synth"),
-    *("report", "build", "program", "serial", "boards", "demo"),
+    *("report", "play", "build", "program", "serial", "boards", "demo"),
 )
 _DESCRIPTION = """\
 Turns a trained binary neural network into an FPGA
@@ -31,6 +31,7 @@ accelerator and proves it bit-exact.
   verify    runs a test set through a design, bit for bit
   synth     counts a design's LUTs, flip-flops and memories
   report    draws a design and what is known of it
+  play      a page to draw digits on, for a design
   build     makes a board's Vivado project or bitstream
   program   runs frames on a board
   serial    runs frames on a board over its serial port

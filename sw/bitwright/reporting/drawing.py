@@ -136,7 +136,7 @@ def _wire(wire: Wire, places: dict[str, _Place], order: dict[str, int]) -> str:
         x, y = (a.right + b.left) / 2 - 2, a.middle - 7
     else:
         gutter = b.y - _ROW_GAP / 2 - 4 if a.row != b.row else a.y + _HEAD + _LARGEST + _FOOT
-        out = a.x + a.cell / 2 - 5
+        out = a.x + a.cell / 2 - 2
         into = b.x - b.cell / 2 + 5
         way = f"M{a.right + 2:.1f} {a.middle:.1f}H{out:.1f}V{gutter:.1f}H{into:.1f}V{b.middle:.1f}H{b.left - 7:.1f}"
         x, y = (out + into) / 2, gutter - 5

@@ -132,5 +132,5 @@ def _words(probe: Probe, values: NDArray[np.int64], count: int) -> tuple[str, ..
         pixel, part = divmod(word, each)
         start = pixel * probe.values + part * probe.fields
         stop = min(start + probe.fields, (pixel + 1) * probe.values)
-        found.append(", ".join(map(str, values[start:stop].tolist())))
+        found.append(", ".join(map(str, values[start:stop].tolist())) or "pad")
     return tuple(found)

@@ -1,0 +1,1 @@
+"""`bitwright play`: a page on which one draws a digit, and the simulated accelerator classifies it."""
