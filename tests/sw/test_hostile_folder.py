@@ -43,10 +43,12 @@ COMMANDS = {
         "program {} --board pynq-z2 --host 127.0.0.1 --port 9",
         "program {} --board ulx3s-85f --jtag",
     ],
+    "report": ["report {} --out new"],
+    "play": ["play {} --port 0"],
     "serial": ["serial {} --simulated", "serial {} --port /dev/null"],
 }
 OTHERS = {"train", "import", "boards", "demo"}
-WITH_VERILOG = ("simulate", "verify", "synth", "build", "program", "serial")  # which take --trust-verilog
+WITH_VERILOG = ("simulate", "verify", "report", "play", "synth", "build", "program", "serial")  # which take --trust-verilog
 
 
 @pytest.fixture(scope="module")

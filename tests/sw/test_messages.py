@@ -60,6 +60,7 @@ WRITERS = {
     "generate none --out OUT": "folder",
     "build DESIGN --board pynq-z2 --out OUT": "folder",
     "verify DESIGN --data none.npz --reproducer OUT": "folder",
+    "report DESIGN --data none.npz --out OUT": "folder",
     "demo --out OUT": "folder",
 }
 
