@@ -48,7 +48,8 @@ COMMANDS = {
     "serial": ["serial {} --simulated", "serial {} --port /dev/null"],
 }
 OTHERS = {"train", "import", "boards", "demo"}
-WITH_VERILOG = ("simulate", "verify", "report", "play", "synth", "build", "program", "serial")  # which take --trust-verilog
+# which take --trust-verilog
+WITH_VERILOG = ("simulate", "verify", "report", "play", "synth", "build", "program", "serial")
 
 
 @pytest.fixture(scope="module")
