@@ -25,7 +25,6 @@ _PARTS = (
     ("zynquplus", r"xczu\d+(cg|eg|ev)|xck2[46]"),
 )
 FAMILIES = tuple(family for family, _ in _PARTS)
-TARGETS = ("generic", "xc7")  # whose Verilog these families take
 _REST = r"i?-?[a-z]{2,4}\d{3,4}[a-z0-9-]*"  # package, speed grade and temperature
 
 

@@ -10,7 +10,7 @@ from bitwright_boards.deployment import Vectors
 from bitwright_boards.vivado import tcl
 from bitwright_boards.vivado.component import component
 from bitwright_boards.vivado.example import example, example_name
-from bitwright_boards.vivado.families import FAMILIES, TARGETS, check_families, family_of
+from bitwright_boards.vivado.families import FAMILIES, check_families, family_of
 from bitwright_boards.vivado.project import COMMAND, LOG, run_vivado
 from bitwright_boards.vivado.wrapper import wrapper, wrapper_name
 from bitwright_core.atomic import write_bytes, write_text
@@ -61,14 +61,10 @@ def build_ip(
 ) -> IpBuild:
     """Writes the IP of `design` to folder `out`, in place of an earlier one, and packages it if there is a Vivado.
 
-    It suits the families named, or that of `part`, or all of FAMILIES. `vectors` are the frames of the example. Raises
-    BoardError for a design of other FPGAs, an unknown part or family, or a folder that holds something else; ToolError
-    if Vivado fails.
+    The design is one that Vivado takes. The IP is for the families named, or that of `part`, or all. `vectors`
+    are the frames of the example. Raises BoardError for an unknown part or family, or a folder that holds something
+    else; ToolError if Vivado fails.
     """
-    if design.manifest.target not in TARGETS:
-        raise BoardError(
-            f"the design is for {design.manifest.target}, and the IP is for AMD's FPGAs; generate it with --target xc7"
-        )
     own = () if part is None else (family_of(part),)
     chosen = check_families((*families, *own)) or FAMILIES
     executable = shutil.which("vivado") if run else None

@@ -89,7 +89,7 @@ class Family:
     in LUTs is plain Verilog with an attribute. `simulation_models` are Verilog models of the cells that designs
     instantiate: a simulator needs them, a tool for the family brings its own. Without `synthesis` and
     `costs` nothing counts its designs: so it is with what is made for any FPGA. Without `flow` nothing here places
-    them.
+    them. `vivado`: AMD's tool takes them.
     """
 
     name: FamilyName
@@ -103,3 +103,4 @@ class Family:
     synthesis: Synthesis | None = None
     costs: Costs | None = None
     flow: Flow | None = None
+    vivado: bool = False

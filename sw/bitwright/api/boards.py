@@ -107,8 +107,17 @@ def package_ip(
     """
     from bitwright_boards.deployment import make_vectors
     from bitwright_boards.vivado.ip import EXAMPLE_FRAMES, build_ip
+    from bitwright_core.errors import BoardError
+    from bitwright_core.families import PORTABLE
+    from bitwright_hw.families import FAMILIES, family_named
 
     opened = open_design(design, trust_verilog=trust_verilog)
+    target = opened.manifest.target
+    if target != PORTABLE and not family_named(target).vivado:
+        able = " or ".join(family.name for family in FAMILIES if family.vivado)
+        raise BoardError(
+            f"the design is for {target}, and an IP is for FPGAs of Vivado; generate it with --target {able}"
+        )
     folder = build_folder(opened, "ip") if out is None else Path(out)
     vectors = make_vectors(opened, load_frames(opened.network, "random", frames=EXAMPLE_FRAMES).frames)
     return build_ip(opened, folder, vectors, part=part, families=tuple(families), run=vivado, progress=progress)

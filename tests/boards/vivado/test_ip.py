@@ -295,7 +295,7 @@ def test_each_mistake_has_its_sentence(ips, tmp_path, capsys, options):
 def test_designs_of_other_fpgas_and_folders_of_others_are_refused(ips, tmp_path):
     network = random_network(7, shape=(8,), bits=4, levels=1, hidden=(4,), classes=2)
     design = bw.generate(network, bw.size(network, cycles=16, target="ecp5"), tmp_path / "d")
-    with pytest.raises(BoardError, match=r"the design is for ecp5, and the IP is for AMD's FPGAs; .* --target xc7"):
+    with pytest.raises(BoardError, match=r"the design is for ecp5, .*; generate it with --target xc7"):
         bw.package_ip(design, tmp_path / "ip")
     (tmp_path / "notes").mkdir()
     (tmp_path / "notes" / "notes.txt").write_text("mine")

@@ -25,4 +25,5 @@ XC7 = Family(
     block_ram=BlockRam(key="bram36", title="BRAM36", halves=True),
     synthesis=SYNTHESIS,
     costs=COSTS,
+    vivado=True,
 )
