@@ -8,9 +8,11 @@ from dataclasses import dataclass, replace
 
 from bitwright_core.network import Node
 from bitwright_core.plan import Fold
+from bitwright_hw.lane_unit import LaneParams
 from bitwright_hw.stage_graph import Stream
 from bitwright_hw.stages.frames import FrameTokensStage, RepackStage
 from bitwright_hw.stages.join import JoinStage, join_params
+from bitwright_hw.stages.lanes import LaneStage
 from bitwright_hw.stages.pool import PoolStage, pool_params
 from bitwright_hw.stages.queue import QueueStage
 from bitwright_hw.stages.stage import Stage
@@ -79,14 +81,29 @@ def _dense(node: Node, streams: Sequence[Stream], front: Front) -> list[Step]:
     return [*found, Step(queue, Stream(lanes=front.fold.simd, lane_bits=bits, size=node.inputs))]
 
 
-def _concat(node: Node, streams: Sequence[Stream], front: Front) -> list[Step]:
+def _join(node: Node, streams: Sequence[Stream], front: Front) -> list[Step]:
     """A join of all values."""
     rule = node.operator.join
     assert rule is not None
     params = join_params(rule, streams, front.interval)
     stage = JoinStage(name=f"path_{front.place}_{front.passed}", params=params, pixels=rule.pixels)
-    lanes = rule.lanes if params.beside else params.out_width // streams[0].lane_bits
-    return [Step(stage, replace(streams[0], lanes=lanes, size=rule.lanes))]
+    words = params.inputs[0]
+    lanes = words.out_width // streams[0].lane_bits
+    if params.beside and not rule.beside:
+        lanes = rule.lanes
+    bits = sum(stream.lane_bits for stream in streams) if rule.beside else streams[0].lane_bits
+    return [Step(stage, replace(streams[0], lanes=lanes, lane_bits=bits, size=rule.lanes))]
+
+
+def _lanes(node: Node, streams: Sequence[Stream], front: Front) -> list[Step]:
+    """A join, if there are several values, and the arithmetic of their lanes."""
+    rule = node.operator.lanes
+    assert rule is not None
+    found = [] if node.operator.join is None else _join(node, streams, front)
+    before = found[-1].gives if found else streams[0]
+    params = LaneParams(rule=rule, size=before.size, lanes=before.lanes)
+    stage = LaneStage(name=f"path_{front.place}_{front.passed + len(found)}", params=params)
+    return [*found, Step(stage, replace(before, lane_bits=rule.gives.bits))]
 
 
 # what lies in front of the engine of an operator, or what it is itself: a chain, whose first stage takes all its values
@@ -94,7 +111,9 @@ HANDLERS: dict[str, Callable[[Node, Sequence[Stream], Front], list[Step]]] = {
     "dense": _dense,
     "conv2d": _convolution,
     "max_pool2d": _max_pool,
-    "concat": _concat,
+    "concat": _join,
+    "add": _lanes,
+    "quantize": _lanes,
 }
 
 

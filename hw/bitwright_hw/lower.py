@@ -5,7 +5,7 @@ the stages are connected. A value that is taken several times passes a fork.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bitwright_core.errors import PlanError
 from bitwright_core.framing import RESULT_BITS, InputFormat, input_format, output_format
@@ -22,6 +22,7 @@ from bitwright_hw.stages.classes import ClassStage, score_params
 from bitwright_hw.stages.encode import EncodeStage, PaddingStage
 from bitwright_hw.stages.engine import EngineStage
 from bitwright_hw.stages.guard import GuardStage
+from bitwright_hw.stages.lanes import sums_stage
 from bitwright_hw.stages.source import SourceStage, source_params
 
 
@@ -98,10 +99,15 @@ def guard_stage(network: Network, format: InputFormat) -> GuardStage:
 
 
 def results_of(layer: MatrixLayer, fold: Fold) -> Stream:
-    """What the engine of `layer` gives, folded so: activations, a bit each, or scores' counts."""
-    return Stream(
-        lanes=fold.pe, lane_bits=1, size=layer.outputs, pixels=None if layer.windows is None else layer.pixels
-    )
+    """What comes of `layer`, folded so: activations, sums, or scores' counts."""
+    bits = 1 if layer.gives_scores else layer.edge.number.bits
+    pixels = None if layer.windows is None else layer.pixels
+    return Stream(lanes=fold.pe, lane_bits=bits, size=layer.outputs, pixels=pixels)
+
+
+def gives_sums(layer: MatrixLayer) -> bool:
+    """Whether counts of its engine become sums, which other operators take."""
+    return layer.output.compared is None and not layer.gives_scores
 
 
 def bits_end(network: Network, stream: Stream) -> tuple[list[Step], BitsStage]:
@@ -207,10 +213,17 @@ def _add_layer(
             wiring.give(before.name, last, stream)
     if joined:
         wiring.take(node.takes, engine.name)
-    results = results_of(node.operator.matrix, fold)
-    given[node.name] = Given(stream=results)
-    wiring.give(node.name, engine.name, results, passes_words=engine.joins)
-    return LayerStages(layer=node.operator.matrix, engine=engine, queue=queue)
+    layer, results = node.operator.matrix, results_of(node.operator.matrix, fold)
+    if gives_sums(layer):
+        sums = wiring.add(sums_stage(f"sums_{gap.place}", layer, engine.bits, fold.pe))
+        counts = replace(results, lane_bits=engine.bits)
+        wiring.edges.append(StageEdge(giver=engine.name, taker=sums.name, stream=counts))
+        wiring.give(node.name, sums.name, results)
+        given[node.name] = Given(stream=results, around=sums.delay)
+    else:
+        wiring.give(node.name, engine.name, results, passes_words=engine.joins)
+        given[node.name] = Given(stream=results)
+    return LayerStages(layer=layer, engine=engine, queue=queue)
 
 
 def engine_stages(network: Network, plan: Plan, layer_folds: Sequence[Fold]) -> list[EngineStage]:

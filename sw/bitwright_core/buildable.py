@@ -23,10 +23,12 @@ def _why_not(node: Node) -> str | None:
             return f"has {matrix.weight_type} weights, but engines multiply by -1 and +1"
         if compared is not None and compared.shape[1] != 1:
             return f"has thresholds of {compared.shape[1]} levels, but engines compare with one"
-        if not matrix.gives_scores and not matrix.edge.number.xnor:
+        if compared is None and matrix.borders is not None:
+            return "gives sums and pads bits with zeros, which engines count with thresholds alone"
+        if compared is not None and not matrix.gives_scores and not matrix.edge.number.xnor:
             return f"gives {matrix.edge.number} values, but engines give bits or scores"
         return None
-    if node.operator.join is not None:
+    if node.operator.join is not None or node.operator.lanes is not None:
         return None
     if node.operator.pooling is None or node.operator.pooling.rule != "max":
         return f"is of kind {node.operator.kind}, for which no hardware is made"

@@ -206,7 +206,7 @@ def _conv_layers(stage: TrainingLayer, index: int, sums: _Sums) -> tuple[Operato
         name=f"conv{index}",
         shape=sums.edge.shape,  # type: ignore[arg-type]
         weights=sums.weights,
-        output=sums.output,  # type: ignore[arg-type]
+        output=sums.output,
         stride=stage.linear.stride,
         padding=stage.linear.padding,
         padding_value=sums.padding_value,

@@ -6,8 +6,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from bitwright_core.errors import PlanError
 from bitwright_core.layer import conv_layer
-from bitwright_core.network import ENCODED, Concat, Dense, Input, Network, ThresholdEncoding, Thresholds
+from bitwright_core.network import ENCODED, Concat, Dense, Input, Network, Sums, ThresholdEncoding, Thresholds
 from bitwright_core.plan import default_plan
 from bitwright_hw.families import XC7
 from bitwright_hw.generator import generate
@@ -20,6 +21,7 @@ from bitwright_sim.verification import verify
 from tests.hw.test_accelerator import check
 from tests.hw.test_conv_accelerators import random_plan
 from tests.sw.graph_networks import random_graph_network
+from tests.sw.test_sums import residual
 
 
 def random_case(seed, *, most=6, image=6, steps=5):
@@ -33,6 +35,7 @@ def random_case(seed, *, most=6, image=6, steps=5):
         steps=dice.randint(2, steps),
         most=most,
         classes=0 if seed % 5 == 4 else dice.randint(1, 4),
+        sums=seed % 2 == 0,
     )
     return network, random_plan(network, seed)
 
@@ -150,3 +153,22 @@ def test_a_whole_set_through_a_graph_by_both_engines(tmp_path):
     report = verify(design, network, frames, engine="sliced")
     assert report.passed and report.frames == 300 and report.cross_check is not None and not report.note
     assert report.interval_cycles == design.manifest.interval_cycles
+
+
+def test_a_residual_network(tmp_path):
+    """Blocks that add dot products to integers that go on, thresholds behind them: shortcuts of two blocks."""
+    network = residual()
+    design = check(network, default_plan(network, cycles=360), tmp_path / "design", frames=4)
+    assert design.manifest.interval_cycles == design.ideal_interval_cycles
+
+
+def test_sums_of_zero_padded_bits_are_refused():
+    network = residual()
+    layers = tuple(
+        replace(layer, padding_value="zero", output=Sums(scale=np.ones(4, int), offset=np.zeros(4, int)))
+        if layer.name == "stem"
+        else layer
+        for layer in network.layers
+    )
+    with pytest.raises(PlanError, match=r"^layer stem gives sums and pads bits with zeros, which engines count with"):
+        default_plan(replace(network, layers=layers))

@@ -3,10 +3,12 @@
 from functools import reduce
 from operator import and_
 
-from amaranth.hdl import Array, Cat, Module, Mux, Signal, Value
+from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, Value
 
+from bitwright_core.network import LaneRule, NumberType, Operand
 from bitwright_hw.fork import Fork
 from bitwright_hw.join import Join, JoinInput, JoinParams
+from bitwright_hw.lane_unit import LaneParams, LaneUnit
 from tests.proofs.spec import Spec, credits, moves_within
 
 
@@ -110,3 +112,64 @@ def join(spec: Spec, *, inputs: tuple[tuple[int, int, int], ...], beside: bool, 
         moves_within(spec, f"input {k}: room comes back", waiting=unit.idle & ~unit.space, moves=unit.space, cycles=4)
     spec.cover("a unit leaves", leave)
     spec.cover("a unit is dropped", join.done_0 & join.drop_0)
+
+
+def lanes(
+    spec: Spec,
+    *,
+    operands: tuple[tuple[str, int, tuple[int, ...]], ...],
+    size: int,
+    lanes: int,
+    gives: tuple[str, int],
+    offsets: tuple[int, ...] = (0,),
+    levels: tuple[tuple[int, ...], ...] | None = None,
+    base: int = 0,
+) -> None:
+    """LaneUnit: each word, and what it becomes by a table of all values. `operands` has kind, bits, scales of each."""
+    m = spec.m
+    numbers = [NumberType(kind=kind, bits=bits) for kind, bits, _ in operands]
+    rule = LaneRule(
+        operands=tuple(Operand(number=n, scales=scales) for n, (_, _, scales) in zip(numbers, operands, strict=True)),
+        offsets=offsets,
+        levels=levels,
+        base=base,
+        gives=NumberType(kind=gives[0], bits=gives[1]),
+    )
+    params = LaneParams(rule=rule, size=size, lanes=lanes)
+    m.submodules.unit = unit = LaneUnit(params=params)
+    send, data = spec.free("send"), spec.free("data", params.in_width)
+    m.d.comb += [unit.i.valid.eq(send), unit.i.payload.eq(data)]
+    word, before, sent, was = Signal(range(params.words + 1)), Signal(params.in_width), Signal(), Signal(4)
+    m.d.sync += [sent.eq(send), before.eq(data), was.eq(word)]
+    with m.If(send):
+        m.d.sync += word.eq(Mux(word == params.words - 1, 0, word + 1))
+    spec.claim("a word comes a cycle later, and no other", unit.o.valid == sent)
+    widths = [number.bits for number in numbers]
+    for lane in range(lanes):
+        lows = [lanes * sum(widths[:k]) + lane * width for k, width in enumerate(widths)]
+        code = Cat(before[low : low + width] for low, width in zip(lows, widths, strict=True))
+        due = Signal(rule.gives.bits, name=f"due_{lane}")
+        with m.Switch(was):
+            for at in range(params.words):
+                with m.Case(at):
+                    table = [_worth(rule, at * lanes + lane, size, value) for value in range(1 << sum(widths))]
+                    mask = (1 << rule.gives.bits) - 1
+                    m.d.comb += due.eq(Array(Const(entry & mask, rule.gives.bits) for entry in table)[code])
+        part = unit.o.payload[lane * rule.gives.bits : (lane + 1) * rule.gives.bits]
+        spec.claim(f"lane {lane} is what the rule says", ~sent | (part == due))
+    spec.cover("the last word of a unit", sent & (was == params.words - 1))
+
+
+def _worth(rule: LaneRule, channel: int, size: int, code: int) -> int:
+    """What a channel becomes whose operands' lanes hold `code`, the first one's lowest."""
+    if channel >= size:
+        return 0
+    total = rule.offsets[channel % len(rule.offsets)]
+    for operand in rule.operands:
+        bits = operand.number.bits
+        lane, code = code & ((1 << bits) - 1), code >> bits
+        stored = sum(plane for k, plane in enumerate(operand.number.planes) if lane >> k & 1)
+        total += operand.scales[channel % len(operand.scales)] * operand.number.value(stored)
+    if rule.levels is None:
+        return total
+    return rule.base + sum(total >= level for level in rule.levels[channel])

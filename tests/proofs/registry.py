@@ -38,6 +38,7 @@ buffer = cases("frame-buffer", "FrameBuffer", build=streams.frame_queue, buffer=
 queue = cases("frame-queue", "FrameQueue", build=streams.frame_queue)
 fork = cases("fork", "Fork", build=graphs.fork)
 join = cases("join", "Join", build=graphs.join)
+lanes = cases("lanes", "LaneUnit", build=graphs.lanes)
 source = cases("pixel-source", "PixelSource", build=images.source)
 axis = cases("pool-axis", "PoolAxis", build=images.pool_axis)
 pool = cases("max-pool", "MaxPool", build=images.max_pool)
@@ -200,6 +201,24 @@ _STREAMS = (
 )
 
 _GRAPHS = (
+    lanes(
+        "sum",
+        operands=(("binary", 1, (1,)), ("signed", 2, (-2,)), ("unsigned", 2, (3, 1, 2))),
+        size=3,
+        lanes=2,
+        gives=("signed", 5),
+        quick=True,
+    ),
+    lanes(
+        "levels",
+        operands=(("signed", 3, (1,)),),
+        size=5,
+        lanes=2,
+        gives=("ternary", 2),
+        levels=((-3, 0), (-1, 2), (1, 1), (-4, 4), (0, 3)),
+        base=-1,
+    ),
+    lanes("affine", operands=(("signed", 3, (2, 0, 3)),), size=3, lanes=3, offsets=(-3, 5, 1), gives=("signed", 5)),
     fork("2", branches=2, quick=True),
     fork("3", branches=3),
     join("one-word", inputs=((1, 1, 1), (1, 1, 1)), beside=True, capacity=1, quick=True),

@@ -1,17 +1,22 @@
 """Random networks that branch and meet again."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from bitwright_core.network import (
     BINARY,
     ENCODED,
+    Add,
     Concat,
     Conv2d,
     Dense,
     Input,
     IntegerEncoding,
     Network,
+    Quantize,
     Scores,
+    Sums,
     ThresholdEncoding,
     Thresholds,
 )
@@ -22,8 +27,9 @@ from .conv_networks import random_conv, random_pool, random_thresholds
 class GraphMaker:
     """Layers and values of a network as it grows; each method adds a layer that takes values there are."""
 
-    def __init__(self, rng, encoded, most):
+    def __init__(self, rng, encoded, most, integers):
         self.rng, self.most = rng, most  # channels and neurons of a layer at the most
+        self.integers = integers  # whether sums are among its values
         self.edges = {ENCODED: encoded}
         self.layers, self.takes = [], []
 
@@ -93,6 +99,56 @@ class GraphMaker:
             Concat(name=self.name("concat"), sizes=tuple(edge.shape[-1] for edge in edges), image=image), *taken
         )
 
+    def sums(self, taken):
+        """A convolution that keeps height and width, or a dense layer, that gives its dot products."""
+        edge = self.edges[taken]
+        outputs = int(self.rng.integers(1, self.most + 1))
+        image = len(edge.shape) == 3
+        if image:
+            self.same_conv(taken)
+        else:
+            self.dense(taken, outputs)
+        layer = self.layers.pop()
+        self.takes.pop()
+        self.edges.pop(layer.name)
+        outputs = layer.outputs
+        if image and layer.padding_value == "zero" and edge.number == BINARY:
+            layer = replace(layer, output=Thresholds(values=np.zeros((outputs, 1), int)), padding_value="minus_one")
+        output = Sums(scale=np.ones(outputs, int), offset=np.zeros(outputs, int))
+        if layer.counts_bits:
+            output = Sums.of_dots(layer.inputs, outputs)
+        if self.rng.random() < 0.3:
+            scale, offset = self.rng.integers(0, 4, outputs), self.rng.integers(-9, 9, outputs)
+            output = Sums(scale=scale, offset=offset)
+        return self.add(replace(layer, output=output), taken)
+
+    def add_up(self, *taken):
+        """The sum of values of one shape."""
+        edges = [self.edges[name] for name in taken]
+        scales = tuple(int(s) for s in self.rng.choice([1, 1, 1, 2, 3, -1], len(taken)))
+        layer = Add(
+            name=self.name("add"), shape=edges[0].shape, takes=tuple(edge.number for edge in edges), scales=scales
+        )
+        return self.add(layer, *taken)
+
+    def quantize(self, taken, *, levels=1, base=0):
+        """Thresholds about the middle of what a value may be."""
+        edge = self.edges[taken]
+        least, largest = edge.number.least, edge.number.largest
+        width = max(2, (largest - least) // 4)
+        middle = (least + largest) // 2
+        values = np.sort(self.rng.integers(middle - width, middle + width + 1, (edge.shape[-1], levels)), axis=1)
+        output = Thresholds(values=values.clip(least, largest + 1), base=base)
+        return self.add(Quantize(name=self.name("quantize"), shape=edge.shape, takes=edge.number, output=output), taken)
+
+    def bits(self, taken):
+        """The value, or its quantization where it is not bits."""
+        return taken if self.edges[taken].number == BINARY else self.quantize(taken)
+
+    def same_shape(self, name):
+        """Values that may be added to this one, itself among them."""
+        return [other for other, edge in self.edges.items() if edge.shape == self.edges[name].shape]
+
     def alike(self, name):
         """Values that may stand beside this one, itself among them."""
         edge = self.edges[name]
@@ -116,7 +172,13 @@ def step(maker):
     if not images or rng.random() < 0.15:
         taken = maker.pick(maker.edges)
         alike = maker.alike(taken)
-        if len(maker.edges[taken].shape) == 1 and rng.random() < 0.4 and maker.edges[taken].size < 100:
+        if maker.edges[taken].number.bits > 12 and maker.integers:
+            maker.quantize(taken)
+        elif maker.integers and len(maker.edges[taken].shape) == 1 and rng.random() < 0.3:
+            maker.add_up(*(maker.pick(maker.same_shape(taken)) for _ in range(2)))
+        elif maker.integers and len(maker.edges[taken].shape) == 1 and rng.random() < 0.3:
+            maker.sums(maker.bits(taken))
+        elif len(maker.edges[taken].shape) == 1 and rng.random() < 0.4 and maker.edges[taken].size < 100:
             maker.concat(*(maker.pick(alike) for _ in range(int(rng.integers(2, 4)))))
         else:
             maker.dense(taken, int(rng.integers(1, maker.most + 1)))
@@ -124,18 +186,28 @@ def step(maker):
     taken = maker.pick(images)
     number = maker.edges[taken].number
     kind = rng.random()
-    if kind < 0.35 and maker.edges[taken].shape[2] < 40:
+    if number.bits > 12 or (maker.integers and number != BINARY and rng.random() < 0.4):
+        maker.quantize(taken)
+    elif maker.integers and kind < 0.15:
+        maker.sums(maker.bits(taken))
+    elif maker.integers and kind < 0.35:
+        maker.add_up(*(maker.pick(maker.same_shape(taken)) for _ in range(2)))
+    elif maker.integers and kind < 0.45 and number != BINARY:
+        maker.quantize(taken)
+    elif kind < 0.35 and maker.edges[taken].shape[2] < 40:
         alike = maker.alike(taken)
         maker.concat(*(maker.pick(alike) for _ in range(int(rng.integers(2, 4)))))
     elif kind < 0.5 and number == BINARY:
         maker.pool(taken)
+    elif not (number.xnor or number.signed):
+        maker.quantize(taken)
     elif kind < 0.7:
         maker.conv(taken)
     else:
         maker.same_conv(taken)
 
 
-def random_graph_network(seed, *, shape=(5, 4, 2), bits=3, integers=False, steps=5, most=6, classes=3):
+def random_graph_network(seed, *, shape=(5, 4, 2), bits=3, integers=False, steps=5, most=6, classes=3, sums=False):
     """A network of random convolutions, pools, dense layers and concatenations, whose loose ends meet in a dense layer
     of scores, or of bits where `classes` is 0; of a flat input, `shape` of one axis, dense layers alone."""
     rng = np.random.default_rng(seed)
@@ -145,7 +217,7 @@ def random_graph_network(seed, *, shape=(5, 4, 2), bits=3, integers=False, steps
     )
     if integers:
         encoding = IntegerEncoding(table=rng.integers(-(1 << bits) // 2, (1 << bits) // 2, 1 << bits))
-    maker = GraphMaker(rng, encoding.fitted(source).edge(source), most)
+    maker = GraphMaker(rng, encoding.fitted(source).edge(source), most, sums)
     for _ in range(steps):
         step(maker)
     if len(shape) == 3 and not any(isinstance(layer, Conv2d) for layer in maker.layers):

@@ -5,7 +5,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from bitwright_core import golden
 from bitwright_core.errors import NetworkError
 from bitwright_core.network import (
     BINARY,
@@ -16,14 +15,8 @@ from bitwright_core.network import (
     Network,
     NumberType,
     ThresholdEncoding,
-    load,
-    save,
 )
-from bitwright_core.network.file import format_version
 from bitwright_core.ops.operator import Value
-
-from .graph_networks import random_graph_network
-from .networks import random_frames
 
 IMAGES = Concat(name="both", sizes=(2, 1), image=(2, 3))
 
@@ -76,28 +69,6 @@ def test_what_is_no_concatenation_is_refused(case):
     with pytest.raises(NetworkError) as caught:
         make()
     assert str(caught.value).startswith(message)
-
-
-@pytest.mark.parametrize("seed", range(12))
-def test_random_graphs_are_kept_and_computed(seed, tmp_path):
-    """What is read back computes the same; each concatenation is that of the values it names."""
-    network = random_graph_network(seed, shape=(9,) if seed % 3 == 0 else (4, 5, 2), integers=seed % 4 == 1)
-    save(network, tmp_path / "n.safetensors")
-    again = load(tmp_path / "n.safetensors")
-    assert again == network and again.digest == network.digest
-    assert format_version(network) == 3 or network.is_chain
-    frames = random_frames(network, 6)
-    traced = golden.trace(network, frames)
-    values = {ENCODED: traced.encoded, **{layer.name: layer.values for layer in traced.layers}}
-    shapes = {ENCODED: network.encoded_edge.shape, **{node.name: node.edge.shape for node in network.nodes}}
-    joins = 0
-    for node in network.nodes:
-        if node.operator.join is not None:
-            parts = [values[name].reshape(6, *shapes[name]) for name in node.takes]
-            assert np.array_equal(values[node.name], np.concatenate(parts, axis=-1))
-            joins += 1
-    assert joins or network.is_chain
-    assert np.array_equal(golden.outputs(again, frames), traced.layers[-1].values.reshape(6, -1))
 
 
 def test_the_order_of_its_values_is_in_the_digest():

@@ -10,6 +10,7 @@ import pytest
 from bitwright_core.errors import NetworkError
 from bitwright_core.network import (
     BINARY,
+    Add,
     Concat,
     Conv2d,
     Dense,
@@ -17,6 +18,7 @@ from bitwright_core.network import (
     MaxPool2d,
     NumberType,
     Operator,
+    Quantize,
     Scores,
     ThresholdEncoding,
     Thresholds,
@@ -43,10 +45,12 @@ def conv(**options):
 
 
 POOL = MaxPool2d(name="pool", shape=(4, 6, 2), kernel=(2, 2), stride=(2, 2))
+ADD = Add(name="sum", shape=(4, 6, 2), takes=(BINARY, BINARY))
+QUANTIZE = Quantize(name="q", shape=(4, 6, 2), takes=ADD.edge.number, output=_bits(2))
 CONCAT = Concat(name="both", sizes=(2, 3), image=(4, 6))
 
 
-@pytest.mark.parametrize("operator", [dense(), conv(), POOL, CONCAT], ids=lambda operator: operator.kind)
+@pytest.mark.parametrize("operator", [dense(), conv(), POOL, CONCAT, ADD, QUANTIZE], ids=lambda operator: operator.kind)
 def test_every_operator_answers_every_question(operator):
     questions = [*Operator.__annotations__, *(name for name in vars(Operator) if not name.startswith("_"))]
     assert {"kind", "matrix", "windows", "pooling", "infer", "compute", "facts", "digest_parts"} <= set(questions)
@@ -55,7 +59,7 @@ def test_every_operator_answers_every_question(operator):
 
 
 def test_the_registry_has_each_kind_once_and_files_name_it_so():
-    assert [operator.kind for operator in OPERATORS] == ["dense", "conv2d", "max_pool2d", "concat"]
+    assert [operator.kind for operator in OPERATORS] == ["dense", "conv2d", "max_pool2d", "concat", "add", "quantize"]
     for operator in OPERATORS:
         assert operator.facts_type.__struct_config__.tag == operator.kind
 
@@ -109,6 +113,9 @@ def test_what_pools():
 def test_what_brings_values_together():
     assert dense().join is None and conv().join is None and POOL.join is None
     assert (CONCAT.join.sizes, CONCAT.join.pixels, CONCAT.join.beside, CONCAT.join.lanes) == ((2, 3), 24, False, 5)
+    assert (ADD.join.beside, ADD.join.lanes, ADD.input_names) == (True, 2, ("x0", "x1"))
+    assert [operand.number for operand in ADD.lanes.operands] == [BINARY, BINARY] and CONCAT.lanes is None
+    assert QUANTIZE.join is None and QUANTIZE.lanes.levels == ((1,), (1,)) and dense().lanes is None
     assert CONCAT.input_names == ("x0", "x1")
     assert Concat(name="flat", sizes=(2, 3)).join.pixels is None
 

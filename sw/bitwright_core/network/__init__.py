@@ -8,16 +8,18 @@ from bitwright_core.network.graph import ENCODED, Node
 from bitwright_core.network.model import Network
 from bitwright_core.network.worth import Values
 from bitwright_core.numbers import BINARY, NumberType, signed_bits
-from bitwright_core.ops import Concat, Conv2d, Dense, MaxPool2d, Operator
+from bitwright_core.ops import Add, Concat, Conv2d, Dense, MaxPool2d, Operator, Quantize
+from bitwright_core.ops.lanes import LaneRule, Operand
 from bitwright_core.ops.matrix import MatrixLayer
 from bitwright_core.ops.operator import JoinRule
 from bitwright_core.ops.windows import Pooling, Windows
-from bitwright_core.outputs import Scores, Thresholds, Votes
+from bitwright_core.outputs import Scores, Sums, Thresholds, Votes
 
 __all__ = [
     "BINARY",
     "ENCODED",
     "MAX_LANES",
+    "Add",
     "Concat",
     "Conv2d",
     "Dense",
@@ -25,14 +27,18 @@ __all__ = [
     "Input",
     "IntegerEncoding",
     "JoinRule",
+    "LaneRule",
     "MatrixLayer",
     "MaxPool2d",
     "Network",
     "Node",
     "NumberType",
+    "Operand",
     "Operator",
     "Pooling",
+    "Quantize",
     "Scores",
+    "Sums",
     "ThresholdEncoding",
     "Thresholds",
     "Values",

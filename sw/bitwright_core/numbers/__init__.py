@@ -123,6 +123,10 @@ class NumberType:
             raise ValueError(f"no {self} lane stands for {value}")
         return (value - self._kind.offset) // self._kind.scale
 
+    def integers(self, stored: NDArray[np.integer]) -> NDArray[np.int64]:
+        """What stored numbers (any shape) are worth."""
+        return self._kind.scale * stored.astype(np.int64) + self._kind.offset
+
     def values(self, stored: NDArray[np.integer], dtype: type[np.floating]) -> NDArray[np.floating]:
         """What stored numbers (any shape) are worth, in a floating type that holds them exactly."""
         numbers: NDArray[np.floating] = stored.astype(dtype)

@@ -1,11 +1,13 @@
 """The operators that a network is made of: a file for each, and what all have in common beside them."""
 
+from bitwright_core.ops.add import Add
 from bitwright_core.ops.concat import Concat
 from bitwright_core.ops.conv2d import Conv2d
 from bitwright_core.ops.dense import Dense
 from bitwright_core.ops.max_pool2d import MaxPool2d
 from bitwright_core.ops.operator import Operator
+from bitwright_core.ops.quantize import Quantize
 
-OPERATORS: tuple[type[Operator], ...] = (Dense, Conv2d, MaxPool2d, Concat)
+OPERATORS: tuple[type[Operator], ...] = (Dense, Conv2d, MaxPool2d, Concat, Add, Quantize)
 
-__all__ = ["OPERATORS", "Concat", "Conv2d", "Dense", "MaxPool2d", "Operator"]
+__all__ = ["OPERATORS", "Add", "Concat", "Conv2d", "Dense", "MaxPool2d", "Operator", "Quantize"]

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,7 @@ from bitwright_core.ops.matrix import MatrixLayer
 from bitwright_core.ops.number_facts import NumberFacts, number_facts, number_type, weight_facts, weight_number
 from bitwright_core.ops.operator import Facts, Value, check_image, check_number
 from bitwright_core.ops.windows import Windows, pad, taps, windows
-from bitwright_core.outputs.thresholds import Thresholds
+from bitwright_core.outputs import Output, read_output
 from bitwright_core.tensors import Tensors
 
 
@@ -35,6 +35,7 @@ class Conv2dFacts(Facts, omit_defaults=True, tag="conv2d"):
     levels: int = 1
     base: int = 0
     weight_type: NumberFacts | None = None  # None: bits that stand for -1 and +1
+    output: Literal["thresholds", "scores", "votes", "sums"] = "thresholds"
 
     def build(self, tensors: Tensors) -> "Conv2d":
         (down, across), channels = self.kernel, self.shape[2]
@@ -46,7 +47,7 @@ class Conv2dFacts(Facts, omit_defaults=True, tag="conv2d"):
             name=self.name,
             shape=self.shape,
             weights=rows.reshape(self.outputs, down, across, channels),
-            output=Thresholds.read(tensors, self.outputs, self.levels, self.base),
+            output=read_output(self.output, tensors, self.outputs, self.levels, self.base),
             stride=self.stride,
             padding=self.padding,
             padding_value=self.padding_value,
@@ -71,7 +72,7 @@ class Conv2d(MatrixLayer):
     name: str
     shape: tuple[int, int, int]  # of what it takes: (height, width, channels)
     weights: NDArray[np.integer]  # (outputs, ky, kx, channels); of bits 1 is +1 and 0 is -1
-    output: Thresholds
+    output: Output  # thresholds or sums
     stride: tuple[int, int] = (1, 1)  # (down, across)
     padding: tuple[int, int, int, int] = (0, 0, 0, 0)  # (top, bottom, left, right); (down, across) is taken, too
     padding_value: PaddingValue = "minus_one"  # where nothing pads always minus_one, so popcounts
@@ -99,7 +100,7 @@ class Conv2d(MatrixLayer):
             object.__setattr__(self, "padding_value", "minus_one")
         elif self.padding_value not in self.takes.paddings:
             raise NetworkError(f"{where}: integers can be padded with zero alone, not {self.padding_value}")
-        if not isinstance(self.output, Thresholds):
+        if self.output.gives_scores:
             raise NetworkError(f"{where}: a convolution needs thresholds; scores come from a dense layer")
         self._check_output()
 
@@ -196,6 +197,7 @@ class Conv2d(MatrixLayer):
             takes=takes,
             levels=self.output.levels,
             base=self.output.base,
+            output=self.output.kind,
             weight_type=weight_facts(self.weight_type),
         )
 

@@ -22,7 +22,7 @@ class DenseFacts(Facts, omit_defaults=True, tag="dense"):
 
     inputs: int
     outputs: int
-    output: Literal["thresholds", "scores", "votes"]
+    output: Literal["thresholds", "scores", "votes", "sums"]
     integer_bits: int = 0  # of a layer that takes signed integers; 0: it takes bits, or what `takes` says
     takes: NumberFacts | None = None
     levels: int = 1

@@ -109,6 +109,10 @@ class MatrixLayer:
         """None: it takes one value (see `Operator`)."""
 
     @property
+    def lanes(self) -> None:
+        """None: it takes windows (see `Operator`)."""
+
+    @property
     def source(self) -> Edge:
         """Shape and number type of what the layer takes: flat, whatever the shape before, unless it has windows."""
         return Edge(shape=(self.inputs,), number=self.takes)
@@ -317,5 +321,6 @@ class MatrixLayer:
 
     @property
     def format_version(self) -> int:
-        plain = (self.output.levels, self.output.base, self.weight_type) == (1, 0, BINARY)
+        sums = self.output.compared is None and not self.gives_scores
+        plain = (self.output.levels, self.output.base, self.weight_type) == (1, 0, BINARY) and not sums
         return max(number_version(self.takes), 1 if plain else 3)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from bitwright_core.edge import Edge
 from bitwright_core.errors import NetworkError
+from bitwright_core.ops.lanes import LaneRule
 from bitwright_core.ops.windows import Pooling, Windows
 from bitwright_core.tensors import Tensors
 
@@ -92,6 +93,10 @@ class Operator(Protocol):
         """How it brings several values together."""
 
     @property
+    def lanes(self) -> LaneRule | None:
+        """What it does to each value, or to those at one place of several that it joins."""
+
+    @property
     def gives_scores(self) -> bool:
         """Whether what it gives are scores: such an operator is the last."""
 
@@ -154,6 +159,10 @@ class Weightless:
 
     @property
     def join(self) -> JoinRule | None:
+        return None
+
+    @property
+    def lanes(self) -> LaneRule | None:
         return None
 
     @property

@@ -2,14 +2,15 @@
 
 from bitwright_core.errors import NetworkError
 from bitwright_core.outputs.scores import Scores
+from bitwright_core.outputs.sums import Sums
 from bitwright_core.outputs.thresholds import Thresholds
 from bitwright_core.outputs.votes import Votes
 from bitwright_core.tensors import Tensors
 
-Output = Thresholds | Scores | Votes
-OUTPUTS: tuple[type[Thresholds] | type[Scores] | type[Votes], ...] = (Thresholds, Scores, Votes)
+Output = Thresholds | Scores | Votes | Sums
+OUTPUTS: tuple[type[Thresholds] | type[Scores] | type[Votes], ...] = (Thresholds, Scores, Votes, Sums)
 
-__all__ = ["OUTPUTS", "Output", "Scores", "Thresholds", "Votes", "read_output"]
+__all__ = ["OUTPUTS", "Output", "Scores", "Sums", "Thresholds", "Votes", "read_output"]
 
 
 def read_output(kind: str, tensors: Tensors, outputs: int, levels: int, base: int = 0) -> Output:

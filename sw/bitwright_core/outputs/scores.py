@@ -16,7 +16,7 @@ from bitwright_core.tensors import Tensors
 class Scores:
     """Accumulators to class scores: scale_c * a + offset_c, with scale_c >= 0."""
 
-    kind: ClassVar[Literal["scores"]] = "scores"
+    kind: ClassVar[Literal["scores", "sums"]] = "scores"
     gives_scores: ClassVar[bool] = True
     levels: ClassVar[int] = 1
     base: ClassVar[int] = 0
