@@ -120,14 +120,13 @@ def residual(seed=1, *, channels=4, image=(5, 4), blocks=2):
     shape = (*image, channels)
 
     def conv(name, source):
-        layer = Conv2d(
+        return Conv2d(
             name=name,
             shape=source,
             weights=rng.integers(0, 2, (channels, 3, 3, source[2]), dtype=np.uint8),
             output=Sums.of_dots(9 * source[2], channels),
             padding=(1, 1, 1, 1),
         )
-        return layer
 
     layers, takes = [conv("stem", (*image, 2))], [(ENCODED,)]
     number, before = layers[0].edge.number, "stem"
@@ -138,9 +137,8 @@ def residual(seed=1, *, channels=4, image=(5, 4), blocks=2):
         layers.append(Add(name=f"sum{k}", shape=shape, takes=(layers[-1].edge.number, number)))
         takes += [(before,), (f"sign{k}",), (f"conv{k}", before)]
         number, before = layers[-1].edge.number, f"sum{k}"
-    layers.append(
-        Quantize(name="last", shape=shape, takes=number, output=Thresholds(values=np.zeros((channels, 1), int)))
-    )
+    signs = Thresholds(values=np.zeros((channels, 1), int))
+    layers.append(Quantize(name="last", shape=shape, takes=number, output=signs))
     weights = rng.integers(0, 2, (3, int(np.prod(shape))), dtype=np.uint8)
     scores = Scores(scale=np.array([1, 2, 1]), offset=np.array([0, -3, 5]))
     layers.append(Dense(name="classes", weights=weights, output=scores))
@@ -194,7 +192,9 @@ def test_random_graphs_are_kept_and_computed(seed, tmp_path):
     edges = {ENCODED: network.encoded_edge, **{node.name: node.edge for node in network.nodes}}
     for node in network.nodes:
         parts = [values[name].reshape(6, *edges[name].shape).astype(int) for name in node.takes]
-        worth = [2 * part - 1 if edges[name].number == BINARY else part for part, name in zip(parts, node.takes)]
+        worth = [
+            2 * part - 1 if edges[name].number == BINARY else part for part, name in zip(parts, node.takes, strict=True)
+        ]
         if isinstance(node.operator, Add):
             found = sum(scale * part for scale, part in zip(node.operator.scales, worth, strict=True))
         elif isinstance(node.operator, Quantize):
