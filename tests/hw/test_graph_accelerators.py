@@ -40,7 +40,7 @@ def random_case(seed, *, most=6, image=6, steps=5):
     return network, random_plan(network, seed)
 
 
-@pytest.mark.parametrize("seed", [4, 5])
+@pytest.mark.parametrize("seed", [4])
 def test_random_graphs(seed, tmp_path):
     check(*random_case(seed), tmp_path / "design", frames=6)
 
@@ -157,8 +157,8 @@ def test_a_whole_set_through_a_graph_by_both_engines(tmp_path):
 
 def test_a_residual_network(tmp_path):
     """Blocks that add dot products to integers that go on, thresholds behind them: shortcuts of two blocks."""
-    network = residual()
-    design = check(network, default_plan(network, cycles=360), tmp_path / "design", frames=4)
+    network = residual(channels=3, image=(3, 3))
+    design = check(network, default_plan(network, cycles=60), tmp_path / "design", frames=4)
     assert design.manifest.interval_cycles == design.ideal_interval_cycles
 
 

@@ -178,6 +178,6 @@ def test_a_hardwired_layer_has_no_estimate():
 
 def test_a_handler_for_each_kind_that_hardware_is_made_for():
     kinds = {
-        node.operator.kind for seed in range(12) for node in (*conv_case(seed)[0].nodes, *graph_case(seed)[0].nodes)
+        node.operator.kind for seed in range(40) for node in (*conv_case(seed)[0].nodes, *graph_case(seed)[0].nodes)
     }
     assert kinds == set(HANDLERS)

@@ -168,6 +168,10 @@ def _value(name, edge):
 def step(maker):
     """Adds a random layer."""
     rng = maker.rng
+    loose = [name for name in maker.unused if maker.edges[name].number != BINARY]
+    if maker.integers and loose and rng.random() < 0.5:
+        maker.quantize(str(rng.choice(loose)))
+        return
     images = [name for name, edge in maker.edges.items() if len(edge.shape) == 3]
     if not images or rng.random() < 0.15:
         taken = maker.pick(maker.edges)
