@@ -58,8 +58,19 @@ class FrameBuffer(wiring.Component):
         )
         writer = storage.write_port()
         reader = storage.read_port()
+        kept = self._write(m, writer)
+        finish = self._read(m, reader, kept)
 
-        # Writer: rows in order; a dropped frame takes the row counter back to where it began.
+        # Room: a bank is taken with its token, and free again when its frame was read or dropped.
+        free = Signal(range(self.banks + 1), init=self.banks)
+        taken = Signal()
+        m.d.comb += [self.space.valid.eq(free != 0), taken.eq(self.space.valid & self.space.ready)]
+        m.d.sync += free.eq(free - taken + finish + (self.done & self.drop))
+        return m
+
+    def _write(self, m: Module, writer: memory.WritePort) -> Signal:
+        """Rows in order; a dropped frame takes the row counter back to where it began. High when a frame is kept."""
+        depth = self.banks * self.words
         write_row = Signal(range(max(2, depth)))
         write_base = Signal(range(max(2, depth)))
         write_word = Signal(range(max(2, self.words)))
@@ -79,8 +90,11 @@ class FrameBuffer(wiring.Component):
                 m.d.sync += write_row.eq(write_base)
             with m.Else():
                 m.d.sync += write_base.eq(next_row)
+        return kept
 
-        # Reader: a frame starts in the cycle of the last read of the one before it, or when idle.
+    def _read(self, m: Module, reader: memory.ReadPort, kept: Signal) -> Signal:
+        """A frame starts in the cycle of the last read of the one before it, or when idle. High with its last read."""
+        depth = self.banks * self.words
         active = Signal()
         start = Signal()
         issue = Signal()
@@ -120,10 +134,4 @@ class FrameBuffer(wiring.Component):
                 m.d.sync += read_row.eq(following)
         with m.Elif(self.o.ready):
             m.d.sync += self.o.valid.eq(0)
-
-        # Room: a bank is taken with its token, and free again when its frame was read or dropped.
-        free = Signal(range(self.banks + 1), init=self.banks)
-        taken = Signal()
-        m.d.comb += [self.space.valid.eq(free != 0), taken.eq(self.space.valid & self.space.ready)]
-        m.d.sync += free.eq(free - taken + finish + (self.done & self.drop))
-        return m
+        return finish

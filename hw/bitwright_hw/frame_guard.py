@@ -1,6 +1,6 @@
 """The gate between the AXI4-Stream input and the accelerator: only frames of the right length pass as such."""
 
-from amaranth.hdl import Module, Mux, Signal, unsigned
+from amaranth.hdl import Module, Mux, Signal, Value, unsigned
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -102,11 +102,12 @@ class FrameGuard(wiring.Component):
             m.d.sync += swallowing.eq(1)
         with m.Elif(swallowing & self.i.valid & beat.last):
             m.d.sync += swallowing.eq(0)
+        self._take_tokens(m, reserved, advance & last_beat if self.token_beats > 1 else advance & 1)
+        return m
 
-        # The next token is taken no later than with the last beat that the one in hand is for.
+    def _take_tokens(self, m: Module, reserved: Signal, used: Value) -> None:
+        """Takes the next token no later than with the last beat that the one in hand is for."""
         wants = Signal(unsigned(1))
-        used = last_beat if self.token_beats > 1 else 1
-        m.d.comb += [wants.eq(~reserved | (advance & used)), self.space.ready.eq(wants)]
+        m.d.comb += [wants.eq(~reserved | used), self.space.ready.eq(wants)]
         with m.If(wants):
             m.d.sync += reserved.eq(self.space.valid)
-        return m

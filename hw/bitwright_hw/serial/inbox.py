@@ -2,7 +2,7 @@
 
 from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import data, fifo, stream, wiring
-from amaranth.lib.memory import Memory
+from amaranth.lib.memory import Memory, ReadPort, WritePort
 from amaranth.lib.wiring import In, Out
 
 from bitwright_core.serial_link import HEADER, MAX_LENGTH, TRAILER, Kind, Reason
@@ -47,21 +47,21 @@ class Inbox(wiring.Component):
         m.submodules.headers = headers = fifo.SyncFIFO(width=PACKET_LAYOUT.size, depth=self.packets)
         m.submodules.ring = ring = Memory(shape=8, depth=self.depth, init=[])
         write, read = ring.write_port(), ring.read_port()
-        bits = (self.depth - 1).bit_length()
-        stored, committed, taken = (Signal(bits + 1, name=name) for name in ("stored", "committed", "taken"))
+        places = _Places(self.depth)
+        packet = _Packet(self.frame_bytes)
+        self._store(m, write, places, packet)
+        self._judge(m, headers, places, packet)
+        self._give(m, read, headers, places)
+        return m
 
-        header = Signal(PACKET_LAYOUT)
-        position = Signal(range(HEADER + 1))  # header bytes so far
-        payload = Signal(17)
-        trailer = Signal(range(TRAILER + 2))
-        lost = Signal()  # a byte found no room
-        in_frame = Signal(range(self.frame_bytes))
-        answer = Signal(17)
-        long = Signal()  # the results would be longer than a packet
+    def _store(self, m: Module, write: WritePort, places: "_Places", packet: "_Packet") -> None:
+        """Each byte to where it belongs: to the header, to the ring, or nowhere."""
+        header, position, payload, trailer = packet.header, packet.position, packet.payload, packet.trailer
+        in_frame, answer = packet.in_frame, packet.answer
         full = Signal()
         m.d.comb += [
-            full.eq((stored - taken)[: bits + 1] == self.depth),
-            write.addr.eq(stored[:bits]),
+            full.eq((places.stored - places.taken)[: places.bits + 1] == self.depth),
+            write.addr.eq(places.stored[: places.bits]),
             write.data.eq(self.i_data),
         ]
         with m.If(self.i_valid):
@@ -74,34 +74,39 @@ class Inbox(wiring.Component):
             with m.Elif(payload != header.length):
                 m.d.sync += payload.eq(payload + 1)
                 with m.If(full):
-                    m.d.sync += lost.eq(1)
+                    m.d.sync += packet.lost.eq(1)
                 with m.Else():
                     m.d.comb += write.en.eq(1)
-                    m.d.sync += stored.eq(stored + 1)
+                    m.d.sync += places.stored.eq(places.stored + 1)
                 with m.If(in_frame == self.frame_bytes - 1):
                     m.d.sync += [in_frame.eq(0), answer.eq(answer + self.answer_bytes)]
                     with m.If(answer + self.answer_bytes > MAX_LENGTH):
-                        m.d.sync += long.eq(1)
+                        m.d.sync += packet.long.eq(1)
                 with m.Else():
                     m.d.sync += in_frame.eq(in_frame + 1)
             with m.Elif(trailer != TRAILER + 1):
                 m.d.sync += trailer.eq(trailer + 1)
 
+    def _judge(self, m: Module, headers: fifo.SyncFIFO, places: "_Places", packet: "_Packet") -> None:
+        """At a packet's end: its header to the queue and its bytes kept, or all of it dropped, and why."""
+        header, answer = packet.header, packet.answer
         whole, shaped, known = Signal(), Signal(), Signal(init=1)
-        m.d.comb += whole.eq((position == HEADER) & (payload == header.length) & (trailer == TRAILER))
+        m.d.comb += whole.eq(
+            (packet.position == HEADER) & (packet.payload == header.length) & (packet.trailer == TRAILER)
+        )
         with m.Switch(header.kind):
             with m.Case(Kind.READ):
                 m.d.comb += shaped.eq(header.length == READ_LENGTH)
             with m.Case(Kind.WRITE):
                 m.d.comb += shaped.eq(header.length == WRITE_LENGTH)
             with m.Case(Kind.RUN):
-                m.d.comb += shaped.eq((header.length != 0) & (in_frame == 0) & ~long)
+                m.d.comb += shaped.eq((header.length != 0) & (packet.in_frame == 0) & ~packet.long)
             with m.Default():
                 m.d.comb += known.eq(0)
         room = Signal()
         accepted = Signal()
         m.d.comb += [
-            room.eq(~lost & headers.w_rdy),
+            room.eq(~packet.lost & headers.w_rdy),
             accepted.eq(self.good & whole & known & shaped & room),
             headers.w_en.eq(self.end & accepted),
             headers.w_data.eq(header.as_value()),
@@ -116,25 +121,19 @@ class Inbox(wiring.Component):
             ),
         ]
         with m.If(self.end):
-            m.d.sync += [
-                position.eq(0),
-                payload.eq(0),
-                trailer.eq(0),
-                lost.eq(0),
-                in_frame.eq(0),
-                answer.eq(0),
-                long.eq(0),
-            ]
+            m.d.sync += [count.eq(0) for count in packet.counts]
             with m.If(accepted):
-                m.d.sync += committed.eq(stored)
+                m.d.sync += places.committed.eq(places.stored)
             with m.Else():
-                m.d.sync += stored.eq(committed)
+                m.d.sync += places.stored.eq(places.committed)
 
+    def _give(self, m: Module, read: ReadPort, headers: fifo.SyncFIFO, places: "_Places") -> None:
+        """The queue's headers, and the bytes of packets that are kept."""
         valid, fetched = Signal(), Signal()
         byte = Signal(8)
         m.d.sync += byte.eq(read.data)
         m.d.comb += [
-            read.addr.eq(taken[:bits]),
+            read.addr.eq(places.taken[: places.bits]),
             read.en.eq(1),
             self.packet.valid.eq(headers.r_rdy),
             self.packet.payload.eq(headers.r_data),
@@ -143,7 +142,35 @@ class Inbox(wiring.Component):
             self.bytes.payload.eq(byte),
         ]
         with m.If(~valid):
-            m.d.sync += [fetched.eq((taken != committed) & ~fetched), valid.eq(fetched)]
+            m.d.sync += [fetched.eq((places.taken != places.committed) & ~fetched), valid.eq(fetched)]
         with m.Elif(self.bytes.ready):
-            m.d.sync += [valid.eq(0), taken.eq(taken + 1)]
-        return m
+            m.d.sync += [valid.eq(0), places.taken.eq(places.taken + 1)]
+
+
+class _Places:
+    """The ring's places, a bit wider than its addresses: the next to store, to keep and to give."""
+
+    def __init__(self, depth: int):
+        self.bits = (depth - 1).bit_length()
+        self.stored = Signal(self.bits + 1)
+        self.committed = Signal(self.bits + 1)
+        self.taken = Signal(self.bits + 1)
+
+
+class _Packet:
+    """What is known of the packet that arrives."""
+
+    def __init__(self, frame_bytes: int):
+        self.header = Signal(PACKET_LAYOUT)
+        self.position = Signal(range(HEADER + 1))  # header bytes so far
+        self.payload = Signal(17)
+        self.trailer = Signal(range(TRAILER + 2))
+        self.lost = Signal()  # a byte found no room
+        self.in_frame = Signal(range(frame_bytes))
+        self.answer = Signal(17)
+        self.long = Signal()  # the results would be longer than a packet
+
+    @property
+    def counts(self) -> tuple[Signal, ...]:
+        """What begins anew with each packet."""
+        return self.position, self.payload, self.trailer, self.lost, self.in_frame, self.answer, self.long
