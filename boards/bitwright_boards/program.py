@@ -77,22 +77,28 @@ class ProgramReport:
         return {**asdict(self), "passed": self.passed}
 
 
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """How frames run on a board. `timeout` is how many seconds the accelerator may stand still."""
+
+    board: str
+    remote_folder: str | None = None  # where deployments lie; None: bitwright in the user's home
+    batch_frames: int | None = None  # frames of a transfer; None: 1 MiB of them
+    timeout: float = 5.0
+
+
 def run_on_board(
     design: Design,
     bit: Path,
     vectors: Vectors,
     login: Login,
     *,
-    board: str,
-    remote_folder: str | None = None,
-    batch_frames: int | None = None,
-    timeout: float = 5.0,
+    job: Job,
     progress: Progress | None = None,
 ) -> ProgramReport:
     """Deploys `bit` (and the .hwh beside it) of `design` to `login`, and runs `vectors` there.
 
-    `remote_folder` is where deployments lie (default: bitwright in the user's home), `timeout` how many seconds the
-    accelerator may stand still. Raises HostError, HostKeyError, LoginError, DiskFullError, MissingPynqError,
+    Raises HostError, HostKeyError, LoginError, DiskFullError, MissingPynqError,
     ConnectionLostError, or JobError for what the driver raised there.
     """
     with Connection(login) as connection:
@@ -101,10 +107,7 @@ def run_on_board(
             design,
             bit,
             vectors,
-            board=board,
-            remote_folder=remote_folder,
-            batch_frames=batch_frames,
-            timeout=timeout,
+            job=job,
             progress=progress,
         )
 
@@ -114,9 +117,8 @@ def run_simulated(
     vectors: Vectors,
     pynq_python: Path,
     *,
+    job: Job,
     fast: bool = False,
-    batch_frames: int | None = None,
-    timeout: float = 5.0,
     progress: Progress | None = None,
 ) -> ProgramReport:
     """`run_on_board` for the simulated board on this machine, whose overlay is made on the way: no SSH, no board.
@@ -132,9 +134,7 @@ def run_simulated(
                 design,
                 bit,
                 vectors,
-                board="simulated",
-                batch_frames=batch_frames,
-                timeout=timeout,
+                job=job,
                 progress=progress,
             )
 
@@ -145,18 +145,15 @@ def run_through(
     bit: Path,
     vectors: Vectors,
     *,
-    board: str,
-    remote_folder: str | None = None,
-    batch_frames: int | None = None,
-    timeout: float = 5.0,
+    job: Job,
     progress: Progress | None = None,
 ) -> ProgramReport:
     """The job, over a connection that is open."""
     files = deployment(design, bit, vectors)
-    folder = deploy(connection, design.manifest.name, files, remote_folder, progress)
-    events = _run(connection, folder, batch_frames, timeout, progress)
+    folder = deploy(connection, design.manifest.name, files, job.remote_folder, progress)
+    events = _run(connection, folder, job, progress)
     results = connection.download(f"{folder}/results.npz")
-    return _judge(design, vectors, results, events, board=board, host=connection.login.name, folder=folder)
+    return _judge(design, vectors, results, events, board=job.board, host=connection.login.name, folder=folder)
 
 
 def _root(connection: AnyConnection) -> tuple[str, bytes]:
@@ -182,13 +179,12 @@ def _root(connection: AnyConnection) -> tuple[str, bytes]:
 def _run(
     connection: AnyConnection,
     folder: str,
-    batch_frames: int | None,
-    timeout: float,
+    job: Job,
     progress: Progress | None,
 ) -> dict[str, dict[str, Any]]:
     """Runs the job in a login shell, as root; returns its events by name."""
     root, feed = _root(connection)
-    options = f"--timeout {timeout:g}" + (f" --batch-frames {batch_frames}" if batch_frames else "")
+    options = f"--timeout {job.timeout:g}" + (f" --batch-frames {job.batch_frames}" if job.batch_frames else "")
     inner = f"cd {shlex.quote(folder)} && exec python3 -B -u {JOB} {options}"
     process = connection.start(f"exec {root}bash -lc {shlex.quote(inner)}", what="starting the job")
     events: dict[str, dict[str, Any]] = {}

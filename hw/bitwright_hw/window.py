@@ -1,5 +1,7 @@
 """The sliding window: pixels in, and for each output pixel of a convolution its window as an engine takes it."""
 
+from dataclasses import dataclass
+
 from amaranth.hdl import Array, C, Cat, Module, Mux, Signal, Value, unsigned
 from amaranth.lib import memory, stream, wiring
 from amaranth.lib.wiring import In, Out
@@ -191,12 +193,13 @@ class Window(wiring.Component):
         with m.If(start):
             m.d.sync += [reading.eq(1), address.eq(base), pass_left.eq(p.passes - 1)]
 
+        place = _Reading(start=start, issue=issue, row=row, column=column, line=line, group=group)
         payload = []
         for k, storage in enumerate(copies):
             reader = storage.read_port()
             m.d.comb += [reader.addr.eq(address), reader.en.eq(issue)]
             lanes = Signal(len(reader.data), name=f"lanes_{k}")
-            m.d.comb += lanes.eq(self._padded(m, k, reader.data, start, issue, row, column, line, group))
+            m.d.comb += lanes.eq(self._padded(m, k, reader.data, place))
             payload.append(lanes)
         m.submodules.narrow = narrow = Gearbox(
             in_width=p.read_lanes * p.lane_bits, out_width=p.simd * p.lane_bits, bits=p.inputs * p.lane_bits
@@ -219,12 +222,7 @@ class Window(wiring.Component):
         m: Module,
         copy: int,
         lanes: Value,
-        start: Value,
-        issue: Value,
-        row: Value,
-        column: Value,
-        line: Signal,
-        group: Signal,
+        reading: "_Reading",
     ) -> Value:
         """The lanes of a memory's word, those outside the image and outside the kernel replaced."""
         p = self.params
@@ -232,29 +230,42 @@ class Window(wiring.Component):
         copy_row, copy_column = divmod(copy, wide)
         lines, groups = ceil_div(down, tall), across // wide
         kernel_rows = [k * tall + copy_row for k in range(lines)]
+        taps_across = [k * wide + copy_column for k in range(groups)]
         inside: list[Value] = []
         if any(p.windows.padding):
             flags = []
             for name, index, outside, taps, count in (
-                ("row", row, p.windows.row_outside, kernel_rows, line),
-                ("column", column, p.windows.column_outside, [k * wide + copy_column for k in range(groups)], group),
+                ("row", reading.row, p.windows.row_outside, kernel_rows, reading.line),
+                ("column", reading.column, p.windows.column_outside, taps_across, reading.group),
             ):
                 size = down if name == "row" else across
                 held = Signal(len(taps), name=f"{name}s_inside_{copy}")
                 for k, tap in enumerate(taps):
                     values = [int(before <= tap < size - after) for before, after in outside]
-                    with m.If(start):
+                    with m.If(reading.start):
                         m.d.sync += held[k].eq(piecewise(index, values, 1))
                 flags.append(held[0] if len(taps) == 1 else Array(held)[count])
             now = Signal(name=f"inside_{copy}")
-            with m.If(issue):
+            with m.If(reading.issue):
                 m.d.sync += now.eq(flags[0] & flags[1])
             inside.append(now)
         padding = C(sum(p.padding_lane << k * p.lane_bits for k in range(p.storage_lanes)), len(lanes))
         result: Value = Mux(inside[0], lanes, padding) if inside else lanes
         if kernel_rows[-1] >= down:  # the last line of a tall tile hangs over the kernel
             beyond = Signal(name=f"beyond_{copy}")
-            with m.If(issue):
-                m.d.sync += beyond.eq(line == lines - 1)
+            with m.If(reading.issue):
+                m.d.sync += beyond.eq(reading.line == lines - 1)
             result = Mux(beyond, 0, result)
         return result
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Reading:
+    """What is being read: `start` of the pass at window `row`, `column`; a word with `issue`, from `line`, `group`."""
+
+    start: Value
+    issue: Value
+    row: Value
+    column: Value
+    line: Signal
+    group: Signal

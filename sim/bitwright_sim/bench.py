@@ -77,6 +77,27 @@ class BenchReport:
         return self
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Bench:
+    """What building and running have in common. `waves` is a path without suffix, `seed` that of this run."""
+
+    tool: Verilator | Icarus
+    top: str
+    name: str  # of the module
+    seed: int
+    waves: Path | None
+    environment: Mapping[str, str]
+    progress: Progress | None
+
+    @property
+    def verilator(self) -> bool:
+        return isinstance(self.tool, Verilator)
+
+    @property
+    def kind(self) -> str:
+        return "verilator" if self.verilator else "icarus"
+
+
 def run_bench(
     sources: Sequence[Path],
     top: str,
@@ -110,26 +131,21 @@ def run_bench(
     if waves is not None:
         check_file(_trace_file(waves, simulator))
     tool = find_simulator(simulator)
-    seed = secrets.randbits(32) if seed is None else seed
-    environment = _environment(tool, module)
-    build = _build(
-        tool,
-        sources,
-        top,
-        hdl_parameters or {},
-        build_args,
-        build_key,
-        waves is not None,
-        environment,
-        BuildCache() if cache is None else cache,
-        progress,
+    bench = _Bench(
+        tool=tool,
+        top=top,
+        name=Path(module).stem if _is_file(module) else str(module),
+        seed=secrets.randbits(32) if seed is None else seed,
+        waves=waves,
+        environment=_environment(tool, module),
+        progress=progress,
     )
+    cache = BuildCache() if cache is None else cache
+    build = _build(bench, sources, hdl_parameters or {}, build_args, build_key, cache)
     folder = Path(tempfile.mkdtemp(prefix="bitwright-bench-", dir=plain_place())) if work is None else work.absolute()
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        return _run(
-            tool, build, top, module, parameters or {}, test_filter, seed, waves, folder, timeout, environment, progress
-        )
+        return _run(bench, build, parameters or {}, test_filter, folder, timeout)
     finally:
         if work is None:
             shutil.rmtree(folder, ignore_errors=True)
@@ -205,23 +221,19 @@ def _job(step: str, folder: Path, job: dict[str, Any]) -> list[str]:
 
 
 def _build(
-    tool: Verilator | Icarus,
+    bench: _Bench,
     sources: Sequence[Path],
-    top: str,
     hdl_parameters: Mapping[str, Any],
     build_args: Sequence[str],
     build_key: str,
-    waves: bool,
-    environment: Mapping[str, str],
     cache: BuildCache,
-    progress: Progress | None,
 ) -> Path:
     import cocotb_tools.config
 
-    verilator = isinstance(tool, Verilator)
-    arguments = [*(_VERILATOR_BUILD if verilator else ()), *build_args]
+    tool, top, progress, waves = bench.tool, bench.top, bench.progress, bench.waves is not None
+    arguments = [*(_VERILATOR_BUILD if bench.verilator else ()), *build_args]
     parts: dict[str, str | bytes | Path] = {f"source {i}": Path(file) for i, file in enumerate(sources)}
-    parts["tool"] = f"{tool.name} {tool.executable} {Compiler.find().name if verilator else ''}"
+    parts["tool"] = f"{tool.name} {tool.executable} {Compiler.find().name if bench.verilator else ''}"
     parts["cocotb"] = f"{check_cocotb()} {cocotb_tools.config.libs_dir} {sys.executable}"
     parts["options"] = json.dumps([top, dict(hdl_parameters), arguments, build_key, waves], default=str)
 
@@ -230,7 +242,7 @@ def _build(
             progress(f"building {top} for {tool.name}", 0, 1)
         with plain_folder() as copies, nullcontext(folder) if is_plain(folder) else plain_folder() as place:
             job = {
-                "simulator": "verilator" if verilator else "icarus",
+                "simulator": bench.kind,
                 "sources": [str(file) for file in plain_copies([Path(file) for file in sources], copies)],
                 "top": top,
                 "hdl_parameters": dict(hdl_parameters),
@@ -243,9 +255,9 @@ def _build(
                 what=f"building {top} for {tool.name}",
                 log=place / "build.log",
                 cwd=place,
-                environment=tool.build_environment(cache.folder, Compiler.find(), environment)
+                environment=tool.build_environment(cache.folder, Compiler.find(), bench.environment)
                 if isinstance(tool, Verilator)
-                else environment,
+                else bench.environment,
             )
             if place != folder:
                 shutil.copytree(place, folder, dirs_exist_ok=True)
@@ -254,78 +266,50 @@ def _build(
         if progress is not None:
             progress(f"building {top} for {tool.name}", 1, 1)
 
-    kind = "verilator" if verilator else "icarus"
-    return cache.get(f"bench-{kind}-{top}"[:80], digest(parts), build)
+    return cache.get(f"bench-{bench.kind}-{top}"[:80], digest(parts), build)
 
 
 def _run(
-    tool: Verilator | Icarus,
-    build: Path,
-    top: str,
-    module: str | Path,
-    parameters: Mapping[str, Any],
-    test_filter: str | None,
-    seed: int,
-    waves: Path | None,
-    folder: Path,
-    timeout: float,
-    environment: dict[str, str],
-    progress: Progress | None,
+    bench: _Bench, build: Path, parameters: Mapping[str, Any], test_filter: str | None, folder: Path, timeout: float
 ) -> BenchReport:
-    verilator = isinstance(tool, Verilator)
     results, facts, done = folder / "results.xml", folder / "facts.json", folder / "progress.txt"
     for old in (results, facts, done):
         old.unlink(missing_ok=True)
-    test_args: list[str] = []
-    plusargs: list[str] = []
-    trace = wanted = None
-    if waves is not None:
-        trace = _trace_file(waves, "verilator" if verilator else "icarus")
-        trace.parent.mkdir(parents=True, exist_ok=True)
-        trace.unlink(missing_ok=True)
-        wanted = trace
-        if not is_plain(trace):
-            trace = folder / trace.name  # a plusarg holds no white space
-        if verilator:
-            test_args = ["--trace-file", str(trace)]
-        else:
-            plusargs = [f"+dumpfile_path={trace}"]
-    if verilator:
-        plusargs += [f"+verilator+seed+{seed % (2**31 - 1) + 1}", "+verilator+rand+reset+2"]
-    name = Path(module).stem if _is_file(module) else str(module)
-    environment = {
-        **environment,
-        _PARAMETERS: json.dumps({"parameters": dict(parameters), "seed": seed, "facts": str(facts)}),
-        _PROGRESS: str(done),
-    }
+    trace = _Trace.into(bench.waves, bench.kind, folder)
     job: dict[str, Any] = {
-        "simulator": "verilator" if verilator else "icarus",
-        "module": name,
-        "top": top,
+        "simulator": bench.kind,
+        "module": bench.name,
+        "top": bench.top,
         "build_dir": str(build),
         "test_dir": str(folder),
         "results": str(results),
-        "seed": seed,
+        "seed": bench.seed,
         "test_filter": test_filter,
-        "test_args": test_args,
-        "plusargs": plusargs,
+        "test_args": ["--trace-file", str(trace.file)] if trace is not None and bench.verilator else [],
+        "plusargs": [f"+dumpfile_path={trace.file}"] if trace is not None and not bench.verilator else [],
         "env": {},
-        "waves": waves is not None,
+        "waves": trace is not None,
     }
-    what = f"bench {name} on {tool.name} (seed {seed})"
+    if bench.verilator:
+        job["plusargs"] += [f"+verilator+seed+{bench.seed % (2**31 - 1) + 1}", "+verilator+rand+reset+2"]
+    what = f"bench {bench.name} on {bench.tool.name} (seed {bench.seed})"
     log = folder / "simulator.log"
     started = time.monotonic()
 
     def poll() -> None:
-        if progress is not None and done.exists() and (text := done.read_text().split()):
-            progress(f"testing on {tool.name}", int(text[0]), int(text[1]))
+        if bench.progress is not None and done.exists() and (text := done.read_text().split()):
+            bench.progress(f"testing on {bench.tool.name}", int(text[0]), int(text[1]))
 
     status = run_logged(
         _job("test", folder, job),
         what=what,
         log=log,
         cwd=folder,
-        environment=environment,
+        environment={
+            **bench.environment,
+            _PARAMETERS: json.dumps({"parameters": dict(parameters), "seed": bench.seed, "facts": str(facts)}),
+            _PROGRESS: str(done),
+        },
         timeout=timeout,
         on_poll=poll,
     )
@@ -336,19 +320,42 @@ def _run(
     tests = read_results(results)
     if status != 0 and all(test.passed for test in tests):
         raise ToolError(f"{what} ended with status {status}; its last lines:\n{tail(log)}")
-    if trace is not None and not (trace.is_file() and trace.stat().st_size):
-        raise ToolError(f"{what} wrote no waves to {trace}; its last lines:\n{tail(log)}")
-    if trace is not None and wanted is not None and trace != wanted:
-        shutil.copyfile(trace, wanted)
     return BenchReport(
-        simulator=tool.name,
-        seed=seed,
+        simulator=bench.tool.name,
+        seed=bench.seed,
         seconds=seconds,
         tests=tests,
         log=tail(log, 80),
-        waves=wanted,
+        waves=None if trace is None else trace.keep(what, log),
         facts=json.loads(facts.read_text()) if facts.is_file() else {},
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Trace:
+    """Signal traces: `file`, which the simulator writes, and `wanted`, where they are to be."""
+
+    file: Path
+    wanted: Path
+
+    @staticmethod
+    def into(waves: Path | None, kind: str, folder: Path) -> "_Trace | None":
+        """Makes room for traces; None if none are wanted."""
+        if waves is None:
+            return None
+        wanted = _trace_file(waves, kind)
+        wanted.parent.mkdir(parents=True, exist_ok=True)
+        wanted.unlink(missing_ok=True)
+        # a plusarg holds no white space
+        return _Trace(file=wanted if is_plain(wanted) else folder / wanted.name, wanted=wanted)
+
+    def keep(self, what: str, log: Path) -> Path:
+        """Where the traces are now. Raises ToolError if there are none."""
+        if not (self.file.is_file() and self.file.stat().st_size):
+            raise ToolError(f"{what} wrote no waves to {self.file}; its last lines:\n{tail(log)}")
+        if self.file != self.wanted:
+            shutil.copyfile(self.file, self.wanted)
+        return self.wanted
 
 
 def read_results(file: Path) -> tuple[BenchTest, ...]:

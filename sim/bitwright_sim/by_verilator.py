@@ -3,7 +3,6 @@
 import time
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import asdict
 from pathlib import Path
 from queue import SimpleQueue
 
@@ -99,7 +98,7 @@ def _simulate(
         model = idle.get()
         try:
             packed = pack_frames(network, design.plan, flat[part])
-            result = model.run(packed, **asdict(stalls))
+            result = model.run(packed, stalls)
             comparison = compare(design, network, flat[part], result, model.probes)
             if comparison.first is not None:
                 model.reset()  # a result that is still inside must not reach the next chunk

@@ -3,7 +3,7 @@
 import json
 import shutil
 import tempfile
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,25 +30,33 @@ def check_reproducer(out: Path) -> None:
         raise DataError(f"{out}: holds files that are not a reproducer; name an empty or new folder")
 
 
+@dataclass(frozen=True, kw_only=True)
+class Failure:
+    """What went wrong in a run: the first mismatch, the frames of its part, and how both sides paused."""
+
+    first: Mismatch
+    part: slice
+    stalls: Pattern
+
+
 def write_reproducer(
     out: Path,
     design: Design,
     network: Network,
     flat: NDArray[Any],
-    first: Mismatch,
-    part: slice,
-    stalls: Pattern,
+    failure: Failure,
     cache: BuildCache,
     progress: Progress | None,
 ) -> Path:
-    """Reruns the frame of `first` with waves and writes folder `out`; returns it.
+    """Reruns the frame that failed with waves and writes folder `out`; returns it.
 
-    The frame goes alone into an idle accelerator. If it comes out right there, up to 8 frames before it (of `part`,
-    with which the failing run began) go first; with `stalls`, all of `part` with the same pauses. Raises
+    The frame goes alone into an idle accelerator. If it comes out right there, up to 8 frames before it (of the
+    failing run's part) go first; with stalls, all of the part with the same pauses. Raises
     DataError if `out` holds other files.
     """
     check_reproducer(out)
     out.parent.mkdir(parents=True, exist_ok=True)
+    first, part, stalls = failure.first, failure.part, failure.stalls
     frame = first.frame
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as temporary:
         folder = Path(temporary) / "reproducer"
@@ -62,7 +70,7 @@ def write_reproducer(
             sent = flat[start : part.stop if stalls != NO_STALLS else frame + 1]
             with NativeModel(design, trace=folder / "waves.vcd", cache=cache, progress=progress) as model:
                 try:
-                    result = model.run(pack_frames(network, design.plan, sent), **asdict(stalls))
+                    result = model.run(pack_frames(network, design.plan, sent), stalls)
                 except DesignError as error:
                     hang = str(error)
                     break

@@ -21,7 +21,7 @@ from bitwright_sim.native.build import build_native
 from bitwright_sim.native.model import NativeModel
 from bitwright_sim.outcome import Outcome
 from bitwright_sim.report import VerifyReport
-from bitwright_sim.reproducer import check_reproducer, write_reproducer
+from bitwright_sim.reproducer import Failure, check_reproducer, write_reproducer
 from bitwright_sim.sliced import engine as sliced
 from bitwright_sim.sliced.build import build_sliced
 from bitwright_sim.sliced.engine import HandshakeError, cores
@@ -160,10 +160,9 @@ def _reproduce(target: Path, job: _Job, outcome: Outcome) -> tuple[Path | None, 
     if outcome.first is None:
         return None, ""
     part = slice(outcome.run.start, outcome.run.stop)
+    failure = Failure(first=outcome.first, part=part, stalls=outcome.stalls)
     try:
-        return write_reproducer(
-            target, job.design, job.network, job.flat, outcome.first, part, outcome.stalls, job.cache, job.progress
-        ), ""
+        return write_reproducer(target, job.design, job.network, job.flat, failure, job.cache, job.progress), ""
     except OSError as error:
         return None, f"{error.filename or target}: {error.strerror or error}"
 

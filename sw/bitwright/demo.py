@@ -9,13 +9,16 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bitwright import api
 from bitwright.api.common import check_extra
 from bitwright_core.design import Design
 from bitwright_core.errors import ToolError
 from bitwright_core.progress import Progress
+
+if TYPE_CHECKING:
+    from bitwright_sim.report import VerifyReport
 
 CYCLES = 64  # the most cycles a frame that the demo's plan allows
 
@@ -103,17 +106,7 @@ def demo(out: Path, *, progress: Progress | None = None) -> DemoReport:
     for simulator in ("verilator", "icarus"):
         _benches(design, simulator, done, progress)
 
-    report = api.verify(design, "digits", reproducer=out / "reproducer", progress=progress)
-    where = "" if report.first_mismatch is None else f", first at {report.first_mismatch}"
-    scores = report.frames * network.outputs
-    done(
-        "verify",
-        f"{report.frames} held-out frames through the Verilog, against the golden model",
-        f"{scores:,} scores and {report.frames:,} classes: "
-        + (f"{report.mismatches} frames differ{where}" if report.mismatches else "all equal")
-        + f"; {100 * (report.accuracy or 0):.1f} % right in hardware, a frame every {report.interval_cycles} cycles",
-        not report.mismatches,
-    )
+    report = _verified(design, out / "reproducer", done, progress)
     page = api.report(design, data="digits", progress=progress)
     done("report", "one page that shows it all", str(page.file))
     return DemoReport(
@@ -125,6 +118,22 @@ def demo(out: Path, *, progress: Progress | None = None) -> DemoReport:
         verilog=m.verilog[0],
         page=page.file,
     )
+
+
+def _verified(design: Design, reproducer: Path, done: Callable[..., None], progress: Progress | None) -> "VerifyReport":
+    """Sends the held-out digits through the Verilog, and tells what came out."""
+    report = api.verify(design, "digits", reproducer=reproducer, progress=progress)
+    where = "" if report.first_mismatch is None else f", first at {report.first_mismatch}"
+    scores = report.frames * design.network.outputs
+    done(
+        "verify",
+        f"{report.frames} held-out frames through the Verilog, against the golden model",
+        f"{scores:,} scores and {report.frames:,} classes: "
+        + (f"{report.mismatches} frames differ{where}" if report.mismatches else "all equal")
+        + f"; {100 * (report.accuracy or 0):.1f} % right in hardware, a frame every {report.interval_cycles} cycles",
+        not report.mismatches,
+    )
+    return report
 
 
 def _benches(

@@ -209,12 +209,7 @@ def _train(
         model, name=config.name, labels=dataset.labels, score_bits=config.score_bits, progress=progress
     )
     check = check_export(model, network, dataset.test_frames, score_bits=config.score_bits, progress=progress)
-    told = None
-    if dataset.is_multi_label:
-        told = LabelMetrics.of(golden.outputs(network, dataset.test_frames), dataset.test_labels)
-        accuracy = 1 - told.hamming_loss
-    else:
-        accuracy = float((golden.classify(network, dataset.test_frames) == dataset.test_labels).mean())
+    accuracy, told = _accuracy(network, dataset)
 
     save_model(files.model, model, config, dataset.labels)
     network.save(files.network)
@@ -223,15 +218,18 @@ def _train(
     seconds = record.seconds + loaded + time.monotonic() - trained
     metrics = _metrics(
         config=config,
-        dataset=dataset,
+        frames=len(dataset.test_labels),
         record=record,
         network=network,
         check=check,
-        accuracy=accuracy,
-        told=told,
-        seconds=seconds,
         device=device,
     )
+    metrics = {
+        "test_accuracy": accuracy,
+        **({} if told is None else {"test_labels": asdict(told)}),
+        "seconds": seconds,
+        **metrics,
+    }
     write_bytes(files.metrics, msgspec.json.format(msgspec.json.encode(metrics), indent=2) + b"\n")
     return TrainReport(
         config=config,
@@ -246,26 +244,28 @@ def _train(
     )
 
 
+def _accuracy(network: Network, dataset: Dataset) -> tuple[float, LabelMetrics | None]:
+    """How much of the test set the network tells right; and how well labels are told, where frames have several."""
+    if dataset.is_multi_label:
+        told = LabelMetrics.of(golden.outputs(network, dataset.test_frames), dataset.test_labels)
+        return 1 - told.hamming_loss, told
+    return float((golden.classify(network, dataset.test_frames) == dataset.test_labels).mean()), None
+
+
 def _metrics(
     *,
     config: TrainConfig,
-    dataset: Dataset,
+    frames: int,
     record: TrainingRecord,
     network: Network,
     check: ExportCheck,
-    accuracy: float,
-    told: LabelMetrics | None,
-    seconds: float,
     device: torch.device,
 ) -> dict[str, Any]:
-    """The content of metrics.json."""
+    """What metrics.json has of the run, its export and its machine; `frames` of the test set."""
     return {
-        "test_accuracy": accuracy,
-        **({} if told is None else {"test_labels": asdict(told)}),
-        "seconds": seconds,
         "validation_accuracy": record.history[record.best_epoch - 1].validation_accuracy,
         "best_epoch": record.best_epoch,
-        "test_frames": len(dataset.test_labels),
+        "test_frames": frames,
         "digest": network.digest,
         "seed": config.seed,
         "config": asdict(config),

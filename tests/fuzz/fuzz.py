@@ -23,7 +23,7 @@ from bitwright_core.golden import trace
 from bitwright_core.network import Conv2d, Network
 from bitwright_hw.generator import generate
 from bitwright_sim.cache import BuildCache
-from bitwright_sim.native.library import build_library
+from bitwright_sim.native.library import LibraryKind, build_library
 from tests.coverage import Coverage
 from tests.fuzz.cases import KINDS, random_case, random_frames
 
@@ -137,9 +137,7 @@ def fuzz_design(design: Design, *, seed: int, cycles: int, cache: BuildCache | N
         name=design.manifest.name,
         texts={"fuzz_config.h": config(design), "driver.cpp": (Path(__file__).parent / "driver.cpp").read_text()},
         top=design.manifest.top,
-        prefix="Vfuzz",
-        kind="fuzz",
-        optimize=False,  # the build takes longer than the run
+        kind=LibraryKind(name="fuzz", prefix="Vfuzz", optimize=False),  # the build takes longer than the run
         cache=cache,
     )
     frames = random_frames(network, FRAMES, seed)

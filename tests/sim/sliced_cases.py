@@ -16,6 +16,7 @@ from bitwright_core.plan import LayerPlan, Plan
 from bitwright_sim.compare import compare
 from bitwright_sim.native.build import build_native
 from bitwright_sim.native.model import NativeModel
+from bitwright_sim.native.stalls import Pattern
 from bitwright_sim.sliced.build import build_sliced
 from bitwright_sim.sliced.engine import run_frames
 from bitwright_sim.sliced.model import SlicedModel, Stimulus
@@ -311,7 +312,7 @@ def check_engines(design: Design, seed: int, *, whole: int = 4, lanes: int = 3) 
             result = ours.run(Stimulus(rows=packed, order=order, **common), trace=trace_room, integers=whole)
             for lane in range(lanes):
                 model.reset()
-                theirs = model.run(packed[order[lane]], trace=trace_room, **common)
+                theirs = model.run(packed[order[lane]], Pattern(**common), trace=trace_room)
                 integers = compare_runs(design, result, theirs, lane)
                 assert integers > 0
                 counts.integers += integers
@@ -329,7 +330,7 @@ def check_engines(design: Design, seed: int, *, whole: int = 4, lanes: int = 3) 
         result = ours.run(stimulus, trace=trace_room, integers=2 * whole)
         for lane in range(lanes):
             model.reset()
-            theirs = model.run_beats(beats[lane], last, bits, due, trace=trace_room, **common)
+            theirs = model.run_beats(beats[lane], last, bits, due, Pattern(**common), trace=trace_room)
             differ = np.flatnonzero(result.trace[: len(theirs.trace)] != theirs.trace[: len(result.trace)])
             assert not len(differ) and len(result.trace) == len(theirs.trace), f"cycle {differ[:1]}, seed {seed}"
             assert (result.results[lane] == theirs.beats.reshape(-1)).all()

@@ -12,6 +12,7 @@ from bitwright_sim.native import build
 from bitwright_sim.native.blocks import NoBlocksError, cut
 from bitwright_sim.native.build import build_native
 from bitwright_sim.native.model import NativeModel
+from bitwright_sim.native.stalls import Pattern
 from tests.sw.conv_networks import random_conv_network
 from tests.sw.networks import random_frames, random_network
 
@@ -91,7 +92,7 @@ def runs(design, network, library):
     found = []
     with NativeModel(design, library=library) as model:
         for stalls in (0.0, 0.3):
-            result = model.run(frames, seed=4, stall_in=stalls, stall_out=stalls, trace=20_000)
+            result = model.run(frames, Pattern(seed=4, stall_in=stalls, stall_out=stalls), trace=20_000)
             found += [result.trace, result.beats, *result.probes, result.first_in, result.last_out]
     return found
 

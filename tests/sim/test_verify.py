@@ -12,6 +12,7 @@ from bitwright_core.framing import pack_frames
 from bitwright_sim import verify
 from bitwright_sim.compare import compare
 from bitwright_sim.native.model import MISSING, NativeModel
+from bitwright_sim.native.stalls import Pattern
 from tests.sim.designs import COUNT_RESULTS, flip_weight, frames_for, generate, sabotage, small_network
 
 
@@ -51,7 +52,7 @@ def test_stalls_change_nothing_but_time(design, network):
     packed = pack_frames(network, design.plan, frames)
     with NativeModel(design) as model:
         for seed, (stall_in, stall_out) in enumerate([(0.95, 0), (0, 0.98), (0.3, 0.3)]):
-            result = model.run(packed, seed=seed, stall_in=stall_in, stall_out=stall_out)
+            result = model.run(packed, Pattern(seed=seed, stall_in=stall_in, stall_out=stall_out))
             comparison = compare(design, network, frames, result, model.probes)
             assert not comparison.bad.any(), comparison.first
             if seed < 2:

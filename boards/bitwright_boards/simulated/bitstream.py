@@ -15,7 +15,7 @@ from bitwright_core.atomic import write_bytes, write_text
 from bitwright_core.design import Design
 from bitwright_core.progress import Progress
 from bitwright_sim.cache import BuildCache
-from bitwright_sim.native.library import build_library
+from bitwright_sim.native.library import LibraryKind, build_library
 
 MEMORY_BASE, MEMORY_SIZE = 0x1000_0000, 0x400_0000  # the DDR that the simulated board lends
 PART = "7z020clg400"
@@ -46,8 +46,7 @@ def build_board(design: Design, *, cache: BuildCache | None = None, progress: Pr
         name=design.manifest.name,
         texts={"board.cpp": source, "board_config.h": config(design)},
         top=design.manifest.top,
-        prefix="Vboard",
-        kind="board",
+        kind=LibraryKind(name="board", prefix="Vboard"),
         cache=cache,
         progress=progress,
     )

@@ -15,7 +15,7 @@ from bitwright_core.ports import CLOCK, CONTROL, RESET, accelerator_ports
 from bitwright_core.progress import Progress
 from bitwright_sim.cache import BuildCache
 from bitwright_sim.native.blocks import Cut, NoBlocksError, cut
-from bitwright_sim.native.library import build_library
+from bitwright_sim.native.library import LibraryKind, build_library
 
 _TOP = "bitwright_native"
 # characters of Verilog, every instance counted, from which a design is built in parts: these simulate some three times
@@ -177,10 +177,12 @@ def build_native(
         name=manifest.name,
         texts={"wrapper.sv": wrapper(manifest), "native_config.h": config(manifest), "harness.cpp": harness()},
         top=_TOP,
-        prefix="Vnative",
-        kind="trace" if trace else "quick" if quick else "native",
-        options=("--trace",) if trace else (),
-        optimize=not quick,
+        kind=LibraryKind(
+            name="trace" if trace else "quick" if quick else "native",
+            prefix="Vnative",
+            options=("--trace",) if trace else (),
+            optimize=not quick,
+        ),
         parts=(lambda: None) if trace else lambda: in_parts(design, _PARTS_QUICK if quick else _PARTS),
         cache=cache,
         progress=progress,

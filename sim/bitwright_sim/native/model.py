@@ -16,6 +16,7 @@ from bitwright_core.errors import DesignError
 from bitwright_core.progress import Progress
 from bitwright_sim.cache import BuildCache
 from bitwright_sim.native.build import Probe, build_native, probes
+from bitwright_sim.native.stalls import NO_STALLS, Pattern
 
 MISSING = np.iinfo(np.int64).min  # stands where a probe gave no value
 _STALLED, _FINISHED = 1, 2
@@ -73,6 +74,17 @@ class NativeResult:
     trace: NDArray[np.uint64]  # the handshakes of each cycle, see harness.cpp
 
 
+def _pauses(stalls: Pattern) -> dict[str, int]:
+    """`stalls` as the harness takes it: shares in thousandths."""
+    return {
+        "seed": stalls.seed,
+        "stall_in": round(1000 * stalls.stall_in),
+        "stall_out": round(1000 * stalls.stall_out),
+        "longest_in": stalls.longest_in,
+        "longest_out": stalls.longest_out,
+    }
+
+
 class NativeModel:
     """One simulated accelerator. Its state goes on from run to run until `reset`; not for two threads at once."""
 
@@ -128,33 +140,24 @@ class NativeModel:
     def run(
         self,
         packed: NDArray[np.uint8],
+        stalls: Pattern = NO_STALLS,
         *,
-        seed: int = 0,
-        stall_in: float = 0.0,
-        stall_out: float = 0.0,
-        longest_in: int = 0,
-        longest_out: int = 0,
         watchdog: int | None = None,
         trace: int = 0,
         quiet: int | None = None,
     ) -> NativeResult:
         """Sends frames (n, stride) of bytes, as `bitwright_core.framing` packs them, back to back.
 
-        `stall_in` and `stall_out` are the shares of cycles, chosen by `seed`, in which no input is offered and
-        no output is taken; in stretches of up to `longest_in` and `longest_out` cycles, if those are not 0. The
-        handshakes of `trace` cycles are kept. Raises DesignError if the accelerator stops taking input.
+        Both sides pause as `stalls` says. The handshakes of `trace` cycles are kept. Raises DesignError if the
+        accelerator stops taking input.
         """
         manifest = self.design.manifest
         if packed.ndim != 2 or packed.shape[1] != manifest.input.stride:
             raise ValueError(f"packed frames must have shape (n, {manifest.input.stride}), not {packed.shape}")
         call = _Run(
             frames=len(packed),
-            seed=seed,
-            stall_in=round(1000 * stall_in),
-            stall_out=round(1000 * stall_out),
             watchdog=self.watchdog_cycles if watchdog is None else watchdog,
-            longest_in=longest_in,
-            longest_out=longest_out,
+            **_pauses(stalls),
         )
         return self._run(call, packed, len(packed), trace, quiet)
 
@@ -164,10 +167,8 @@ class NativeModel:
         last: NDArray[np.uint8],
         keep: NDArray[np.uint8],
         results: int,
+        stalls: Pattern = NO_STALLS,
         *,
-        seed: int = 0,
-        stall_in: float = 0.0,
-        stall_out: float = 0.0,
         trace: int = 0,
     ) -> NativeResult:
         """Sends single beats (n, bytes) with their TLAST (n,) and TKEEP (n, bytes, lane 0 in bit 0 of byte 0), of
@@ -181,10 +182,8 @@ class NativeModel:
         padded[: len(beats)] = beats
         call = _Run(
             frames=count,
-            seed=seed,
-            stall_in=round(1000 * stall_in),
-            stall_out=round(1000 * stall_out),
             watchdog=self.watchdog_cycles,
+            **_pauses(stalls),
             last=last.ctypes.data,
             keep=whole.ctypes.data,
             in_due=len(beats),

@@ -11,7 +11,7 @@ from bitwright_core.board_build import built_design, load_build
 from bitwright_core.progress import Progress
 from bitwright_core.verilog_check import check_verilog
 from bitwright_sim.cache import BuildCache
-from bitwright_sim.native.library import build_library
+from bitwright_sim.native.library import LibraryKind, build_library
 
 _FOREVER = 1 << 62
 
@@ -32,9 +32,7 @@ def build_line(
         name=build.top,
         texts={name: (here / name).read_text() for name in ("harness.cpp", "ehxplll.v")},
         top=build.top,
-        prefix="Vserial",
-        kind="serial",
-        options=("--timescale", "1ns/1ps"),
+        kind=LibraryKind(name="serial", prefix="Vserial", options=("--timescale", "1ns/1ps")),
         cache=cache,
         progress=progress,
     )

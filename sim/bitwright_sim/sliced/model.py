@@ -3,6 +3,7 @@
 import ctypes
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -166,44 +167,17 @@ class SlicedModel:
         Raises DesignError if the accelerator stops taking input.
         """
         manifest, order = self.design.manifest, np.ascontiguousarray(stimulus.order, np.int64)
-        lanes, steps = order.shape
+        steps = order.shape[1]
         beats_of_step = 1 if stimulus.last is not None else manifest.input.beats
         due = (steps if stimulus.results is None else stimulus.results) * manifest.output.beats
-        count = len(self.probes) + 1
-        bad = np.zeros((steps + 1, self.lanes // 8), np.uint8)
-        first = np.full((count, self.lanes, 4), -1, np.int64)
-        words = np.zeros(count, np.uint64)
-        results = np.zeros((lanes, due), np.uint64)
-        first_in, last_out = np.full(steps, MISSING, np.int64), np.full(steps + 1, MISSING, np.int64)
-        room = np.zeros(trace, np.uint64)
-        sizes = [p.words * p.fields * integers for p in self.probes]
-        arrays = [np.zeros((lanes, max(sizes, default=0)), np.int64) for _ in self.probes] if integers else []
-        pointers = (ctypes.c_void_p * count)(*(array.ctypes.data for array in arrays))
+        room = _Room(self, order.shape, due, trace, integers)
         rows = np.ascontiguousarray(stimulus.rows)
         last = None if stimulus.last is None else np.ascontiguousarray(stimulus.last, np.uint8)
         keep = None if stimulus.keep is None else np.ascontiguousarray(stimulus.keep, np.uint8)
-        held: dict[int, NDArray[np.uint8] | None] = {}
-        errors: list[BaseException] = []
-
-        def wanted(probe: int, step: int) -> int | None:
-            try:
-                held[probe] = None if expected is None or errors else expected(probe, step)
-            except BaseException as error:  # it may not pass through C
-                errors.append(error)
-                held[probe] = None
-            planes = held[probe]
-            return None if planes is None else planes.ctypes.data
-
-        def told(done: int) -> None:
-            try:
-                if progress is not None:
-                    progress(done)
-            except BaseException as error:
-                errors.append(error)
-
+        calls = _Calls(expected, progress)
         call = _Run(
             beats=steps * beats_of_step,
-            lanes=lanes,
+            lanes=len(order),
             input=rows.ctypes.data,
             frame_of=order.ctypes.data,
             steps=steps,
@@ -216,46 +190,113 @@ class SlicedModel:
             stall_out=round(1000 * stimulus.stall_out),
             watchdog=1000 + 20 * (manifest.interval_cycles + manifest.latency_cycles),
             quiet=manifest.interval_cycles + manifest.latency_cycles if quiet is None else quiet,
-            expected=_EXPECTED(wanted),
-            progress=_PROGRESS(told),
+            expected=_EXPECTED(calls.expect),
+            progress=_PROGRESS(calls.tell),
             out_beats_expected=due,
-            bad=bad.ctypes.data,
-            first=first.ctypes.data,
-            probe_words=words.ctypes.data,
-            results=results.ctypes.data,
-            result_beats=due,
-            first_in=first_in.ctypes.data,
-            last_out=last_out.ctypes.data,
-            trace=room.ctypes.data,
-            trace_room=trace,
-            integers=ctypes.cast(pointers, ctypes.c_void_p).value if integers else None,
-            integer_words=max(sizes, default=0),
             control_only=int(control_only),
+            **room.arguments,
         )
         status = self._library.sliced_run(self._handle, ctypes.byref(call))
-        if errors:
-            raise errors[0]
+        if calls.errors:
+            raise calls.errors[0]
         if status == _STALLED:
             raise DesignError(
                 f"{manifest.top} hangs: for {call.watchdog} cycles it took no input, gave no output and computed "
                 f"nothing, after {call.in_beats} of {call.beats} beats in (cycle {call.cycles})"
             )
-        lanes_bad = np.unpackbits(bad[:steps], axis=1, bitorder="little")[:, :lanes].T.astype(np.bool_)
-        shaped = []
-        for array, p in zip(arrays, self.probes, strict=False):
-            size = p.words * p.fields * integers
-            shaped.append(array[:, :size].reshape(lanes, p.words * integers, p.fields))
+        return room.result(call)
+
+
+class _Calls:
+    """What C calls back; an error may not pass through it, and waits in `errors`."""
+
+    def __init__(
+        self,
+        expected: Callable[[int, int], NDArray[np.uint8] | None] | None,
+        progress: Callable[[int], None] | None,
+    ):
+        self.errors: list[BaseException] = []
+        self._expected = expected
+        self._progress = progress
+        self._held: dict[int, NDArray[np.uint8] | None] = {}  # what C reads until the probe's next step
+
+    def expect(self, probe: int, step: int) -> int | None:
+        """The planes that a probe must show in a step."""
+        try:
+            self._held[probe] = None if self._expected is None or self.errors else self._expected(probe, step)
+        except BaseException as error:
+            self.errors.append(error)
+            self._held[probe] = None
+        planes = self._held[probe]
+        return None if planes is None else planes.ctypes.data
+
+    def tell(self, done: int) -> None:
+        """Tells how far the run is."""
+        try:
+            if self._progress is not None:
+                self._progress(done)
+        except BaseException as error:
+            self.errors.append(error)
+
+
+class _Room:
+    """The arrays that a run fills: (lanes, steps) of `shape`, `due` beats of results, `trace` cycles of handshakes."""
+
+    def __init__(self, model: SlicedModel, shape: tuple[int, ...], due: int, trace: int, integers: int):
+        self.probes = model.probes
+        self.lanes, self.steps = shape
+        self.due = due
+        self.integers = integers
+        count = len(self.probes) + 1
+        self.bad = np.zeros((self.steps + 1, model.lanes // 8), np.uint8)
+        self.first = np.full((count, model.lanes, 4), -1, np.int64)
+        self.words = np.zeros(count, np.uint64)
+        self.results = np.zeros((self.lanes, due), np.uint64)
+        self.first_in = np.full(self.steps, MISSING, np.int64)
+        self.last_out = np.full(self.steps + 1, MISSING, np.int64)
+        self.trace = np.zeros(trace, np.uint64)
+        self.widest = max((self._size(probe) for probe in self.probes), default=0)
+        self.arrays = [np.zeros((self.lanes, self.widest), np.int64) for _ in self.probes] if integers else []
+        self.pointers = (ctypes.c_void_p * count)(*(array.ctypes.data for array in self.arrays))
+
+    def _size(self, probe: Probe) -> int:
+        return probe.words * probe.fields * self.integers
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """The arrays as C takes them."""
+        return {
+            "bad": self.bad.ctypes.data,
+            "first": self.first.ctypes.data,
+            "probe_words": self.words.ctypes.data,
+            "results": self.results.ctypes.data,
+            "result_beats": self.due,
+            "first_in": self.first_in.ctypes.data,
+            "last_out": self.last_out.ctypes.data,
+            "trace": self.trace.ctypes.data,
+            "trace_room": len(self.trace),
+            "integers": ctypes.cast(self.pointers, ctypes.c_void_p).value if self.integers else None,
+            "integer_words": self.widest,
+        }
+
+    def result(self, call: _Run) -> SlicedResult:
+        """What the run left in the arrays."""
+        bad = np.unpackbits(self.bad[: self.steps], axis=1, bitorder="little")[:, : self.lanes].T.astype(np.bool_)
+        shaped = [
+            array[:, : self._size(p)].reshape(self.lanes, p.words * self.integers, p.fields)
+            for array, p in zip(self.arrays, self.probes, strict=False)
+        ]
         return SlicedResult(
-            results=results,
-            bad=lanes_bad,
-            first=first,
-            probe_words=tuple(int(n) for n in words),
-            first_in=first_in,
-            last_out=last_out[:steps],
+            results=self.results,
+            bad=bad,
+            first=self.first,
+            probe_words=tuple(int(n) for n in self.words),
+            first_in=self.first_in,
+            last_out=self.last_out[: self.steps],
             out_beats=call.out_beats,
             bad_framing=call.bad_framing,
             first_bad=call.first_bad if call.bad_framing else None,
-            trace=room[: call.trace_length],
+            trace=self.trace[: call.trace_length],
             integers=tuple(shaped),
             cycles=call.cycles,
         )

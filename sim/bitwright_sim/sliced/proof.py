@@ -10,6 +10,7 @@ from bitwright_core.errors import DesignError
 from bitwright_core.framing import pack_frames
 from bitwright_core.network import Network
 from bitwright_sim.native.model import NativeModel, NativeResult
+from bitwright_sim.native.stalls import Pattern
 from bitwright_sim.sliced.build import SlicedBuild
 from bitwright_sim.sliced.model import SlicedModel, SlicedResult, Stimulus
 
@@ -57,7 +58,10 @@ def cross_check(
             for lane, numbers in enumerate(order[:, :count]):
                 model.reset()
                 theirs = model.run(
-                    rows[numbers], seed=1, stall_in=stalls, stall_out=stalls, trace=_room(design, count), quiet=_QUIET
+                    rows[numbers],
+                    Pattern(seed=1, stall_in=stalls, stall_out=stalls),
+                    trace=_room(design, count),
+                    quiet=_QUIET,
                 )
                 integers += compare_runs(design, ours, theirs, lane)
                 cycles += len(theirs.trace)

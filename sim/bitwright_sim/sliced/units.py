@@ -5,7 +5,7 @@ A unit is compiled for a set of inputs that carry data; instances with another s
 
 from collections.abc import Callable
 
-from bitwright_sim.sliced.control import ControlCompiler, ControlRom, Naming, Word
+from bitwright_sim.sliced.control import ControlCode, ControlCompiler, ControlRom, Naming, Word
 from bitwright_sim.sliced.gates import Gates
 from bitwright_sim.sliced.netlist import Cell, Flat, Source, UnsupportedError
 from bitwright_sim.sliced.part import Function, Part, UnitShape
@@ -117,15 +117,7 @@ class Units:
             (port, i) for port in flat.inputs for i in range(len(flat.ports[port])) if (port, i) in inputs
         )
         place = {flat.ports[port][i]: k for k, (port, i) in enumerate(data_inputs)}
-        control_of: dict[int, tuple[Word, int]] = {}
-        control_ports, limbs = [], 0
-        for port in flat.inputs:
-            bits = flat.ports[port]
-            if any(bit not in tainted for bit in bits) and port != self.clock[module]:
-                control_ports.append((port, limbs))
-                word = Word(f"(C[0] + {limbs})", len(bits), True)
-                control_of.update({bit: (word, i) for i, bit in enumerate(bits) if bit not in tainted})
-                limbs += word.limbs
+        control_of, control_ports, limbs = self._control(module, tainted)
 
         def kind_of(bit: int) -> str:
             if bit in place:
@@ -135,50 +127,74 @@ class Units:
             return "control" if bit in driver or bit in control_of else "none"
 
         part = _UnitPart(module, driver, kind_of, place, flat)
-        needed = {flat.ports[port][i] for port, i in outputs}
         for cell in flat.cells:
             if cell.kind in REGISTERS:
                 places = [i for i, bit in enumerate(cell.connections["Q"]) if bit in tainted]
                 if places:
                     part.add_register(cell, places)
-        del needed
         part.lower()
         naming = _UnitNaming()
         compiler = ControlCompiler(flat, tainted, naming, control_of)
         code = compiler.compile(part.control)
         part.prepare(code.words)
-        bodies = part.bodies()
-        registers, size = naming.registers, 2 * naming.registers + naming.limbs
-        prelude = [
-            *naming.tables,
-            "uint64_t* const w = K; (void)w;",
-            f"uint64_t* const next = K + {registers}; (void)next;",
-            f"uint64_t* const c = K + {2 * registers}; (void)c;",
-        ]
-        head = "\n".join("    " + line for line in prelude)
-        comb = "\n".join("    " + line for line in code.comb)
-        edge = "\n".join("    " + line for line in [*code.edge, f"memcpy(w, next, {8 * registers});"])
-        bodies[0] = comb + "\n" + bodies[0]
-        bodies[-1] += "\n" + edge
-        start = []
-        at = 0
-        for word, initial in code.registers:
-            for limb in range(word.limbs):
-                if value := initial >> 64 * limb & (1 << 64) - 1:
-                    start.append((at + limb, value))
-            at += word.limbs
         return UnitShape(
-            functions=tuple(Function.of(head + "\n" + body, "r") for body in bodies),
+            functions=_functions(part.bodies(), code, naming),
             inputs=data_inputs,
-            control=tuple(control_ports),
+            control=control_ports,
             control_limbs=limbs,
             outputs={(port, i): part.slot_of[flat.ports[port][i]] for port, i in outputs},
             slots=part.slots,
             temporaries=part.temporaries,
-            state=size,
+            state=2 * naming.registers + naming.limbs,
             ones=tuple(part.ones),
-            state_start=tuple(start),
+            state_start=_start(code),
         )
+
+    def _control(
+        self, module: str, tainted: set[int]
+    ) -> tuple[dict[int, tuple[Word, int]], tuple[tuple[str, int], ...], int]:
+        """Where each bit of the inputs that are control lies; these ports, each with its first limb; all limbs."""
+        control_of: dict[int, tuple[Word, int]] = {}
+        control_ports: list[tuple[str, int]] = []
+        limbs = 0
+        flat = self.flat[module]
+        for port in flat.inputs:
+            bits = flat.ports[port]
+            if any(bit not in tainted for bit in bits) and port != self.clock[module]:
+                control_ports.append((port, limbs))
+                word = Word(f"(C[0] + {limbs})", len(bits), True)
+                control_of.update({bit: (word, i) for i, bit in enumerate(bits) if bit not in tainted})
+                limbs += word.limbs
+        return control_of, tuple(control_ports), limbs
+
+
+def _functions(bodies: list[str], code: ControlCode, naming: "_UnitNaming") -> tuple[Function, ...]:
+    """The unit's functions: before the first its control's words are made, behind the last comes the clock edge."""
+    registers = naming.registers
+    prelude = [
+        *naming.tables,
+        "uint64_t* const w = K; (void)w;",
+        f"uint64_t* const next = K + {registers}; (void)next;",
+        f"uint64_t* const c = K + {2 * registers}; (void)c;",
+    ]
+    head = "\n".join("    " + line for line in prelude)
+    comb = "\n".join("    " + line for line in code.comb)
+    edge = "\n".join("    " + line for line in [*code.edge, f"memcpy(w, next, {8 * registers});"])
+    bodies[0] = comb + "\n" + bodies[0]
+    bodies[-1] += "\n" + edge
+    return tuple(Function.of(head + "\n" + body, "r") for body in bodies)
+
+
+def _start(code: ControlCode) -> tuple[tuple[int, int], ...]:
+    """Limbs of registers that do not start at 0, with their values."""
+    start = []
+    at = 0
+    for word, initial in code.registers:
+        for limb in range(word.limbs):
+            if value := initial >> 64 * limb & (1 << 64) - 1:
+                start.append((at + limb, value))
+        at += word.limbs
+    return tuple(start)
 
 
 class _UnitPart(Part):

@@ -4,7 +4,7 @@ import json
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from bitwright.api.common import PathLike, needs_extra, open_design
 from bitwright.api.frames import load_frames
@@ -13,8 +13,9 @@ from bitwright_core.design import Design
 from bitwright_core.progress import Progress
 
 if TYPE_CHECKING:
-    from bitwright_boards.program import ProgramReport
+    from bitwright_boards.program import Job, ProgramReport
     from bitwright_boards.serial_run import SerialReport
+    from bitwright_boards.ssh import Login
     from bitwright_boards.vivado import PynqBuild
     from bitwright_boards.vivado.ip import IpBuild
     from bitwright_core.board_build import SerialBuild
@@ -166,6 +167,49 @@ def build_folder(design: Design, board: str) -> Path:
     return folder.with_name(f"{folder.name}-{board}")
 
 
+class LoginOptions(TypedDict, total=False):
+    """How to log in to a board: with the user's key, or `password`.
+
+    The host's key must be in `known_hosts`, or have the fingerprint `accept_key`.
+    """
+
+    user: str  # default xilinx
+    password: str | None
+    key: PathLike | None
+    port: int  # default 22
+    accept_key: str | None
+    known_hosts: PathLike | None
+
+
+class JobOptions(TypedDict, total=False):
+    """How frames run on a board: a folder there, frames of a transfer, seconds that the accelerator may stand still."""
+
+    remote_folder: str | None
+    batch_frames: int | None
+    timeout: float  # default 5
+
+
+class ProgramOptions(LoginOptions, JobOptions, total=False):
+    """What `program` takes beside frames and board."""
+
+
+def _login(host: str, options: ProgramOptions) -> "Login":
+    from bitwright_boards.ssh import Login
+
+    given: dict[str, Any] = {name: value for name, value in options.items() if name in LoginOptions.__annotations__}
+    for name in ("key", "known_hosts"):
+        if given.get(name) is not None:
+            given[name] = Path(given[name])
+    return Login(host=host, **given)
+
+
+def _job(board: str, options: ProgramOptions) -> "Job":
+    from bitwright_boards.program import Job
+
+    given: dict[str, Any] = {name: value for name, value in options.items() if name not in LoginOptions.__annotations__}
+    return Job(board=board, **given)
+
+
 def program(
     design: Design | PathLike,
     data: str = "random",
@@ -173,25 +217,17 @@ def program(
     host: str | None = None,
     simulated: PathLike | None = None,
     board: str = "pynq-z2",
-    user: str = "xilinx",
-    password: str | None = None,
-    key: PathLike | None = None,
-    port: int = 22,
-    accept_key: str | None = None,
-    known_hosts: PathLike | None = None,
     overlay: PathLike | None = None,
-    remote_folder: str | None = None,
     frames: int | None = None,
     data_dir: PathLike | None = None,
-    batch_frames: int | None = None,
-    timeout: float = 5.0,
     trust_verilog: bool = False,
     progress: Progress | None = None,
+    **options: Unpack[ProgramOptions],
 ) -> "ProgramReport":
     """Puts the design's overlay on a PYNQ board over SSH, runs frames there, and compares with the golden model.
 
     `data` and `frames` are what `load_frames` takes. `overlay` is the .bit or its folder (default: what `build` left).
-    The user's key, or `password`; the host's key must be in `known_hosts`, or have the fingerprint `accept_key`.
+    `options` are those of the login and of the job on the board, by keyword: `LoginOptions`, `JobOptions`.
     Instead of `host`, `simulated` names the Python of pynq's environment (make pynq-env): then the simulated board on
     this machine runs them, and its overlay is made on the way; `trust_verilog` as in `simulate`.
 
@@ -203,7 +239,6 @@ def program(
     from bitwright_boards.deployment import find_overlay, make_vectors
     from bitwright_boards.program import run_on_board, run_simulated
     from bitwright_boards.simulated.account import check_pynq
-    from bitwright_boards.ssh import Login
     from bitwright_core.errors import BoardError
 
     chosen = load_board(board)
@@ -212,34 +247,15 @@ def program(
         raise BoardError(f"{chosen.name} is not programmed over SSH; boards that are: {known}")
     if (host is None) == (simulated is None):
         raise BoardError("say where the board is with host, or give simulated")
+    job, login = _job(chosen.name if simulated is None else "simulated", options), _login(host or "", options)
     opened = open_design(design, trust_verilog=trust_verilog)
     if simulated is not None:
         check_pynq(Path(simulated))
         loaded = load_frames(opened.network, data, frames=frames, data_dir=data_dir)
         vectors = make_vectors(opened, loaded.frames, loaded.labels)
         with needs_extra("sim", "the simulated board"):
-            return run_simulated(
-                opened, vectors, Path(simulated), batch_frames=batch_frames, timeout=timeout, progress=progress
-            )
-    assert host is not None
+            return run_simulated(opened, vectors, Path(simulated), job=job, progress=progress)
     bit = find_overlay(opened, chosen.name, None if overlay is None else Path(overlay))
     loaded = load_frames(opened.network, data, frames=frames, data_dir=data_dir)
-    return run_on_board(
-        opened,
-        bit,
-        make_vectors(opened, loaded.frames, loaded.labels),
-        Login(
-            host=host,
-            user=user,
-            port=port,
-            password=password,
-            key=None if key is None else Path(key),
-            accept_key=accept_key,
-            known_hosts=None if known_hosts is None else Path(known_hosts),
-        ),
-        board=chosen.name,
-        remote_folder=remote_folder,
-        batch_frames=batch_frames,
-        timeout=timeout,
-        progress=progress,
-    )
+    vectors = make_vectors(opened, loaded.frames, loaded.labels)
+    return run_on_board(opened, bit, vectors, login, job=job, progress=progress)
