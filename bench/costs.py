@@ -1,6 +1,7 @@
 """The cost model's constants and what they are fitted to.
 
-    python bench/costs.py measure FAMILY     Yosys' counts of the designs below into bench/costs/FAMILY.json (minutes)
+    python bench/costs.py measure FAMILY     Yosys' counts of the designs below into bench/costs/FAMILY.json (minutes);
+                                             --designs N: of the dense designs only the N smallest
     python bench/costs.py fit FAMILY         the constants of families/FAMILY/costs.py that suit them best
 
 A measurement says how a design, or a part by itself, is made, and what Yosys counts of it. `fit` asks the model of
@@ -120,8 +121,8 @@ def _part(component: Any, family: Family, what: dict[str, Any]) -> dict[str, Any
         return {**what, **_counts(synthesize_verilog([file], "part", family=family)["part"])}
 
 
-def measure(family: Family) -> None:
-    """Writes bench/costs/FAMILY.json, a line for each measurement, the quick ones first."""
+def measure(family: Family, designs: int | None = None) -> None:
+    """Writes bench/costs/FAMILY.json, a line for each measurement, quick ones first; at most `designs` dense ones."""
     jobs: list[Any] = []
     for widths in GEARBOXES:
         jobs.append(lambda w=widths: _part(Gearbox(in_width=w[0], out_width=w[1], bits=w[2]), family, {"gearbox": w}))
@@ -133,7 +134,7 @@ def measure(family: Family) -> None:
         jobs.append(lambda r=row: _part(AccumulateRow(**r), family, {"row": r}))
     for options in CONV:
         jobs.append(lambda o=options: _design(*conv(o, family), family, {"conv": o}))
-    for sizes, chosen in sorted(DENSE, key=lambda entry: sum(entry[0])):
+    for sizes, chosen in sorted(DENSE, key=lambda entry: sum(entry[0]))[:designs]:
         what = {"dense": sizes, "options": chosen}
         jobs.append(lambda s=sizes, o=chosen, w=what: _design(*dense(s, o, family), family, w))
     DATA.mkdir(exist_ok=True)
@@ -262,5 +263,10 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="Measures what the cost model is fitted to, and fits it.")
     parser.add_argument("command", choices=("measure", "fit"))
     parser.add_argument("family", choices=[family.name for family in COUNTED])
+    parser.add_argument("--designs", metavar="N", type=int, help="measure: dense designs, the smallest (default: all)")
     args = parser.parse_args()
-    {"measure": measure, "fit": fit}[args.command](family_named(args.family))
+    chosen = family_named(args.family)
+    if args.command == "measure":
+        measure(chosen, args.designs)
+    else:
+        fit(chosen)

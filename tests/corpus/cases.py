@@ -11,7 +11,7 @@ from typing import Any
 
 from bitwright_core.network import Network
 from bitwright_core.plan import LayerPlan, Plan, default_plan, hardwired, with_folds
-from tests.corpus.networks import cnn, mlp, random_network
+from tests.corpus.networks import cnn, drawn_network, mlp
 
 QUICK_RANDOM = 4
 RANDOM_COUNT = 300
@@ -180,7 +180,7 @@ def _cases() -> list[Case]:
 
 def _random(seed: int) -> Case:
     return Case(
-        name=f"random-{seed}", network=lambda: random_network(seed), plan=lambda network: random_plan(network, seed)
+        name=f"random-{seed}", network=lambda: drawn_network(seed), plan=lambda network: random_plan(network, seed)
     )
 
 

@@ -147,7 +147,7 @@ def cnn(
     return Network(name="cnn", input=source, encoding=code, layers=tuple(layers))
 
 
-def random_network(seed: int) -> Network:
+def drawn_network(seed: int) -> Network:
     """Any network: dense or with convolutions, of any kind of input and of output."""
     rng = np.random.default_rng([3, seed])
     bits = int(rng.choice([1, 2, 4, 8, 8, 12]))

@@ -8,8 +8,8 @@ import numpy as np
 from bitwright_core.framing import input_format
 from bitwright_core.network import Conv2d, Network, Values
 from bitwright_core.plan import DATA_BITS, LayerPlan, Plan
-from tests.hw.benches import random_network
 from tests.sw.conv_networks import random_conv_network
+from tests.sw.networks import varied_network
 
 KINDS = (
     "bits",
@@ -75,7 +75,7 @@ def random_case(seed: int) -> tuple[str, Network, Plan]:
     else:
         most = 70 if kind == "wide" else 12
         sizes = [dice.randint(1, most) for _ in range(dice.randint(1, 3))]
-        network = random_network(
+        network = varied_network(
             rng,
             inputs=dice.randint(1, 90 if kind == "wide" else 24),
             sizes=sizes,

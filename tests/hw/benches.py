@@ -2,10 +2,8 @@
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from bitwright_core.network import Dense, Input, Network, Scores, ThresholdEncoding, Thresholds
 from bitwright_hw.emit import emit, ports
 from bitwright_sim.bench import run_bench
 
@@ -45,30 +43,3 @@ def require_icarus():
         Icarus.find()
     except ToolError as error:
         pytest.skip(f"Icarus Verilog: {error}")
-
-
-def random_layer(rng, inputs, outputs, *, scores=False, name="dense_0"):
-    """A dense layer whose popcounts fall on both sides of its thresholds."""
-    if scores:
-        output = Scores(scale=rng.integers(0, 40, outputs), offset=rng.integers(-300, 300, outputs))
-    else:
-        middle = inputs // 2 + rng.integers(-2, 3, (outputs, 1))
-        edge = rng.integers(0, inputs + 2, (outputs, 1))
-        output = Thresholds(values=np.where(rng.random((outputs, 1)) < 0.8, middle.clip(0, inputs + 1), edge))
-    return Dense(name=name, weights=rng.integers(0, 2, (outputs, inputs)), output=output)
-
-
-def random_network(rng, *, inputs, sizes, levels=1, bits=8, scores=True, name="t"):
-    """A network of dense layers of `sizes` outputs; the last one gives scores, or bits."""
-    thresholds = np.sort(rng.choice(np.arange(1, 1 << bits), levels, replace=False))
-    layers, width = [], inputs * levels
-    for k, outputs in enumerate(sizes):
-        last = k == len(sizes) - 1
-        layers.append(random_layer(rng, width, outputs, scores=scores and last, name=f"dense_{k}"))
-        width = outputs
-    return Network(
-        name=name,
-        input=Input(shape=(inputs,), bits=bits),
-        encoding=ThresholdEncoding(thresholds=thresholds),
-        layers=tuple(layers),
-    )

@@ -12,8 +12,9 @@ from bitwright_core.registers import REGISTERS
 from bitwright_hw.generator import generate
 from bitwright_hw.solve import solved
 from bitwright_sim.bench import run_bench
-from tests.hw.benches import HERE, SEED, random_network, require_icarus
+from tests.hw.benches import HERE, SEED, require_icarus
 from tests.sw.conv_networks import random_conv_network
+from tests.sw.networks import varied_network
 
 
 def random_case(seed, *, most=24):
@@ -21,7 +22,7 @@ def random_case(seed, *, most=24):
     dice, rng = random.Random(seed), np.random.default_rng(seed)
     bits = dice.choice([1, 5, 8, 12])
     classifier = dice.random() < 0.7
-    network = random_network(
+    network = varied_network(
         rng,
         inputs=dice.randint(1, 40),
         sizes=[dice.randint(1, most) for _ in range(dice.randint(1, 4))],
@@ -109,7 +110,7 @@ def test_many_random_accelerators_on_integers(seed, tmp_path):
 
 @pytest.mark.parametrize(("pe", "simd"), [("full", "full"), (1, "full"), ("full", 1), (1, 1)])
 def test_extreme_folds_keep_the_ideal_interval(pe, simd, tmp_path):
-    network = random_network(np.random.default_rng(SEED), inputs=17, sizes=[13, 11, 5])
+    network = varied_network(SEED, inputs=17, sizes=[13, 11, 5])
     layers = tuple(
         LayerPlan(
             name=layer.name,
@@ -138,7 +139,7 @@ def test_interval_is_that_of_the_slowest_stage():
 
 
 def test_manifest_tells_the_folds(tmp_path):
-    network = random_network(np.random.default_rng(SEED), inputs=20, sizes=[8, 6])
+    network = varied_network(SEED, inputs=20, sizes=[8, 6])
     plan = with_folds(default_plan(network), network, pe=[4, 3], simd=[5, 8])
     manifest = generate(network, plan, tmp_path / "design").manifest
     assert [(layer.pe, layer.simd, layer.lanes, layer.ideal_cycles) for layer in manifest.layers] == [
@@ -179,7 +180,7 @@ def test_a_plan_for_another_network_is_refused_before_anything_is_written(tmp_pa
 
 
 def test_bus_widths_are_those_of_the_plan():
-    network = random_network(np.random.default_rng(SEED), inputs=20, sizes=[8, 6], bits=12)
+    network = varied_network(SEED, inputs=20, sizes=[8, 6], bits=12)
     plan = default_plan(network)
     for width in DATA_BITS[1:]:
         assert solved(network, replace(plan, data_bits=width)).graph.input.data_bits == width

@@ -22,7 +22,8 @@ from bitwright_hw.scores import ArgMax, ScoreParams, ScoreUnit
 from bitwright_hw.stages.queue import QueueStage
 from bitwright_hw.stages.stage import Timing, Words
 from bitwright_hw.timing import Pipeline
-from tests.hw.benches import SEED, SIMULATORS, bench, fields_of, random_layer, words_of
+from tests.hw.benches import SEED, SIMULATORS, bench, fields_of, words_of
+from tests.sw.networks import middle_layer
 
 
 def cases(names, values, verilator=2):
@@ -210,7 +211,7 @@ def test_frame_guard_in_batch_mode(simulator, tmp_path):
 def engine_case(inputs, outputs, pe, simd, *, scores=False, stages=2, read_latency=1, target=GENERIC, frames=4):
     """An engine, its input words and the fields it must give, from the golden model."""
     rng = np.random.default_rng(SEED)
-    layer = random_layer(rng, inputs, outputs, scores=scores)
+    layer = middle_layer(rng, inputs, outputs, scores=scores)
     fold = Fold(inputs=inputs, outputs=outputs, pe=pe, simd=simd)
     engine = MatrixEngine(
         layer=layer, fold=fold, memory="auto", family=target, stages=stages, rows=RowPool(), read_latency=read_latency
@@ -259,7 +260,7 @@ def test_engine_latency_follows_the_registers(stages, read_latency, tmp_path):
 def score_case(classes, pe, spacing, inputs=30):
     rng = np.random.default_rng(SEED)
     constants = ScoreConstants(scale=rng.integers(0, 999, classes), offset=rng.integers(-9999, 9999, classes))
-    layer = random_layer(rng, inputs, classes, scores=True)
+    layer = middle_layer(rng, inputs, classes, scores=True)
     fold = Fold(inputs=inputs, outputs=classes, pe=pe, simd=inputs)
     params = ScoreParams(
         pe=pe,

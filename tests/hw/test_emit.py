@@ -25,9 +25,8 @@ from bitwright_hw.memory_files import with_files
 from bitwright_hw.rom import Rom as ReadOnly
 from bitwright_hw.verilog_lines import LINE, constant, short_lines
 from bitwright_hw.yosys import Yosys
-from tests.hw.benches import random_network as varied_network
 from tests.hw.benches import require_icarus
-from tests.sw.networks import random_frames, random_network
+from tests.sw.networks import random_frames, random_network, varied_network
 
 UG901 = {
     "ram_style": {"auto", "block", "distributed", "registers", "ultra"},
@@ -318,7 +317,7 @@ def pair(tmp_path_factory):
     folder = tmp_path_factory.mktemp("pair")
     designs, sides, expected = [], [], []
     for k, target in enumerate(("xc7", "ecp5")):
-        network = varied_network(np.random.default_rng(7 + k), inputs=16, sizes=[12, 5], bits=1)
+        network = varied_network(7 + k, inputs=16, sizes=[12, 5], bits=1)
         plain = Scores(scale=np.ones(5, int), offset=np.zeros(5, int))
         network = replace(network, layers=(network.layers[0], replace(network.layers[1], output=plain)))
         plan = bw.size(network, pe=[6, 5], simd=[16, 6], target=target)

@@ -20,9 +20,10 @@ from bitwright_hw.families.xc7.sums import LAST_CAPACITY, ROW_CAPACITY
 from bitwright_hw.hardwired import HardwiredEngine
 from bitwright_hw.neurons import Neurons, as_sum
 from bitwright_hw.solve import solved
-from tests.hw.benches import SEED, SIMULATORS, bench, fields_of, random_layer, random_network, words_of
+from tests.hw.benches import SEED, SIMULATORS, bench, fields_of, words_of
 from tests.hw.test_accelerator import check, random_case
 from tests.hw.test_components import cases
+from tests.sw.networks import middle_layer, varied_network
 
 QUICK = (1000, 1002, 1003, 1017, 1019, 1022)  # seeds of random accelerators
 
@@ -107,7 +108,7 @@ def test_sharing_saves():
 def hardwired_case(inputs, outputs, *, scores=False, stages=2, target=GENERIC, frames=9):
     """A hardwired engine with rows that are equal, complementary, all one weight, and constant; what it must give."""
     rng = np.random.default_rng(SEED)
-    layer = random_layer(rng, inputs, outputs, scores=scores)
+    layer = middle_layer(rng, inputs, outputs, scores=scores)
     weights = layer.weights.copy()
     weights[outputs // 2] = weights[0]
     weights[outputs // 3] = 1 - weights[0]
@@ -236,7 +237,7 @@ def test_known_bits_are_those_that_never_change():
 
 
 def test_inputs_that_never_change_cost_nothing():
-    layer = random_layer(np.random.default_rng(SEED), 60, 16)
+    layer = middle_layer(np.random.default_rng(SEED), 60, 16)
     free = Neurons(layer=layer, known=(None,) * 60, bits=7, family=XC7)
     known = tuple(None if i % 2 else i // 2 % 2 for i in range(60))
     half = Neurons(layer=layer, known=known, bits=7, family=XC7)
@@ -291,7 +292,7 @@ def test_random_cases_hold_every_neighbourhood():
     ],
 )
 def test_a_hardwired_network_takes_a_frame_a_cycle(target, simulator, tmp_path):
-    network = random_network(np.random.default_rng(SEED), inputs=32, sizes=[12, 9, 10])
+    network = varied_network(SEED, inputs=32, sizes=[12, 9, 10])
     plan = bw.size(network, hardwired=True, target=target)
     design = check(network, plan, tmp_path / "design", simulator=simulator, frames=40)
     assert design.manifest.interval_cycles == 1
@@ -299,32 +300,32 @@ def test_a_hardwired_network_takes_a_frame_a_cycle(target, simulator, tmp_path):
 
 
 def test_a_chain_of_hardwired_layers_has_one_queue():
-    network = random_network(np.random.default_rng(SEED), inputs=20, sizes=[8, 6, 5])
+    network = varied_network(SEED, inputs=20, sizes=[8, 6, 5])
     graph = solved(network, hardwired(default_plan(network), network)).graph
     assert [entry.queue for entry in graph.layers] == ["queue_0", None, None]
 
 
 @pytest.mark.parametrize(("pe", "simd"), [(7, 20), (8, 19), (1, 1)])
 def test_a_hardwired_layer_has_all_rows_and_lanes(pe, simd):
-    network = random_network(np.random.default_rng(SEED), inputs=20, sizes=[8])
-    plan = Plan(layers=(LayerPlan(name="dense_0", pe=pe, simd=simd, engine="hardwired"),))
+    network = varied_network(SEED, inputs=20, sizes=[8])
+    plan = Plan(layers=(LayerPlan(name="layer0", pe=pe, simd=simd, engine="hardwired"),))
     with pytest.raises(PlanError, match=f"pe 8 and simd 20, not {pe} and {simd}"):
         solved(network, plan)
 
 
 def test_a_layer_may_be_too_large_to_hardwire():
-    network = random_network(np.random.default_rng(SEED), inputs=513, sizes=[512, 4])
+    network = varied_network(SEED, inputs=513, sizes=[512, 4])
     plan = default_plan(network)
-    with pytest.raises(PlanError, match=r"layer dense_0: 262,656 weights are too many to hardwire \(262,144"):
+    with pytest.raises(PlanError, match=r"layer layer0: 262,656 weights are too many to hardwire \(262,144"):
         hardwired(plan, network)
-    layers = (plan.layers[0], LayerPlan(name="dense_1", pe=4, simd=512, engine="hardwired"))
+    layers = (plan.layers[0], LayerPlan(name="layer1", pe=4, simd=512, engine="hardwired"))
     assert [engine.joins for engine in solved(network, replace(plan, layers=layers)).graph.engines] == [False, True]
 
 
 @pytest.mark.parametrize(("inputs", "bits", "expected"), [(64, 8, 512), (3, 8, 32), (1, 1, 16), (784, 8, 1024)])
 def test_a_hardwired_plan_takes_a_frame_a_beat(inputs, bits, expected):
     """Where a stream can be so wide; otherwise the manifest says how often a frame comes."""
-    network = random_network(np.random.default_rng(SEED), inputs=inputs, sizes=[4], bits=bits)
+    network = varied_network(SEED, inputs=inputs, sizes=[4], bits=bits)
     plan = bw.size(network, hardwired=True)
     assert plan.data_bits == expected
     solution = solved(network, plan)
@@ -334,18 +335,18 @@ def test_a_hardwired_plan_takes_a_frame_a_beat(inputs, bits, expected):
 
 
 def test_hardwired_layers_have_no_fold_of_ones_own():
-    network = random_network(np.random.default_rng(SEED), inputs=20, sizes=[8])
+    network = varied_network(SEED, inputs=20, sizes=[8])
     for option in ({"pe": 2}, {"simd": 2}, {"cycles": 5}):
         with pytest.raises(PlanError, match="give no cycles, pe or simd"):
             bw.size(network, hardwired=True, **option)
 
 
 def test_the_plan_file_keeps_hardwired_layers(tmp_path):
-    network = random_network(np.random.default_rng(SEED), inputs=20, sizes=[8, 6])
+    network = varied_network(SEED, inputs=20, sizes=[8, 6])
     plan = hardwired(default_plan(network), network)
     plan.save(tmp_path / "plan.toml")
     assert Plan.load(tmp_path / "plan.toml") == plan
-    with pytest.raises(PlanError, match="layer dense_0: a hardwired layer"):
+    with pytest.raises(PlanError, match="layer layer0: a hardwired layer"):
         with_folds(plan, network, pe=[2])
     (tmp_path / "plan.toml").write_text((tmp_path / "plan.toml").read_text().replace("hardwired", "solid"))
     with pytest.raises(PlanError, match="engine"):

@@ -1,18 +1,18 @@
 """Resets of a few cycles, at every point of a frame."""
 
-import numpy as np
 import pytest
 
 from bitwright_core.plan import LayerPlan, Plan
 from bitwright_hw.generator import generate
 from bitwright_sim.bench import run_bench
-from tests.hw.benches import HERE, SEED, random_network, require_icarus
+from tests.hw.benches import HERE, SEED, require_icarus
 from tests.sw.conv_networks import random_conv_network
+from tests.sw.networks import varied_network
 
 
 def dense_case():
-    network = random_network(np.random.default_rng(SEED), inputs=5, sizes=[4, 3], bits=1)
-    folds = (LayerPlan(name="dense_0", pe=2, simd=3), LayerPlan(name="dense_1", pe=3, simd=4))
+    network = varied_network(SEED, inputs=5, sizes=[4, 3], bits=1)
+    folds = (LayerPlan(name="layer0", pe=2, simd=3), LayerPlan(name="layer1", pe=3, simd=4))
     return network, Plan(layers=folds, data_bits=8)
 
 
