@@ -28,10 +28,15 @@ LOG ?= designs.jsonl
 PROOFS ?=
 QUICK ?=
 
+# of `make coverage`: tests of the ground that run in this process, and the share of lines, in per cent, below which it fails
+GROUND_TESTS := $(addprefix tests/sw/test_,network_rules.py golden.py golden_conv.py graph.py operators.py plan.py \
+  framing.py conv_rules.py rows_of_encodings.py few_bits.py class_scores.py keys.py registers.py verilog_memories.py)
+LEAST_COVERED := 65
+
 # cocotb's and Verilator's own parallel builds follow this too
 JOBS ?= 2
 
-.PHONY: help demo test test-all fuzz designs prove lint format bench costs clean distclean env pynq-env
+.PHONY: help demo test test-all coverage fuzz designs prove lint format bench costs clean distclean env pynq-env
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -61,6 +66,10 @@ test: $(TESTS_STAMP) ## all tests but the slow ones (PYTEST="-k name" to choose)
 
 test-all: $(TESTS_STAMP) ## the slow tests too
 	@$(BIN)/python -m pytest -q -n $(JOBS) --dist worksteal --slow $(PYTEST)
+
+coverage: $(TESTS_STAMP) ## how many lines of the ground (bitwright_core) its own tests reach
+	@COVERAGE_FILE=$(VENV)/coverage $(BIN)/python -m pytest -q -n $(JOBS) --cov=bitwright_core \
+	  --cov-report=term:skip-covered --cov-fail-under=$(LEAST_COVERED) $(GROUND_TESTS)
 
 fuzz: $(TESTS_STAMP) ## random accelerators under random traffic (SECONDS=600 SEED=0; CYCLES of each)
 	@$(BIN)/python -m tests.fuzz.fuzz --seconds $(SECONDS) --seed $(SEED) --cycles $(CYCLES)
