@@ -28,6 +28,7 @@ def main(command: list[str]) -> int:
     kept = os.path.join(folder, f"{key}.o")  # noqa: PTH118
     try:
         shutil.copyfile(kept, target)
+        os.utime(kept)  # the build cache removes what was not used for longest
         return 0
     except OSError:
         pass
@@ -67,6 +68,7 @@ def with_header(command: list[str], folder: str) -> list[str]:
             if subprocess.call([*plain, "-x", "c++-header", "-o", f"{temporary}.gch", copy]):
                 return []
             os.replace(f"{temporary}.gch", f"{copy}.gch")  # noqa: PTH105
+        os.utime(home)
     except OSError:
         return []
     return ["-include", copy]

@@ -42,7 +42,10 @@ def digest(parts: dict[str, str | bytes | Path]) -> str:
 
 
 class BuildCache:
-    """Build folders under `folder`, pruned to `limit_bytes`, the least recently used first."""
+    """Build folders under `folder`, pruned to `limit_bytes`, the least recently used first.
+
+    So are the objects that builds share: files and folders in folders of `objects`, whose time tells when one was used.
+    """
 
     def __init__(self, folder: Path | None = None, *, limit_bytes: int = LIMIT_BYTES):
         self.folder = cache_folder() if folder is None else folder
@@ -101,7 +104,7 @@ class BuildCache:
             yield True
 
     def prune(self, *, keep: Path | None = None) -> None:
-        """Removes what killed processes left, and the oldest builds while all take more than `limit_bytes`."""
+        """Removes what killed processes left, and the oldest builds and objects while all take over `limit_bytes`."""
         for left in _children(self.folder / "building"):
             if keep is not None and left.name == keep.name:
                 continue
@@ -109,7 +112,8 @@ class BuildCache:
                 if free:
                     _remove(left)
         builds = []
-        for path in _children(self.folder / "builds"):
+        objects = [path for tools in _children(self.folder / "objects") for path in _children(tools)]
+        for path in [*_children(self.folder / "builds"), *objects]:
             try:
                 builds.append((path.stat().st_mtime, path, _size(path)))
             except FileNotFoundError:
@@ -131,13 +135,16 @@ def _children(folder: Path) -> list[Path]:
         return []
 
 
-def _size(folder: Path) -> int:
-    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+def _size(path: Path) -> int:
+    if path.is_file():
+        return path.stat().st_size
+    return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
 
 
 def _remove(folder: Path) -> None:
-    """Removes a folder, whole or not at all as others see it."""
-    if not folder.exists():
+    """Removes a file, or a folder, whole or not at all as others see it."""
+    if not folder.is_dir():
+        folder.unlink(missing_ok=True)
         return
     doomed = folder.with_name(f".{folder.name}.{os.getpid()}.removed")
     try:

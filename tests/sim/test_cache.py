@@ -87,6 +87,26 @@ def test_pruning_keeps_the_young_and_the_used(tmp_path):
     assert [path.exists() for path in old] == [False, True, False, False]
 
 
+def test_pruning_takes_objects_too(tmp_path):
+    """Kept objects and precompiled headers count and go as builds do: those that were not used for longest first."""
+    cache = BuildCache(tmp_path, limit_bytes=2500)
+    build = cache.get("a", "1", fill("x" * 1000))
+    objects = [tmp_path / "objects" / tools / f"{k}.o" for k, tools in enumerate(("tools", "tools", "sliced"))]
+    header = tmp_path / "objects" / "tools" / "header-1"
+    header.mkdir(parents=True)
+    (header / "verilated.h.gch").write_text("x" * 1000)
+    for file in objects:
+        file.parent.mkdir(exist_ok=True)
+        file.write_text("x" * 1000)
+    cache.prune()
+    assert header.exists() and all(file.exists() for file in objects)  # all young
+    for k, path in enumerate((objects[0], header, build, *objects[1:])):
+        os.utime(path, (1000 + k, 1000 + k))
+    cache.prune()
+    assert [path.exists() for path in (objects[0], header, build, *objects[1:])] == [False, False, False, True, True]
+    assert sorted(path.name for path in (tmp_path / "objects").rglob("*")) == ["1.o", "2.o", "sliced", "tools"]
+
+
 def test_pruning_spares_a_build_under_way(tmp_path):
     started, go = threading.Event(), threading.Event()
 

@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache as memoize
 from hashlib import sha256
@@ -221,7 +222,7 @@ def _objects(
     def one(text: str) -> Path:
         key = sha256("\0".join([compiler.name, *flags, header, text]).encode()).hexdigest()[:32]
         target = kept / f"{key}.o"
-        if target.exists():
+        with suppress(FileNotFoundError):
             os.utime(target)
             return target
         source = folder / f"{key}.cpp"
