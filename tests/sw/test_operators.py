@@ -23,7 +23,7 @@ from bitwright_core.network import (
     ThresholdEncoding,
     Thresholds,
 )
-from bitwright_core.numbers import KINDS
+from bitwright_core.numbers import KINDS, NumberKind
 from bitwright_core.ops import OPERATORS
 
 
@@ -200,18 +200,70 @@ def test_the_check_sees_a_class_and_a_kind():
     assert classes_in(text) == [(1, "Dense"), (2, "MaxPool2d"), (3, "conv2d")]
 
 
-@pytest.mark.parametrize("page, least", [("add-an-operator", 12), ("add-a-number-type", 6)])
-def test_the_how_to_names_what_is_there_and_all_that_knows(checkout, page, least):
+# where a kind of number may stand by name outside bitwright_core.numbers, and why; BINARY is what is left where nothing
+# else is said
+NUMBER_KNOWERS = {
+    "sw/bitwright_core/outputs/thresholds.py": "which types activations may be of",
+    "sw/bitwright_train/quantizers.py": "training's quantizers",
+    "sw/bitwright_bnn_pynq/topology.py": "what a topology says",
+    "sw/bitwright_bnn_pynq/network.py": "BNN-PYNQ's weights",
+}
+
+
+def kinds_in(text):
+    """(line, name) of each place that names TERNARY, or a kind of number as a string that is compared or asked for."""
+    kinds = {kind.name for kind in KINDS}
+    found = set()
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Name) and node.id == "TERNARY":
+            found.add((node.lineno, node.id))
+        elif isinstance(node, ast.Compare):
+            sides = [node.left, *node.comparators]
+            found |= {(node.lineno, s.value) for s in sides if isinstance(s, ast.Constant) and s.value in kinds}
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "NumberType":
+            values = [keyword.value for keyword in node.keywords if keyword.arg == "kind"]
+            found |= {(node.lineno, v.value) for v in values if isinstance(v, ast.Constant)}
+    return sorted(found)
+
+
+def test_no_code_asks_which_kind_a_number_is(checkout):
+    knowing = {}
+    for file in (file for folder in FOLDERS for file in sorted((checkout / folder).rglob("*.py"))):
+        name = file.relative_to(checkout).as_posix()
+        if not name.startswith("sw/bitwright_core/numbers/") and (found := kinds_in(file.read_text("utf-8"))):
+            knowing[name] = found
+    extra = {name: found for name, found in knowing.items() if name not in NUMBER_KNOWERS}
+    assert not extra, f"these name kinds of numbers; ask the number type instead: {extra}"
+    assert set(knowing) == set(NUMBER_KNOWERS), "a file on the list names none any more; take it off"
+
+
+def test_the_check_sees_a_kind_of_number():
+    text = 'x = NumberType(kind="signed", bits=4)\nbad = number.kind == "unsigned"\nt = y is TERNARY\nfine = "signed"\n'
+    assert kinds_in(text) == [(1, "signed"), (2, "unsigned"), (3, "TERNARY")]
+
+
+def how_to(checkout, page):
+    """The page, and the paths that it names, which are all there."""
     text = (checkout / f"docs/howto/{page}.md").read_text("utf-8")
     paths = set(re.findall(r"`((?:sw|hw|sim|boards|bench|docs|tests)/[\w./-]+)`", text))
-    assert len(paths) >= least
     assert [path for path in sorted(paths) if not (checkout / path).exists()] == []
-    if page == "add-an-operator":
-        handlers = {
-            name for name in KNOWERS if name.startswith(("sw/bitwright_onnx", "sw/bitwright_train", "sw/bitwright_bnn"))
-        }
-        assert handlers <= paths
-        tables = re.findall(r"`([A-Z]+)` in `(sw/[\w./]+)`", text)
-        assert len(tables) == 5 and {"OPERATORS", "EXPORTS", "HANDLERS", "LAYERS"} == {table for table, _ in tables}
-        for table, path in tables:
-            assert re.search(rf"^{table}\b", (checkout / path).read_text("utf-8"), re.M), f"{path} has no {table}"
+    return text, paths
+
+
+def test_the_how_to_for_operators_names_all_that_knows(checkout):
+    text, paths = how_to(checkout, "add-an-operator")
+    assert len(paths) >= 12
+    fronts = ("sw/bitwright_onnx", "sw/bitwright_train", "sw/bitwright_bnn")
+    assert {name for name in KNOWERS if name.startswith(fronts)} <= paths
+    tables = re.findall(r"`([A-Z]+)` in `(sw/[\w./]+)`", text)
+    assert len(tables) == 5 and {"OPERATORS", "EXPORTS", "HANDLERS", "LAYERS"} == {table for table, _ in tables}
+    for table, path in tables:
+        assert re.search(rf"^{table}\b", (checkout / path).read_text("utf-8"), re.M), f"{path} has no {table}"
+
+
+def test_the_how_to_for_number_types_names_all_that_knows(checkout):
+    text, paths = how_to(checkout, "add-a-number-type")
+    assert set(NUMBER_KNOWERS) <= paths
+    assert re.search(r"`KINDS` in `sw/bitwright_core/numbers/__init__.py`", text)
+    named = set(re.findall(r"`(\w+)`", text))
+    assert {field.name for field in dataclasses.fields(NumberKind)} <= named, "each field of a kind is explained"
