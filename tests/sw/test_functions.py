@@ -10,6 +10,7 @@ ROOT = Path(__file__).resolve().parents[2]
 LINES = 60  # of a body, without its docstring
 ARGUMENTS = 8
 LONG = {
+    "boards/bitwright_boards/vivado/example.py example": "a module of Verilog, which is read as one text",
     "hw/bitwright_hw/engine.py elaborate": "the rows' word, flags and preloads of one cycle, which share every signal",
 }
 MANY = {
@@ -18,6 +19,7 @@ MANY = {
     "sw/bitwright/api/boards.py program": "bitwright program; those of login and job are objects",
     "sw/bitwright/api/designs.py verify": "bitwright verify",
     "sim/bitwright_sim/verification.py verify": "bitwright verify",
+    "sw/bitwright/api/reports.py report": "bitwright report",
     "sw/bitwright/api/networks.py import_onnx": "bitwright import onnx",
     "sw/bitwright/api/sizing.py size": "bitwright size",
     "sw/bitwright/api/sizing.py explore": "bitwright explore",
