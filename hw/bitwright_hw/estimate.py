@@ -42,6 +42,17 @@ class Estimate:
             total += layer.total
         return total
 
+    def _repr_html_(self) -> str:
+        """How a notebook shows it: what each layer takes."""
+        from bitwright_core.html import html_table
+
+        parts = [(layer.name, layer.total, layer.cycles) for layer in self.layers]
+        rows = [(name, c.luts, c.ffs, c.block_rams, cycles) for name, c, cycles in parts]
+        for name, counts in (("all else", self.other), ("total", self.total)):
+            rows.append((name, counts.luts, counts.ffs, counts.block_rams, self.cycles))
+        columns = ("part", "LUTs", "flip-flops", self.family.block_ram.title, "cycles")
+        return html_table(f"Estimate for {self.family.name}", [("a frame every", self.cycles)], columns, rows)
+
     def to_dict(self) -> dict[str, Any]:
         """As `bitwright synth --json` prints it."""
         memory = self.family.block_ram

@@ -46,6 +46,22 @@ class VerifyReport:
         """All that were compared."""
         return sum(self.compared.values())
 
+    def _repr_html_(self) -> str:
+        """How a notebook shows it: what was compared, and how much of it differed."""
+        from bitwright_core.html import html_table
+
+        facts: list[tuple[str, object]] = [("frames", self.frames), ("mismatches", self.mismatches)]
+        if self.accuracy is not None:
+            facts.append(("accuracy in hardware", f"{100 * self.accuracy:.2f} %"))
+        facts += [
+            ("a frame every", f"{self.interval_cycles} cycles (ideal {self.ideal_interval_cycles})"),
+            ("simulator", self.simulator),
+        ]
+        if self.first_mismatch is not None:
+            facts.append(("first mismatch", self.first_mismatch))
+        title = "Verification: " + ("every integer agrees" if self.passed else "MISMATCH")
+        return html_table(title, facts, ("integers of", "compared"), list(self.compared.items()))
+
     def to_dict(self) -> dict[str, Any]:
         """For JSON: the fields, and `integers`."""
         result = {**asdict(self), "integers": self.integers}

@@ -117,6 +117,22 @@ class Design:
         stages = [layer.ideal_cycles for layer in self.manifest.layers]
         return max(*stages, self.manifest.input.beats, self.manifest.stream_cycles, self.manifest.output.beats)
 
+    def _repr_html_(self) -> str:
+        """How a notebook shows it: folds and cycles of each layer."""
+        from bitwright_core.html import html_table
+
+        m = self.manifest
+        facts = [
+            ("a frame every", f"{m.interval_cycles:,} cycles"),
+            (f"frames/s at {m.clock_mhz:g} MHz", round(m.clock_mhz * 1e6 / m.interval_cycles)),
+            ("latency", f"{m.latency_cycles:,} cycles"),
+            ("top module", m.top),
+            ("folder", self.folder),
+        ]
+        rows = [(y.name, y.kind, y.inputs, y.outputs, y.pe, y.simd, y.lanes, y.ideal_cycles) for y in m.layers]
+        columns = ("layer", "kind", "inputs", "outputs", "PE", "SIMD", "lanes", "cycles a frame")
+        return html_table(f"Design {m.name}", facts, columns, rows)
+
     def __repr__(self) -> str:
         m = self.manifest
         return f"<Design {m.name} in {self.folder}: {m.interval_cycles} cycles a frame, digest {m.digest[:12]}>"

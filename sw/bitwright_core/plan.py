@@ -63,6 +63,15 @@ class Plan:
     data_bits: int = 64  # width of the input stream; the output stream is 64 bits wide
     board: str = ""  # the board that it was sized for; generate refuses weights that do not fit there
 
+    def _repr_html_(self) -> str:
+        """How a notebook shows it: the folds."""
+        from bitwright_core.html import html_table
+
+        facts: list[tuple[str, object]] = [("target", self.target), ("clock", f"{self.clock_mhz:g} MHz")]
+        facts += [("board", self.board)] if self.board else []
+        rows = [(layer.name, layer.pe, layer.simd, layer.memory, layer.engine) for layer in self.layers]
+        return html_table("Plan", facts, ("layer", "PE", "SIMD", "weights in", "engine"), rows)
+
     def __post_init__(self) -> None:
         object.__setattr__(self, "layers", tuple(self.layers))
         if self.data_bits not in DATA_BITS:

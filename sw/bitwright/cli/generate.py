@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,6 @@ _LAYER_OPTIONS = ("inputs", "outputs", "weights", "thresholds", "seed", *_CONV_O
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     from bitwright.cli.output import add_json
-    from bitwright_core.families import FAMILY_NAMES
 
     command = commands.add_parser(
         "generate",
@@ -35,6 +35,14 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         action="store_true",
         help="replace an earlier design there even if it was edited, or holds waves and reports of another network",
     )
+    _add_folds(command.add_argument_group("how it is folded"))
+    _add_streams(command.add_argument_group("streams, family and clock", "Defaults give way to what --plan says."))
+    _add_layer(command.add_argument_group("one layer by itself"))
+    add_json(command)
+    command.set_defaults(run=run)
+
+
+def _add_folds(command: argparse._ArgumentGroup) -> None:
     command.add_argument("--plan", metavar="PLAN.toml", type=Path, help="folds and options, as generate writes them")
     command.add_argument("--pe", metavar="P[,P...]", type=_numbers, help="rows at a time, for all layers or each")
     command.add_argument("--simd", metavar="S[,S...]", type=_numbers, help="lanes of a row at a time")
@@ -42,12 +50,21 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         "--hardwired", action="store_true", help="weights as constants in the logic, all rows and lanes at a time"
     )
     command.add_argument("--cycles", metavar="N", type=int, help="the most cycles a frame (without --plan)")
+
+
+def _add_streams(command: argparse._ArgumentGroup) -> None:
+    from bitwright_core.families import FAMILY_NAMES
+
     command.add_argument("--scores", action="store_true", default=None, help="send every class score, then the class")
-    command.add_argument("--encoding", choices=("hardware", "host"), help="where input values become bits")
-    command.add_argument("--target", choices=FAMILY_NAMES, help="the FPGA family")
-    command.add_argument("--clock-mhz", metavar="M", type=float, help="the clock to aim for")
-    command.add_argument("--data-bits", metavar="B", type=int, help="width of the input stream")
-    layer = command.add_argument_group("one layer by itself")
+    command.add_argument(
+        "--encoding", choices=("hardware", "host"), help="where input values become bits (default: hardware)"
+    )
+    command.add_argument("--target", choices=FAMILY_NAMES, help="the FPGA family (default: the plan's, or generic)")
+    command.add_argument("--clock-mhz", metavar="M", type=float, help="the clock to aim for (default: 100)")
+    command.add_argument("--data-bits", metavar="B", type=int, help="width of the input stream (default: 64)")
+
+
+def _add_layer(layer: argparse._ArgumentGroup) -> None:
     layer.add_argument("--layer", choices=("dense", "conv2d"), help="the kind of layer, in place of NETWORK")
     layer.add_argument("--inputs", metavar="N", type=int, help="of a dense layer")
     layer.add_argument("--outputs", metavar="M", type=int, help="neurons, or channels that a convolution gives")
@@ -67,9 +84,9 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     layer.add_argument(
         "--padding-value", choices=("minus_one", "plus_one", "zero"), help="what pads (default: minus_one)"
     )
-    layer.add_argument("--seed", metavar="S", type=int, help="random weights and thresholds from this seed")
-    add_json(command)
-    command.set_defaults(run=run)
+    layer.add_argument(
+        "--seed", metavar="S", type=int, help="random weights and thresholds from this seed (default: 0)"
+    )
 
 
 def _numbers(text: str) -> list[int]:
@@ -215,8 +232,8 @@ def _bound(design: "Design") -> list[tuple[str, str]]:
     return [("limited by", f"the output stream, {m.output.beats:,} beats a result")]
 
 
-def print_design(design: "Design") -> None:
-    """Folds, rate and latency; info shows them, too."""
+def print_design(design: "Design", more: Sequence[tuple[str, str]] = ()) -> None:
+    """Folds, rate and latency, and `more`; info shows them, too."""
     from bitwright.cli.output import print_facts, print_table
 
     m = design.manifest
@@ -231,6 +248,7 @@ def print_design(design: "Design") -> None:
             ("a frame every", f"{m.interval_cycles:,} cycles: {rate:,.0f} frames/s at {m.clock_mhz:g} MHz"),
             *_bound(design),
             ("latency", f"{m.latency_cycles:,} cycles: {m.latency_cycles / m.clock_mhz:,.2f} us"),
+            *more,
             ("Verilog", ", ".join(str(design.folder / name) for name in m.verilog)),
             ("top module", m.top),
             ("digest", m.digest),

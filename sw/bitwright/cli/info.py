@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from bitwright_core.design import Design
     from bitwright_core.network import Network
 
 _LABELS = 20  # names that are shown
@@ -38,6 +39,7 @@ def run(args: argparse.Namespace) -> int:
         made = None
         if design is not None:
             made = {**as_json(design), "clock_mhz": design.manifest.clock_mhz, "edited": design.edited}
+            made["resources"] = _resources(design)
         print_json({**_facts(network), "design": made})
         return 0
     _print(network)
@@ -45,9 +47,42 @@ def run(args: argparse.Namespace) -> int:
         say(f"\nNext: bitwright generate {args.network} --out design")
         return 0
     say()
-    print_design(design)
+    print_design(design, _resource_facts(design))
     say(f"\nNext: bitwright verify {design.folder} --data {'DATASET' if network.is_classifier else 'random'}")
     return 0
+
+
+def _resources(design: "Design") -> dict[str, Any] | None:
+    """What `--json` says of what it takes: counted, where synth was run, or estimated; None where neither is known."""
+    from bitwright.reporting.counted import resources
+
+    found = resources(design, None)
+    if found.total is None:
+        return None
+    return {
+        "counted": found.measured is not None,
+        "by": "the model" if found.measured is None else found.measured.tool,
+        **found.total.to_dict(found.family.block_ram),
+        "board": found.board.name,
+        "percent": {share.name: round(share.percent, 1) for share in found.shares},
+    }
+
+
+def _resource_facts(design: "Design") -> list[tuple[str, str]]:
+    """The same in words."""
+    from bitwright.reporting.counted import resources
+
+    found = resources(design, None)
+    total = found.total
+    if total is None:
+        return [("resources", "not known before bitwright synth, as layers are hardwired")]
+    by = "estimated" if found.measured is None else f"counted by {found.measured.tool}"
+    memory = f"{total.block_rams:g} {found.board.block_ram_name}"
+    shares = ", ".join(f"{share.percent:.1f} % of its {share.name}" for share in found.shares if share.used)
+    return [
+        ("resources", f"{total.luts:,} LUTs, {total.ffs:,} flip-flops, {memory} ({by}, {found.family.name})"),
+        (f"on {found.board.name}", shares),
+    ]
 
 
 def _layers(network: "Network") -> list[dict[str, Any]]:

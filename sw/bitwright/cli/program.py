@@ -34,7 +34,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     ssh.add_argument("--accept-host-key", metavar="SHA256:...", help="trust the host's key of this fingerprint")
     ssh.add_argument("--known-hosts", metavar="FILE", type=Path, help="default ~/.ssh/known_hosts")
     ssh.add_argument("--remote-dir", metavar="D", help="where deployments lie there (default: bitwright in the home)")
-    add_frames(ssh, default="random")
+    add_frames(command.add_argument_group("frames, over SSH and without a board"), default="random")
     ssh.add_argument(
         "--batch-frames", metavar="N", type=count("number of frames"), help="frames a transfer (default: 1 MiB of them)"
     )

@@ -13,7 +13,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         "frame lengths, register access. Whole test sets go faster through: bitwright verify.",
     )
     command.add_argument("design", metavar="DIR", type=Path, help="a design folder")
-    command.add_argument("--simulator", choices=("verilator", "icarus"), default="verilator")
+    command.add_argument("--simulator", choices=("verilator", "icarus"), default="verilator", help="default: verilator")
     command.add_argument("--waves", action="store_true", help="keep the waveforms")
     command.add_argument("--seed", metavar="S", type=int, help="repeat a run (the report names its seed)")
     add_trust(command)

@@ -20,28 +20,31 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     )
     command.add_argument("design", metavar="DIR", type=Path, help="a design folder")
     command.add_argument("--network", metavar="NETWORK", type=Path, help="what to compare with (default: the design's)")
-    add_frames(command, default=None)
-    command.add_argument(
+    add_frames(command.add_argument_group("frames"), default=None)
+    how = command.add_argument_group("how it is simulated")
+    how.add_argument(
         "--engine",
         choices=("auto", "sliced", "verilator"),
         default="auto",
         help="what simulates: Verilator, the sliced engine (many frames at a time, proven by Verilator on some), or "
-        "the sliced one where it saves time",
+        "the sliced one where it saves time (default: auto)",
     )
-    command.add_argument("--no-proof", action="store_true", help="leave out Verilator's share of a sliced run")
-    command.add_argument("--jobs", metavar="J", type=int, help="simulations at a time (default: one a core)")
-    command.add_argument(
+    how.add_argument("--no-proof", action="store_true", help="leave out Verilator's share of a sliced run")
+    how.add_argument("--jobs", metavar="J", type=int, help="simulations at a time (default: one a core)")
+    how.add_argument(
         "--ray",
         metavar="ADDRESS",
         help='shards of the frames on a Ray cluster; "local" starts one on this machine (extra ray)',
     )
-    command.add_argument(
+    how.add_argument(
         "--stalls",
         action="store_true",
         help="both sides pause, now for a cycle and now until all buffers are full or empty",
     )
-    command.add_argument("--seed", metavar="S", type=int, help="of the stalls (default: a new one, which is printed)")
-    command.add_argument("--reproducer", metavar="DIR", type=Path, help="where a first mismatch is kept")
+    how.add_argument("--seed", metavar="S", type=int, help="of the stalls (default: a new one, which is printed)")
+    command.add_argument(
+        "--reproducer", metavar="DIR", type=Path, help="where a first mismatch is kept (default: DIR/reproducer)"
+    )
     add_trust(command)
     add_json(command)
     command.set_defaults(run=run)

@@ -172,6 +172,24 @@ class Network:
         graph = "" if self.is_chain else " (a graph)"
         return f"<Network {self.name}: {encoded}-{sizes}{graph}, digest {self.digest[:12]}>"
 
+    def _repr_html_(self) -> str:
+        """How a notebook shows it: its layers."""
+        from bitwright_core.html import html_table
+
+        shape = " x ".join(map(str, self.input.shape))
+        facts = [
+            ("input", f"{shape} of {self.input.bits} bits"),
+            ("weights", self.weight_bits),
+            ("operations a frame", self.operations),
+            ("digest", self.digest[:12]),
+        ]
+        rows = [
+            (node.name, node.operator.kind, node.inputs, node.outputs, str(node.edge.number), node.operator.weight_bits)
+            for node in self.nodes
+        ]
+        columns = ("layer", "kind", "inputs", "outputs", "gives", "weight bits")
+        return html_table(f"Network {self.name}", facts, columns, rows)
+
     def save(self, path: object) -> None:
         """Writes the network file; see `bitwright_core.network.file.save`."""
         from bitwright_core.network.file import save
