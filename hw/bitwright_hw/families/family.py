@@ -56,12 +56,15 @@ class HardwiredSums:
     totals(m, sums, inputs, constants, bits, seen_bits, stages): for each row k its value, `stages` + 2 cycles after the
     inputs: 2 * sum k + ~s + constants[k] - 2 * held(constants[k]) modulo 2 ** bits, where s, of `seen_bits` bits, is
     the last sum.
+
+    ones(m, inputs, width, stages): how many inputs were 1 `stages` cycles ago, in `width` bits.
     """
 
     least_share: int
     reduce: Reduce | None
     held: Callable[[int], int]
     totals: Callable[[Module, SharedSums, Value, Sequence[int], int, int, int], list[Signal]]
+    ones: Callable[[Module, Value, int, int], Value]
 
 
 def nothing_held(constant: int) -> int:

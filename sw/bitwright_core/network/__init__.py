@@ -8,7 +8,7 @@ from bitwright_core.network.graph import ENCODED, Node
 from bitwright_core.network.model import Network
 from bitwright_core.network.worth import Values
 from bitwright_core.numbers import BINARY, NumberType, signed_bits
-from bitwright_core.ops import Add, Concat, Conv2d, Dense, MaxPool2d, Operator, Quantize
+from bitwright_core.ops import Add, Concat, Conv2d, Dense, GroupSum, Luts, MaxPool2d, Operator, Quantize
 from bitwright_core.ops.lanes import LaneRule, Operand
 from bitwright_core.ops.matrix import MatrixLayer
 from bitwright_core.ops.operator import JoinRule
@@ -24,10 +24,12 @@ __all__ = [
     "Conv2d",
     "Dense",
     "Edge",
+    "GroupSum",
     "Input",
     "IntegerEncoding",
     "JoinRule",
     "LaneRule",
+    "Luts",
     "MatrixLayer",
     "MaxPool2d",
     "Network",

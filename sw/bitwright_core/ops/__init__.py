@@ -4,10 +4,12 @@ from bitwright_core.ops.add import Add
 from bitwright_core.ops.concat import Concat
 from bitwright_core.ops.conv2d import Conv2d
 from bitwright_core.ops.dense import Dense
+from bitwright_core.ops.group_sum import GroupSum
+from bitwright_core.ops.luts import Luts
 from bitwright_core.ops.max_pool2d import MaxPool2d
 from bitwright_core.ops.operator import Operator
 from bitwright_core.ops.quantize import Quantize
 
-OPERATORS: tuple[type[Operator], ...] = (Dense, Conv2d, MaxPool2d, Concat, Add, Quantize)
+OPERATORS: tuple[type[Operator], ...] = (Dense, Conv2d, MaxPool2d, Concat, Add, Quantize, Luts, GroupSum)
 
-__all__ = ["OPERATORS", "Add", "Concat", "Conv2d", "Dense", "MaxPool2d", "Operator", "Quantize"]
+__all__ = ["OPERATORS", "Add", "Concat", "Conv2d", "Dense", "GroupSum", "Luts", "MaxPool2d", "Operator", "Quantize"]

@@ -27,9 +27,14 @@ def _add(m: Module, name: str, columns: Sequence[Sequence[Value]], width: int, s
     return chained_sum(part, columns, width, stages)
 
 
+def _ones(m: Module, inputs: Value, width: int, stages: int) -> Value:
+    return chained_sum(m, [list(inputs)], width, stages)
+
+
 SUMS = HardwiredSums(
     least_share=4,
     reduce=None,
     held=nothing_held,
     totals=partial(row_totals, adder=ColumnAdder(levels=_levels, add=_add)),
+    ones=_ones,
 )

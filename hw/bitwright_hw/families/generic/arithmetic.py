@@ -26,5 +26,12 @@ def levels(simd: int, stages: int) -> float:
     return longest_run(tree_levels(simd), stages)
 
 
+def ones(m: Module, inputs: Value, width: int, stages: int) -> Value:
+    """The number of set inputs."""
+    return adder_tree(m, inputs, stages)[:width]
+
+
 ROWS = Rows(inverted_weights=False, accumulated=accumulated, counted=counted, levels=levels)
-SUMS = HardwiredSums(least_share=2, reduce=None, held=nothing_held, totals=partial(row_totals, adder=TREE_ADDER))
+SUMS = HardwiredSums(
+    least_share=2, reduce=None, held=nothing_held, totals=partial(row_totals, adder=TREE_ADDER), ones=ones
+)

@@ -61,4 +61,6 @@ COSTS = Costs(
     tag_ffs=21,
     result_beats=4,
     scores=ScoreCost(logic=1, lane_bit=0, results=1),
+    tables=(1, 1, 1, 1, 1),
+    ones=Line(base=-0.5, slope=0.505),
 )

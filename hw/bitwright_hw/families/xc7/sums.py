@@ -6,11 +6,12 @@ leave at most three bits of each weight, which a ternary adder takes, beside the
 
 from collections.abc import Sequence
 
+import numpy as np
 from amaranth.hdl import Cat, Module, Signal, Value
 
 from bitwright_hw.arithmetic.adders import counted_bits
 from bitwright_hw.arithmetic.compressor import Builder, Counter
-from bitwright_hw.arithmetic.shared_sums import SharedSums
+from bitwright_hw.arithmetic.shared_sums import SharedSums, share
 from bitwright_hw.families.family import HardwiredSums
 from bitwright_hw.families.xc7.counters import FULL, SEVEN, choose
 from bitwright_hw.families.xc7.popcount import FINAL_DELAY, Position, make_counter, ternary_adder
@@ -18,6 +19,7 @@ from bitwright_hw.families.xc7.popcount import FINAL_DELAY, Position, make_count
 # bits of each weight that a final adder takes: beside another number, and by itself, the last sum
 ROW_CAPACITY = (3, 2)
 LAST_CAPACITY = (5, 3)
+NEVER = 2  # sums that share an adder, where there is one sum
 
 
 def reduce(builder: Builder, columns: list[list[int]], last: bool) -> tuple[tuple[int, ...], ...]:
@@ -92,6 +94,12 @@ class _TernaryAdders:
         return Cat(*ternary_adder(self.m, positions, extra, carry))
 
 
+def ones(m: Module, inputs: Value, width: int, stages: int) -> Value:
+    """The number of set inputs: a sum that shares nothing, at about half a LUT for each."""
+    sums = share(np.ones((1, len(inputs)), np.uint8), [0], least=NEVER, reduce=reduce)
+    return _TernaryAdders(m, sums, inputs, stages).last(width)
+
+
 def _counter(m: Module, counter: Counter, bits: Sequence[Value]) -> Sequence[Value]:
     return make_counter(m, counter, [], bits)
 
@@ -100,4 +108,4 @@ def _held(constant: int) -> int:
     return constant >> 1
 
 
-SUMS = HardwiredSums(least_share=3, reduce=reduce, held=_held, totals=row_totals)
+SUMS = HardwiredSums(least_share=3, reduce=reduce, held=_held, totals=row_totals, ones=ones)

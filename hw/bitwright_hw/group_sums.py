@@ -1,0 +1,57 @@
+"""The bits of each class's group of neurons, counted."""
+
+from amaranth.hdl import Module, Signal, Value
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from bitwright_hw.families import Family
+
+
+class GroupSums(wiring.Component):
+    """How many bits of each of `groups` are 1, all groups at a time.
+
+    `i` brings the bits of a frame in one word, at any pace, the groups one after the other; `o` gives a count of
+    `width` bits for each, group 0 lowest. Counters and adders are the family's (its `sums.ones`).
+
+    Latency: `latency` = stages + 1 cycles. Throughput: a word a cycle. Reset: forgets the words inside.
+    """
+
+    def __init__(self, *, groups: tuple[int, ...], target: Family, stages: int):
+        if not groups or min(groups) < 1:
+            raise ValueError(f"groups must be at least one of at least 1 bit, not {groups}")
+        if stages < 0:
+            raise ValueError(f"stages must not be negative, not {stages}")
+        self.groups = groups
+        self.target = target
+        self.stages = stages
+        super().__init__(
+            {
+                "i": In(stream.Signature(sum(groups), always_ready=True)),
+                "o": Out(stream.Signature(self.width * len(groups), always_ready=True)),
+            }
+        )
+
+    @property
+    def width(self) -> int:
+        """Bits of a count."""
+        return max(self.groups).bit_length()
+
+    @property
+    def latency(self) -> int:
+        return self.stages + 1
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        valid: Value = self.i.valid
+        for k in range(self.latency):
+            delayed = Signal(name=f"valid_{k}")
+            m.d.sync += delayed.eq(valid)
+            valid = delayed
+        m.d.comb += self.o.valid.eq(valid)
+        start = 0
+        for k, size in enumerate(self.groups):
+            m.submodules[f"group_{k}"] = part = Module()
+            ones = self.target.sums.ones(part, self.i.payload[start : start + size], size.bit_length(), self.stages)
+            m.d.sync += self.o.payload[k * self.width : (k + 1) * self.width].eq(ones)
+            start += size
+        return m

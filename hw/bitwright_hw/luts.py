@@ -1,0 +1,73 @@
+"""Neurons that are lookup tables of a few bits each."""
+
+import numpy as np
+from amaranth.hdl import Cat, Const, Module, Value
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
+from numpy.typing import NDArray
+
+from bitwright_core.network import Luts
+
+
+class LutLayer(wiring.Component):
+    """All neurons of a layer of lookup tables, a frame a cycle.
+
+    `i` brings a frame a word, at any pace; `o` gives the neurons' bits, neuron 0 lowest. A table keeps the inputs that
+    it depends on alone; neurons that are equal are made once. One of six inputs takes a LUT6, or four LUT4s at most
+    (a family's wide multiplexers join them).
+
+    Latency: 1 cycle. Throughput: a word a cycle. Reset: forgets the word inside.
+    """
+
+    LATENCY = 1
+
+    def __init__(self, *, layer: Luts):
+        self.layer = layer
+        super().__init__(
+            {
+                "i": In(stream.Signature(layer.inputs, always_ready=True)),
+                "o": Out(stream.Signature(layer.outputs, always_ready=True)),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        made: dict[tuple[tuple[int, ...], int], Value] = {}
+        for k, neuron in enumerate(neurons(self.layer)):
+            if neuron not in made:
+                made[neuron] = self.o.payload[k]
+                m.d.sync += self.o.payload[k].eq(self._table(*neuron))
+            else:
+                m.d.comb += self.o.payload[k].eq(made[neuron])
+        m.d.sync += self.o.valid.eq(self.i.valid)
+        return m
+
+    def _table(self, wires: tuple[int, ...], table: int) -> Value:
+        if not wires:
+            return Const(table, 1)
+        return Const(table, 1 << len(wires)).bit_select(Cat(self.i.payload[wire] for wire in wires), 1)
+
+
+def neurons(layer: Luts) -> list[tuple[tuple[int, ...], int]]:
+    """Of each neuron the inputs that it depends on, each once and in rising order, and its table as a number: bit a is
+    what it gives at address a, of which bit k is input k of these. Equal neurons come out equal."""
+    return [reduced(wires, table) for wires, table in zip(layer.wires.tolist(), layer.tables, strict=True)]
+
+
+def reduced(wires: list[int], table: NDArray[np.uint8]) -> tuple[tuple[int, ...], int]:
+    """The inputs that a table depends on, and the table over them: see `neurons`."""
+    distinct = sorted(set(wires))
+    address = np.arange(1 << len(distinct))
+    given = np.zeros_like(address)
+    for k, wire in enumerate(wires):
+        given |= (address >> distinct.index(wire) & 1) << k
+    values = table[given].reshape((2,) * len(distinct))  # axis 0 is the last input
+    kept = []
+    for wire in reversed(distinct):
+        low, high = (np.take(values, bit, axis=len(kept)) for bit in (0, 1))  # axes in front are those of `kept`
+        if (low == high).all():
+            values = low
+        else:
+            kept.append(wire)
+    bits = values.reshape(-1)
+    return tuple(sorted(kept)), int(sum(int(bit) << k for k, bit in enumerate(bits)))

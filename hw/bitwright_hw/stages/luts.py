@@ -1,0 +1,97 @@
+"""Layers of lookup tables, and the sums that such networks end with."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from amaranth.hdl import Module
+from amaranth.lib import wiring
+
+from bitwright_core.network import GroupSum, Luts
+from bitwright_hw.cells import Counts
+from bitwright_hw.engine import RowPool
+from bitwright_hw.families import Family
+from bitwright_hw.families.costs import Costs
+from bitwright_hw.group_sums import GroupSums
+from bitwright_hw.luts import LutLayer, neurons
+from bitwright_hw.scores import ScoreParams
+from bitwright_hw.stages.stage import Giver, Stage, Timing, Words
+
+
+@dataclass(frozen=True, kw_only=True)
+class LutsStage(Stage):
+    """Takes a frame a word, and gives that of its neurons' bits a cycle later. Tokens pass it."""
+
+    layer: Luts
+
+    def component(self, rows: RowPool) -> LutLayer:
+        return LutLayer(layer=self.layer)
+
+    def connect(self, m: Module, unit: wiring.Component | None, givers: Sequence[Giver]) -> Giver:
+        assert isinstance(unit, LutLayer)
+        return _passed(m, unit, givers[0])
+
+    def times(self, timing: Timing, words: Sequence[Words]) -> Words:
+        return words[0].later(self.delay)
+
+    @property
+    def delay(self) -> int:
+        return LutLayer.LATENCY
+
+    def cost(self, costs: Costs) -> Counts:
+        """A table for each distinct neuron that depends on two inputs or more."""
+        distinct = set(neurons(self.layer))
+        return Counts(luts=round(sum(costs.table(len(wires)) for wires, _ in distinct)), ffs=len(distinct) + 1)
+
+    @property
+    def frames(self) -> int:
+        return 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class GroupSumStage(Stage):
+    """Takes a frame's bits in a word, and gives how many of each group are 1. Tokens pass it."""
+
+    layer: GroupSum
+    target: Family
+    stages: int
+
+    def component(self, rows: RowPool) -> GroupSums:
+        return GroupSums(groups=self.layer.groups, target=self.target, stages=self.stages)
+
+    def connect(self, m: Module, unit: wiring.Component | None, givers: Sequence[Giver]) -> Giver:
+        assert isinstance(unit, GroupSums)
+        return _passed(m, unit, givers[0])
+
+    def times(self, timing: Timing, words: Sequence[Words]) -> Words:
+        return words[0].later(self.delay)
+
+    @property
+    def delay(self) -> int:
+        """Cycles from a frame's bits to its counts."""
+        return self.stages + 1
+
+    def cost(self, costs: Costs) -> Counts:
+        luts = sum(round(costs.ones.at(size)) for size in self.layer.groups)
+        return Counts(luts=luts, ffs=sum(size.bit_length() for size in self.layer.groups) + self.delay)
+
+    @property
+    def frames(self) -> int:
+        return 1
+
+
+def group_score_params(layer: GroupSum, spacing: int) -> ScoreParams:
+    """The scores of frames that come at least `spacing` cycles apart: the counts themselves."""
+    classes = layer.outputs
+    return ScoreParams(
+        pe=classes,
+        bits=max(layer.groups).bit_length(),
+        spacing=spacing,
+        inputs=max(layer.groups),
+        scale=(1,) * classes,
+        offset=(0,) * classes,
+    )
+
+
+def _passed(m: Module, unit: LutLayer | GroupSums, giver: Giver) -> Giver:
+    m.d.comb += [unit.i.valid.eq(giver.valid), unit.i.payload.eq(giver.payload)]
+    return Giver(unit.o.valid, unit.o.payload, giver.grant)
