@@ -13,8 +13,8 @@ class FrameCollector(wiring.Component):
     """Shifts the words of a frame of `bits` bits into one register, and gives it out as a word.
 
     A FrameQueue without room: a frame's token is one of `grant`, taken as it is asked for, so that nothing behind ever
-    makes a frame wait. `i`, `space`, `drop` and `done` are those of FrameBuffer. The token of a dropped frame serves the
-    next one. At most `ahead` frames may have their token and not all their words; others are made wait.
+    makes a frame wait. `i`, `space`, `drop` and `done` are those of FrameBuffer. The token of a dropped frame serves
+    the next one. At most `ahead` frames may have their token and not all their words; others are made wait.
 
     A shift register moves all of its bits and needs no multiplexer, so it takes no LUT; what the reader does not use
     is left out by synthesis where no later bit passes through it.

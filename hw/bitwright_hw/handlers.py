@@ -5,18 +5,24 @@ Each kind has a handler: `HANDLERS`.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import cast
 
-from bitwright_core.network import Node
-from bitwright_core.plan import Fold
+from bitwright_core.network import GroupSum, Luts, Node
+from bitwright_core.plan import Fold, Plan
+from bitwright_hw.families import family_named
 from bitwright_hw.lane_unit import LaneParams
+from bitwright_hw.scores import ScoreParams
 from bitwright_hw.stage_graph import Stream
+from bitwright_hw.stages.collect import CollectStage, frames_ahead
 from bitwright_hw.stages.frames import FrameTokensStage, RepackStage
 from bitwright_hw.stages.join import JoinStage, join_params
 from bitwright_hw.stages.lanes import LaneStage
+from bitwright_hw.stages.luts import GroupSumStage, LutsStage, group_score_params
 from bitwright_hw.stages.pool import PoolStage, pool_params
 from bitwright_hw.stages.queue import QueueStage
 from bitwright_hw.stages.stage import Stage
 from bitwright_hw.stages.window import WindowStage, window_params
+from bitwright_hw.timing import pipeline_for
 
 
 @dataclass(frozen=True)
@@ -31,13 +37,18 @@ class Step:
 class Front:
     """Where a handler's stages stand: in front of engine `place` ("0", "1" ... or "last"), with `fold` of its layer;
     `passed` of them are there already, pixels were on their way for `around` cycles since the last window, and no stage
-    should take more than `interval` cycles a frame."""
+    should take more than `interval` cycles a frame. `plan` has the clock and the family."""
 
     place: str
     fold: Fold | None
     interval: int
+    plan: Plan
     passed: int = 0
     around: int = 0
+
+    def name(self, number: int = 0) -> str:
+        """The name of a handler's stage `number` that is no queue of an engine."""
+        return f"path_{self.place}_{self.passed + number}"
 
 
 def _max_pool(node: Node, streams: Sequence[Stream], front: Front) -> list[Step]:
@@ -47,10 +58,9 @@ def _max_pool(node: Node, streams: Sequence[Stream], front: Front) -> list[Step]
     pool, padding = pool_params(node.operator.pooling, stream.lanes)
     found = []
     if padding is not None:
-        window = WindowStage(name=f"path_{front.place}_{front.passed}", params=padding, around=front.around)
+        window = WindowStage(name=front.name(), params=padding, around=front.around)
         found.append(Step(window, replace(stream, pixels=padding.windows.pixels)))
-    name = f"path_{front.place}_{front.passed + len(found)}"
-    return [*found, Step(PoolStage(name=name, params=pool), replace(stream, pixels=node.pixels))]
+    return [*found, Step(PoolStage(name=front.name(len(found)), params=pool), replace(stream, pixels=node.pixels))]
 
 
 def _convolution(node: Node, streams: Sequence[Stream], front: Front) -> list[Step]:
@@ -86,13 +96,13 @@ def _join(node: Node, streams: Sequence[Stream], front: Front) -> list[Step]:
     rule = node.operator.join
     assert rule is not None
     params = join_params(rule, streams, front.interval)
-    stage = JoinStage(name=f"path_{front.place}_{front.passed}", params=params, pixels=rule.pixels)
+    stage = JoinStage(name=front.name(), params=params, pixels=rule.pixels)
     words = params.inputs[0]
     lanes = words.out_width // streams[0].lane_bits
     if params.beside and not rule.beside:
         lanes = rule.lanes
     bits = sum(stream.lane_bits for stream in streams) if rule.beside else streams[0].lane_bits
-    return [Step(stage, replace(streams[0], lanes=lanes, lane_bits=bits, size=rule.lanes))]
+    return [Step(stage, replace(streams[0], lanes=lanes, lane_bits=bits, size=rule.lanes, apart=None))]
 
 
 def _lanes(node: Node, streams: Sequence[Stream], front: Front) -> list[Step]:
@@ -102,8 +112,40 @@ def _lanes(node: Node, streams: Sequence[Stream], front: Front) -> list[Step]:
     found = [] if node.operator.join is None else _join(node, streams, front)
     before = found[-1].gives if found else streams[0]
     params = LaneParams(rule=rule, size=before.size, lanes=before.lanes)
-    stage = LaneStage(name=f"path_{front.place}_{front.passed + len(found)}", params=params)
-    return [*found, Step(stage, replace(before, lane_bits=rule.gives.bits))]
+    stage = LaneStage(name=front.name(len(found)), params=params)
+    return [*found, Step(stage, replace(before, lane_bits=rule.gives.bits, apart=None))]
+
+
+def _luts(node: Node, streams: Sequence[Stream], front: Front) -> list[Step]:
+    """The tables, and a collector of frames in front of the first of several such layers."""
+    found = _collected(streams[0], front)
+    stream = found[-1].gives if found else streams[0]
+    stage = LutsStage(name=front.name(len(found)), layer=cast(Luts, node.operator))
+    return [*found, Step(stage, replace(stream, lanes=node.outputs, size=node.outputs))]
+
+
+def _group_sum(node: Node, streams: Sequence[Stream], front: Front) -> list[Step]:
+    """The sums, whose registers are those that the clock asks of a popcount of the largest group."""
+    found = _collected(streams[0], front)
+    stream = found[-1].gives if found else streams[0]
+    layer = cast(GroupSum, node.operator)
+    target = family_named(front.plan.target)
+    stages = pipeline_for(max(layer.groups), front.plan.clock_mhz, target, block_ram=False).stages
+    stage = GroupSumStage(name=front.name(len(found)), layer=layer, target=target, stages=stages)
+    counts = replace(stream, lanes=layer.outputs, lane_bits=max(layer.groups).bit_length(), size=layer.outputs)
+    return [*found, Step(stage, counts)]
+
+
+def _collected(stream: Stream, front: Front) -> list[Step]:
+    """What makes one word of each frame that `stream` brings; nothing where it does."""
+    if stream.apart is not None:
+        return []
+    found = frames(stream)
+    given = found[-1].gives if found else stream
+    size = given.size * given.lane_bits
+    collect = CollectStage(name=front.name(len(found)), in_width=given.bits, bits=size, ahead=frames_ahead(given.words))
+    gives = Stream(lanes=given.size, lane_bits=given.lane_bits, size=given.size, apart=given.words)
+    return [*found, Step(collect, gives)]
 
 
 # what lies in front of the engine of an operator, or what it is itself: a chain, whose first stage takes all its values
@@ -114,7 +156,18 @@ HANDLERS: dict[str, Callable[[Node, Sequence[Stream], Front], list[Step]]] = {
     "concat": _join,
     "add": _lanes,
     "quantize": _lanes,
+    "luts": _luts,
+    "group_sum": _group_sum,
 }
+
+
+def _group_scores(node: Node, stream: Stream) -> ScoreParams:
+    assert stream.apart is not None
+    return group_score_params(cast(GroupSum, node.operator), stream.apart)
+
+
+# the scores of a last operator without an engine, of the counts that it gives
+SCORES: dict[str, Callable[[Node, Stream], ScoreParams]] = {"group_sum": _group_scores}
 
 
 def frames(stream: Stream) -> list[Step]:

@@ -8,14 +8,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from bitwright_core.errors import PlanError
-from bitwright_core.framing import RESULT_BITS, InputFormat, input_format, output_format
+from bitwright_core.framing import RESULT_BITS, InputFormat, OutputFormat, input_format, output_format
 from bitwright_core.network import ENCODED, MatrixLayer, Network, Node
 from bitwright_core.plan import Fold, Plan, folds
 from bitwright_hw.constant_bits import Known, known_inputs
 from bitwright_hw.edges import Wiring
 from bitwright_hw.encoder import lanes_in, values_in
 from bitwright_hw.engines import engine_named
-from bitwright_hw.handlers import HANDLERS, Front, Step, frames
+from bitwright_hw.handlers import HANDLERS, SCORES, Front, Step, frames
 from bitwright_hw.stage_graph import EndStage, LayerStages, StageEdge, StageGraph, Stream
 from bitwright_hw.stages.bits import BitsStage
 from bitwright_hw.stages.classes import ClassStage, score_params
@@ -62,6 +62,7 @@ def in_front(
     given: Mapping[str, Given],
     fold: Fold | None,
     *,
+    plan: Plan,
     interval: int,
     latency: int = 0,
     joined: bool = False,
@@ -81,6 +82,7 @@ def in_front(
             place=gap.place,
             fold=fold,
             interval=interval,
+            plan=plan,
             passed=passed,
             around=around + (latency if node is gap.matrix else 0),
         )
@@ -110,11 +112,20 @@ def gives_sums(layer: MatrixLayer) -> bool:
     return layer.output.compared is None and not layer.gives_scores
 
 
-def bits_end(network: Network, stream: Stream) -> tuple[list[Step], BitsStage]:
-    """What lies behind the last value of a network that gives bits, and the last stage."""
-    found = frames(stream)
-    width = (found[-1].gives if found else stream).bits
-    return found, BitsStage(name="results", in_width=width, out_width=RESULT_BITS, bits=network.outputs, repeats=1)
+def end_of(network: Network, stream: Stream, fold: Fold | None, format: OutputFormat) -> tuple[list[Step], EndStage]:
+    """What lies behind the last value of a network, which comes as `stream`, and the last stage. An engine that gives
+    scores has `fold`."""
+    if not network.gives_scores:
+        found = frames(stream)
+        width = (found[-1].gives if found else stream).bits
+        return found, BitsStage(name="results", in_width=width, out_width=RESULT_BITS, bits=network.outputs, repeats=1)
+    last = network.nodes[-1]
+    if last.operator.matrix is not None:
+        assert fold is not None
+        params = score_params(last.operator.matrix, fold)
+    else:
+        params = SCORES[last.operator.kind](last, stream)
+    return [], ClassStage(name="results", params=params, format=format)
 
 
 def head(network: Network, guard: GuardStage) -> list[Step]:
@@ -167,20 +178,14 @@ def lower(network: Network, plan: Plan) -> StageGraph:
     layers: list[LayerStages] = []
     between = gaps(network)
     for gap, fold, engine in zip(between[:-1], layer_folds, engines, strict=True):
-        layers.append(_add_layer(wiring, gap, given, fold, engine, slowest))
-    for node, steps, comes in in_front(between[-1], given, None, interval=slowest):
+        layers.append(_add_layer(wiring, gap, given, fold, engine, plan, slowest))
+    for node, steps, comes in in_front(between[-1], given, None, plan=plan, interval=slowest):
         given[node.name] = comes
         wiring.give(node.name, *wiring.chain(steps, node.takes))
     result = network.last.name
-    end: EndStage
-    if network.gives_scores:
-        end = ClassStage(
-            name="results", params=score_params(network.matrix_layers[-1], layer_folds[-1]), format=out_format
-        )
-        wiring.chain([Step(end, given[result].stream)], [result])
-    else:
-        steps, end = bits_end(network, given[result].stream)
-        wiring.chain([*steps, Step(end, given[result].stream)], [result])
+    last_fold = layer_folds[-1] if layer_folds else None
+    steps, end = end_of(network, given[result].stream, last_fold, out_format)
+    wiring.chain([*steps, Step(end, given[result].stream)], [result])
     return StageGraph(
         network=network,
         plan=plan,
@@ -195,7 +200,7 @@ def lower(network: Network, plan: Plan) -> StageGraph:
 
 
 def _add_layer(
-    wiring: Wiring, gap: Gap, given: dict[str, Given], fold: Fold, engine: EngineStage, interval: int
+    wiring: Wiring, gap: Gap, given: dict[str, Given], fold: Fold, engine: EngineStage, plan: Plan, interval: int
 ) -> LayerStages:
     """Adds an engine, and what lies in front of it."""
     node = gap.matrix
@@ -203,7 +208,8 @@ def _add_layer(
     wiring.add(engine)
     joined = engine.joins and wiring.passes_words(node.takes[0])
     queue = None
-    for before, steps, comes in in_front(gap, given, fold, interval=interval, latency=engine.latency, joined=joined):
+    found = in_front(gap, given, fold, plan=plan, interval=interval, latency=engine.latency, joined=joined)
+    for before, steps, comes in found:
         last, stream = wiring.chain(steps, before.takes)
         if before is node:
             queue = last

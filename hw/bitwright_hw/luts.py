@@ -62,7 +62,7 @@ def reduced(wires: list[int], table: NDArray[np.uint8]) -> tuple[tuple[int, ...]
     for k, wire in enumerate(wires):
         given |= (address >> distinct.index(wire) & 1) << k
     values = table[given].reshape((2,) * len(distinct))  # axis 0 is the last input
-    kept = []
+    kept: list[int] = []
     for wire in reversed(distinct):
         low, high = (np.take(values, bit, axis=len(kept)) for bit in (0, 1))  # axes in front are those of `kept`
         if (low == high).all():

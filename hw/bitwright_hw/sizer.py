@@ -31,7 +31,7 @@ from bitwright_hw.engines.folded import FOLDED
 from bitwright_hw.engines.folded_choices import Choice
 from bitwright_hw.estimate import Estimate, costs_of, estimate, shell_counts
 from bitwright_hw.families import Family
-from bitwright_hw.lower import Given, bits_end, gaps, guard_stage, head, in_front, results_of, source
+from bitwright_hw.lower import Given, end_of, gaps, guard_stage, head, in_front, results_of, source
 from bitwright_hw.stages.stage import Stage
 from bitwright_hw.timing import engine_pipeline
 
@@ -184,6 +184,11 @@ class Sizer:
         self.progress("frontier", len(asked), len(asked))
         return found
 
+    @property
+    def _scored_by_engine(self) -> bool:
+        """Whether the last layer's engine gives scores; its choices count what makes them."""
+        return self.network.gives_scores and self.network.last.matrix is not None
+
     def _counting(self, k: int, done: int, total: int) -> None:
         self.progress(f"folds of {self.layers[k].name}", done, total)
 
@@ -210,7 +215,7 @@ class Sizer:
             fronts.append(self._extended(fronts[-1], k, layer, interval, *limits))
         front = fronts[-1]
         ends = [
-            Counts() if self.network.gives_scores else self._between(len(options), fold, None, interval)
+            Counts() if self._scored_by_engine else self._between(len(options), fold, None, interval)
             for fold in front.folds
         ]
         total_luts = front.luts + np.array([end.luts for end in ends], np.int64)[front.fold]
@@ -285,11 +290,11 @@ class Sizer:
         else:
             given[ENCODED], filled = Given(stream=self._head[-1].gives), self.input.beats + 1
         stages: list[Stage] = []
-        for node, steps, comes in in_front(self._gaps[k], given, after, interval=interval):
+        for node, steps, comes in in_front(self._gaps[k], given, after, plan=self.options, interval=interval):
             given[node.name] = comes
             stages += [step.stage for step in steps]
         if after is None:
-            steps, end = bits_end(self.network, given[self.network.last.name].stream)
+            steps, end = end_of(self.network, given[self.network.last.name].stream, None, self.output)
             stages += [*(step.stage for step in steps), end]
         for stage in stages:
             total += stage.expected(filled, interval).cost(self.costs)
@@ -315,7 +320,7 @@ class Sizer:
             stream = source(self.network, self.input, folds, interval).gives
         given = {ENCODED: Given(stream=stream)}
         for layer, gap in zip(self.layers[:k], self._gaps, strict=False):
-            for node, _, comes in in_front(gap, given, folds[layer.name], interval=interval):
+            for node, _, comes in in_front(gap, given, folds[layer.name], plan=self.options, interval=interval):
                 given[node.name] = comes
             given[layer.name] = Given(stream=results_of(layer, folds[layer.name]))
         return given

@@ -21,12 +21,15 @@ class Stream:
     """What passes on an edge: words of `lanes` lanes, `lane_bits` bits each, of units of `size` lanes.
 
     A unit is a pixel, `pixels` of them a frame, or a whole frame where `pixels` is None. A token is room for one unit.
+    Where `apart` is given, words are frames, none of them broken, that nothing makes wait, so many cycles apart at
+    least.
     """
 
     lanes: int
     lane_bits: int
     size: int
     pixels: int | None = None
+    apart: int | None = None
 
     @property
     def bits(self) -> int:

@@ -3,6 +3,8 @@
 from bitwright_core.errors import PlanError
 from bitwright_core.network import Network, Node
 
+STAGES = frozenset(("luts", "group_sum"))  # kinds that are stages by themselves, and take bits
+
 
 def check_buildable(network: Network) -> None:
     """Raises PlanError, in one sentence that names the layer, for a network that hardware cannot be made for."""
@@ -28,7 +30,8 @@ def _why_not(node: Node) -> str | None:
         if compared is not None and not matrix.gives_scores and not matrix.edge.number.xnor:
             return f"gives {matrix.edge.number} values, but engines give bits or scores"
         return None
-    if node.operator.join is not None or node.operator.lanes is not None:
+    operator = node.operator
+    if operator.join is not None or operator.lanes is not None or operator.kind in STAGES:
         return None
     if node.operator.pooling is None or node.operator.pooling.rule != "max":
         return f"is of kind {node.operator.kind}, for which no hardware is made"

@@ -86,7 +86,7 @@ class Plan:
         """Raises PlanError unless the plan fits `network`: the same layers in order, possible folds."""
         check_buildable(network)
         layers = network.matrix_layers
-        if not layers:
+        if all(layer.weight_bits == 0 for layer in network.layers):
             raise PlanError(f"network {network.name} has pools alone, and hardware needs a layer with weights")
         mine = [layer.name for layer in self.layers]
         theirs = [layer.name for layer in layers]

@@ -4,8 +4,8 @@ Parameters: `words` to send and `expected` words to come, all in order; `pace`, 
 next; `times`, the cycle of each expected word after the first word sent, without stalls; `frame_words`, if a token
 of `space` is to be taken before each frame of so many words; `drops`, what `drop` is for each frame; `constants`,
 ports held at a value; `monitors`, name to the payloads that pass while NAME__valid is high; `counts`, port to the
-number of cycles in which it is high; `cycles`, after which it counts as stuck; `ports`, the names of the component's ports (a wire inside may be called
-like a port that is not there).
+number of cycles in which it is high; `cycles`, after which it counts as stuck; `ports`, the names of the component's
+ports (a wire inside may be called like a port that is not there).
 """
 
 import random

@@ -116,7 +116,7 @@ class Costs:
     result_beats: int  # counter of a result of bits
     scores: ScoreCost
     tables: tuple[float, ...]  # of a neuron that depends on 2, 3 ... 6 bits
-    ones: Line  # of the number of ones among so many bits
+    ones: StraightLine  # of the number of ones among so many bits
 
     def table(self, inputs: int) -> float:
         """LUTs of a neuron that depends on so many bits, 6 at the most: none where it is a wire."""

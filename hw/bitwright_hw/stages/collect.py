@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 from amaranth.hdl import Module
 from amaranth.lib import wiring
 
@@ -13,6 +12,8 @@ from bitwright_hw.engine import RowPool
 from bitwright_hw.families.costs import Costs
 from bitwright_hw.frame_collector import FrameCollector
 from bitwright_hw.stages.stage import Giver, Stage, Timing, Verdict, Words, feed
+
+LONGEST = 128  # cycles, more than words are on their way from where their token is taken
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +53,7 @@ class CollectStage(Stage):
         return Verdict(unit.done, unit.drop)
 
 
-def frames_ahead(in_words: int, delay: int) -> int:
-    """How many frames may have their token and not all of `in_words` words, which are `delay` cycles on their way from
-    where it is taken, if none is to wait for another."""
-    return int(np.ceil((delay + 1) / in_words)) + 1
+def frames_ahead(words: int) -> int:
+    """How many frames of so many words may have their token and not all of their words, so that none waits for
+    another: those that are on their way in `LONGEST` cycles, and the two at its ends."""
+    return 2 + ceil_div(LONGEST, words)

@@ -55,5 +55,5 @@ COSTS = Costs(
     result_beats=8,
     scores=ScoreCost(logic=1.4, lane_bit=1, results=2.4),
     tables=(1, 1, 1, 2, 4),
-    ones=Line(base=1, slope=1.59),
+    ones=StraightLine(base=1, slope=1.59),
 )

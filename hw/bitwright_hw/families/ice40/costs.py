@@ -72,5 +72,5 @@ COSTS = Costs(
     result_beats=7,
     scores=ScoreCost(logic=2.12, lane_bit=-0.42, results=2.59),
     tables=(1, 1, 1, 2, 4),
-    ones=Line(base=-6, slope=1.94),
+    ones=StraightLine(base=-6, slope=1.94),
 )
