@@ -79,6 +79,11 @@ def estimate(network: Network, plan: Plan, *, family: Family) -> Estimate:
         queue = left.pop(entry.queue).cost(costs) if entry.queue is not None else Counts()
         cycles = entry.engine.fold.frame_cycles
         layers.append(LayerEstimate(name=entry.layer.name, engine=engine, queue=queue, cycles=cycles))
+    for stage in graph.whole:
+        counts = left.pop(stage.name).cost(costs)
+        layers.append(LayerEstimate(name=stage.computes, engine=counts, queue=Counts(), cycles=1))
+    names = [node.name for node in network.shown_nodes]
+    layers.sort(key=lambda layer: names.index(layer.name))
     other = shell_counts(costs)
     for stage in left.values():
         other += stage.cost(costs)

@@ -22,6 +22,7 @@ from bitwright_core.design import (
     verilog_digest,
 )
 from bitwright_core.errors import DesignError, NetworkError
+from bitwright_core.manifest import planned_entry, whole_entry
 from bitwright_core.network import Network
 from bitwright_core.plan import Plan
 from bitwright_core.progress import Progress, no_progress
@@ -156,33 +157,27 @@ def header(solution: Solution) -> str:
 
 
 def _layers(graph: StageGraph) -> list[LayerEntry]:
-    return [
-        LayerEntry(
-            name=entry.layer.name,
-            kind=entry.layer.kind,
-            inputs=entry.layer.inputs,
-            outputs=entry.layer.outputs,
-            pe=entry.engine.fold.pe,
-            simd=entry.engine.fold.simd,
-            lanes=entry.engine.fold.lanes,
-            ideal_cycles=entry.engine.fold.frame_cycles,
+    nodes = {node.name: node for node in graph.network.nodes}
+    found = {
+        entry.layer.name: planned_entry(
+            nodes[entry.layer.name],
+            entry.engine.fold,
+            choice,
             memory=entry.engine.weights_in,
             latency_cycles=entry.engine.latency,
-            engine=choice.engine,
-            pixels=entry.engine.fold.pixels,
         )
         for entry, choice in zip(graph.layers, graph.plan.layers, strict=True)
-    ]
+    }
+    found |= {stage.computes: whole_entry(nodes[stage.computes], latency_cycles=stage.delay) for stage in graph.whole}
+    return [found[node.name] for node in graph.network.shown_nodes]
 
 
 def _probes(graph: StageGraph) -> list[LayerProbe]:
-    return [
-        LayerProbe(
-            layer=entry.layer.name,
-            valid=f"core.{entry.engine.name}.o__valid",
-            data=f"core.{entry.engine.name}.o__payload",
-            pe=entry.engine.fold.pe,
-            bits=entry.engine.bits,
-        )
-        for entry in graph.layers
-    ]
+    engines = [(entry.layer.name, entry.engine.name, entry.engine.fold.pe, entry.engine.bits) for entry in graph.layers]
+    nodes = {node.name: node for node in graph.network.nodes}
+    whole = [(stage.computes, stage.name, nodes[stage.computes].outputs, stage.shown_bits) for stage in graph.whole]
+    found = {
+        layer: LayerProbe(layer=layer, valid=f"core.{unit}.o__valid", data=f"core.{unit}.o__payload", pe=pe, bits=bits)
+        for layer, unit, pe, bits in engines + whole
+    }
+    return [found[node.name] for node in graph.network.shown_nodes]

@@ -7,6 +7,11 @@ from amaranth.lib.wiring import In, Out
 from bitwright_hw.families import Family
 
 
+def count_bits(groups: tuple[int, ...]) -> int:
+    """Bits of a count as a signed number, so that whoever looks at it needs not know that none is below 0."""
+    return max(groups).bit_length() + 1
+
+
 class GroupSums(wiring.Component):
     """How many bits of each of `groups` are 1, all groups at a time.
 
@@ -34,7 +39,7 @@ class GroupSums(wiring.Component):
     @property
     def width(self) -> int:
         """Bits of a count."""
-        return max(self.groups).bit_length()
+        return count_bits(self.groups)
 
     @property
     def latency(self) -> int:

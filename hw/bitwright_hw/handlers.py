@@ -10,6 +10,7 @@ from typing import cast
 from bitwright_core.network import GroupSum, Luts, Node
 from bitwright_core.plan import Fold, Plan
 from bitwright_hw.families import family_named
+from bitwright_hw.group_sums import count_bits
 from bitwright_hw.lane_unit import LaneParams
 from bitwright_hw.scores import ScoreParams
 from bitwright_hw.stage_graph import Stream
@@ -132,7 +133,7 @@ def _group_sum(node: Node, streams: Sequence[Stream], front: Front) -> list[Step
     target = family_named(front.plan.target)
     stages = pipeline_for(max(layer.groups), front.plan.clock_mhz, target, block_ram=False).stages
     stage = GroupSumStage(name=front.name(len(found)), layer=layer, target=target, stages=stages)
-    counts = replace(stream, lanes=layer.outputs, lane_bits=max(layer.groups).bit_length(), size=layer.outputs)
+    counts = replace(stream, lanes=layer.outputs, lane_bits=count_bits(layer.groups), size=layer.outputs)
     return [*found, Step(stage, counts)]
 
 

@@ -116,6 +116,11 @@ class StageGraph:
         return tuple(entry.engine for entry in self.layers)
 
     @cached_property
+    def whole(self) -> tuple[Stage, ...]:
+        """The stages that are a layer by themselves, a frame a cycle."""
+        return tuple(stage for stage in self.stages if stage.computes)
+
+    @cached_property
     def by_pixel(self) -> bool:
         """Whether frames come in pixels, so that a broken one is inside long before it is seen to be."""
         return any(edge.stream.pixels is not None for edge in self.edges)

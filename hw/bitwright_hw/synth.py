@@ -101,10 +101,10 @@ def synthesize(
     started = time.monotonic()
     yosys = Yosys()
     top = design.manifest.top
-    layers_of = lower(design.network, design.plan).layers
-    queued = [k for k, entry in enumerate(layers_of) if entry.queue is not None]
-    parts = [f"{top}.core.engine_{k}" for k in range(len(design.manifest.layers))]
-    parts += [f"{top}.core.queue_{k}" for k in queued]
+    graph = lower(design.network, design.plan)
+    units = {entry.layer.name: (entry.engine.name, entry.queue) for entry in graph.layers}
+    units |= {stage.computes: (stage.name, None) for stage in graph.whole}
+    parts = [f"{top}.core.{unit}" for pair in units.values() for unit in pair if unit is not None]
     hardwired = any(layer.engine == "hardwired" for layer in design.plan.layers)
     expected = None if hardwired else estimate(design.network, design.plan, family=family)
     placed = None
@@ -118,10 +118,10 @@ def synthesize(
     layers = tuple(
         LayerCounts(
             name=layer.name,
-            queue=modules.get(f"{top}.core.queue_{k}", Counts()),
-            engine=modules[f"{top}.core.engine_{k}"],
+            queue=modules.get(f"{top}.core.{units[layer.name][1]}", Counts()),
+            engine=modules[f"{top}.core.{units[layer.name][0]}"],
         )
-        for k, layer in enumerate(design.manifest.layers)
+        for layer in design.manifest.layers
     )
     report = SynthReport(
         family=family,

@@ -25,7 +25,7 @@ def check_compared(compared: dict[str, int], network: Network, frames: int) -> N
 def check_shape(design: Design, network: Network) -> None:
     """Raises DesignError unless `network` has the shapes that `design` was generated for."""
     manifest = design.manifest
-    mine = [(layer.inputs, layer.outputs) for layer in network.matrix_layers]
+    mine = [(node.inputs, node.outputs) for node in network.shown_nodes]
     theirs = [(layer.inputs, layer.outputs) for layer in manifest.layers]
     if mine != theirs:
         raise DesignError(

@@ -54,6 +54,8 @@ def expected_values(network: Network, frames: NDArray[Any]) -> tuple[Trace, dict
     for layer, integers in zip(network.layers, golden.layers, strict=True):
         if integers.accumulators is not None and layer.matrix is not None:
             values[layer.name] = margins(layer.matrix, integers.accumulators).reshape(len(frames), -1)
+        elif layer.shows:
+            values[layer.name] = layer.shows * integers.values.reshape(len(frames), -1).astype(np.int64)
     if golden.classes is not None:
         values[SCORES] = golden.layers[-1].values
         values[CLASS] = golden.classes[:, None]
@@ -66,7 +68,7 @@ def got_values(
     design: Design, network: Network, result: NativeResult, probes: tuple[Probe, ...]
 ) -> dict[str, NDArray[np.int64]]:
     """What came, by the names of `expected_values` (layers by position); MISSING where nothing did."""
-    names = {entry.name: layer.name for entry, layer in zip(design.manifest.layers, network.matrix_layers, strict=True)}
+    names = {entry.name: layer.name for entry, layer in zip(design.manifest.layers, network.shown_nodes, strict=True)}
     values = {names.get(probe.layer, probe.layer): array for probe, array in zip(probes, result.probes, strict=True)}
     classes, rest = design.manifest.output.unpack(result.beats)
     arrived = (result.last_out != MISSING)[:, None]

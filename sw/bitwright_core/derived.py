@@ -6,9 +6,10 @@ would look at less and pass. So nothing is compared by a manifest that network a
 
 from collections.abc import Iterator
 
-from bitwright_core.design import Design, LayerEntry
+from bitwright_core.design import Design
 from bitwright_core.errors import DesignError
 from bitwright_core.framing import input_format, output_format
+from bitwright_core.manifest import planned_entry, whole_entry
 from bitwright_core.network import Network
 from bitwright_core.plan import folds
 from bitwright_core.registers import REGISTERS
@@ -18,7 +19,7 @@ SCORES, CLASS, OUTPUT = "scores", "class", "output"
 
 def integers_a_frame(network: Network) -> dict[str, int]:
     """The integers of each frame that a verification must compare, by layer, then of what follows the last one."""
-    seen = {layer.name: layer.outputs * layer.pixels for layer in network.matrix_layers}
+    seen = {node.name: node.edge.size for node in network.shown_nodes}
     if network.gives_scores:
         return {**seen, SCORES: network.outputs, CLASS: 1}
     return {**seen, OUTPUT: network.outputs}
@@ -36,27 +37,18 @@ def check_derived(design: Design) -> None:
 
 def _fields(design: Design) -> Iterator[tuple[str, object, object]]:
     manifest, network, plan = design.manifest, design.network, design.plan
-    layers = network.matrix_layers
+    shown = network.shown_nodes
     yield "target", manifest.target, plan.target
     yield "clock_mhz", manifest.clock_mhz, plan.clock_mhz
-    yield "list of layers", [entry.name for entry in manifest.layers], [layer.name for layer in layers]
-    every = zip(manifest.layers, layers, folds(network, plan), plan.layers, strict=True)
-    for entry, layer, fold, choice in every:
-        due = LayerEntry(
-            name=layer.name,
-            kind=layer.kind,
-            inputs=layer.inputs,
-            outputs=layer.outputs,
-            pe=fold.pe,
-            simd=fold.simd,
-            lanes=fold.lanes,
-            ideal_cycles=fold.frame_cycles,
-            engine=choice.engine,
-            pixels=fold.pixels,
-            memory=entry.memory,
-            latency_cycles=entry.latency_cycles,
-        )
-        yield f"layer {layer.name}", entry, due
+    yield "list of layers", [entry.name for entry in manifest.layers], [node.name for node in shown]
+    planned = {choice.name: (fold, choice) for fold, choice in zip(folds(network, plan), plan.layers, strict=True)}
+    for entry, node in zip(manifest.layers, shown, strict=True):
+        if node.name in planned:
+            fold, choice = planned[node.name]
+            due = planned_entry(node, fold, choice, memory=entry.memory, latency_cycles=entry.latency_cycles)
+        else:
+            due = whole_entry(node, latency_cycles=entry.latency_cycles)
+        yield f"layer {node.name}", entry, due
     probed = [(probe.layer, probe.pe) for probe in manifest.probes]
     yield "list of probes (layer, pe)", probed, [(entry.name, entry.pe) for entry in manifest.layers]
     yield "probe of scores", manifest.score_probe is not None, network.gives_scores

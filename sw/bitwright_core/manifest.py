@@ -14,7 +14,8 @@ from msgspec import Meta
 from bitwright_core.errors import DesignError
 from bitwright_core.families import FamilyName
 from bitwright_core.framing import InputFormat, OutputFormat
-from bitwright_core.plan import Engine
+from bitwright_core.network import Node
+from bitwright_core.plan import Engine, Fold, LayerPlan
 from bitwright_core.untrusted import (
     MAX_TEXT_BYTES,
     Count,
@@ -39,6 +40,9 @@ ModelFile = Annotated[str, Meta(pattern=rf"\A{MODELS_FOLDER}/[A-Za-z0-9_][A-Za-z
 AnyFile = Annotated[str, Meta(pattern=rf"\A({MODELS_FOLDER}/)?[A-Za-z0-9_][A-Za-z0-9_.-]{{0,123}}\Z")]
 
 
+WeightsIn = Literal["auto", "block", "distributed", "logic"]
+
+
 class LayerEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One layer of the manifest."""
 
@@ -50,11 +54,46 @@ class LayerEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     simd: Count
     lanes: Annotated[int, Meta(ge=1, le=1 << 40)]
     ideal_cycles: Cycles
-    memory: Literal["auto", "block", "distributed", "logic"]
+    memory: WeightsIn
     latency_cycles: Cycles
     engine: Engine = "folded"
     pixels: Count = (
         1  # windows of a frame, in raster order; `inputs` are a window's lanes, `outputs` a pixel's channels
+    )
+
+
+def planned_entry(node: Node, fold: Fold, choice: LayerPlan, *, memory: WeightsIn, latency_cycles: int) -> LayerEntry:
+    """The entry of a layer with weights, folded so."""
+    return LayerEntry(
+        name=node.name,
+        kind=node.operator.kind,
+        inputs=fold.inputs,
+        outputs=fold.outputs,
+        pe=fold.pe,
+        simd=fold.simd,
+        lanes=fold.lanes,
+        ideal_cycles=fold.frame_cycles,
+        memory=memory,
+        latency_cycles=latency_cycles,
+        engine=choice.engine,
+        pixels=fold.pixels,
+    )
+
+
+def whole_entry(node: Node, *, latency_cycles: int) -> LayerEntry:
+    """The entry of a layer that is logic, and takes a frame a cycle."""
+    return LayerEntry(
+        name=node.name,
+        kind=node.operator.kind,
+        inputs=node.inputs,
+        outputs=node.outputs,
+        pe=node.outputs,
+        simd=node.inputs,
+        lanes=node.inputs,
+        ideal_cycles=1,
+        memory="logic",
+        latency_cycles=latency_cycles,
+        engine="hardwired",
     )
 
 

@@ -13,6 +13,7 @@ from bitwright_core.network import Windows
 from bitwright_hw.families import ECP5, GENERIC, ICE40, XC7
 from bitwright_hw.fork import Fork
 from bitwright_hw.frame_buffer import FrameBuffer
+from bitwright_hw.frame_collector import FrameCollector
 from bitwright_hw.frame_queue import FrameQueue
 from bitwright_hw.gearbox import Gearbox
 from bitwright_hw.join import Join, JoinInput, JoinParams
@@ -26,7 +27,7 @@ from bitwright_hw.serial.inbox import Inbox
 from bitwright_hw.tokens import FrameTokens
 from bitwright_hw.window import Window
 from bitwright_hw.window_params import WindowParams
-from tests.proofs import arithmetic, cells, control, graphs, images, serial, streams, tails, top
+from tests.proofs import arithmetic, cells, control, graphs, images, serial, streams, tables, tails, top
 from tests.proofs.paths import no_ready_paths
 from tests.proofs.proof import Proof, cases
 
@@ -36,6 +37,9 @@ fifo = cases("credit-fifo", "credit_fifo", build=streams.tokened_fifo)
 tokens = cases("frame-tokens", "FrameTokens", build=streams.frame_tokens)
 buffer = cases("frame-buffer", "FrameBuffer", build=streams.frame_queue, buffer=True)
 queue = cases("frame-queue", "FrameQueue", build=streams.frame_queue)
+collector = cases("frame-collector", "FrameCollector", build=tables.frame_collector)
+luts = cases("luts", "LutLayer", build=tables.lut_layer, settles=2)
+sums = cases("group-sums", "GroupSums", build=tables.group_sums)
 fork = cases("fork", "Fork", build=graphs.fork)
 join = cases("join", "Join", build=graphs.join)
 lanes = cases("lanes", "LaneUnit", build=graphs.lanes)
@@ -94,6 +98,7 @@ _PATHS = (
     paths(partial(FrameBuffer, width=2, words=3, banks=2, repeats=2), "FrameBuffer", quick=False),
     paths(partial(FrameQueue, in_width=2, out_width=3, bits=7, banks=2, repeats=2), "FrameQueue", quick=False),
     paths(partial(FrameTokens, pixels=3), "FrameTokens", quick=False),
+    paths(partial(FrameCollector, in_width=2, bits=5, ahead=2), "FrameCollector", quick=False),
     paths(partial(Fork, branches=2), "Fork", quick=False),
     paths(
         partial(
@@ -190,6 +195,16 @@ _STREAMS = (
     fifo("2", depth=2, quick=True),
     fifo("3", depth=3),
     fifo("5", depth=5),
+    collector("2-5-2", in_width=2, bits=5, ahead=2, quick=True),
+    collector("1-3-3", in_width=1, bits=3, ahead=3),
+    collector("3-3-1", in_width=3, bits=3, ahead=1),
+    luts("6-of-9", seed=1, inputs=9, outputs=5, fan_in=6),
+    luts("3-of-4", seed=2, inputs=4, outputs=6, fan_in=3, quick=True),
+    *(
+        sums(f"{of.name}-{stages}-stages", groups=(3, 9), stages=stages, of=of, family=of, settles=stages + 2)
+        for of in (GENERIC, XC7, ECP5)
+        for stages in (0, 2)
+    ),
     tokens("1", pixels=1),
     tokens("3", pixels=3),
     buffer("1x2x2x2", in_width=1, out_width=1, bits=2, banks=2, repeats=2),

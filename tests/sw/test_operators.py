@@ -14,7 +14,9 @@ from bitwright_core.network import (
     Concat,
     Conv2d,
     Dense,
+    GroupSum,
     IntegerEncoding,
+    Luts,
     MaxPool2d,
     NumberType,
     Operator,
@@ -50,7 +52,12 @@ QUANTIZE = Quantize(name="q", shape=(4, 6, 2), takes=ADD.edge.number, output=_bi
 CONCAT = Concat(name="both", sizes=(2, 3), image=(4, 6))
 
 
-@pytest.mark.parametrize("operator", [dense(), conv(), POOL, CONCAT, ADD, QUANTIZE], ids=lambda operator: operator.kind)
+LUTS = Luts(name="luts", inputs=12, wires=[[0, 11], [3, 4]], tables=[[0, 1, 1, 0], [1, 0, 0, 0]])
+SUMS = GroupSum(name="sums", groups=(3, 2))
+EVERY = [dense(), conv(), POOL, CONCAT, ADD, QUANTIZE, LUTS, SUMS]
+
+
+@pytest.mark.parametrize("operator", EVERY, ids=lambda operator: operator.kind)
 def test_every_operator_answers_every_question(operator):
     questions = [*Operator.__annotations__, *(name for name in vars(Operator) if not name.startswith("_"))]
     assert {"kind", "matrix", "windows", "pooling", "infer", "compute", "facts", "digest_parts"} <= set(questions)
@@ -59,7 +66,7 @@ def test_every_operator_answers_every_question(operator):
 
 
 def test_the_registry_has_each_kind_once_and_files_name_it_so():
-    assert [operator.kind for operator in OPERATORS] == ["dense", "conv2d", "max_pool2d", "concat", "add", "quantize"]
+    assert [operator.kind for operator in OPERATORS] == [operator.kind for operator in EVERY]
     for operator in OPERATORS:
         assert operator.facts_type.__struct_config__.tag == operator.kind
 
@@ -157,6 +164,9 @@ KNOWERS = {
     "sw/bitwright_onnx/read_layers.py": "what ONNX nodes become",
     "sw/bitwright_onnx/write_layers.py": "ONNX handlers",
     "sw/bitwright_bnn_pynq/network.py": "BNN-PYNQ's handlers",
+    "hw/bitwright_hw/handlers.py": "hardware's handlers",
+    "hw/bitwright_hw/luts.py": "the hardware of one kind",
+    "hw/bitwright_hw/stages/luts.py": "the stages of two kinds",
     "sw/bitwright/cli/generate.py": "the option --layer, which is a kind",
     "bench/designs.py": "makes the networks that it measures",
 }

@@ -11,7 +11,7 @@ from bitwright_hw.cells import Counts
 from bitwright_hw.engine import RowPool
 from bitwright_hw.families import Family
 from bitwright_hw.families.costs import Costs
-from bitwright_hw.group_sums import GroupSums
+from bitwright_hw.group_sums import GroupSums, count_bits
 from bitwright_hw.luts import LutLayer, neurons
 from bitwright_hw.scores import ScoreParams
 from bitwright_hw.stages.stage import Giver, Stage, Timing, Words
@@ -22,6 +22,10 @@ class LutsStage(Stage):
     """Takes a frame a word, and gives that of its neurons' bits a cycle later. Tokens pass it."""
 
     layer: Luts
+
+    @property
+    def computes(self) -> str:
+        return self.layer.name
 
     def component(self, rows: RowPool) -> LutLayer:
         return LutLayer(layer=self.layer)
@@ -55,6 +59,14 @@ class GroupSumStage(Stage):
     target: Family
     stages: int
 
+    @property
+    def computes(self) -> str:
+        return self.layer.name
+
+    @property
+    def shown_bits(self) -> int:
+        return count_bits(self.layer.groups)
+
     def component(self, rows: RowPool) -> GroupSums:
         return GroupSums(groups=self.layer.groups, target=self.target, stages=self.stages)
 
@@ -84,7 +96,7 @@ def group_score_params(layer: GroupSum, spacing: int) -> ScoreParams:
     classes = layer.outputs
     return ScoreParams(
         pe=classes,
-        bits=max(layer.groups).bit_length(),
+        bits=count_bits(layer.groups),
         spacing=spacing,
         inputs=max(layer.groups),
         scale=(1,) * classes,

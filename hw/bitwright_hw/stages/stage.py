@@ -139,6 +139,16 @@ class Stage:
         raise NotImplementedError
 
     @property
+    def computes(self) -> str:
+        """The layer that it is by itself, whose values its component shows; empty if it is none."""
+        return ""
+
+    @property
+    def shown_bits(self) -> int:
+        """Bits of each number that its component shows."""
+        return 1
+
+    @property
     def delay(self) -> int:
         """Cycles that words are on their way through it, if it passes them on."""
         return 0

@@ -70,6 +70,6 @@ class Expected:
         if name in (CLASS, OUTPUT, SCORES):
             return np.int64
         bits = {probe.layer: probe.bits for probe in self.model.probes}
-        renamed = dict(zip((layer.name for layer in self.network.matrix_layers), self.model.probes, strict=False))
+        renamed = dict(zip((node.name for node in self.network.shown_nodes), self.model.probes, strict=False))
         wide = renamed[name].bits if name in renamed else bits[name]
         return np.int16 if wide <= 16 else np.int32 if wide <= 32 else np.int64

@@ -94,6 +94,11 @@ class Network:
         return tuple(layer.matrix for layer in self.layers if layer.matrix is not None)
 
     @property
+    def shown_nodes(self) -> tuple[Node, ...]:
+        """The layers whose integers hardware shows to simulators: those with weights, and others that say so."""
+        return tuple(node for node in self.nodes if node.operator.matrix is not None or node.operator.shows)
+
+    @property
     def takes_images(self) -> bool:
         """Whether some layer takes an image, in windows: all images come of the input."""
         return any(layer.windows is not None for layer in self.layers)

@@ -90,6 +90,11 @@ class GroupSum(Weightless):
         starts = np.cumsum((0, *self.groups[:-1]))
         return np.add.reduceat(bits, starts, axis=1)
 
+    @property
+    def shows(self) -> int:
+        """1: the counts."""
+        return 1
+
     def facts(self) -> GroupSumFacts:
         return GroupSumFacts(name=self.name, groups=list(self.groups))
 

@@ -131,6 +131,11 @@ class Luts(Weightless):
             address |= bits[:, self.wires[:, k]].astype(np.uint8) << np.uint8(k)
         return self.tables[np.arange(self.outputs), address]
 
+    @property
+    def shows(self) -> int:
+        """-1: each neuron's bit is a signed number of one bit, 0 or -1."""
+        return -1
+
     def facts(self) -> LutsFacts:
         return LutsFacts(name=self.name, inputs=self.inputs, outputs=self.outputs, fan_in=self.fan_in)
 

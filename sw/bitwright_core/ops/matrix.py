@@ -113,6 +113,11 @@ class MatrixLayer:
         """None: it takes windows (see `Operator`)."""
 
     @property
+    def shows(self) -> int:
+        """0: it shows its accumulators (see `margins`)."""
+        return 0
+
+    @property
     def source(self) -> Edge:
         """Shape and number type of what the layer takes: flat, whatever the shape before, unless it has windows."""
         return Edge(shape=(self.inputs,), number=self.takes)

@@ -119,6 +119,11 @@ class Operator(Protocol):
     def compute(self, *given: NDArray[np.integer]) -> NDArray[np.integer]:
         """The golden rule: what it gives for n frames, (n, *shape), of what it takes, (n, ...), as arrays store it."""
 
+    @property
+    def shows(self) -> int:
+        """What hardware shows to simulators of each value that it gives: so many times the value, as a signed number;
+        nothing where it is 0. Layers with weights show their accumulators instead."""
+
     # how it is kept
 
     def facts(self) -> Facts:
@@ -180,6 +185,10 @@ class Weightless:
     @property
     def format_version(self) -> int:
         return 3
+
+    @property
+    def shows(self) -> int:
+        return 0
 
     def arrays(self) -> dict[str, NDArray[np.integer]]:
         return {}

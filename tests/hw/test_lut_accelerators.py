@@ -1,0 +1,107 @@
+"""Whole accelerators of networks of lookup tables, against the golden model, to the cycle; and what they cost."""
+
+import random
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from bitwright_core.network import GroupSum, Input, Network, ThresholdEncoding
+from bitwright_core.plan import DATA_BITS, LayerPlan, Plan
+from bitwright_hw.estimate import estimate
+from bitwright_hw.families import ECP5, ICE40, XC7
+from bitwright_hw.generator import generate
+from bitwright_hw.sizer import Sizer
+from bitwright_hw.synth import synthesize
+from bitwright_sim.verification import verify
+from tests.hw.test_accelerator import check
+from tests.sw.lut_networks import random_lut_network, random_luts
+
+
+def random_case(seed, *, most=20):
+    dice = random.Random(seed)
+    network = random_lut_network(seed, most=most, dense=seed % 2 == 1)
+    layers = []
+    for layer in network.matrix_layers:
+        whole = dice.random() < 0.4
+        pe, simd = (
+            (layer.outputs, layer.inputs)
+            if whole
+            else (
+                dice.randint(1, layer.outputs),
+                dice.randint(1, layer.inputs),
+            )
+        )
+        layers.append(LayerPlan(name=layer.name, pe=pe, simd=simd, engine="hardwired" if whole else "folded"))
+    return network, Plan(
+        layers=tuple(layers),
+        scores=network.gives_scores and dice.random() < 0.5,
+        data_bits=dice.choice(DATA_BITS),
+        target=dice.choice(["generic", "xc7", "ecp5"]),
+    )
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_random_networks(seed, tmp_path):
+    design = check(*random_case(seed), tmp_path / "design", frames=8)
+    assert design.manifest.interval_cycles == design.ideal_interval_cycles
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(100, 160))
+def test_many_random_networks(seed, tmp_path):
+    design = check(*random_case(seed, most=60), tmp_path / "design", frames=20)
+    assert design.manifest.interval_cycles == design.ideal_interval_cycles
+
+
+def lut_network(*sizes, inputs=96, classes=10, fan_in=6):
+    rng = np.random.default_rng(1)
+    layers, size = [], inputs
+    for k, outputs in enumerate(sizes):
+        layers.append(random_luts(rng, f"luts_{k}", size, outputs, fan_in))
+        size = outputs
+    layers.append(GroupSum(name="sums", groups=(size // classes,) * classes))
+    return Network(
+        name="tables",
+        input=Input(shape=(inputs,), bits=8),
+        encoding=ThresholdEncoding(thresholds=np.array([128])),
+        layers=tuple(layers),
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("family", [XC7, ECP5, ICE40], ids=lambda family: family.name)
+@pytest.mark.parametrize("sizes", [(100,), (200, 100), (600,)])
+def test_the_estimate_agrees_with_yosys(sizes, family, tmp_path):
+    network = lut_network(*sizes)
+    plan = Plan(layers=(), target="generic" if family is ICE40 else family.name)
+    counted = synthesize(generate(network, plan, tmp_path / "design"), family=family)
+    expected = estimate(network, plan, family=family)
+    assert expected.total.luts == pytest.approx(counted.total.luts, rel=0.15)
+    for mine, theirs in zip(expected.layers, counted.layers, strict=True):
+        assert mine.total.luts == pytest.approx(theirs.total.luts, rel=0.1, abs=3), mine.name
+
+
+def test_a_network_of_tables_alone_has_one_plan():
+    network = lut_network(100)
+    sizer = Sizer(network, Plan(layers=(), target="xc7"), family=XC7)
+    sized = sizer.fastest()
+    assert sized.plan.layers == () and sized.interval == 12 == sizer.least_interval
+    assert sized.estimate.total == estimate(network, sized.plan, family=XC7).total
+    assert [layer.name for layer in sized.estimate.layers] == ["luts_0", "sums"]
+    assert sizer.smallest(100).plan == sized.plan
+
+
+def test_a_wrong_table_is_found_by_both_engines(tmp_path):
+    network = lut_network(40, 20)
+    design = generate(network, Plan(layers=()), tmp_path / "design")
+    first = network.layers[0]
+    tables = first.tables.copy()
+    tables[3] ^= 1
+    other = replace(network, layers=(replace(first, tables=tables), *network.layers[1:]))
+    frames = np.random.default_rng(0).integers(0, 256, (200, 96))
+    for engine in ("verilator", "sliced"):
+        assert verify(design, network, frames, jobs=1, engine=engine).passed
+        report = verify(design, other, frames, jobs=1, engine=engine)
+        found = report.first_mismatch
+        assert (found.frame, found.layer, found.neuron) == (0, "luts_0", 3)
