@@ -9,8 +9,6 @@ from bitwright.reporting.svg import drawing, rect, text
 from bitwright_core.design import Design
 from bitwright_core.golden import Trace
 from bitwright_core.network import MatrixLayer
-from bitwright_core.numbers import PADDING
-from bitwright_core.ops import Conv2d
 from bitwright_core.ops.windows import pad, taps
 from bitwright_core.plan import folds
 
@@ -70,11 +68,10 @@ def neuron(design: Design, golden: Trace) -> Neuron | None:
 
 def _window(layer: MatrixLayer, given: NDArray[np.integer], pixel: int) -> NDArray[np.uint8]:
     """The lanes (inputs,) that the layer counts for a pixel, of the bits (1, ...) that it takes."""
-    if not isinstance(layer, Conv2d):
+    if layer.windows is None:
         return given.reshape(-1).astype(np.uint8)
-    signs = 2 * given.reshape(1, *layer.shape).astype(np.int8) - 1
-    padded = pad(signs, layer.windows, PADDING[layer.padding_value])
-    return (taps(padded, layer.windows).reshape(layer.pixels, layer.inputs)[pixel] > 0).astype(np.uint8)
+    padded = pad(given.reshape(1, *layer.source.shape).astype(np.uint8), layer.windows, layer.padding_lane)
+    return taps(padded, layer.windows).reshape(layer.pixels, layer.inputs)[pixel]
 
 
 def _neuron(layer: MatrixLayer, window: NDArray[np.uint8], pixel: int, simd: int) -> Neuron:
