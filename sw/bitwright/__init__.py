@@ -36,6 +36,7 @@ if TYPE_CHECKING:
         synth,
         train_network,
         verify,
+        write_testbench,
     )
     from bitwright_core.design import Design
     from bitwright_core.errors import BitwrightError
@@ -78,6 +79,7 @@ __all__ = [
     "synth",
     "train_network",
     "verify",
+    "write_testbench",
 ]
 
 

@@ -58,6 +58,7 @@ WRITERS = {
     "size none --board pynq-z2 --out OUT": "file",
     "explore none --board pynq-z2 --out OUT": "folder",
     "generate none --out OUT": "folder",
+    "generate none --out d --testbench OUT": "folder",
     "build DESIGN --board pynq-z2 --out OUT": "folder",
     "verify DESIGN --data none.npz --reproducer OUT": "folder",
     "report DESIGN --data none.npz --out OUT": "folder",

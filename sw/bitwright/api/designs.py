@@ -68,6 +68,27 @@ def _check_board(network: Network, plan: Plan) -> None:
     )
 
 
+def write_testbench(
+    design: Design | PathLike,
+    out: PathLike,
+    data: str = "random",
+    *,
+    frames: int = 10,
+    data_dir: PathLike | None = None,
+) -> tuple[Path, ...]:
+    """Writes golden vectors and a plain Verilog testbench to folder `out`, for simulators that are not driven here.
+
+    The first `frames` frames of `data` go in, and what comes out is compared with the golden model's results. The
+    head of testbench.v names the files to compile; the simulator has to run in `out`.
+
+        bw.write_testbench("design", "testbench")
+    """
+    from bitwright.testbench import write_testbench as write
+
+    opened = open_design(design)
+    return write(opened, Path(out), load_frames(opened.network, data, frames=frames, data_dir=data_dir))
+
+
 def simulate(
     design: Design | PathLike,
     *,

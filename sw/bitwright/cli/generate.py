@@ -35,6 +35,12 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         action="store_true",
         help="replace an earlier design there even if it was edited, or holds waves and reports of another network",
     )
+    command.add_argument(
+        "--testbench",
+        metavar="FOLDER",
+        type=Path,
+        help="write golden vectors and a plain Verilog testbench there, for other simulators",
+    )
     _add_folds(command.add_argument_group("how it is folded"))
     _add_streams(command.add_argument_group("streams, family and clock", "Defaults give way to what --plan says."))
     _add_layer(command.add_argument_group("one layer by itself"))
@@ -106,6 +112,10 @@ def run(args: argparse.Namespace) -> int:
 
     check_design_folder(args.out, force=args.force)
     check_folder(args.out)
+    if args.testbench is not None:
+        check_folder(args.testbench)
+        if args.testbench.absolute().is_relative_to(args.out.absolute()):
+            raise PlanError(f"{args.testbench}: lies in the design's folder, which holds nothing else; name another")
     if args.plan is not None and args.cycles is not None:
         raise PlanError("--plan already decides the cycles a frame; give --plan or --cycles, not both")
     with quiet_stdout(args.json), progress() as report:
@@ -124,6 +134,8 @@ def run(args: argparse.Namespace) -> int:
             data_bits=args.data_bits,
         )
         design = api.generate(network, plan, args.out, name=args.name, force=args.force, progress=report)
+        if args.testbench is not None:
+            api.write_testbench(design, args.testbench)
     if design.replaced:
         print(f"note: replaced: {', '.join(design.replaced)}", file=sys.stderr)
     if args.layer is not None and args.weights is None and args.seed is None:

@@ -76,12 +76,15 @@ def _resource_facts(design: "Design") -> list[tuple[str, str]]:
     total = found.total
     if total is None:
         return [("resources", "not known before bitwright synth, as layers are hardwired")]
-    by = "estimated" if found.measured is None else f"counted by {found.measured.tool}"
+    by = "the model" if found.measured is None else found.measured.tool
     memory = f"{total.block_rams:g} {found.board.block_ram_name}"
-    shares = ", ".join(f"{share.percent:.1f} % of its {share.name}" for share in found.shares if share.used)
+    shares = ", ".join(
+        f"{share.percent:.1f} % {share.name}" for share in found.shares if share.used and share.name != "DSPs"
+    )
     return [
-        ("resources", f"{total.luts:,} LUTs, {total.ffs:,} flip-flops, {memory} ({by}, {found.family.name})"),
-        (f"on {found.board.name}", shares),
+        ("resources", f"{total.luts:,} LUTs, {total.ffs:,} flip-flops, {memory}"),
+        ("by", f"{by}, for {found.family.name}"),
+        (f"of {found.board.name}", shares),
     ]
 
 
