@@ -7,13 +7,14 @@ from typing import Any
 from bitwright_boards import Board, load_board
 from bitwright_core.design import Design
 from bitwright_core.errors import BitwrightError, PlanError
+from bitwright_core.families import FamilyName
 from bitwright_core.untrusted import MAX_TEXT_BYTES, file_inside
 from bitwright_hw.cells import Counts
 from bitwright_hw.estimate import estimate
 from bitwright_hw.families import COUNTED, Family, family_named
 
-# the board that a design is set beside where neither its plan nor the user names one
-_BOARDS = {"xc7": "pynq-z2", "ecp5": "ulx3s-85f", "ice40": "icebreaker"}
+# what a design is set beside where neither its plan nor the user names a board: the first of its family, else the first
+_BOARDS = ("pynq-z2", "ulx3s-85f", "icebreaker")
 
 
 class CountedError(BitwrightError):
@@ -84,7 +85,7 @@ class Resources:
 
 def resources(design: Design, board: str | None) -> Resources:
     """Raises BoardError for a board that there is none of, or none for the design's family."""
-    name = board or design.plan.board or _BOARDS.get(design.plan.target, "pynq-z2")
+    name = board or design.plan.board or _board_of(design.plan.target)
     found = load_board(name)
     family = family_named(found.target)
     if family not in COUNTED:
@@ -154,3 +155,7 @@ def _measured(facts: dict[str, Any], family: Family, layers: int) -> Measured:
 def _counts(facts: dict[str, Any], key: str) -> Counts:
     whole = {name: int(facts[name]) for name in ("luts", "lutram", "ffs", "dsps")}
     return Counts(**whole, block_rams=float(facts[key]))
+
+
+def _board_of(target: FamilyName) -> str:
+    return next((name for name in _BOARDS if load_board(name).target == target), _BOARDS[0])
