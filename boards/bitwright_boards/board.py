@@ -50,9 +50,12 @@ class BoardPin(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class Serial(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A board without a processor, for which `build` makes a bitstream with a serial link, by open tools."""
+    """A board without a processor, for which `build` puts a serial link beside the accelerator.
 
-    device: tuple[_Word, ...]  # nextpnr's options
+    By open tools it is a bitstream; for 7-series, which they do not place, a Vivado project.
+    """
+
+    device: tuple[_Word, ...] = ()  # nextpnr's options, where nextpnr places it
     oscillator_mhz: Megahertz
     baud: Annotated[int, Meta(ge=300, le=100_000_000)]
     buffer_bytes: Annotated[int, Meta(ge=16, le=1 << 20)]  # what the link holds of packets that have arrived

@@ -7,6 +7,7 @@ tests/boards, which run it in tclsh and look at what it asks for.
 import re
 from collections.abc import Mapping
 from functools import cache
+from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -24,6 +25,7 @@ from bitwright_boards.block_design import (
 )
 from bitwright_boards.vivado.interfaces import interfaces
 from bitwright_boards.vivado.wrapper import wrapper_name
+from bitwright_core.board_build import SerialBuild
 from bitwright_core.design import Manifest
 from bitwright_core.ports import CLOCK, RESET
 from bitwright_core.registers import DATA_BITS
@@ -112,6 +114,23 @@ def ip_build(folder: str) -> str:
     return _templates().get_template("ip.tcl").render(folder=folder)
 
 
+def serial_build(build: SerialBuild, part: str, sources: list[str]) -> str:
+    """build.tcl of a board with a serial link: from `sources` to its bitstream, or an error: also for timing."""
+    return (
+        _templates()
+        .get_template("serial.tcl")
+        .render(
+            name=Path(build.bitstream).stem,
+            part=part,
+            sources=sources,
+            constraints=build.constraints,
+            top=build.top,
+            project="serial",
+            mhz=f"{build.clock_mhz:g}",
+        )
+    )
+
+
 def block_design(design: BlockDesign, preset: Mapping[str, str]) -> str:
     """block_design.tcl: every cell, connection and address of `design`; `preset` goes to the processing system."""
     return (
@@ -126,5 +145,5 @@ def build(design: BlockDesign, part: str) -> str:
     return (
         _templates()
         .get_template("build.tcl")
-        .render(name=design.name, part=part, drawing=DRAWING, mhz=f"{design.clock_mhz:g}")
+        .render(name=design.name, part=part, drawing=DRAWING, project=DRAWING, mhz=f"{design.clock_mhz:g}")
     )

@@ -14,7 +14,7 @@ from bitwright_core.families import FamilyName
 from bitwright_hw.arithmetic.shared_sums import Reduce, SharedSums
 from bitwright_hw.cells import BlockRam
 from bitwright_hw.families.costs import Costs
-from bitwright_hw.families.flow import Flow
+from bitwright_hw.families.flow import Flow, TopFlow
 from bitwright_hw.families.synthesis import Synthesis
 
 
@@ -92,7 +92,7 @@ class Family:
     in LUTs is plain Verilog with an attribute. `simulation_models` are Verilog models of the cells that designs
     instantiate: a simulator needs them, a tool for the family brings its own. Without `synthesis` and
     `costs` nothing counts its designs: so it is with what is made for any FPGA. Without `flow` nothing here places
-    them. `vivado`: AMD's tool takes them.
+    them. With `vivado` AMD's tool does.
     """
 
     name: FamilyName
@@ -106,4 +106,4 @@ class Family:
     synthesis: Synthesis | None = None
     costs: Costs | None = None
     flow: Flow | None = None
-    vivado: bool = False
+    vivado: TopFlow | None = None

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from amaranth.hdl import Instance, Signal
+from amaranth.hdl import Instance, Module, Signal
 
 from bitwright_hw.netlist import Netlist
 
@@ -35,8 +35,8 @@ class Pll(Protocol):
         """What comes out."""
         ...
 
-    def instance(self, clock: Signal, output: Signal, locked: Signal) -> Instance:
-        """The cell: `clock` in, `output` and `locked` out."""
+    def instance(self, clock: Signal, output: Signal, locked: Signal) -> Instance | Module:
+        """The cells: `clock` in, `output` and `locked` out."""
         ...
 
 
@@ -63,18 +63,24 @@ class Device:
 
 
 @dataclass(frozen=True, kw_only=True)
-class BoardFlow:
-    """From a netlist to the bitstream of a board."""
+class TopFlow:
+    """What a board's top needs of its family, whatever tool makes the bitstream."""
 
     constraints_file: str
-    constraints_option: str  # nextpnr's
     constraints: Callable[[Pins], str]
+    bitstream_suffix: str
+    choose_pll: Callable[[float, float], Pll] | None  # of the oscillator's MHz and those wanted; None: no PLL is used
+
+
+@dataclass(frozen=True, kw_only=True)
+class BoardFlow(TopFlow):
+    """From a netlist to the bitstream of a board, by nextpnr."""
+
+    constraints_option: str  # nextpnr's
     placed_file: str  # what nextpnr writes
     placed_option: str
     packer: str
     packer_options: tuple[str, ...]
-    bitstream_suffix: str
-    choose_pll: Callable[[float, float], Pll] | None  # of the oscillator's MHz and those wanted; None: no PLL is used
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -46,7 +46,7 @@ def write_sources(design: Design, board: OpenBoard, out: Path, *, clock_mhz: flo
     link cannot hold, or a folder that holds something else; ToolError if its family has no flow.
     """
     _check_family(design, board)
-    flow = board.flow
+    flow = board.top_flow
     pins = board.pins
     wanted = design.plan.clock_mhz if clock_mhz is None else clock_mhz
     pll = None

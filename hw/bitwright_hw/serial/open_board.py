@@ -1,17 +1,17 @@
-"""What the hardware needs to know of a board with a serial link and an open toolchain."""
+"""What the hardware needs to know of a board with a serial link."""
 
 from dataclasses import dataclass
 
 from bitwright_core.errors import ToolError
 from bitwright_hw.families import Family
-from bitwright_hw.families.flow import BoardFlow, Pins, Wheel
+from bitwright_hw.families.flow import BoardFlow, Pins, TopFlow, Wheel
 
 
 @dataclass(frozen=True, kw_only=True)
 class OpenBoard:
     """A board, its part and its pins. `buffer_bytes` is what its link holds of packets that have arrived.
 
-    `device` are nextpnr's options for the part.
+    `device` are nextpnr's options for the part, where nextpnr places it.
     """
 
     name: str
@@ -20,6 +20,20 @@ class OpenBoard:
     pins: Pins
     baud: int
     buffer_bytes: int
+
+    @property
+    def placed_here(self) -> bool:
+        """Whether nextpnr makes its bitstream, and not its maker's tool."""
+        return self.family.flow is not None and self.family.flow.board is not None
+
+    @property
+    def top_flow(self) -> TopFlow:
+        """What its top needs. Raises ToolError for a family whose boards have none."""
+        if self.family.flow is not None and self.family.flow.board is not None:
+            return self.family.flow.board
+        if self.family.vivado is None:
+            raise ToolError(f"nothing makes bitstreams for {self.family.name} here")
+        return self.family.vivado
 
     @property
     def flow(self) -> BoardFlow:

@@ -13,6 +13,7 @@ from bitwright_core.design import Design
 from bitwright_core.progress import Progress
 
 if TYPE_CHECKING:
+    from bitwright_boards import Board
     from bitwright_boards.program import Job, ProgramReport
     from bitwright_boards.serial_run import SerialReport
     from bitwright_boards.ssh import Login
@@ -38,9 +39,10 @@ def build(
     """Builds a design for `board` in folder `out` (default: beside the design, with the board's name).
 
     pynq-z1 and pynq-z2: a Vivado project (docs/pynq.md), and with a Vivado on PATH, unless `vivado` is false, the
-    overlay, NAME.bit and NAME.hwh. ulx3s-85f and icebreaker: a bitstream with a serial link (docs/open-boards.md), from
-    up to `seeds` placements. `clock_mhz` is the plan's unless given. A bitstream that is there already is replaced by
-    one of the same design, or with `force`. `trust_verilog` as in `simulate`.
+    overlay, NAME.bit and NAME.hwh. ECP5 boards and icebreaker: a bitstream with a serial link (docs/open-boards.md),
+    from up to `seeds` placements. 7-series boards without a processor: the same link in a Vivado project, and its
+    bitstream where there is a Vivado. `clock_mhz` is the plan's unless given. A bitstream that is there already is
+    replaced by one of the same design, or with `force`. `trust_verilog` as in `simulate`.
 
         bw.build("design", "pynq-z2", "overlay").built
 
@@ -59,9 +61,7 @@ def build(
     if seeds < 1:
         raise BoardError(f"at least 1 placement is needed, not {seeds}")
     if not force:
-        check_bitstreams(
-            folder, opened, remade=found.serial is not None or (vivado and shutil.which("vivado") is not None)
-        )
+        check_bitstreams(folder, opened, remade=_placed_here(found) or (vivado and shutil.which("vivado") is not None))
     if found.vivado is not None:
         if opened.manifest.target not in (PORTABLE, found.target):
             raise BoardError(
@@ -72,9 +72,17 @@ def build(
     if found.serial is not None:
         from bitwright.open_board import open_board
         from bitwright_boards.deployment import DESIGN, VECTORS, describe, make_vectors
-        from bitwright_hw.serial.build import build_open
+        from bitwright_boards.vivado.serial_project import build_serial, check_place
+        from bitwright_hw.serial.build import build_open, write_sources
 
-        result = build_open(opened, open_board(found), folder, clock_mhz=clock_mhz, seeds=seeds, progress=progress)
+        serial = open_board(found)
+        result: SerialBuild
+        if serial.placed_here:
+            result = build_open(opened, serial, folder, clock_mhz=clock_mhz, seeds=seeds, progress=progress)
+        else:
+            check_place(folder, run=vivado)
+            sources = write_sources(opened, serial, folder, clock_mhz=clock_mhz)
+            result = build_serial(sources, opened, found, folder, run=vivado, progress=progress)
         vectors = make_vectors(opened, load_frames(opened.network, "random", frames=TEST_VECTORS).frames)
         write_text(folder / DESIGN, json.dumps(describe(opened), indent=2) + "\n")
         write_bytes(folder / VECTORS, vectors.to_bytes())
@@ -83,6 +91,13 @@ def build(
     raise BoardError(
         f"nothing is built for {found.name}, it is only sized: that needs {found.needs}; boards with a build: {known}"
     )
+
+
+def _placed_here(board: "Board") -> bool:
+    """Whether tools that are here make its bitstream."""
+    from bitwright.open_board import open_board
+
+    return board.serial is not None and open_board(board).placed_here
 
 
 def package_ip(
@@ -114,8 +129,8 @@ def package_ip(
 
     opened = open_design(design, trust_verilog=trust_verilog)
     target = opened.manifest.target
-    if target != PORTABLE and not family_named(target).vivado:
-        able = " or ".join(family.name for family in FAMILIES if family.vivado)
+    if target != PORTABLE and family_named(target).vivado is None:
+        able = " or ".join(family.name for family in FAMILIES if family.vivado is not None)
         raise BoardError(
             f"the design is for {target}, and an IP is for FPGAs of Vivado; generate it with --target {able}"
         )

@@ -51,6 +51,14 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
+def _built_by(board: "Board") -> str:
+    from bitwright.open_board import open_board
+
+    if board.serial is None:
+        return "Vivado" if board.vivado else "-"
+    return "open tools" if open_board(board).placed_here else "Vivado"
+
+
 def _row(board: "Board") -> list[object]:
     has = board.resources
     return [
@@ -63,6 +71,6 @@ def _row(board: "Board") -> list[object]:
         has.ultra_rams,
         has.dsps,
         board.clock_mhz,
-        "Vivado" if board.vivado else "open tools" if board.serial else "-",
+        _built_by(board),
         "yes" if board.jtag else "-",
     ]

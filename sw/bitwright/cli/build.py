@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from bitwright_boards.vivado import PynqBuild
+    from bitwright_boards.vivado.serial_project import VivadoSerialBuild
     from bitwright_core.board_build import SerialBuild
 
 
@@ -15,9 +16,9 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     command = commands.add_parser(
         "build",
         description="Builds a design for a board. pynq-z1, pynq-z2: a Vivado project, and through Vivado, where there "
-        "is one on PATH, NAME.bit and NAME.hwh. ulx3s-85f, icebreaker: a bitstream with a serial link, by Yosys and "
-        "nextpnr. A clock that is not met is an error. With --ip, an IP for Vivado: for any part of 7-series, Zynq and "
-        "UltraScale+, with an example top.",
+        "is one on PATH, NAME.bit and NAME.hwh. ECP5 boards, icebreaker: a bitstream with a serial link, by Yosys and "
+        "nextpnr. 7-series boards without a processor: that link in a Vivado project. A clock that is not met is an "
+        "error. With --ip, an IP for Vivado: for any part of 7-series, Zynq and UltraScale+, with an example top.",
     )
     command.add_argument("design", metavar="DIR", type=Path, help="a design folder")
     command.add_argument("--board", metavar="B", help="a name that bitwright boards lists, or a .toml file of your own")
@@ -44,6 +45,7 @@ def run(args: argparse.Namespace) -> int:
     from bitwright import api
     from bitwright.cli.output import note_edited, print_json, progress, quiet_stdout, say
     from bitwright_boards import load_board
+    from bitwright_boards.vivado.serial_project import VivadoSerialBuild
     from bitwright_core.board_build import SerialBuild, earlier_design
     from bitwright_core.design import Design
     from bitwright_core.errors import BoardError
@@ -80,7 +82,9 @@ def run(args: argparse.Namespace) -> int:
     program = f"bitwright program {args.design} --board {args.board}"
     if args.out is not None:
         program += f" --overlay {out}"
-    if isinstance(build, SerialBuild):
+    if isinstance(build, VivadoSerialBuild):
+        _print_project(build, out, program)
+    elif isinstance(build, SerialBuild):
         _print_serial(build, out, program, flash_alone=board.jtag is not None and not board.jtag.sram)
     else:
         _print_pynq(build, out, program)
@@ -159,6 +163,30 @@ def _print_pynq(build: "PynqBuild", out: Path, program: str) -> None:
     print_facts(facts)
     say("\nWhere there is a Vivado, copy the folder there and run in it:")
     say(f"    {build.command}")
+
+
+def _print_project(build: "VivadoSerialBuild", out: Path, program: str) -> None:
+    from bitwright.cli.output import print_facts, say
+
+    facts: list[tuple[str, object]] = [
+        ("board", f"{build.board}, {build.part}"),
+        ("clock", f"{build.clock_mhz:g} MHz from {build.oscillator_mhz:g} MHz"),
+        ("serial link", f"{build.baud:,} baud"),
+        ("project", f"{out / 'build.tcl'}, {build.verilog}, {build.constraints}, design/"),
+    ]
+    if build.built:
+        facts += [
+            *(("reached", f"{clock.achieved_mhz:.1f} MHz by {', '.join(build.tools)}") for clock in build.clocks),
+            ("bitstream", out / build.bitstream),
+        ]
+        print_facts(facts)
+        say(f"\nNext: {program} --jtag")
+        return
+    facts.append(("missing", f"{build.bitstream}: {build.missing}"))
+    print_facts(facts)
+    say("\nWhere there is a Vivado, copy the folder there and run in it:")
+    say(f"    {build.command}")
+    say(f"then bring {build.bitstream} back: {program} --jtag")
 
 
 def _print_serial(build: "SerialBuild", out: Path, program: str, *, flash_alone: bool) -> None:

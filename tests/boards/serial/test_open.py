@@ -131,8 +131,9 @@ def test_orangecrab_has_the_clock_and_leds_of_amaranth_boards():
 
 @pytest.mark.parametrize("name", [board.name for board in load_boards() if board.serial is not None])
 def test_every_board_has_its_top_and_constraints(name, design, tmp_path):
+    """Those that nextpnr places, and those of Vivado."""
     board = open_board(load_board(name))
-    mhz = None if board.flow.choose_pll is None else load_board(name).clock_mhz
+    mhz = None if board.top_flow.choose_pll is None else load_board(name).clock_mhz
     build = flow.write_sources(design, board, tmp_path / "b", clock_mhz=mhz)
     assert build.clock_mhz == load_board(name).clock_mhz
     constraints = (tmp_path / "b" / build.constraints).read_text()

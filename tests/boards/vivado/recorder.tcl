@@ -1,11 +1,11 @@
 # Stands in for Vivado: runs a script in tclsh and writes down every Vivado command that it gives, as a line of JSON each.
 #   tclsh recorder.tcl SCRIPT RECORD ANSWERS
-# ANSWERS is a Tcl list of names and values: what get_property says (PROGRESS, STATS.WNS, ...), `interfaces` that the
+# ANSWERS is a Tcl list of names and values: what get_property says (PROGRESS, STATS.WNS, ...), `top`, the bitstream's name, `interfaces` that the
 # packager is to find by itself, `maps`, memory maps, and `parameters` of each interface, that it makes by itself. A command or option that is not in the table
 # below (AMD UG835, UG1118) ends the script, as in Vivado.
 
 lassign $argv script record answers
-array set answer {PROGRESS 100% STATUS {write_bitstream Complete!} STATS.WNS 0.512 STATS.WHS 0.031 interfaces {} maps {} parameters {}}
+array set answer {top overlay_wrapper PROGRESS 100% STATUS {write_bitstream Complete!} STATS.WNS 0.512 STATS.WHS 0.031 interfaces {} maps {} parameters {}}
 array set answer $answers
 set output [open $record w]
 set inferred $answer(interfaces)
@@ -75,7 +75,7 @@ proc reply {name arguments} {
         make_wrapper { return overlay_wrapper.v }
         launch_runs {
             lassign $project stem folder
-            touch $folder/$stem.runs/impl_1/overlay_wrapper.bit "bitstream of a recorded run\n"
+            touch $folder/$stem.runs/impl_1/$answer(top).bit "bitstream of a recorded run\n"
         }
     }
 }

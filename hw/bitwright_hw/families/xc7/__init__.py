@@ -9,6 +9,7 @@ from pathlib import Path
 from bitwright_hw.cells import BlockRam
 from bitwright_hw.families.family import Delays, Family
 from bitwright_hw.families.xc7.costs import COSTS
+from bitwright_hw.families.xc7.flow import VIVADO
 from bitwright_hw.families.xc7.lut_rom import LUT_ROMS
 from bitwright_hw.families.xc7.popcount import ROWS
 from bitwright_hw.families.xc7.sums import SUMS
@@ -25,5 +26,5 @@ XC7 = Family(
     block_ram=BlockRam(key="bram36", title="BRAM36", halves=True),
     synthesis=SYNTHESIS,
     costs=COSTS,
-    vivado=True,
+    vivado=VIVADO,
 )
