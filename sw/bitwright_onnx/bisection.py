@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bitwright_onnx.expression import Expr
-from bitwright_onnx.tables import Activations, from_change
+from bitwright_onnx.tables import Activations, ManyValuesError, from_change
 
 MANY = 1 << 15  # values of an accumulator from which on a table is too slow
 _EITHER = frozenset(("Add", "Sub", "Mul", "Max", "Min"))
@@ -66,7 +66,7 @@ def bisect(values: Callable[[NDArray[np.int64]], NDArray[Any]], rows: int, chann
     odd = (first != last) & (at != last)
     if odd.any():
         column = int(np.argmax(odd))
-        raise ValueError(
+        raise ManyValuesError(
             f"the activation of output {column} takes more than 2 values ({first[column]:.6g}, {at[column]:.6g}, "
             f"{last[column]:.6g}); only one bit is supported"
         )

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bitwright_core.ops.matrix import MAX_WEIGHT_BITS
 from bitwright_onnx.canonical import integers
 from bitwright_onnx.expression import OPERATIONS, apply
 from bitwright_onnx.form import Graph, Node
@@ -42,7 +43,7 @@ def fold_constants(graph: Graph) -> Graph:
                 constants[node.output] = _limited(compute(node, arrays))
                 continue
             if names and all(name in constants for name in names) and node.op in QUANTIZERS:
-                nodes.append(node)  # weights of several bits, for the survey to name
+                nodes.append(node)  # weights of too many bits, for the survey to name
                 continue
             if all(name in constants or name in shapes for name in names):
                 shapes.update(infer(node, shapes, constants, graph.batch))
@@ -69,9 +70,9 @@ def _limited(array: Array) -> Array:
 
 
 def _foldable(node: Node, arrays: Sequence[Array | None]) -> bool:
-    """Whether it is computed here. Matrices of weights in several bits are not, so that their quantizer is named."""
+    """Whether it is computed here. Matrices of weights in too many bits are not, so that their quantizer is named."""
     if node.op == "Quant" and arrays[0] is not None and arrays[3] is not None and arrays[0].ndim > 1:
-        return bool(arrays[3].size == 1 and arrays[3].reshape(-1)[0] == 1)
+        return bool(arrays[3].size == 1 and 1 <= arrays[3].reshape(-1)[0] <= MAX_WEIGHT_BITS)
     return node.op in OPERATIONS or node.op in LAYOUT or node.op in QUANTIZERS or node.op in _FOLDS
 
 

@@ -195,14 +195,15 @@ def integer_encoding(taken: Taken) -> tuple[IntegerEncoding, Lanes, str | None]:
             f"what the input becomes lies on no grid of few integers: it is counted in steps of {found.unit:.3g}, "
             f"at most {found.error:.2g} from its float32 values"
         )
+    encoding = IntegerEncoding(table=_rows(table.T, row_of))
     lanes = Lanes(
         lane=taken.source[:, None],
         middle=np.where(taken.used, middles[pair_of], 0.0),
         half=np.full(len(taken.kinds), found.unit),
-        integers=True,
+        number=encoding.number,
         idle=np.where(taken.used, np.nan, 0.0),
     )
-    return IntegerEncoding(table=_rows(table.T, row_of)), lanes, note
+    return encoding, lanes, note
 
 
 def _anchors(

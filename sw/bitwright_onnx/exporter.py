@@ -15,7 +15,7 @@ from onnx import TensorProto, helper
 
 from bitwright_core.atomic import write_bytes
 from bitwright_core.errors import NetworkError
-from bitwright_core.network import Network
+from bitwright_core.network import MatrixLayer, Network
 from bitwright_onnx.importer import METADATA_KEY
 from bitwright_onnx.write_layers import check_writable, write_layers
 from bitwright_onnx.writer import QONNX_DOMAIN, Writer
@@ -43,17 +43,29 @@ def to_model(network: Network, *, dialect: Dialect = "standard") -> onnx.ModelPr
 def _check_sums(network: Network) -> None:
     """Raises NetworkError for a first layer on integers whose sums float32 rounds."""
     first, tables = network.layers[0].matrix, network.encoding.tables
+    for layer in network.matrix_layers:
+        if layer.largest_dot > _EXACT and (layer is not first or tables is None):
+            raise NetworkError(
+                f"layer {layer.name} has sums of up to {layer.largest_dot:,}, which float32 does not hold exactly"
+            )
     if tables is None or first is None:
         return
     largest = np.abs(tables).max(axis=1)
     if first.windows is not None and len(largest) == network.input.size:
         largest = largest.reshape(-1, first.channels).max(axis=0)
     bound = int(np.resize(largest, first.channels).sum()) * (first.inputs // first.channels)
+    bound *= 1 if first.weight_type.xnor else int(np.abs(first.weights.astype(np.int64)).max())
     if bound > _EXACT:
         raise NetworkError(
             f"layer {first.name} adds up integers to sums of up to {bound:,}, which float32 does not hold exactly, so "
             "that no ONNX graph of standard operators computes this network; import it with coarser inputs"
         )
+
+
+def _types(layer: MatrixLayer) -> dict[str, Any]:
+    """What the graph does not tell of a layer's types."""
+    weights = {"kind": layer.weight_type.kind, "bits": layer.weight_type.bits}
+    return {"weights": weights, "levels": layer.output.levels, "base": layer.output.base}
 
 
 def _model(network: Network, dialect: Dialect) -> onnx.ModelProto:
@@ -76,6 +88,9 @@ def _model(network: Network, dialect: Dialect) -> onnx.ModelProto:
         "labels": list(network.labels),
         "outputs": {"class": "class", "values": "scores", "bits": "labels"}[network.gives],
     }
+    types = {layer.name: _types(layer) for layer in network.matrix_layers if layer.format_version > 2}
+    if types:
+        facts["types"] = types
     if network.values is not None:
         facts["values"] = {"step": network.values.step, "error": network.values.error}
     helper.set_model_props(model, {METADATA_KEY: json.dumps(facts)})

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 
 from bitwright_core import golden
 from bitwright_core.errors import NetworkError
-from bitwright_core.network import Network, Values
+from bitwright_core.network import Network, NumberType, Values
+from bitwright_core.outputs.thresholds import MAX_LEVELS
 from bitwright_core.progress import Progress
 from bitwright_onnx.canonical import canonical
 from bitwright_onnx.constants import fold_constants
@@ -33,6 +34,7 @@ from bitwright_onnx.one_d import lift_signals
 from bitwright_onnx.pads import absorb_pads
 from bitwright_onnx.pointwise import View, lift_pointwise
 from bitwright_onnx.ranges import Scaling, found_range, scale_input
+from bitwright_onnx.read_layers import Hint
 from bitwright_onnx.reader import read_model, to_graph
 from bitwright_onnx.refusals import OnnxError
 from bitwright_onnx.signals import Plane
@@ -164,6 +166,7 @@ def _lowered(graph: Graph, options: Options, facts: dict[str, Any], name: str, p
         input_bits=bits,
         input_encoding=options.encoding,
         names=Names(tuple(facts.get("layers", ()))),
+        hints=facts.get("types", {}),
         meaning=facts.get("outputs") if options.outputs == "auto" else options.outputs,
         score_bits=options.score_bits,
         meaning_known=options.outputs == "auto" and "outputs" in facts,
@@ -273,10 +276,26 @@ def _checked(facts: dict[str, Any]) -> dict[str, Any]:
         good["outputs"] = facts["outputs"]
     with contextlib.suppress(KeyError, TypeError, NetworkError):
         good["values"] = Values(**facts["values"])
+    if isinstance(facts.get("types"), dict):
+        good["types"] = {
+            str(name): hint for name, given in facts["types"].items() if (hint := _hint(given)) is not None
+        }
     for key in ("labels", "layers"):
         if isinstance(facts.get(key), list) and all(isinstance(text, str) for text in facts[key]):
             good[key] = facts[key]
     return good
+
+
+def _hint(given: object) -> Hint | None:
+    """What an export says of a layer's types; None for anything else."""
+    if not isinstance(given, dict):
+        return None
+    with contextlib.suppress(KeyError, TypeError, NetworkError):
+        weights = NumberType(**given["weights"])
+        levels, base = given["levels"], given["base"]
+        if isinstance(levels, int) and isinstance(base, int) and 1 <= levels <= MAX_LEVELS and -128 <= base <= 0:
+            return Hint(weight_type=weights, levels=levels, base=base)
+    return None
 
 
 def _name(given: str | None, facts: dict[str, Any], file: Path) -> str:

@@ -10,6 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bitwright_core.numbers import BINARY, NumberType
+from bitwright_onnx.few_bits import FewBits, holding
+
 NEAR = 2.0**-21  # of the largest sum: what rounding in float32 usually adds up to
 _SAME = 2.0**-20  # relative difference of magnitudes that float32 arithmetic alone explains
 
@@ -21,9 +24,14 @@ class Lanes:
     lane: NDArray[np.int64]  # (values, levels): the lanes of each value, all lanes once
     middle: NDArray[np.float64]  # (values,)
     half: NDArray[np.float64]  # (values,), not 0; negative where a bit of 1 is the smaller value
-    integers: bool = False  # lanes are signed integers, of an IntegerEncoding, instead of +-1
+    number: NumberType = BINARY  # of the lanes: +-1, or whole numbers, of an IntegerEncoding or of a few bits
     # (values,): of a value that never changes what its lanes add, with weights of +1, to a dot product; NaN of others
     idle: NDArray[np.float64] | None = None
+
+    @property
+    def integers(self) -> bool:
+        """Whether lanes are whole numbers instead of +-1."""
+        return not self.number.xnor
 
     @property
     def size(self) -> int:
@@ -32,15 +40,21 @@ class Lanes:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Rows:
-    """Weights as bits, and what dot product d of row r is worth in the graph: offset_r + scale_r * d."""
+    """Weights as stored, and what dot product d of row r is worth in the graph: offset_r + scale_r * d."""
 
-    bits: NDArray[np.uint8]  # (outputs, lanes)
+    weights: NDArray[np.integer]  # (outputs, lanes)
+    weight_type: NumberType
     scale: NDArray[np.float64]  # (outputs,), positive
     offset: NDArray[np.float64]  # (outputs,)
 
     def part(self, outputs: slice) -> "Rows":
         """Some of the rows."""
-        return Rows(bits=self.bits[outputs], scale=self.scale[outputs], offset=self.offset[outputs])
+        return Rows(
+            weights=self.weights[outputs],
+            weight_type=self.weight_type,
+            scale=self.scale[outputs],
+            offset=self.offset[outputs],
+        )
 
     def exact(self, dots: NDArray[np.int64]) -> NDArray[np.float64]:
         """The values (n, outputs) at dot products (n, 1), or (n, outputs) for each row its own."""
@@ -70,8 +84,8 @@ class Rows:
         return bool((mantissa == 0.5).all() and (whole == np.rint(whole)).all())
 
 
-def product(weights: NDArray[Any], lanes: Lanes) -> Rows:
-    """Rows of weights (outputs, values), each +-1 times a scale, over `lanes`. Raises ValueError.
+def product(weights: NDArray[Any], lanes: Lanes, few: FewBits | None = None) -> Rows:
+    """Rows of weights (outputs, values), each +-1 times a scale, or those of `few`, over `lanes`. Raises ValueError.
 
     A row of zeros has the scale 0, and a sum of 0. A column of zeros, a value that no output takes, must be one of the
     lanes' idle ones, whose share in the dot product the offset takes back.
@@ -85,6 +99,17 @@ def product(weights: NDArray[Any], lanes: Lanes) -> Rows:
             f"its inputs have steps of different sizes ({2 * size.min():.6g} and {2 * size.max():.6g}); one scale "
             "for all channels is needed before a binary layer"
         )
+    if few is not None:
+        signed = few.numbers * np.sign(lanes.half).astype(np.int8)
+        stored = np.zeros((len(signed), lanes.size), np.int8)
+        for level in range(lanes.lane.shape[1]):
+            stored[:, lanes.lane[:, level]] = signed
+        return Rows(
+            weights=stored,
+            weight_type=holding(stored, few.number),
+            scale=few.scale * size[0],
+            offset=(few.numbers * few.scale[:, None]) @ lanes.middle,
+        )
     values = weights.astype(np.float64)
     positive = ((values > 0) == (lanes.half > 0)) | unused
     bits = np.zeros((len(values), lanes.size), np.uint8)
@@ -96,4 +121,4 @@ def product(weights: NDArray[Any], lanes: Lanes) -> Rows:
         if lanes.idle is None or np.isnan(lanes.idle[unused]).any():
             raise ValueError("it has weights of 0 for inputs that change: zeros must be of a whole row or channel")
         offset = offset - scale * lanes.idle[unused].sum()
-    return Rows(bits=bits, scale=scale, offset=offset)
+    return Rows(weights=bits, weight_type=BINARY, scale=scale, offset=offset)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bitwright_onnx.few_bits import few_bits
 from bitwright_onnx.form import Graph, Node
 from bitwright_onnx.refusals import Refusals
 
@@ -89,6 +90,12 @@ def weight_rows(node: Node, weights: NDArray[Any]) -> NDArray[Any]:
     if node.op == "Conv":
         weights = weights.transpose(0, 2, 3, 1)
     return weights.reshape(len(weights), -1)
+
+
+def refused_weights(rows: NDArray[Any]) -> str | None:
+    """Why rows of weights are neither +-1 nor whole numbers of few bits times one scale a row; None if they are."""
+    reason = not_binary(rows)
+    return None if reason is None or few_bits(rows) is not None else reason
 
 
 def not_binary(rows: NDArray[Any]) -> str | None:

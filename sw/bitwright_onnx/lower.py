@@ -18,6 +18,7 @@ from bitwright_core.network import (
     ThresholdEncoding,
     Values,
 )
+from bitwright_core.ops.matrix import dot_range
 from bitwright_onnx.decide import Decision, decide, emit
 from bitwright_onnx.encoder import (
     MAX_THERMOMETER,
@@ -29,18 +30,21 @@ from bitwright_onnx.encoder import (
 )
 from bitwright_onnx.ends import FloatClasses, emit_choice, emit_numbers, emit_scores, emit_votes, is_one, votes_of
 from bitwright_onnx.expression import DECIDING, SOURCE, Expr, map_constants, operations
+from bitwright_onnx.few_bits import FewBits, few_bits
 from bitwright_onnx.form import Graph, Node
 from bitwright_onnx.lanes import Lanes, product
-from bitwright_onnx.linear import weight_rows
+from bitwright_onnx.levels import decide_levels, emit_levels
+from bitwright_onnx.linear import not_binary, weight_rows
 from bitwright_onnx.meaning import Ending, Meaning, Outputs
 from bitwright_onnx.names import Names
 from bitwright_onnx.pointwise import View
-from bitwright_onnx.read_layers import pool_layer, silenced
+from bitwright_onnx.read_layers import Hint, pool_layer, silenced
 from bitwright_onnx.refusals import Refusals
-from bitwright_onnx.signals import Accumulators, Bits, Plane, RawInput, channel_table, in_channels
+from bitwright_onnx.signals import Accumulators, Bits, Levels, Plane, RawInput, channel_table, in_channels
+from bitwright_onnx.tables import ManyValuesError
 from bitwright_onnx.windows import padding_of, pads_of, window_lanes
 
-Signal = RawInput | Accumulators | Bits  # what the value at hand is
+Signal = RawInput | Accumulators | Bits | Levels  # what the value at hand is
 Handler = Callable[["Lowering", Node, Signal, View, Node | None], Signal]
 InputEncoding = str  # "auto", "thermometer" or "integers"
 
@@ -79,6 +83,7 @@ class Lowering:
     score_bits: int = 24  # of a class's scores; 0 keeps the order of all, whatever the width
     sentence: str = ""  # what was taken of the outputs
     float_classes: FloatClasses | None = None  # of class scores that are not the graph's own
+    hints: Mapping[str, Hint] = field(default_factory=dict)  # by layer, of an export of bitwright's own
     settled: set[str] = field(default_factory=set)  # values whose expression a layer before a pool has done already
 
     def run(self, chain: list[Node]) -> tuple[Operator, ...]:
@@ -108,25 +113,44 @@ class Lowering:
     def _identity(self, name: str) -> View:
         return View(source=name, shape=self.graph.shapes[name][1:], index=None, expression=SOURCE)
 
-    def _inputs(self, signal: Accumulators | Bits, view: View, node: Node) -> Lanes:
+    def _inputs(self, signal: Accumulators | Bits | Levels, view: View, node: Node) -> Lanes:
         """The lanes that a product takes, in the order of `view`."""
         if isinstance(signal, Accumulators):
             signal = self._decided(signal, in_channels(view, signal.plane))
-            values = np.stack([signal.zero, signal.one])
+            values = signal.values.astype(np.float64)
+            if isinstance(signal, Bits):
+                values = np.stack([signal.zero, signal.one])
         else:
             expression = in_channels(view, signal.plane)
             values = channel_table(expression, signal.plane, signal.values).astype(np.float64)
+            signal = signal.behind(values) if isinstance(signal, Levels) else signal
         plane = signal.plane
         indices = view.indices.reshape(-1)
         channel = np.indices(plane.shape)[plane.axis].reshape(-1)[indices]
+        if isinstance(signal, Levels):
+            return Lanes(
+                lane=plane.position[indices][:, None],
+                middle=signal.middle[channel],
+                half=signal.step[channel],
+                number=signal.number,
+            )
         zero, one = values[0][channel], values[1][channel]
         used = self._used(node, view)
         if ((zero == one) & used).any():
             raise ValueError("an activation before it is always the same")
         middle = np.where(used, (zero + one) / 2, 0.0)
         half = np.where(used, (one - zero) / 2, (one - zero)[used][0] / 2)
-        idle = None if used.all() else self._silenced(node, view, channel, used, zero, one)
+        silence = not used.all() and self._few(node) is None
+        idle = self._silenced(node, view, channel, used, zero, one) if silence else None
         return Lanes(lane=plane.position[indices][:, None], middle=middle, half=half, idle=idle)
+
+    def _few(self, node: Node) -> FewBits | None:
+        """The weights of a product as whole numbers; None where they are +-1 times one scale a row."""
+        rows = weight_rows(node, self.graph.constants[node.inputs[1]])
+        hint = self.hints.get(self.names.coming or "")
+        if hint is not None and not hint.weight_type.xnor:
+            return few_bits(rows, hint.weight_type)
+        return few_bits(rows) if not_binary(rows) else None
 
     def _used(self, node: Node, view: View) -> NDArray[np.bool_]:
         """(elements,): whether some weight that is not 0 meets an element, or, in a convolution, its channel."""
@@ -213,42 +237,64 @@ class Lowering:
             self.notes.append(f"{signal.name}: {note}")
         return signal
 
-    def _decided(self, signal: Accumulators, expression: Expr) -> Bits:
-        """Emits the layer with the thresholds that `expression` amounts to; what its bits stand for."""
+    def _decided(
+        self, signal: Accumulators, expression: Expr, *, then: Expr = SOURCE, last: bool = False
+    ) -> Bits | Levels:
+        """Emits the layer with the thresholds that `expression` amounts to; what its bits or numbers stand for.
+
+        `last` wants bits. With `then`, a pool stands between the two.
+        """
+        hint = self.hints.get(signal.name)
         try:
-            decision = decide(signal, expression)
+            if hint is not None and (hint.levels, hint.base) != (1, 0) and not last:
+                return self._levels(signal, expression, then, hint)
+            try:
+                return self._emitted(signal, decide(signal, expression, then=then))
+            except ManyValuesError:
+                if last:
+                    raise
+                return self._levels(signal, expression, then, None)
         except ValueError as error:
             self.refusals.add(signal.node.name, signal.node.op, str(error))
             ones = np.ones(signal.plane.channels)
             return Bits(plane=signal.plane, zero=-ones, one=ones)
-        return self._emitted(signal, decision)
 
-    def _note(self, signal: Accumulators, decision: Decision) -> None:
-        if decision.rounding:
+    def _levels(self, signal: Accumulators, expression: Expr, then: Expr, hint: Hint | None) -> Levels:
+        decision = decide_levels(signal, expression, then=then, hint=hint)
+        self._note_rounding(signal, decision.rounding)
+        layer = emit_levels(signal, decision)
+        self.layers.append(layer)
+        assert layer.matrix is not None
+        return Levels(plane=signal.plane, number=layer.matrix.edge.number, middle=decision.middle, step=decision.step)
+
+    def _note_rounding(self, signal: Accumulators, rounding: int) -> None:
+        if rounding:
             self.notes.append(
-                f"{signal.name}: {decision.rounding} of {signal.plane.channels} activations have a sum so near their "
+                f"{signal.name}: {rounding} of {signal.plane.channels} activations have a sum so near their "
                 "threshold that rounding decides in float32; the exact sum decides here"
             )
 
     def _emitted(self, signal: Accumulators, decision: Decision) -> Bits:
-        self._note(signal, decision)
+        self._note_rounding(signal, decision.rounding)
         self.layers.append(emit(signal, decision))
         return Bits(plane=signal.plane, zero=decision.zero, one=decision.one)
 
     def _product(self, node: Node, lanes: Lanes, view: View) -> Accumulators:
         weights = self.graph.constants[node.inputs[1]]
         shape = self.graph.shapes[node.output][1:]
-        number = self.encoding.number if lanes.integers and self.encoding is not None else BINARY
+        number, few = lanes.number, self._few(node)
+        if few is None and lanes.idle is None and not weights.astype(bool).all():
+            few = few_bits(weight_rows(node, weights))  # zeros need no lane that never changes
         if node.op == "MatMul":
             if any(size != 1 for size in view.shape[:-1]):
                 raise ValueError(f"it takes {list(view.shape)}: several rows a frame; only one is supported")
-            rows = product(weight_rows(node, weights), lanes)
+            rows = product(weight_rows(node, weights), lanes, few)
             return self._accumulators(node, "dense", Plane(shape=shape, axis=len(shape) - 1), rows, number, None)
         first = node.op == "Conv"
         images = Plane(shape=view.shape, axis=0 if first else 2)
         window = window_lanes(images, weights.shape[2:] if first else weights.shape[1:3], lanes)
         padding = padding_of(node, outside_kernel(node, weights), images, window)
-        rows = product(weight_rows(node, weights), window)
+        rows = product(weight_rows(node, weights), window, few)
         outside = (view.shape[1:] if first else view.shape[:2], padding["padding"])
         whole = outside == (weights.shape[2:] if first else weights.shape[1:3], (0, 0, 0, 0))
         levels = lanes.lane.shape[1]
@@ -265,21 +311,23 @@ class Lowering:
     def _accumulators(
         self, node: Node, kind: str, plane: Plane, rows: Any, number: NumberType, convolution: dict[str, Any] | None
     ) -> Accumulators:
-        lanes = rows.bits.shape[1]
+        bits = number.xnor and rows.weight_type.xnor
+        # as far down as up, so that a row may be turned round
+        largest = max(map(abs, dot_range(rows.weights, rows.weight_type, number)))
         zeros = convolution is not None and any(convolution["padding"]) and convolution["padding_value"] == "zero"
         return Accumulators(
             plane=plane,
             name=self.names.give(kind),
             node=node,
             rows=rows,
-            sums_dots=zeros or not number.xnor,
-            largest=lanes * number.magnitude,
+            sums_dots=zeros or not bits,
+            largest=largest,
             takes=number,
             convolution=convolution,
         )
 
-    def max_pool(self, node: Node, signal: Signal, view: View, after: Node | None) -> Bits:
-        """The bits behind a pool."""
+    def max_pool(self, node: Node, signal: Signal, view: View, after: Node | None) -> Bits | Levels:
+        """The bits or numbers behind a pool."""
         if isinstance(signal, RawInput):
             raise ValueError("it pools the raw input; only bits can be pooled")
         before = in_channels(view, signal.plane)
@@ -293,24 +341,29 @@ class Lowering:
             then = SOURCE
             if after is not None and after.op == "Pointwise":
                 then = _over(in_channels(after.attributes["view"], plane), plane, signal.plane)
-            decision = decide(signal, before, then=then)
             # the pool carries what stood before it: the largest of the window decides what follows
-            bits = self._emitted(signal, decision)
+            given = self._decided(signal, before, then=then)
             if after is not None:
                 self.settled.add(after.output)
         else:
-            values = channel_table(before, signal.plane, signal.values)
-            if (values[1] < values[0]).any():
+            values = channel_table(before, signal.plane, signal.values).astype(np.float64)
+            if (values[-1] < values[0]).any():
                 raise ValueError("it pools bits that a negative scale has turned round; put the scale behind it")
-            bits = Bits(plane=signal.plane, zero=values[0].astype(np.float64), one=values[1].astype(np.float64))
-        self.layers.append(pool_layer(node, self.names.give("pool"), images))
-        return Bits(plane=plane, zero=bits.zero, one=bits.one)
+            if isinstance(signal, Levels):
+                given = signal.behind(values)
+            else:
+                given = Bits(plane=signal.plane, zero=values[0], one=values[1])
+        number = given.number if isinstance(given, Levels) else BINARY
+        self.layers.append(pool_layer(node, self.names.give("pool"), images, number))
+        return replace(given, plane=plane)
 
     def _end(self, signal: Signal, view: View) -> None:
         if isinstance(signal, RawInput):
             self.refusals.add("", "", "the graph has no layer: neither MatMul, Gemm nor Conv")
             return
         try:
+            if isinstance(signal, Levels):
+                raise ValueError(f"the graph ends in {signal.number} values behind a pool; a result is bits or sums")
             if isinstance(signal, Bits):
                 self._end_in_bits(signal, view)
             else:
@@ -335,18 +388,18 @@ class Lowering:
             if self._meant(found) == "class":
                 self.layers.append(emit_votes(signal, expression))
             else:
-                self._decided(signal, expression.args[0])  # type: ignore[arg-type]
+                self._decided(signal, expression.args[0], last=True)  # type: ignore[arg-type]
         elif operations(expression) & DECIDING:
             if self._meant(self._outputs("bits", count)) == "class":
                 decision = decide(signal, expression)
-                self._note(signal, decision)
+                self._note_rounding(signal, decision.rounding)
                 self.layers.append(emit_choice(signal, decision))
             else:
-                self._decided(signal, expression)
+                self._decided(signal, expression, last=True)
         else:
             meaning = self._meant(self._outputs("sums", count))
             if meaning == "labels":
-                self._decided(signal, is_one(signal, expression))
+                self._decided(signal, is_one(signal, expression), last=True)
             elif meaning == "class" or self.values is not None:
                 layer, note, self.float_classes = emit_scores(signal, expression, self.score_bits)
                 self.layers.append(layer)

@@ -22,6 +22,11 @@ class Names:
         self._weighted = 0  # layers with weights so far
         self._given = [name for name in given if valid_name(name)]
 
+    @property
+    def coming(self) -> str | None:
+        """The next of the names that are given; None where there are no more."""
+        return self._given[0] if self._given else None
+
     def give(self, kind: str) -> str:
         """A name for the next layer, of kind conv, dense or pool."""
         number = max(0, self._weighted - 1) if kind == "pool" else self._weighted

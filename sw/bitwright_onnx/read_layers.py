@@ -1,36 +1,62 @@
 """The operators that nodes of an ONNX graph become."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bitwright_core.network import Conv2d, Dense, MaxPool2d, Operator, Thresholds
+from bitwright_core.network import Conv2d, Dense, MaxPool2d, NumberType, Operator, Thresholds, Votes
+from bitwright_core.ops.matrix import dot_range
 from bitwright_core.outputs import Output
 from bitwright_onnx.canonical import integers
+from bitwright_onnx.few_bits import holding
 from bitwright_onnx.form import Node
 from bitwright_onnx.shapes import window_sizes
 from bitwright_onnx.signals import Accumulators, Plane
 from bitwright_onnx.windows import image_size
 
 
+@dataclass(frozen=True, kw_only=True)
+class Hint:
+    """What an export of bitwright's own says of a layer: the types that its numbers alone do not tell."""
+
+    weight_type: NumberType
+    levels: int
+    base: int
+
+
 def matrix_layer(signal: Accumulators, falling: NDArray[np.bool_], output: Output) -> Operator:
     """The layer with `output`, rows complemented where `falling`. Raises ValueError for scores of each pixel."""
-    bits = np.where(falling[:, None], 1 - signal.rows.bits, signal.rows.bits)
+    weights, weight_type = signal.rows.weights, signal.rows.weight_type
+    if weight_type.xnor:
+        weights = np.where(falling[:, None], 1 - weights, weights)
+    else:
+        turned = np.where(falling[:, None], -weights.astype(np.int16), weights)
+        weights, weight_type = turned, holding(turned, weight_type)
+    if isinstance(output, Thresholds):
+        # beyond what can occur, a threshold is reached always or never
+        least, largest = dot_range(weights, weight_type, signal.takes)
+        least, largest = (least, largest) if signal.sums_dots else (0, signal.largest)
+        output = replace(output, values=np.clip(output.values, least, largest + 1))
+    elif isinstance(output, Votes):
+        least, largest = dot_range(weights, weight_type, signal.takes)
+        least, largest = (least, largest) if signal.sums_dots else (0, signal.largest)
+        output = replace(output, thresholds=np.clip(output.thresholds, least, largest + 1))
     window = signal.convolution
     if window is None or (window["whole"] and not isinstance(output, Thresholds)):
-        return Dense(name=signal.name, weights=bits, output=output, takes=signal.takes)
+        return Dense(name=signal.name, weights=weights, output=output, takes=signal.takes, weight_type=weight_type)
     if not isinstance(output, Thresholds):
         raise ValueError("it gives scores for each pixel; the last layer must be a dense one")
     return Conv2d(
         name=signal.name,
         shape=window["shape"],
-        weights=bits.reshape(window["weights"]),
+        weights=weights.reshape(window["weights"]),
         output=output,
         stride=window["stride"],
         padding=window["padding"],
         padding_value=window["padding_value"],
         takes=signal.takes,
+        weight_type=weight_type,
     )
 
 
@@ -40,10 +66,10 @@ def silenced(layer: Operator, outputs: NDArray[np.int64], bit: int) -> Operator:
     least, largest = layer.accumulator_range
     values = layer.output.values.copy()
     values[outputs] = least if bit else largest + 1
-    return replace(layer, output=Thresholds(values=values))
+    return replace(layer, output=replace(layer.output, values=values))
 
 
-def pool_layer(node: Node, name: str, images: Plane) -> MaxPool2d:
+def pool_layer(node: Node, name: str, images: Plane, takes: NumberType) -> MaxPool2d:
     """The layer of a MaxPool node. Raises ValueError or NetworkError."""
     kernel = integers(node.attributes.get("kernel_shape", ()), "kernel_shape")
     height, width = image_size(images)
@@ -54,4 +80,5 @@ def pool_layer(node: Node, name: str, images: Plane) -> MaxPool2d:
         kernel=(kernel[0], kernel[1]),
         stride=(strides[0], strides[1]),
         padding=(pads[0], pads[2], pads[1], pads[3]),
+        takes=takes,
     )

@@ -4,7 +4,7 @@ Each is a source of expressions; `in_channels` brings a view's constants into th
 may differ from channel to channel and not from pixel to pixel.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from bitwright_onnx.expression import Expr, evaluate, map_constants
 from bitwright_onnx.lanes import Rows
 from bitwright_onnx.pointwise import View
 
+_EVEN = 2.0**-20  # of the largest value: unevenness that float32 arithmetic alone explains
 MAX_DOTS = 1 << 23  # of a table over all of them
 
 
@@ -111,6 +112,41 @@ class Bits:
     def values(self) -> NDArray[np.float32]:
         """Both, as (2, channels)."""
         return np.stack([self.zero, self.one]).astype(np.float32)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Levels:
+    """A stored number of a few bits a value; what it stands for, channel by channel."""
+
+    plane: Plane
+    number: NumberType
+    middle: NDArray[np.float64]  # (channels,): what the number 0 stands for
+    step: NDArray[np.float64]  # (channels,): what each further one adds
+
+    @property
+    def numbers(self) -> NDArray[np.int64]:
+        """(numbers,): every number that a value may be, rising."""
+        least, largest = self.number.stored
+        return np.arange(least, largest + 1)
+
+    @property
+    def values(self) -> NDArray[np.float32]:
+        """What each of `numbers` stands for, (numbers, channels)."""
+        return (self.middle + self.step * self.numbers[:, None]).astype(np.float32)
+
+    def behind(self, values: NDArray[Any]) -> "Levels":
+        """What follows, which makes `values` (numbers, channels) of the numbers. Raises ValueError for uneven ones."""
+        found = values.astype(np.float64)
+        numbers = self.numbers
+        step = (found[-1] - found[0]) / (numbers[-1] - numbers[0])
+        middle = found[0] - step * numbers[0]
+        if 0 in numbers:
+            middle = found[int(np.searchsorted(numbers, 0))]
+        size = np.abs(found).max()
+        odd = (np.abs(middle + step * numbers[:, None] - found) > _EVEN * size).any(axis=0)
+        if not np.isfinite(found).all() or odd.any() or (step == 0).any():
+            raise ValueError("what is made of activations of several bits is no straight line of them in each channel")
+        return replace(self, middle=middle, step=step)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

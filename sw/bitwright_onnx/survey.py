@@ -2,10 +2,12 @@
 
 import numpy as np
 
+from bitwright_core.ops.matrix import MAX_WEIGHT_BITS
+from bitwright_core.outputs.thresholds import MAX_ACTIVATION_BITS
 from bitwright_onnx.expression import OPERATIONS
 from bitwright_onnx.form import Graph, Node
 from bitwright_onnx.layout import LAYOUT
-from bitwright_onnx.linear import LINEAR, not_binary, weight_rows
+from bitwright_onnx.linear import LINEAR, refused_weights, weight_rows
 from bitwright_onnx.quantizers import QUANTIZERS
 from bitwright_onnx.refusals import Refusal, Refusals
 from bitwright_onnx.shapes import HEADS
@@ -73,7 +75,7 @@ def _weights(graph: Graph, node: Node) -> str | None:
         return "its weights are not constant"
     if weights.ndim != (2 if node.op == "MatMul" else 4):
         return f"its weights have shape {list(weights.shape)}"
-    return not_binary(weight_rows(node, weights))
+    return refused_weights(weight_rows(node, weights))
 
 
 def _width(graph: Graph, node: Node, roots: set[str], hidden: set[str]) -> str | None:
@@ -88,10 +90,8 @@ def _width(graph: Graph, node: Node, roots: set[str], hidden: set[str]) -> str |
     else:
         levels = parameters[0].shape[-1] if parameters and parameters[0] is not None and parameters[0].ndim else 0
         bits = float(int(levels).bit_length())
-    if bits == 1:
-        return None
-    if not roots:
-        return f"it quantizes weights to {bits:g} bits; only one bit (+-1) is supported"
-    if roots != {graph.input} and node.output in hidden:
-        return f"it quantizes activations to {bits:g} bits; only one bit is supported"
+    if not roots and bits > MAX_WEIGHT_BITS:
+        return f"it quantizes weights to {bits:g} bits; at most {MAX_WEIGHT_BITS} are supported"
+    if roots and roots != {graph.input} and node.output in hidden and bits > MAX_ACTIVATION_BITS:
+        return f"it quantizes activations to {bits:g} bits; at most {MAX_ACTIVATION_BITS} are supported"
     return None

@@ -15,6 +15,10 @@ from bitwright_core.network import Scores
 _SHOWN = 3
 
 
+class ManyValuesError(ValueError):
+    """A column takes more than two values: one bit cannot say it."""
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Activations:
     """Two values a column: `high` where the popcount (of the complemented row, if `falling`) reaches T."""
@@ -34,7 +38,7 @@ def activations(table: NDArray[Any]) -> Activations:
     fires = table == high
     odd = (~fires & (table != low)).any(axis=0)
     if odd.any():
-        raise ValueError(_too_many(table, _first(odd)))
+        raise ManyValuesError(_too_many(table, _first(odd)))
     constant = low == high
     rows, total = len(table), fires.sum(axis=0, dtype=np.int64)
     counts = np.arange(rows)[:, None]

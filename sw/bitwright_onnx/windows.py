@@ -25,7 +25,7 @@ def window_lanes(images: Plane, kernel: tuple[int, ...], lanes: Lanes) -> Lanes:
         lane=np.arange(taps * images.channels * levels).reshape(-1, levels),
         middle=np.tile(middle[0, 0], taps),
         half=np.tile(half[0, 0], taps),
-        integers=lanes.integers,
+        number=lanes.number,
         idle=None if lanes.idle is None else np.tile(_raster(images, lanes.idle.reshape(images.shape))[0, 0], taps),
     )
 

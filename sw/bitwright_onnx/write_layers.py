@@ -26,27 +26,14 @@ def write_layers(writer: Writer, network: Network) -> None:
 def check_writable(network: Network) -> None:
     """Raises NetworkError, naming the layer, for what no handler writes."""
     for node in network.nodes:
-        layer, matrix = node.operator, node.operator.matrix
+        layer = node.operator
         if type(layer) not in HANDLERS:
             raise NetworkError(f"layer {node.name} is of kind {layer.kind}, which is not exported to ONNX")
-        taken = node.given[0].edge.number
-        if not taken.xnor and (matrix is None or network.encoding.tables is None or node is not network.nodes[0]):
-            raise NetworkError(f"layer {node.name} takes {taken} values; only bits between layers go to ONNX")
-        if matrix is None:
-            continue
-        if not matrix.weight_type.xnor:
-            raise NetworkError(f"layer {node.name} has {matrix.weight_type} weights; only -1 and +1 go to ONNX")
-        if matrix.output.levels != 1:
-            raise NetworkError(
-                f"layer {node.name} has thresholds of {matrix.output.levels} levels; only those of one go to ONNX"
-            )
-        if not matrix.gives_scores and not node.edge.number.xnor:
-            raise NetworkError(f"layer {node.name} gives {node.edge.number} values; only bits and scores go to ONNX")
 
 
 def _dense(writer: Writer, layer: Dense) -> None:
     writer.flat()
-    writer.node("MatMul", layer.name, writer.weights(layer.name, layer.weights.T))
+    writer.node("MatMul", layer.name, writer.weights(layer.name, layer.weights.T, layer.weight_type))
     _output(writer, layer, ())
 
 
@@ -61,7 +48,7 @@ def _conv2d(writer: Writer, layer: Conv2d) -> None:
     writer.node(
         "Conv",
         layer.name,
-        writer.weights(layer.name, layer.weights.transpose(0, 3, 1, 2)),
+        writer.weights(layer.name, layer.weights.transpose(0, 3, 1, 2), layer.weight_type),
         kernel_shape=list(layer.kernel),
         strides=list(layer.stride),
         pads=[top, left, bottom, right],
@@ -99,8 +86,12 @@ def _output(writer: Writer, layer: MatrixLayer, after: tuple[int, ...]) -> None:
             nothing = writer.constant(f"{layer.name}_none", np.array(0, np.int64))
             writer.named_node("Where", f"{layer.name}_vote", [fires, won, nothing], f"{layer.name}_scores")
         case thresholds:
-            bound = thresholds.values[:, 0] if layer.sums_dots else 2 * thresholds.values[:, 0] - layer.inputs
-            writer.sign(layer.name, bound.astype(np.float32).reshape(-1, *after))
+            bounds = thresholds.values if layer.sums_dots else 2 * thresholds.values - layer.inputs
+            floats = bounds.astype(np.float32)
+            if layer.edge.number.xnor:
+                writer.sign(layer.name, floats.reshape(-1, *after))
+            else:
+                writer.levels(layer.name, floats, thresholds.base, after)
 
 
 def _accumulators(writer: Writer, layer: MatrixLayer) -> None:

@@ -7,7 +7,8 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from bitwright_core.network import Network, ThresholdEncoding
+from bitwright_core.network import Network, NumberType, ThresholdEncoding
+from bitwright_core.numbers import signed_bits
 
 QONNX_DOMAIN = "qonnx.custom_op.general"
 Layout = Literal["flat", "nhwc", "nchw"]  # of the axes behind that of the frames
@@ -30,7 +31,7 @@ class Writer:
 
     def node(self, op: str, name: str, *extra: str, **attributes: Any) -> str:
         """Appends a node on the value at hand, which becomes its result."""
-        domain = QONNX_DOMAIN if op == "BipolarQuant" else ""
+        domain = QONNX_DOMAIN if op in ("BipolarQuant", "MultiThreshold") else ""
         self.nodes.append(
             helper.make_node(op, [self.value, *extra], [f"{name}_out"], name=name, domain=domain, **attributes)
         )
@@ -85,15 +86,52 @@ class Writer:
         )
         self.named_node("Where", f"{name}_sign", [fires, one, minus], f"{name}_sign_out")
 
-    def weights(self, name: str, bits: NDArray[np.integer]) -> str:
-        """The name of +-1 weights; in QONNX behind their quantizer."""
-        signs = self.constant(f"{name}_weights", 2 * bits.astype(np.float32) - 1)
+    def levels(self, name: str, thresholds: NDArray[np.float32], base: int, after: tuple[int, ...]) -> None:
+        """`base` and how many of the thresholds (outputs, levels) the value reaches.
+
+        `after` are the axes behind the channels, an axis of 1 each.
+        """
+        if self.qonnx:
+            most = base + thresholds.shape[1]
+            out = f"UINT{most.bit_length()}" if base == 0 else f"INT{max(signed_bits(base), signed_bits(most))}"
+            key = self.constant(f"{name}_thresholds", thresholds)
+            layout = "NCHW" if after else "NC"
+            self.node("MultiThreshold", f"{name}_levels", key, out_dtype=out, out_bias=float(base), data_layout=layout)
+            return
+        source, terms = self.value, []
+        for level, column in enumerate(thresholds.T):
+            self.value = source
+            key = self.constant(f"{name}_level{level}", column.reshape(-1, *after))
+            self.node("GreaterOrEqual", f"{name}_fires{level}", key)
+            terms.append(self.node("Cast", f"{name}_one{level}", to=TensorProto.FLOAT))
+        while len(terms) > 1:  # balanced, so that the tree stays shallow
+            added = []
+            for left, right in zip(terms[::2], terms[1::2], strict=False):
+                self.value = left
+                added.append(self.node("Add", f"{name}_add{len(self.nodes)}", right))
+            terms = [*added, *terms[2 * len(added) :]]
+        self.value = terms[0]
+        self.node("Add", f"{name}_based", self.constant(f"{name}_base", np.array(base, np.float32)))
+
+    def weights(self, name: str, stored: NDArray[np.integer], number: NumberType) -> str:
+        """The name of weights, as they are worth; in QONNX behind their quantizer."""
+        values = self.constant(f"{name}_weights", number.values(stored, np.float32))
         if not self.qonnx:
-            return signs
-        scale = self.constant(f"{name}_weight_scale", np.ones(1, np.float32))
+            return values
+        parameters = [self.constant(f"{name}_weight_scale", np.ones(1, np.float32))]
+        settings: dict[str, Any] = {}
+        if not number.xnor:
+            parameters.append(self.constant(f"{name}_weight_zero", np.zeros(1, np.float32)))
+            parameters.append(self.constant(f"{name}_weight_bits", np.array([number.bits], np.float32)))
+            settings = {"signed": 1, "narrow": int(-number.least == number.largest), "rounding_mode": "ROUND"}
         self.nodes.append(
             helper.make_node(
-                "BipolarQuant", [signs, scale], [f"{name}_quantized"], name=f"{name}_quant", domain=QONNX_DOMAIN
+                "BipolarQuant" if number.xnor else "Quant",
+                [values, *parameters],
+                [f"{name}_quantized"],
+                name=f"{name}_quant",
+                domain=QONNX_DOMAIN,
+                **settings,
             )
         )
         return f"{name}_quantized"

@@ -137,7 +137,7 @@ def test_products_of_values_that_are_not_symmetric():
     rows = product(weights, Lanes(lane=order[:, None], middle=np.full(6, 0.5), half=half))
     bits = rng.integers(0, 2, (20, 6))
     values = 0.5 + half * (2 * bits[:, order] - 1)
-    dots = (2 * bits - 1) @ (2 * rows.bits.astype(int) - 1).T
+    dots = (2 * bits - 1) @ (2 * rows.weights.astype(int) - 1).T
     np.testing.assert_array_equal(rows.exact(dots), values @ weights.T)
 
 
