@@ -14,7 +14,7 @@ from bitwright_core.numbers import BINARY, NumberType
 from bitwright_onnx.few_bits import FewBits, holding
 
 NEAR = 2.0**-21  # of the largest sum: what rounding in float32 usually adds up to
-_SAME = 2.0**-20  # relative difference of magnitudes that float32 arithmetic alone explains
+SAME_STEP = 2.0**-20  # relative difference of magnitudes that float32 arithmetic alone explains
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -94,7 +94,7 @@ def product(weights: NDArray[Any], lanes: Lanes, few: FewBits | None = None) -> 
         raise ValueError(f"its weights take {weights.shape[1]} values of {len(lanes.lane)}")
     unused = ~weights.astype(bool).any(axis=0)
     size = np.abs(lanes.half)
-    if size.max() - size.min() > _SAME * size.max():
+    if size.max() - size.min() > SAME_STEP * size.max():
         raise ValueError(
             f"its inputs have steps of different sizes ({2 * size.min():.6g} and {2 * size.max():.6g}); one scale "
             "for all channels is needed before a binary layer"

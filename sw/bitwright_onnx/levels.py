@@ -116,8 +116,9 @@ def _part(signal: Accumulators, part: slice, expression: Expr, then: Expr) -> tu
 
 
 def _steps(sums: NDArray[Any], expression: Expr, then: Expr, plane: Plane, first: int, *, exact: bool) -> list[Steps]:
-    order = channel_table(expression, plane, sums, exact=exact).astype(np.float64)
-    result = order if then is SOURCE else channel_table(then, plane, order, exact=exact).astype(np.float64)
+    table = channel_table(expression, plane, sums, exact=exact)
+    order = table.astype(np.float64)
+    result = order if then is SOURCE else channel_table(then, plane, table, exact=exact).astype(np.float64)
     found = []
     for channel in range(plane.channels):
         pooled, values = order[:, channel], result[:, channel]

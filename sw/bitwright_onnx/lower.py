@@ -1,7 +1,9 @@
 """The chain of products, pools and expressions between them to the layers of a Network, front to back."""
 
+import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -32,7 +34,7 @@ from bitwright_onnx.ends import FloatClasses, emit_choice, emit_numbers, emit_sc
 from bitwright_onnx.expression import DECIDING, SOURCE, Expr, map_constants, operations
 from bitwright_onnx.few_bits import FewBits, few_bits
 from bitwright_onnx.form import Graph, Node
-from bitwright_onnx.lanes import Lanes, product
+from bitwright_onnx.lanes import SAME_STEP, Lanes, product
 from bitwright_onnx.levels import decide_levels, emit_levels
 from bitwright_onnx.linear import not_binary, weight_rows
 from bitwright_onnx.meaning import Ending, Meaning, Outputs
@@ -116,7 +118,7 @@ class Lowering:
     def _inputs(self, signal: Accumulators | Bits | Levels, view: View, node: Node) -> Lanes:
         """The lanes that a product takes, in the order of `view`."""
         if isinstance(signal, Accumulators):
-            signal = self._decided(signal, in_channels(view, signal.plane))
+            signal = self._decided(signal, in_channels(view, signal.plane), fits=partial(self._fits, node, view))
             values = signal.values.astype(np.float64)
             if isinstance(signal, Bits):
                 values = np.stack([signal.zero, signal.one])
@@ -143,6 +145,21 @@ class Lowering:
         silence = not used.all() and self._few(node) is None
         idle = self._silenced(node, view, channel, used, zero, one) if silence else None
         return Lanes(lane=plane.position[indices][:, None], middle=middle, half=half, idle=idle)
+
+    def _fits(self, node: Node, view: View, plane: Plane, decision: Decision) -> bool:
+        """Whether a product can take bits: all of one step, and padded with what a bit, or their middle, stands for."""
+        channel = np.indices(plane.shape)[plane.axis].reshape(-1)[view.indices.reshape(-1)]
+        used = self._used(node, view)
+        zero, one = decision.zero[channel][used], decision.one[channel][used]
+        size = np.abs(one - zero)
+        if size.max() - size.min() > SAME_STEP * size.max():
+            return False
+        if node.op == "MatMul":
+            return True
+        images = Plane(shape=view.shape, axis=0 if node.op == "Conv" else 2)
+        padding, value = pads_of(node, outside_kernel(node, self.graph.constants[node.inputs[1]]), images)
+        around = value[np.indices(view.shape)[images.axis].reshape(-1)][used]
+        return not any(padding) or any((around == what).all() for what in (zero, one, (zero + one) / 2))
 
     def _few(self, node: Node) -> FewBits | None:
         """The weights of a product as whole numbers; None where they are +-1 times one scale a row."""
@@ -238,22 +255,33 @@ class Lowering:
         return signal
 
     def _decided(
-        self, signal: Accumulators, expression: Expr, *, then: Expr = SOURCE, last: bool = False
+        self,
+        signal: Accumulators,
+        expression: Expr,
+        *,
+        then: Expr = SOURCE,
+        last: bool = False,
+        fits: Callable[[Plane, Decision], bool] = lambda plane, decision: True,
     ) -> Bits | Levels:
         """Emits the layer with the thresholds that `expression` amounts to; what its bits or numbers stand for.
 
-        `last` wants bits. With `then`, a pool stands between the two.
+        `last` wants bits. With `then`, a pool stands between the two. Bits that do not fit what takes them are given
+        as numbers.
         """
         hint = self.hints.get(signal.name)
         try:
             if hint is not None and (hint.levels, hint.base) != (1, 0) and not last:
                 return self._levels(signal, expression, then, hint)
             try:
-                return self._emitted(signal, decide(signal, expression, then=then))
+                decision = decide(signal, expression, then=then)
             except ManyValuesError:
                 if last:
                     raise
                 return self._levels(signal, expression, then, None)
+            if not fits(signal.plane, decision):
+                with contextlib.suppress(ValueError):  # what is wrong with the bits is said later
+                    return self._levels(signal, expression, then, None)
+            return self._emitted(signal, decision)
         except ValueError as error:
             self.refusals.add(signal.node.name, signal.node.op, str(error))
             ones = np.ones(signal.plane.channels)

@@ -23,6 +23,8 @@ class Case:
     padding: int = 0
     pool: str = ""  # before or after the activation
     final_norm: bool = True
+    weight_bits: int = 1  # 2 to 4: -(2^(k - 1) - 1) to 2^(k - 1) - 1, so 2 is ternary
+    act_bits: int = 1  # 2 to 4: 0 to 2^k - 1 of steps of 1/2, behind a ReLU; -2: -1, 0 and +1
     input_bits: int = 1  # 8: pixels in steps of 1/128, as in the CNV of Brevitas' examples
 
 
@@ -37,6 +39,14 @@ CASES = (
     Case("conv_channel_pool_after", (2, 13, 11), (6, 10), (20,), scale="channel", bias=True, pool="after"),
     Case("cnv_of_eight_bit_pixels", (3, 16, 16), (8, 12), (24,), pool="after", input_bits=8),
     Case("dense_of_eight_bit_pixels", (40,), (), (24,), scale="channel", bias=True, input_bits=8),
+    Case("sfc_1w2a", (1, 14, 14), (), (48, 48), act_bits=2),
+    Case("sfc_2w2a", (1, 14, 14), (), (48, 48), weight_bits=2, act_bits=-2),
+    Case("dense_4w4a_no_final_norm", (50,), (), (24, 16), weight_bits=4, act_bits=4, final_norm=False),
+    Case("cnv_1w2a", (3, 16, 16), (8, 12), (24,), act_bits=2, pool="after", input_bits=8),
+    Case(
+        "cnv_2w2a_padded", (3, 12, 12), (8, 8), (24,), weight_bits=2, act_bits=2, padding=1, pool="after", input_bits=8
+    ),
+    Case("conv_3w3a_pool_before", (2, 8, 8), (8,), (), weight_bits=3, act_bits=3, padding=1, pool="before"),
     Case("conv_tensor_padded", (3, 8, 8), (8,), (24,), scale="tensor", padding=1, bias=True),
 )
 
@@ -69,6 +79,43 @@ def quantizers(scale: str) -> tuple[Any, Any]:
     return Stats, Act
 
 
+def few_weights(bits: int) -> Any:
+    """Brevitas' whole numbers of a few bits, in steps of a power of two."""
+    from brevitas.core.scaling import ScalingImplType
+    from brevitas.inject.enum import RestrictValueType
+    from brevitas.quant import Int8WeightPerTensorFloat
+
+    class Weight(Int8WeightPerTensorFloat):
+        bit_width = bits
+        narrow_range = True
+        scaling_impl_type = ScalingImplType.CONST
+        restrict_scaling_type = RestrictValueType.POWER_OF_TWO
+        scaling_const = 2.0**-4
+
+    return Weight
+
+
+def few_activations(bits: int) -> Any:
+    """Brevitas' activations of a few bits, in steps of a half: ternary for -2."""
+    from brevitas.core.scaling import ScalingImplType
+    from brevitas.quant import Int8ActPerTensorFloat, Uint8ActPerTensorFloat
+
+    class Signed(Int8ActPerTensorFloat):
+        bit_width = 2
+        narrow_range = True
+        scaling_impl_type = ScalingImplType.CONST
+        min_val = -1.0
+        max_val = 1.0
+
+    class Unsigned(Uint8ActPerTensorFloat):
+        bit_width = bits
+        scaling_impl_type = ScalingImplType.CONST
+        min_val = 0.0
+        max_val = ((1 << max(bits, 0)) - 1) / 2
+
+    return Signed if bits < 0 else Unsigned
+
+
 def eight_bits() -> Any:
     """The input quantizer of Brevitas' CNV: -1..1 - 2^-7 in 256 steps."""
     from brevitas.core.scaling import ScalingImplType
@@ -92,7 +139,10 @@ def build(case: Case, seed: int = 0) -> nn.Sequential:
 
     torch.manual_seed(seed)
     weight, act = quantizers(case.scale)
-    layers: list[nn.Module] = [qnn.QuantIdentity(act_quant=act if case.input_bits == 1 else eight_bits())]
+    bits = act
+    weight = weight if case.weight_bits == 1 else few_weights(case.weight_bits)
+    act = act if case.act_bits == 1 else few_activations(case.act_bits)
+    layers: list[nn.Module] = [qnn.QuantIdentity(act_quant=bits if case.input_bits == 1 else eight_bits())]
     channels = case.shape[0]
     for outputs in case.convolutions:
         layers.append(qnn.QuantConv2d(channels, outputs, 3, padding=case.padding, bias=case.bias, weight_quant=weight))

@@ -14,7 +14,7 @@ nets = pytest.importorskip("tests.sw.onnx.brevitas_nets")
 pytestmark = pytest.mark.filterwarnings("ignore")  # torch's exporter and Brevitas warn of their own future
 
 FRAMES = 10_000
-QUICK = ("dense_channel_bias", "conv")
+QUICK = ("dense_channel_bias", "conv", "sfc_2w2a")
 
 
 def frames_of(found, raw):

@@ -107,7 +107,7 @@ REFUSED = {
     ),
     "activations of uneven values": (
         [*FIRST, node("Relu", "sums", "r"), node("Sqrt", "r", "hidden"), *LAST],
-        r"node the_sums \(MatMul\): its activations take 5 values \(0, 1.41421, 2, 2.44949, ...\) that are not whole steps",
+        r"node the_sums \(MatMul\): its activations take 5 values \(0, 1.41421, 2, 2.44949, ...\) that are not whole",
     ),
     "a last layer of several values": (
         [*FIRST, node("Sign", "sums", "y")],
