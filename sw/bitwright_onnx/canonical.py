@@ -80,6 +80,8 @@ _INPUTS = {
     "Clip": (1, 3),
     "Pad": (1, 4),
     "Quant": (4, 4),
+    "Trunc": (5, 5),
+    **dict.fromkeys(("QuantizeLinear", "DequantizeLinear"), (2, 3)),
     "Slice": (1, 5),
     "Where": (3, 3),
 }
@@ -95,7 +97,7 @@ def _count_inputs(node: Node) -> None:
 _KINDS: dict[type, tuple[str, ...]] = {
     int: (
         *("allowzero", "axis", "ceil_mode", "end", "group", "k", "keepdims", "largest", "narrow", "select_last_index"),
-        *("signed", "spatial", "start", "to", "training_mode", "transA", "transB", "value_int"),
+        *("signed", "block_size", "spatial", "start", "to", "training_mode", "transA", "transB", "value_int"),
     ),
     float: ("alpha", "beta", "epsilon", "max", "min", "out_bias", "out_scale", "value_float"),
     str: ("auto_pad", "data_layout", "mode", "out_dtype", "rounding_mode"),

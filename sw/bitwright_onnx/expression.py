@@ -125,6 +125,24 @@ def _quant(x: Array, scale: Array, zero: Array, *, bits: int, signed: bool, narr
     return (y - zero) * scale
 
 
+def _trunc(x: Array, scale: Array, zero: Array, *, bits: int, rounding: str) -> Array:
+    """QONNX's Trunc of version 1: `bits` of the integer taken off, its scale kept."""
+    y = ROUNDING[rounding](np.round(x / scale + zero) / x.dtype.type(2.0**bits))
+    return (y - zero) * scale
+
+
+def _quantize_linear(x: Array, scale: Array, zero: Array | None = None) -> Array:
+    """To the integers of the zero point's type, the nearest, ties to even, limited."""
+    point = np.zeros(1, np.uint8) if zero is None else zero
+    limits = np.iinfo(point.dtype)
+    return np.clip(np.round(x / scale) + point, limits.min, limits.max).astype(point.dtype)
+
+
+def _dequantize_linear(x: Array, scale: Array, zero: Array | None = None) -> Array:
+    whole = x.astype(np.int64) - (0 if zero is None else zero.astype(np.int64))
+    return whole.astype(scale.dtype) * scale
+
+
 def _cast(x: Array, *, dtype: str) -> Array:
     return x.astype(np.bool_ if dtype == "bool" else np.dtype(dtype))
 
@@ -158,6 +176,7 @@ OPERATIONS: dict[str, Callable[..., Array]] = {
     "Cast": _cast,
     "Ceil": np.ceil,
     "Clip": _clip,
+    "DequantizeLinear": _dequantize_linear,
     "Div": _divide,
     "Equal": np.equal,
     "Floor": np.floor,
@@ -176,6 +195,7 @@ OPERATIONS: dict[str, Callable[..., Array]] = {
     "PRelu": lambda x, slope: np.where(x < 0, x * slope, x),
     "Pow": _power,
     "Quant": _quant,
+    "QuantizeLinear": _quantize_linear,
     "Reciprocal": np.reciprocal,
     "Relu": lambda x: np.maximum(x, x.dtype.type(0)),
     "Round": np.round,
@@ -183,10 +203,16 @@ OPERATIONS: dict[str, Callable[..., Array]] = {
     "Sign": np.sign,
     "Sqrt": np.sqrt,
     "Sub": _arithmetic(np.subtract),
+    "Trunc": _trunc,
     "Where": _where,
 }
 # whose result takes few values whatever the argument's scale: after one of these, values are activations
-DECIDING = frozenset(("BipolarQuant", "Quant", "Sign", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "Equal"))
+DECIDING = frozenset(
+    (
+        *("BipolarQuant", "Quant", "QuantizeLinear", "Trunc"),
+        *("Sign", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "Equal"),
+    )
+)
 
 
 def apply(op: str, args: tuple[Array | None, ...], attributes: Mapping[str, Any]) -> Array:

@@ -14,7 +14,14 @@ from numpy.typing import NDArray
 from bitwright_onnx.expression import OPERATIONS, SOURCE, Expr, map_constants
 from bitwright_onnx.form import Graph, Node
 from bitwright_onnx.layout import LAYOUT, relayout
-from bitwright_onnx.quantizers import QUANTIZERS, multi_threshold, quant_attributes
+from bitwright_onnx.quantizers import (
+    LINEAR_QUANTIZERS,
+    QUANTIZERS,
+    linear_parameters,
+    multi_threshold,
+    quant_attributes,
+    trunc_attributes,
+)
 from bitwright_onnx.refusals import Refusals
 
 Array = NDArray[Any]
@@ -151,6 +158,18 @@ def expression_of(node: Node, args: list[Expr | Array | None], shape: tuple[int,
             raise ValueError("its number of bits is not constant")
         return Expr(
             op="Quant", args=tuple(_ranked(arg, shape) for arg in args), attributes=quant_attributes(node, bits)
+        )
+    if node.op == "Trunc":
+        *args, before, after = args
+        if not isinstance(before, np.ndarray) or not isinstance(after, np.ndarray):
+            raise ValueError("its numbers of bits are not constant")
+        ranked = tuple(_ranked(arg, shape) for arg in args)
+        return Expr(op="Trunc", args=ranked, attributes=trunc_attributes(node, before, after))
+    if node.op in LINEAR_QUANTIZERS:
+        source, *parameters = args
+        return Expr(
+            op=node.op,
+            args=tuple(_ranked(arg, shape) for arg in (source, *linear_parameters(node, parameters, rank))),
         )
     attributes = {"alpha": float(node.attributes.get("alpha", 0.01))} if node.op == "LeakyRelu" else node.attributes
     if node.op not in ("LeakyRelu", "Cast", "Lookup"):

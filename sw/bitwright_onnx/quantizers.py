@@ -1,6 +1,6 @@
-"""QONNX's BipolarQuant and Quant, and FINN's MultiThreshold, on constants and as expressions.
+"""QONNX's BipolarQuant, Quant and Trunc, FINN's MultiThreshold, and ONNX's linear quantizers.
 
-Their parameters must be constant. One bit gives two values; more bits are an input's encoding, or refused.
+Each on constants and as an expression. Their parameters must be constant.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,8 @@ from bitwright_onnx.expression import ROUNDING, Expr, apply, evaluate
 from bitwright_onnx.form import Node
 
 Array = NDArray[Any]
-QUANTIZERS = frozenset(("BipolarQuant", "Quant", "MultiThreshold"))
+LINEAR_QUANTIZERS = frozenset(("QuantizeLinear", "DequantizeLinear"))
+QUANTIZERS = frozenset(("BipolarQuant", "Quant", "MultiThreshold", "Trunc")) | LINEAR_QUANTIZERS
 MAX_LEVELS = 4096
 
 
@@ -21,15 +22,46 @@ def quant_attributes(node: Node, bits: Array) -> dict[str, Any]:
     """A Quant node's setting in the form that `expression` evaluates. Raises ValueError."""
     if bits.size != 1 or not np.isfinite(bits).all() or float(bits.reshape(-1)[0]) not in range(1, 33):
         raise ValueError(f"a width of {bits.reshape(-1)[:4].tolist()} bits is not supported")
-    rounding = str(node.attributes.get("rounding_mode", "ROUND")).upper()
-    if rounding not in ROUNDING:
-        raise ValueError(f"rounding mode {rounding!r} is not known")
+    rounding = _rounding(node, "ROUND")
     return {
         "bits": int(bits.reshape(-1)[0]),
         "signed": bool(node.attributes.get("signed", 1)),
         "narrow": bool(node.attributes.get("narrow", 1)),
         "rounding": rounding,
     }
+
+
+def _rounding(node: Node, default: str) -> str:
+    rounding = str(node.attributes.get("rounding_mode", default)).upper()
+    if rounding not in ROUNDING:
+        raise ValueError(f"rounding mode {rounding!r} is not known")
+    return rounding
+
+
+def trunc_attributes(node: Node, before: Array, after: Array) -> dict[str, Any]:
+    """A Trunc node's setting, of widths before and after, as `expression` evaluates it. Raises ValueError."""
+    widths = [float(bits.reshape(-1)[0]) if bits.size == 1 else np.nan for bits in (before, after)]
+    if not all(width in range(1, 33) for width in widths) or widths[1] > widths[0]:
+        raise ValueError(f"it truncates from {widths[0]:g} to {widths[1]:g} bits, which is not supported")
+    return {"bits": int(widths[0] - widths[1]), "rounding": _rounding(node, "FLOOR")}
+
+
+def linear_parameters(node: Node, parameters: Sequence[Any], rank: int) -> list[Any]:
+    """Scale and zero point of a linear quantizer on values of `rank` axes, one or one a channel. Raises ValueError."""
+    if int(node.attributes.get("block_size", 0)):
+        raise ValueError("scales of blocks are not supported")
+    axis = int(node.attributes.get("axis", 1))
+
+    def along(parameter: Any) -> Any:
+        if not isinstance(parameter, np.ndarray) or parameter.size <= 1:
+            return parameter
+        if parameter.ndim != 1 or not -rank <= axis < rank:
+            raise ValueError(f"a scale of shape {list(parameter.shape)} does not fit {rank} axes")
+        ones = [1] * rank
+        ones[axis] = -1
+        return parameter.reshape(ones)
+
+    return [along(parameter) for parameter in parameters]
 
 
 def quantizer(node: Node, arrays: Sequence[Array | None]) -> Array:
@@ -39,6 +71,10 @@ def quantizer(node: Node, arrays: Sequence[Array | None]) -> Array:
         return apply("BipolarQuant", tuple(present), {})
     if node.op == "Quant" and len(present) == 4:
         return apply("Quant", tuple(present[:3]), quant_attributes(node, present[3]))
+    if node.op == "Trunc" and len(present) == 5:
+        return apply("Trunc", tuple(present[:3]), trunc_attributes(node, present[3], present[4]))
+    if node.op in LINEAR_QUANTIZERS and len(present) in (2, 3):
+        return apply(node.op, (present[0], *linear_parameters(node, present[1:], present[0].ndim)), {})
     if node.op == "MultiThreshold" and len(present) == 2:
         source = present[0]
         return evaluate(multi_threshold(node, Expr(op="Source"), source.shape, present[1]), source)

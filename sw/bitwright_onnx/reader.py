@@ -25,7 +25,7 @@ OPSETS = range(7, 27)
 # where the QONNX and FINN operators lived over the years; "" is how the oldest files have them
 QONNX_DOMAINS = {"", "qonnx.custom_op.general", "onnx.brevitas", "finn.custom_op.general", "finn", "qonnx"}
 CHANNELS_LAST_DOMAIN = "qonnx.custom_op.channels_last"
-QONNX_OPERATORS = {"BipolarQuant", "Quant", "IntQuant", "MultiThreshold"}
+QONNX_OPERATORS = {"BipolarQuant", "Quant", "IntQuant", "MultiThreshold", "Trunc"}
 _STANDARD_DOMAINS = {"", "ai.onnx"}
 _TYPES: dict[int, Any] = {
     TensorProto.FLOAT: np.float32,

@@ -9,7 +9,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 QONNX_DOMAINS = ("qonnx.custom_op.general", "onnx.brevitas", "finn.custom_op.general")
-QONNX_OPERATORS = ("BipolarQuant", "Quant", "MultiThreshold")
+QONNX_OPERATORS = ("BipolarQuant", "Quant", "MultiThreshold", "Trunc")
 # newest opset that onnxruntime and the onnx package of these tests both take
 NEWEST = 24
 

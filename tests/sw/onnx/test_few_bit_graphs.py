@@ -175,6 +175,49 @@ def test_ternary_weights_and_sign_of_zero(tmp_path):
     assert (last.weight_type, last.takes) == (BINARY, TERNARY)
 
 
+@pytest.mark.parametrize("channels", [False, True])
+def test_linear_quantizers_of_standard_onnx(tmp_path, channels):
+    """Weights of integers behind DequantizeLinear, a scale for all or one a column; activations limited to two bits."""
+    rng = np.random.default_rng(1)
+    b = Builder(opset=13)
+    b.value = _encoded(b, rng, 1)
+    scale = np.float32([0.5, 0.25, 1.0]) if channels else np.float32(0.5)
+    zero = np.zeros_like(scale, np.int8)
+    weights = b.constant(rng.integers(-3, 4, (6, 3)), np.int8)
+    w = b.node("DequantizeLinear", weights, b.constant(scale), b.constant(zero, np.int8), axis=1)
+    b.then("MatMul", w)
+    b.then("Mul", b.constant(np.float32([1, -1, 0.5])))
+    b.then("Clip", b.constant(0.0), b.constant(1.5))
+    step, none = b.constant(0.5), b.constant(0, np.uint8)
+    b.then("QuantizeLinear", step, none)
+    b.then("DequantizeLinear", step, none)
+    b.then("MatMul", b.constant(np.float32([[1, -2], [0, 1], [3, 1]])))
+    model = b.model((6,), "N")
+    found = imported(tmp_path, model)
+    raw = rng.integers(0, 256, (60, 6))
+    expected = reference(model, (raw / np.float32(255)).astype(np.float32))
+    np.testing.assert_array_equal(golden.values(found.network, raw), expected)
+    first, last = found.network.layers
+    assert (first.weight_type, first.edge.number) == (signed_type(3), unsigned_type(2))
+    assert last.weight_type == signed_type(3) and len(np.unique(expected)) > 5
+
+
+def test_trunc_takes_bits_off(tmp_path):
+    """Four bits to two: the floor of a quarter, as qonnx executes it."""
+
+    def truncated(b):
+        b.value = quantized(b, b.value, None, 4, 1, 0, 0.5, qonnx=True)
+        parameters = b.constant(0.5), b.constant(0.0), b.constant(4.0), b.constant(2.0)
+        b.then("Trunc", *parameters, rounding_mode="FLOOR")
+
+    model = one_layer(truncated)
+    network = imported(tmp_path, model).network
+    raw = np.random.default_rng(0).integers(0, 256, (30, 4))
+    expected = reference(model, (raw / np.float32(255)).astype(np.float32))
+    np.testing.assert_array_equal(golden.values(network, raw), expected)
+    assert network.layers[0].edge.number.signed and len(np.unique(expected)) > 1
+
+
 def test_a_row_that_falls_is_negated_into_a_wider_type(tmp_path):
     """-2 has no negative in two bits."""
     weights = np.float32([[-2, 1], [1, 1], [0, -1], [1, 0]])
