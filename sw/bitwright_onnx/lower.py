@@ -147,7 +147,7 @@ class Lowering:
         return Lanes(lane=plane.position[indices][:, None], middle=middle, half=half, idle=idle)
 
     def _fits(self, node: Node, view: View, plane: Plane, decision: Decision) -> bool:
-        """Whether a product can take bits: all of one step, and padded with what a bit, or their middle, stands for."""
+        """Whether a product can take bits: all of one step, and not padded with a 0 that only numbers have."""
         channel = np.indices(plane.shape)[plane.axis].reshape(-1)[view.indices.reshape(-1)]
         used = self._used(node, view)
         zero, one = decision.zero[channel][used], decision.one[channel][used]
@@ -159,7 +159,8 @@ class Lowering:
         images = Plane(shape=view.shape, axis=0 if node.op == "Conv" else 2)
         padding, value = pads_of(node, outside_kernel(node, self.graph.constants[node.inputs[1]]), images)
         around = value[np.indices(view.shape)[images.axis].reshape(-1)][used]
-        return not any(padding) or any((around == what).all() for what in (zero, one, (zero + one) / 2))
+        padded = any(padding) and not around.any()
+        return not padded or any((around == what).all() for what in (zero, one, (zero + one) / 2))
 
     def _few(self, node: Node) -> FewBits | None:
         """The weights of a product as whole numbers; None where they are +-1 times one scale a row."""

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bitwright.api import export_onnx, size
+from bitwright.api import size
 from bitwright_core import golden
 from bitwright_core.errors import BitwrightError, NetworkError, PlanError
 from bitwright_core.network import (
@@ -369,25 +369,6 @@ def test_hardware_refuses_it_in_one_sentence(case):
     ):
         with pytest.raises(PlanError, match=f"^{message}$"):
             attempt()
-
-
-ONNX = {
-    "levels": (two_bit_network, "layer few has thresholds of 3 levels; only those of one go to ONNX"),
-    "pool": (_pool_of_integers, "layer pool takes signed 4-bit values; only bits between layers go to ONNX"),
-    "weights": (typed_network, "layer few has ternary weights; only -1 and [+]1 go to ONNX"),
-    "base": (
-        lambda: typed_network(((1, 0, 1, 1), (0, 1, 1, 0)), BINARY, levels=1),
-        "layer few gives signed 1-bit values; only bits and scores go to ONNX",
-    ),
-}
-
-
-@pytest.mark.parametrize("case", ONNX)
-def test_an_onnx_file_is_refused_in_one_sentence(case, tmp_path):
-    make, message = ONNX[case]
-    with pytest.raises(NetworkError, match=f"^{message}$"):
-        export_onnx(make(), tmp_path / "n.onnx")
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_layer_that_takes_few_bits_is_refused_too():

@@ -217,6 +217,7 @@ NUMBER_KNOWERS = {
     "sw/bitwright_train/quantizers.py": "training's quantizers",
     "sw/bitwright_bnn_pynq/topology.py": "what a topology says",
     "sw/bitwright_bnn_pynq/network.py": "BNN-PYNQ's weights",
+    "sw/bitwright_onnx/few_bits.py": "which type holds the weights of a graph",
 }
 
 

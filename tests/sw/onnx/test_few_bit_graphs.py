@@ -5,7 +5,17 @@ import pytest
 
 from bitwright_core import golden
 from bitwright_core.errors import BitwrightError
-from bitwright_core.network import Conv2d, load, save
+from bitwright_core.network import (
+    Conv2d,
+    Dense,
+    Input,
+    IntegerEncoding,
+    MaxPool2d,
+    Network,
+    Thresholds,
+    load,
+    save,
+)
 from bitwright_core.numbers import BINARY, TERNARY, signed_type, unsigned_type
 from bitwright_onnx import Options, export_onnx, import_onnx
 from bitwright_onnx.exporter import to_model
@@ -137,6 +147,21 @@ def test_an_export_computes_the_same_and_comes_back(tmp_path, seed, dialect):
     assert found.network == network and found.network.digest == network.digest and not found.notes
     save(found.network, tmp_path / "n")
     assert load(tmp_path / "n") == network
+
+
+def test_pools_of_integers_export():
+    """The least of the type pads them, which no other value is below."""
+    pool = MaxPool2d(name="pool", shape=(4, 4, 2), kernel=(2, 2), stride=(1, 1), padding=(1, 1), takes=signed_type(4))
+    weights = np.random.default_rng(0).integers(-1, 2, (2, pool.edge.size), dtype=np.int8)
+    output = Thresholds(values=np.array([[0], [3]]))
+    network = Network(
+        name="pooled",
+        input=Input(shape=(4, 4, 2), bits=4),
+        encoding=IntegerEncoding(table=np.arange(16) - 8),
+        layers=(pool, Dense(name="last", weights=weights, output=output, takes=pool.takes, weight_type=TERNARY)),
+    )
+    frames = random_frames(network, 30).astype(np.uint8)
+    np.testing.assert_array_equal(reference(to_model(network), frames), 2.0 * golden.outputs(network, frames) - 1)
 
 
 def test_the_exports_have_all_types():
