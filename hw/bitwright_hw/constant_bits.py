@@ -18,8 +18,8 @@ def agreeing_range(weights: Sequence[int], known: Known) -> tuple[int, int]:
 
 
 def known_outputs(layer: MatrixLayer, known: Known) -> Known:
-    """Of each activation of `layer` the value that it always has; of scores, None."""
-    if not isinstance(layer.output, Thresholds):
+    """Of each activation of `layer` the value that it always has; of scores and of activations of a few bits, None."""
+    if not isinstance(layer.output, Thresholds) or layer.output.levels > 1:
         return (None,) * layer.outputs
     found: list[int | None] = []
     for weights, threshold in zip(layer.weights.tolist(), layer.output.values[:, 0].tolist(), strict=True):

@@ -7,7 +7,7 @@ from amaranth.lib.wiring import In, Out
 from bitwright_core.network import MatrixLayer, Thresholds
 from bitwright_core.plan import Fold
 from bitwright_hw.constant_bits import Known, known_outputs
-from bitwright_hw.engine import accumulator_bits
+from bitwright_hw.engine_numbers import accumulator_bits
 from bitwright_hw.families import Family
 from bitwright_hw.neurons import Neurons, sum_bits
 from bitwright_hw.popcount import AccumulateRow

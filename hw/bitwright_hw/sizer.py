@@ -22,11 +22,11 @@ from numpy.typing import NDArray
 
 from bitwright_core.buildable import check_buildable
 from bitwright_core.framing import input_format, output_format
-from bitwright_core.network import ENCODED, Network
+from bitwright_core.network import ENCODED, MatrixLayer, Network
 from bitwright_core.plan import Fold, LayerPlan, Plan, distinct_folds
 from bitwright_core.progress import Progress, no_progress
 from bitwright_hw.cells import Counts
-from bitwright_hw.engine import MatrixEngine
+from bitwright_hw.engine_numbers import level_numbers, products_of
 from bitwright_hw.engines.folded import FOLDED
 from bitwright_hw.engines.folded_choices import Choice
 from bitwright_hw.estimate import Estimate, costs_of, estimate, shell_counts
@@ -95,7 +95,7 @@ class Sizer:
         self._head = head(network, guard_stage(network, self.input))
         self._shell = sum((step.stage.cost(self.costs) for step in self._head), shell_counts(self.costs))
         self._gaps = gaps(network)
-        self._latencies: dict[tuple[int, bool], int] = {}
+        self._latencies: dict[tuple[int, bool, str | None], int] = {}
         self._counted: dict[tuple[object, ...], Counts] = {}
         self._references: dict[int, dict[str, Fold]] = {}
         self._folds = [
@@ -266,13 +266,16 @@ class Sizer:
             self._counted[key] = self._between_counts(k, before, after, interval)
         return self._counted[key]
 
-    def _latency(self, fold: Fold) -> int:
+    def _latency(self, layer: MatrixLayer, fold: Fold) -> int:
         """Of an engine folded so: with weights in block RAM, which may take a cycle more than those in LUTs."""
-        key = fold.simd, fold.cycles > 1
+        products, levels = products_of(layer), level_numbers(layer, fold)
+        key = fold.simd, fold.cycles > 1, None if products is None else products.key
         if key not in self._latencies:
             choice = LayerPlan(name="before", pe=fold.pe, simd=fold.simd, memory="block")
-            self._latencies[key] = MatrixEngine.latency_of(engine_pipeline(fold, choice, self.options))
-        return self._latencies[key]
+            binary = None if products is None else layer
+            found = engine_pipeline(fold, choice, self.options, binary)
+            self._latencies[key] = found.read_latency + found.stages + 1
+        return self._latencies[key] + (levels.latency if levels else 0)
 
     def _between_counts(self, k: int, before: Fold | None, after: Fold | None, interval: int) -> Counts:
         """What lies in front of the engine of layer k: behind the input if there is no layer before, up to the output
@@ -280,7 +283,7 @@ class Sizer:
         total = Counts()
         given = dict(self._earlier(k, interval))
         if before is not None:
-            filled = min(interval, before.frame_cycles) + self._latency(before) + 1
+            filled = min(interval, before.frame_cycles) + self._latency(self.layers[k - 1], before) + 1
             given[self.layers[k - 1].name] = Given(stream=results_of(self.layers[k - 1], before))
         elif self.network.takes_images:
             others = {} if self.network.is_chain else self._reference(interval)

@@ -7,7 +7,9 @@ The delays, each family's own, are a plan, not a promise: place and route has th
 from dataclasses import dataclass
 from functools import cache
 
+from bitwright_core.network import MatrixLayer
 from bitwright_core.plan import Fold, LayerPlan, Plan
+from bitwright_hw.engine_numbers import products_of
 from bitwright_hw.families import Family, family_named
 from bitwright_hw.integer_row import row_stages
 from bitwright_hw.popcount import row_levels
@@ -44,9 +46,13 @@ def pipeline_for(simd: int, clock_mhz: float, family: Family, *, block_ram: bool
     return Pipeline(read_latency=2 if registered else 1, stages=stages)
 
 
-def engine_pipeline(fold: Fold, choice: LayerPlan, plan: Plan, *, binary: bool = True) -> Pipeline:
-    """The registers of an engine folded so, for the plan's clock."""
+def engine_pipeline(fold: Fold, choice: LayerPlan, plan: Plan, layer: MatrixLayer | None = None) -> Pipeline:
+    """The registers of an engine folded so, for the plan's clock; without `layer` those of one that counts bits."""
     stored = choice.engine != "hardwired" and fold.cycles > 1
     block_ram = stored and rom_place(choice.memory, fold.cycles) == "block"
-    found = pipeline_for(fold.simd, plan.clock_mhz, family_named(plan.target), block_ram=block_ram)
-    return found if binary else Pipeline(read_latency=found.read_latency, stages=row_stages(fold.simd))
+    products = None if layer is None else products_of(layer)
+    lanes = fold.simd * (1 if products is None else len(products.every))
+    found = pipeline_for(lanes, plan.clock_mhz, family_named(plan.target), block_ram=block_ram)
+    if layer is None or products is not None or layer.counts_bits:
+        return found
+    return Pipeline(read_latency=found.read_latency, stages=row_stages(fold.simd))

@@ -18,17 +18,8 @@ def _why_not(node: Node) -> str | None:
     """What of a node no hardware does; None where it can be made."""
     matrix, number = node.operator.matrix, node.given[0].edge.number
     if matrix is not None:
-        if not number.xnor and not number.signed:
-            return f"takes {number} values, but engines take bits or signed integers"
-        compared = matrix.output.compared
-        if not matrix.weight_type.xnor:
-            return f"has {matrix.weight_type} weights, but engines multiply by -1 and +1"
-        if compared is not None and compared.shape[1] != 1:
-            return f"has thresholds of {compared.shape[1]} levels, but engines compare with one"
-        if compared is None and matrix.borders is not None:
+        if matrix.output.compared is None and matrix.borders is not None:
             return "gives sums and pads bits with zeros, which engines count with thresholds alone"
-        if compared is not None and not matrix.gives_scores and not matrix.edge.number.xnor:
-            return f"gives {matrix.edge.number} values, but engines give bits or scores"
         return None
     operator = node.operator
     if operator.join is not None or operator.lanes is not None or operator.kind in STAGES:

@@ -17,8 +17,11 @@ def _hardwired(layer: MatrixLayer, pe: int, simd: int) -> str | None:
             f"a hardwired layer has all rows and lanes at a time, so pe {layer.outputs} and simd {layer.inputs}, "
             f"not {pe} and {simd}"
         )
-    if layer.windows is not None or not layer.counts_bits or isinstance(layer.output, Votes):
-        return "only dense layers on bits, with thresholds or scores, can be hardwired; leave out its engine"
+    if layer.windows is not None or not layer.counts_bits or isinstance(layer.output, Votes) or layer.output.levels > 1:
+        return (
+            "only dense layers on bits, with weights of a bit and thresholds of one level or scores, can be hardwired; "
+            "leave out its engine"
+        )
     if layer.weights.size > HARDWIRED_WEIGHTS:
         return (
             f"{layer.weights.size:,} weights are too many to hardwire ({HARDWIRED_WEIGHTS:,} at the most); "

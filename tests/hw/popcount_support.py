@@ -8,6 +8,8 @@ from amaranth.hdl import Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from bitwright_hw.popcount import ProductRow
+from bitwright_hw.products import Product
 from bitwright_hw.yosys import Yosys
 
 
@@ -52,12 +54,20 @@ def _luts(cells):
 def row_bench(row, name):
     """A Verilog bench of AccumulateRow `row` as module `name`: random words, pauses and passes against a loop.
 
+    Of a ProductRow each product is a term of the loop.
+
     `bad` counts the cycles in which `o` is not the sum of the pass that ended last, `passes` the passes.
     """
     n, bits, latency, delay = row.simd, row.bits, row.latency, row.preload_delay
+    gates = {"xnor": "{} == {}", "and": "{} & {}", "nand": "~({} & {}) & 1'b1"}
+    products = row.products.every if isinstance(row, ProductRow) else [Product(x=0, w=0, shift=0, gate="xnor")]
+    terms = " + ".join(
+        f"(({gates[one.gate].format(f'x[{one.x * n} + i]', f'w[{one.w * n} + i]')}) << {one.shift})" for one in products
+    )
     return f"""
 module bench_{name} (input clk, input rst, output reg [31:0] bad, output reg [31:0] passes);
-  reg [{n - 1}:0] x, w;
+  reg [{row.x_bits - 1}:0] x;
+  reg [{row.w_bits - 1}:0] w;
   reg valid, last, inside, held;
   reg [{bits - 1}:0] preload, sum, hold;
   reg [{bits + 1}:0] flags [0:{delay}];
@@ -76,14 +86,15 @@ module bench_{name} (input clk, input rst, output reg [31:0] bad, output reg [31
     for (i = {latency}; i > 0; i = i - 1) want[i] = want[i - 1];
     if (want[{latency}][{bits}]) begin held = 1; hold = want[{latency}][{bits - 1}:0]; passes = passes + 1; end
     if (held && o !== hold) bad = bad + 1;
-    for (i = 0; i < {n}; i = i + 1) begin x[i] = $random; w[i] = $random; end
-    case ($random & 7) 0: w = x; 1: w = ~x; default: ; endcase
+    for (i = 0; i < {row.x_bits}; i = i + 1) x[i] = $random;
+    for (i = 0; i < {row.w_bits}; i = i + 1) w[i] = $random;
+    case ($random & 7) 0: w = x; 1: w = ~x; 2: begin w = ~0; x = ~0; end 3: x = 0; default: ; endcase
     preload = $random;
     valid = !rst && ($random & 3) != 0;
     last = valid && ({int(row.single)} || ($random & 3) == 0);
     if (valid) begin
       if (!inside) sum = preload;
-      for (i = 0; i < {n}; i = i + 1) sum = sum + (x[i] == w[i]);
+      for (i = 0; i < {n}; i = i + 1) sum = sum + ({bits}'d0 + {terms});
       inside = !last;
     end
     want[0] = {{last, sum}};

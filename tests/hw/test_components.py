@@ -12,7 +12,8 @@ from bitwright_core.framing import InputFormat
 from bitwright_core.network import Scores as ScoreConstants
 from bitwright_core.plan import Fold, ceil_div
 from bitwright_hw.encoder import Encoder, at_least
-from bitwright_hw.engine import MatrixEngine, RowPool, accumulator_bits
+from bitwright_hw.engine import MatrixEngine, RowPool
+from bitwright_hw.engine_numbers import accumulator_bits
 from bitwright_hw.families import GENERIC
 from bitwright_hw.frame_guard import FrameGuard
 from bitwright_hw.frame_queue import FrameQueue
@@ -252,7 +253,9 @@ def test_engine(inputs, outputs, pe, simd, scores, simulator, tmp_path):
 def test_engine_latency_follows_the_registers(stages, read_latency, tmp_path):
     engine, words, expected = engine_case(30, 8, 2, 15, stages=stages, read_latency=read_latency)
     assert engine.latency == read_latency + stages + 1
-    assert engine.latency == MatrixEngine.latency_of(Pipeline(read_latency=read_latency, stages=stages))
+    assert engine.latency == MatrixEngine.latency_of(
+        Pipeline(read_latency=read_latency, stages=stages), engine.layer, engine.fold
+    )
     times = [engine.latency + 1 + 2 * k for k in range(len(expected))]
     bench(engine, tmp_path, "verilator", words=words, expected=expected, times=times)
 

@@ -14,6 +14,7 @@ from bitwright_hw.families.ecp5 import popcount as ecp5
 from bitwright_hw.families.xc7.counters import size
 from bitwright_hw.families.xc7.popcount import ALONE_CAPACITY, ROW_CAPACITY, best_groups, best_tree
 from tests.sw.conv_networks import random_conv_network
+from tests.sw.few_networks import FEW_ACTIVATIONS, FEW_WEIGHTS
 from tests.sw.networks import random_network
 
 
@@ -23,6 +24,7 @@ def test_a_table_has_the_costs_of_each_fold(family, clock, memory):
     target = "generic" if family is ICE40 else family.name
     options = Plan(layers=(), target=target, clock_mhz=clock)
     networks = [random_conv_network(seed, shape=(6, 6, 3), integers=seed % 2 == 0, classes=3) for seed in range(4)]
+    networks.append(random_conv_network(4, shape=(5, 4, 2), weight_types=FEW_WEIGHTS, act_types=FEW_ACTIVATIONS))
     networks.append(random_network(3, shape=(8, 8), bits=8, levels=1, hidden=(96, 12)))
     checked = 0
     for layer in itertools.chain.from_iterable(network.matrix_layers for network in networks):

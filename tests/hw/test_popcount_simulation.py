@@ -1,14 +1,17 @@
 # amaranth: UnusedElaboratable=no
 """Rows of every target and many widths in Icarus and Verilator, against a loop over the lanes."""
 
+import itertools
 import subprocess
 
 import pytest
 
 from bitwright_core.errors import ToolError
+from bitwright_core.numbers import BINARY, signed_type, unsigned_type
 from bitwright_hw.families import ECP5, GENERIC, XC7
 from bitwright_hw.families.xc7 import popcount as xc7
-from bitwright_hw.popcount import AccumulateRow
+from bitwright_hw.popcount import AccumulateRow, ProductRow
+from bitwright_hw.products import Products
 from bitwright_sim.tools import Icarus, Verilator
 from tests.hw.popcount_support import row_benches
 
@@ -51,6 +54,35 @@ def test_rows_sum_passes_with_pauses(target, tmp_path):
     for name, (bad, passes) in results.items():
         row = rows[name]
         assert bad == 0, f"{target.name} simd {row.simd} stages {row.stages}: {bad} wrong cycles"
+        assert passes > CYCLES / 12
+
+
+TYPES = (
+    (unsigned_type(2), BINARY),
+    (unsigned_type(4), BINARY),
+    (signed_type(3), BINARY),
+    (BINARY, signed_type(2)),
+    (unsigned_type(2), signed_type(2)),
+    (signed_type(2), signed_type(3)),
+)
+
+
+@pytest.mark.parametrize("target", [GENERIC, XC7, ECP5], ids=lambda family: family.name)
+def test_rows_of_few_bits_sum_products(target, tmp_path):
+    rows = {
+        f"row_{k}": ProductRow(
+            simd=simd, products=Products(takes=takes, weights=weights), bits=13, family=target, stages=stages
+        )
+        for k, ((takes, weights), (simd, stages)) in enumerate(
+            itertools.product(TYPES, ((1, 0), (2, 1), (7, 2), (32, 1), (49, 4)))
+        )
+    }
+    rows["row_narrow"] = ProductRow(
+        simd=9, products=Products(takes=unsigned_type(3), weights=BINARY), bits=4, family=target, single=True
+    )
+    for name, (bad, passes) in simulate(rows, tmp_path).items():
+        row = rows[name]
+        assert bad == 0, f"{target.name} simd {row.simd} {row.products} stages {row.stages}: {bad} wrong cycles"
         assert passes > CYCLES / 12
 
 

@@ -14,7 +14,7 @@ from bitwright.cli import main
 from bitwright_core.errors import PlanError
 from bitwright_core.network import Dense, Input, Network, Scores, ThresholdEncoding, Thresholds
 from bitwright_core.plan import Fold, LayerPlan, Plan, distinct_folds
-from bitwright_hw.engine import accumulator_bits, preload_count, preload_values
+from bitwright_hw.engine_numbers import accumulator_bits, preload_count, preload_values
 from bitwright_hw.engines.folded_choices import LayerChoices
 from bitwright_hw.estimate import estimate
 from bitwright_hw.families import ECP5, ICE40, XC7

@@ -17,8 +17,11 @@ from bitwright_hw.families.xc7 import popcount as xc7
 from bitwright_hw.families.xc7.lut_rom import LutRom
 from bitwright_hw.hardwired import HardwiredEngine
 from bitwright_hw.integer_row import row_stages
+from bitwright_hw.levels import Levels
 from bitwright_hw.popcount import AccumulateRow, XnorPopcount
+from bitwright_hw.popcount.product_row import product_lanes
 from bitwright_hw.preloads import Borders, Preloads
+from bitwright_hw.products import Products
 from bitwright_hw.row_encoder import RowEncoder, RowTableEncoder
 from tests.proofs.spec import START, Follower, Spec
 
@@ -70,6 +73,92 @@ def small_rows(spec: Spec, *, simd: int, of: Family) -> None:
     spec.claim("the plain count is the number of agreeing lanes", plain == population(values, width))
     merged = of.rows.accumulated(m, x, w, accumulator, preload, 0)
     spec.claim("they are added", merged[:bits] == ((preload | accumulator) + plain)[:bits])
+
+
+def product_rows(spec: Spec, *, simd: int, takes: NumberType, weights: NumberType, of: Family) -> None:
+    """A family's sum of the products of bit-planes, without registers: the dot product and `excess`, modulo 32."""
+    products = Products(takes=takes, weights=weights)
+    x, w = spec.free("x", simd * takes.bits), spec.free("w", simd * weights.bits)
+    bits = 5
+    preload, accumulator = spec.free("preload", bits), spec.free("accumulator", bits)
+    lanes = product_lanes(products, products.word(x, simd), ~w if weights.xnor and of.rows.inverted_weights else w)
+    total = of.rows.weighted(spec.m, lanes, accumulator, preload, 0)
+    expected: Value = (preload | accumulator) + Const(products.excess(np.ones((1, simd), np.int8)).item(), 16)
+    for k in range(simd):
+        lane = x[k * takes.bits : (k + 1) * takes.bits]
+        weight = Cat(w[q * simd + k] for q in range(weights.bits))
+        value = lane.as_signed() if takes.signed else lane
+        worth = 2 * value - 1 if takes.xnor else value
+        expected = expected + (Mux(weight, worth, -worth) if weights.xnor else worth * weight.as_signed())
+        # the excess depends on the row's weights: that of a weight of 1 is counted above
+        expected = expected + _excess_beyond_one(products, weight)
+    spec.claim("products are added", total[:bits] == expected[:bits])
+
+
+def _excess_beyond_one(products: Products, weight: Value) -> Value:
+    """What the excess of a lane with this weight has beyond that of a weight of 1."""
+    one = products.excess(np.ones((1, 1), np.int8)).item()
+    low, high = products.weights.stored
+    found: Value = Const(0, signed(16))
+    for stored in range(low, high + 1):
+        more = products.excess(np.array([[stored]], np.int8)).item() - one
+        found = Mux(weight == stored % (1 << products.weights.bits), Const(more, signed(16)), found)
+    return found
+
+
+def levels(
+    spec: Spec,
+    *,
+    others: tuple[tuple[tuple[int, ...], ...], ...],
+    bits: int,
+    middle: int,
+    base: int,
+    code_bits: int,
+    apart: int,
+    rows: tuple[int, ...] = (),
+    columns: tuple[int, ...] = (),
+) -> None:
+    """Levels: each pass's codes come as the latency says, if passes are so far apart and totals stay."""
+    m, pe = spec.m, len(others[0])
+    borders = Borders(rows=rows, columns=columns) if rows else None
+    m.submodules.levels = unit = Levels(
+        pe=pe,
+        bits=bits,
+        middle=middle,
+        others=others,
+        base=base,
+        code_bits=code_bits,
+        passes_apart=apart,
+        borders=borders,
+    )
+    comes, totals = spec.free("comes"), spec.free("totals", pe * bits)
+    pause, valid, held = Signal(range(apart + 1)), Signal(), Signal(pe * bits)
+    fresh = Signal(init=1)  # the cycle behind a reset
+    m.d.sync += fresh.eq(0)
+    m.d.comb += [valid.eq(comes & (pause == 0) & ~fresh), unit.valid.eq(valid)]
+    m.d.comb += unit.totals.eq(Mux(valid, totals, held))
+    m.d.sync += pause.eq(Mux(valid, apart - 1, Mux(pause == 0, 0, pause - 1)))
+    with m.If(valid):
+        m.d.sync += held.eq(totals)
+    blocks = [y + x for y in rows for x in columns] if borders else [0]
+    passes = len(others) // (max(blocks) + 1)
+    order = [block * passes + k for block in blocks for k in range(passes)]
+    at, wanted = Signal(range(max(2, len(order)))), Signal(pe * code_bits)
+    with m.If(valid):
+        m.d.sync += at.eq(Mux(at == len(order) - 1, 0, at + 1))
+    with m.Switch(at):
+        for k, word in enumerate(order):
+            with m.Case(k):
+                codes = []
+                for row, compared in enumerate(others[word]):
+                    total = totals[row * bits : (row + 1) * bits]
+                    reached = population([total[-1], *(total >= level for level in compared)], code_bits + 1)
+                    codes.append((reached + base)[:code_bits])
+                m.d.comb += wanted.eq(Cat(*codes))
+    ended = delayed(spec, Cat(valid, wanted), unit.latency, "ended")
+    spec.claim("codes come as the latency says", unit.o_valid == ended[0])
+    spec.claim("they count the levels", ~unit.o_valid | (unit.o == ended[1:]))
+    spec.cover("a pass ends", unit.o_valid)
 
 
 def delayed(spec: Spec, value: Value, cycles: int, name: str, init: int = 0) -> Value:

@@ -10,6 +10,7 @@ from amaranth.lib import wiring
 
 from bitwright_core.framing import InputFormat
 from bitwright_core.network import Windows
+from bitwright_core.numbers import BINARY, signed_type, unsigned_type
 from bitwright_hw.families import ECP5, GENERIC, ICE40, XC7
 from bitwright_hw.fork import Fork
 from bitwright_hw.frame_buffer import FrameBuffer
@@ -68,6 +69,8 @@ row = cases("row", "AccumulateRow", build=arithmetic.accumulate_row)
 popcount = cases("popcount", "XnorPopcount", build=arithmetic.xnor_popcount)
 lut_rom = cases("lut-rom", "LutRom", build=arithmetic.lut_rom, family=XC7)
 preloads = cases("preloads", "Preloads", build=arithmetic.preloads)
+levels = cases("levels", "Levels", build=arithmetic.levels)
+product_rows = cases("product-rows", "ProductRow", build=arithmetic.product_rows, equal=True)
 engine = cases("engine", "MatrixEngine", "Rom", build=arithmetic.engine)
 integers = cases("integer-engine", "MatrixEngine", "IntegerRow", "Rom", build=arithmetic.engine)
 whole = cases("accelerator", "AcceleratorCore", build=top.accelerator)
@@ -342,6 +345,51 @@ _ARITHMETIC = (
     lut_rom("300-words", width=1, words=300, seed=4),
     preloads("two-passes", values=((1, 2, 3), (3, 0, 1)), bits=2, apart=2, quick=True),
     preloads("borders", values=((1, 2), (3, 0), (2, 1)), bits=2, apart=1, rows=(0, 1), columns=(0, 1, 0)),
+    levels(
+        "one-at-a-time",
+        others=(((2, 6), (0, 5)), ((4, 4), (3, 7))),
+        bits=3,
+        middle=1,
+        base=0,
+        code_bits=2,
+        apart=2,
+        quick=True,
+    ),
+    levels("all-at-a-time", others=(((2,), (1,)), ((2,), (0,))), bits=2, middle=1, base=-1, code_bits=2, apart=1),
+    levels(
+        "two-of-three", others=(((2,), (0,), (1,)), ((0,), (2,), (2,))), bits=2, middle=1, base=-1, code_bits=2, apart=2
+    ),
+    levels(
+        "borders",
+        others=(((2,),), ((1,),)),
+        bits=2,
+        middle=1,
+        base=-1,
+        code_bits=2,
+        apart=1,
+        rows=(0, 1, 0),
+        columns=(0,),
+    ),
+    *(
+        product_rows(
+            f"{of.name}-{takes.kind}-{takes.bits}-{weights.kind}-{weights.bits}",
+            simd=simd,
+            takes=takes,
+            weights=weights,
+            of=of,
+            family=of,
+            quick=of is XC7 and weights.xnor and takes.bits == 2 and not takes.signed,
+        )
+        for of in (GENERIC, XC7, ECP5)
+        for takes, weights, simd in (
+            (unsigned_type(2), BINARY, 3),
+            (unsigned_type(3), BINARY, 2),
+            (signed_type(2), BINARY, 3),
+            (BINARY, signed_type(2), 3),
+            (unsigned_type(2), signed_type(2), 2),
+            (signed_type(2), signed_type(2), 2),
+        )
+    ),
     engine("3x3-folded", seed=1, outputs=3, inputs=3, pe=2, simd=2, quick=True),
     engine("3x3-two-stages", seed=2, outputs=3, inputs=3, pe=3, simd=1, stages=2, read_latency=2),
     engine("2x3-xc7", seed=1, outputs=2, inputs=3, pe=1, simd=3, of=XC7, memory="distributed", stages=1, family=XC7),

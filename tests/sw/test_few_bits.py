@@ -132,9 +132,8 @@ def test_an_engine_that_reads_padding_as_bit_0_decides_the_same(seed):
                     counts = (counts + layer.inputs) / 2
                 reached = (counts[:, :, None] >= layer.engine_levels[at]).sum(axis=2) + layer.output.base
                 assert np.array_equal(reached, traced.values.reshape(2, layer.pixels, -1)[:, pixel])
-                if layer.output.levels == 1:
-                    held = golden.margins(layer, traced.accumulators).reshape(2, layer.pixels, -1)[:, pixel]
-                    assert np.array_equal(held, counts - layer.engine_thresholds[at])
+                held = golden.margins(layer, traced.accumulators).reshape(2, layer.pixels, -1)[:, pixel]
+                assert np.array_equal(held, counts - layer.engine_levels[at][:, layer.output.levels // 2])
         given = traced.values
 
 
@@ -347,13 +346,7 @@ def _pool_of_integers():
 
 
 REFUSED = {
-    "levels": (two_bit_network, "layer few has thresholds of 3 levels, but engines compare with one"),
     "pool": (_pool_of_integers, "layer pool takes signed 4-bit values, but hardware pools bits alone"),
-    "weights": (typed_network, "layer few has ternary weights, but engines multiply by -1 and [+]1"),
-    "base": (
-        lambda: typed_network(((1, 0, 1, 1), (0, 1, 1, 0)), BINARY, levels=1),
-        "layer few gives signed 1-bit values, but engines give bits or scores",
-    ),
 }
 
 
@@ -388,7 +381,6 @@ def test_a_layer_that_takes_few_bits_is_refused_too():
         )
 
 
-def test_an_engine_has_one_threshold():
-    with pytest.raises(TypeError, match="layer few: an engine compares with one threshold, not 3"):
-        _ = few().engine_thresholds
+def test_an_engine_starts_below_the_middle_level():
+    assert few().engine_thresholds.tolist() == [[2, 3]]
     assert issubclass(PlanError, BitwrightError)

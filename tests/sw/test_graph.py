@@ -261,7 +261,6 @@ def _alone():
 
 REFUSED = {
     "a kind": (_alone, "layer same is of kind copy, for which no hardware is made"),
-    "several levels": (branched, "layer left has thresholds of 3 levels, but engines compare with one"),
 }
 
 

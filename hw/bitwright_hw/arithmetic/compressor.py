@@ -38,10 +38,12 @@ class Counter:
 class Compressor:
     """Counters in an order in which each finds its inputs, and the `columns` of bits that they leave.
 
-    Bits are named by number; bit b has weight 2 ** weights[b]. columns[k] holds those of weight 2 ** k.
+    Bits are named by number; bit b has weight 2 ** weights[b]. columns[k] holds those of weight 2 ** k. Lane i has
+    weight 2 ** lane_weights[i], or 1 if there are none.
     """
 
     simd: int
+    lane_weights: tuple[int, ...] = ()
     weights: tuple[int, ...]
     counters: tuple[Counter, ...]
     columns: tuple[tuple[int, ...], ...]
@@ -52,7 +54,7 @@ class Compressor:
         return sum(counter.cost.cells for counter in self.counters)
 
     def check(self) -> None:
-        """Raises ValueError unless the columns' weighted sum is the number of agreeing lanes, whatever they are.
+        """Raises ValueError unless the columns' weighted sum is that of the agreeing lanes, whatever they are.
 
         Every lane and every bit is used exactly once, after it was made; every counter's inputs have its
         weight, its outputs the weights of a binary number that holds the count.
@@ -66,7 +68,9 @@ class Compressor:
                 raise ValueError(f"{counter} takes a bit that is not there, or not of its weight")
             waiting.difference_update(counter.bits)
             count = len(counter.lanes) + len(set(counter.bits))
-            if count.bit_length() != len(counter.outputs) or (counter.lanes and counter.weight):
+            if any((self.lane_weights[lane] if self.lane_weights else 0) != counter.weight for lane in counter.lanes):
+                raise ValueError(f"{counter} takes a lane that is not of its weight")
+            if count.bit_length() != len(counter.outputs):
                 raise ValueError(f"{counter} has {len(counter.outputs)} outputs for {count} inputs")
             if [self.weights[bit] - counter.weight for bit in counter.outputs] != [*range(len(counter.outputs))]:
                 raise ValueError(f"{counter} has outputs of the wrong weight")
@@ -84,8 +88,9 @@ class Compressor:
 class Builder:
     """Makes a Compressor, counter by counter, the earliest bits of a column first."""
 
-    def __init__(self, simd: int):
+    def __init__(self, simd: int, lane_weights: tuple[int, ...] = ()):
         self.simd = simd
+        self.lane_weights = lane_weights
         self.weights: list[int] = []
         self.arrival: list[float] = []
         self.counters: list[Counter] = []
@@ -124,6 +129,7 @@ class Builder:
     def done(self) -> Compressor:
         return Compressor(
             simd=self.simd,
+            lane_weights=self.lane_weights,
             weights=tuple(self.weights),
             counters=tuple(self.counters),
             columns=tuple(tuple(column) for column in self.columns),

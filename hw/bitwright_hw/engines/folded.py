@@ -21,7 +21,7 @@ def folded_stage(name: str, layer: MatrixLayer, fold: Fold, choice: LayerPlan, p
         fold=fold,
         memory=choice.memory,
         family=family_named(plan.target),
-        pipeline=engine_pipeline(fold, choice, plan, binary=layer.counts_bits),
+        pipeline=engine_pipeline(fold, choice, plan, layer),
     )
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bitwright_core.plan import Fold, Memory, Plan, ceil_div, distinct_folds
-from bitwright_hw.engine import Matrix
+from bitwright_hw.engine_numbers import Matrix
 from bitwright_hw.engines.folded_costs import engine_costs
 from bitwright_hw.families.costs import Costs
 from bitwright_hw.stages.classes import score_counts, score_params

@@ -10,11 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bitwright_core.plan import Fold, LayerPlan, Memory, Plan
-from bitwright_hw.engine import Matrix, accumulator_bits, preload_borders, preload_count
+from bitwright_hw.engine_numbers import (
+    Matrix,
+    accumulator_bits,
+    level_numbers,
+    preload_borders,
+    preload_count,
+    products_of,
+)
 from bitwright_hw.families import family_named
 from bitwright_hw.families.costs import Costs
-from bitwright_hw.integer_row import integer_row_luts
-from bitwright_hw.popcount import row_luts
+from bitwright_hw.layer_rows import layer_row_luts
 from bitwright_hw.rom import NARROW_WORDS, WIDE_WORDS
 from bitwright_hw.timing import engine_pipeline
 
@@ -33,7 +39,7 @@ def engine_costs(
     done: Callable[[int], None] = lambda columns: None,
 ) -> tuple[Table, Blocks]:
     """LUTs and blocks of `layer` for each of `pes` and `simds`, each (PEs, SIMDs). `done(n)`: n columns have rows."""
-    binary = layer.counts_bits
+    integers = not layer.counts_bits and products_of(layer) is None
     pe, simd = np.array(pes, np.int64)[:, None], np.array(simds, np.int64)[None, :]
     passes, words = -(-layer.outputs // pe), -(-layer.inputs // simd)
     cycles, lanes = passes * words, pe * simd
@@ -42,7 +48,7 @@ def engine_costs(
         in_block = np.zeros_like(in_block)
     rows, stages = _rows(layer, memory, options, pes, simds, in_block, costs, done)
     bits = np.array([[accumulator_bits(layer, _fold(layer, p, simds[0]))] for p in pes], np.int64)
-    if binary:  # and what preloads a pass has does not depend on SIMD
+    if not integers:  # and what preloads a pass has does not depend on SIMD
         values = np.array(
             [[preload_count(layer, _fold(layer, p, 1), int(b[0]))] for p, b in zip(pes, bits, strict=True)]
         )
@@ -57,10 +63,11 @@ def engine_costs(
     rows = rows - np.where((values == 1) & bare, bits, 0)
     counter = _bits(cycles) + _bits(words)
     luts = pe * rows + np.maximum(1, _each(lambda bits: round(costs.engine_control.at(bits)), counter))
-    if not binary:
+    if integers:
         luts = luts + 2 * (simd // 2) * (layer.takes.bits + 1)
-    blocks = _where(in_block, costs.block_rams, lanes, cycles)
-    columns = np.minimum(lanes, 1 << np.minimum(32, cycles))
+    width = lanes * layer.weight_type.bits
+    blocks = _where(in_block, costs.block_rams, width, cycles)
+    columns = np.minimum(width, 1 << np.minimum(32, cycles))
     made = family_named(options.target).lut_roms
     rom = costs.rom if made is None else lambda width, depth: made.luts(depth, width)
     luts = luts + _where((cycles > 1) & ~in_block, rom, columns, cycles).astype(np.int64)
@@ -75,7 +82,21 @@ def engine_costs(
     added = _each(lambda bits: round(costs.preload_control.at(bits)), control) - np.where(bare, pe, 0)
     deep = depth > NARROW_WORDS
     luts = luts + np.where(varied, added, 0) + _where(varied & ~deep, costs.rom, width, depth).astype(np.int64)
-    return luts, blocks + _where(varied & deep, costs.block_rams, width, depth)
+    level_luts, level_blocks = _levels(layer, pes, simds, costs)
+    return luts + level_luts, blocks + _where(varied & deep, costs.block_rams, width, depth) + level_blocks
+
+
+def _levels(layer: Matrix, pes: Sequence[int], simds: Sequence[int], costs: Costs) -> tuple[Table, Blocks]:
+    """What threshold stages of several levels take."""
+    luts, blocks = np.zeros((len(pes), len(simds)), np.int64), np.zeros((len(pes), len(simds)))
+    for row, pe in enumerate(pes):
+        for column, simd in enumerate(simds):
+            levels = level_numbers(layer, _fold(layer, pe, simd))
+            if levels is None:
+                return luts, blocks
+            counts = levels.counts(costs)
+            luts[row, column], blocks[row, column] = counts.luts, counts.block_rams
+    return luts, blocks
 
 
 def _fold(layer: Matrix, pe: int, simd: int) -> Fold:
@@ -94,7 +115,6 @@ def _rows(
 ) -> tuple[Table, Table]:
     """LUTs of a row, and its stages: few distinct ones in each column."""
     family = family_named(options.target)
-    binary = layer.counts_bits
     luts, stages = np.zeros(in_block.shape, np.int64), np.zeros(in_block.shape, np.int64)
     bits = [accumulator_bits(layer, _fold(layer, pe, simds[0])) for pe in pes]
     for column, simd in enumerate(simds):
@@ -105,11 +125,10 @@ def _rows(
             key = bool(in_block[row, column]), bits[row]
             if key not in found:
                 choice = LayerPlan(name=layer.name, pe=pe, simd=simd, memory=memory)
-                depth = engine_pipeline(_fold(layer, pe, simd), choice, options, binary=binary).stages
-                if binary:
-                    taken = row_luts(simd=simd, bits=key[1], family=family, costs=costs, stages=depth, single=single)
-                else:
-                    taken = integer_row_luts(simd, layer.takes.bits, key[1])
+                depth = engine_pipeline(_fold(layer, pe, simd), choice, options, layer).stages
+                taken = layer_row_luts(
+                    layer, simd=simd, bits=key[1], family=family, costs=costs, stages=depth, single=single
+                )
                 found[key] = taken, depth
             luts[row, column], stages[row, column] = found[key]
     done(len(simds))

@@ -59,6 +59,20 @@ class GearboxCost:
 
 
 @dataclass(frozen=True, kw_only=True)
+class LevelCost:
+    """LUTs of a threshold stage of several levels.
+
+    chosen: those of a multiplexer of a bit, for each input but the first. compared: those of a comparator, for each
+    bit. fixed: for each row that is compared at a time, and `base` once.
+    """
+
+    chosen: float
+    compared: float
+    fixed: float
+    base: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class ScoreCost:
     """LUTs of scores, class and results: logic * (those of 7-series) + lane_bit * bits of the scores a cycle + results
     * (those of the results' control)."""
@@ -102,6 +116,7 @@ class Costs:
     tree_ffs: float  # flip-flops of a lane's sum, for each register in it
     engine_control: StraightLine  # over the bits of its counters
     preload_control: StraightLine  # over the bits of its counters
+    levels: LevelCost
     borders: int  # control of preloads that depend on the place in the image
     window: WindowCost
     pool: int  # control

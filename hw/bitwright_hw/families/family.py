@@ -16,6 +16,7 @@ from bitwright_hw.cells import BlockRam
 from bitwright_hw.families.costs import Costs
 from bitwright_hw.families.flow import Flow, TopFlow
 from bitwright_hw.families.synthesis import Synthesis
+from bitwright_hw.products import Gate
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,22 +29,36 @@ class Delays:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Lanes:
+    """Lanes of a bit: those where `gate` of x and w is 1 count `1 << shift` each."""
+
+    x: Value
+    w: Value
+    shift: int
+    gate: Gate
+
+
+@dataclass(frozen=True, kw_only=True)
 class Rows:
     """How XNOR, popcount and accumulation are made.
 
     accumulated(m, x, w, accumulator, preload, stages): (accumulator OR preload) + the number of agreeing lanes of x
     and w `stages` cycles ago; one of the two is 0. counted(m, x, w, width, stages): the number of agreeing lanes, in
-    `width` bits. levels(simd, stages): levels of logic between registers of a row, at most: LUTs, or additions of a few
-    bits. luts(simd, bits, stages, single): a row's LUTs as Yosys counts them, exactly, beside the one that joins `last`
-    and reset for all rows of an engine; None where the synthesizer maps the row as it likes. If `inverted_weights`, w
-    comes complemented.
+    `width` bits. weighted(m, lanes, accumulator, preload, stages): as accumulated, for several `Lanes`, each of as many
+    lanes; XNORs take w as accumulated does. levels(simd, stages): levels of logic between registers of a row, at most:
+    LUTs, or additions of a few bits. luts(simd, bits, stages, single): a row's LUTs as Yosys counts them, exactly,
+    beside the one that joins `last` and reset for all rows of an engine; weighted_luts(simd, products, bits, stages,
+    single): the same for several `Lanes`, `products` being their shifts and gates. Both are None where the synthesizer
+    maps the row as it likes. If `inverted_weights`, w comes complemented.
     """
 
     inverted_weights: bool
     accumulated: Callable[[Module, Value, Value, Value, Value, int], Value]
     counted: Callable[[Module, Value, Value, int, int], Value]
     levels: Callable[[int, int], float]
+    weighted: Callable[[Module, Sequence[Lanes], Value, Value, int], Value]
     luts: Callable[[int, int, int, bool], int] | None = None
+    weighted_luts: Callable[[int, tuple[tuple[int, Gate], ...], int, int, bool], int] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,6 +3,7 @@
 from bitwright_hw.families import Family
 from bitwright_hw.families.costs import Costs
 from bitwright_hw.popcount.check import check
+from bitwright_hw.products import Products
 
 
 def row_luts(*, simd: int, bits: int, family: Family, costs: Costs, stages: int = 1, single: bool = False) -> int:
@@ -16,6 +17,27 @@ def row_luts(*, simd: int, bits: int, family: Family, costs: Costs, stages: int 
     if family.rows.luts is not None:
         return family.rows.luts(simd, bits, stages, single)
     return round(costs.portable_row.at(simd))
+
+
+def product_row_luts(
+    *,
+    simd: int,
+    products: Products,
+    bits: int,
+    family: Family,
+    costs: Costs,
+    stages: int = 1,
+    single: bool = False,
+) -> int:
+    """LUTs of a ProductRow, as `row_luts` has those of an AccumulateRow. A portable one is estimated as its popcounts
+    and the additions that join them."""
+    check(simd, stages)
+    if family.rows.weighted_luts is not None:
+        terms = tuple((one.shift, one.gate) for one in products.every)
+        return family.rows.weighted_luts(simd, terms, bits, stages, single)
+    line = costs.portable_row
+    joins = sum(one.shift + simd.bit_length() + 1 for one in products.every[1:])
+    return round(line.base + len(products.every) * line.slope * simd + joins)
 
 
 def row_levels(simd: int, family: Family, stages: int) -> float:

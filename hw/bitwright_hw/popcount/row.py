@@ -42,7 +42,7 @@ class AccumulateRow(wiring.Component):
         super().__init__(
             {
                 "x": In(self.x_bits),
-                "w": In(simd),
+                "w": In(self.w_bits),
                 "valid": In(1),
                 "last": In(1),
                 "preload": In(signed(bits)),
@@ -53,6 +53,11 @@ class AccumulateRow(wiring.Component):
     @property
     def x_bits(self) -> int:
         """Width of x."""
+        return self.simd
+
+    @property
+    def w_bits(self) -> int:
+        """Width of w."""
         return self.simd
 
     @property

@@ -14,7 +14,7 @@ from bitwright_core.framing import OutputFormat
 from bitwright_core.network import MatrixLayer, Scores, Votes
 from bitwright_core.plan import Fold
 from bitwright_hw.cells import Counts
-from bitwright_hw.engine import accumulator_bits, count_range
+from bitwright_hw.engine_numbers import accumulator_bits, count_range
 from bitwright_hw.families.costs import Costs
 from bitwright_hw.marked_graph import Actor, Link
 from bitwright_hw.results import ResultQueue

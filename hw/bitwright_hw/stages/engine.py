@@ -9,7 +9,7 @@ from amaranth.lib import stream
 
 from bitwright_core.network import MatrixLayer
 from bitwright_core.plan import Fold
-from bitwright_hw.engine import accumulator_bits
+from bitwright_hw.engine_numbers import accumulator_bits
 from bitwright_hw.families import Family
 from bitwright_hw.stages.stage import Giver, Stage, Timing, Words
 from bitwright_hw.timing import Pipeline

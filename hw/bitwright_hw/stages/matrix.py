@@ -8,13 +8,21 @@ import numpy as np
 from amaranth.hdl import Module
 from amaranth.lib import wiring
 
-from bitwright_core.network import Scores
+from bitwright_core.network import MatrixLayer, Scores
 from bitwright_core.plan import Fold, Memory, ceil_div
 from bitwright_hw.cells import Counts, counter_bits
-from bitwright_hw.engine import MatrixEngine, RowPool, preload_borders, preload_count
+from bitwright_hw.engine import MatrixEngine, RowPool
+from bitwright_hw.engine_numbers import (
+    level_numbers,
+    preload_borders,
+    preload_count,
+    products_of,
+    weight_rows,
+    weight_width,
+)
 from bitwright_hw.families.costs import Costs
-from bitwright_hw.integer_row import integer_row_luts, integer_term_counts
-from bitwright_hw.popcount import row_luts
+from bitwright_hw.integer_row import integer_term_counts
+from bitwright_hw.layer_rows import layer_row_luts
 from bitwright_hw.rom import NARROW_WORDS, rom_place
 from bitwright_hw.stages.engine import EngineStage, give_words, results
 from bitwright_hw.stages.stage import Giver
@@ -29,7 +37,7 @@ class MatrixStage(EngineStage):
     @property
     def latency(self) -> int:
         """Cycles from a pass's last word to its results."""
-        return MatrixEngine.latency_of(self.pipeline)
+        return MatrixEngine.latency_of(self.pipeline, self.layer, self.fold)
 
     @property
     def weights_in(self) -> Literal["block", "distributed"]:
@@ -51,7 +59,8 @@ class MatrixStage(EngineStage):
         assert isinstance(unit, MatrixEngine)
         give_words(m, givers[0], unit.i)
         activations = unit.activations if unit.biased else None
-        return results(unit.o.valid, activations, unit.o.payload.as_value(), givers[0])
+        valid = unit.o.valid if unit.levels is None else unit.given
+        return results(valid, activations, unit.o.payload.as_value(), givers[0])
 
     def cost(self, costs: Costs, *, exact: bool = True) -> Counts:
         """Unless `exact`, weights in LUTs count for every lane, equal ones and constant ones too."""
@@ -59,23 +68,27 @@ class MatrixStage(EngineStage):
         bits = self.bits
         single = fold.synapse_folds == 1
         values = preload_count(layer, fold, bits)
-        if layer.counts_bits:
-            row = row_luts(simd=fold.simd, bits=bits, family=self.family, costs=costs, stages=stages, single=single)
-        else:
-            row = integer_row_luts(fold.simd, layer.takes.bits, bits)
+        row = layer_row_luts(
+            layer, simd=fold.simd, bits=bits, family=self.family, costs=costs, stages=stages, single=single
+        )
         if values == 1 and not stages:
             row -= bits  # a constant preload is blanked for nothing
-        kept = bits * (0 if single else 1) + (bits if isinstance(layer.output, Scores) else 1)
+        products, levels = products_of(layer), level_numbers(layer, fold)
+        kept = bits * (0 if single else 1) + (bits if isinstance(layer.output, Scores) or levels else 1)
         row_ffs = kept + (bits if stages and values > 1 else 0)
-        tree_ffs = round(costs.tree_ffs * fold.lanes * stages)
-        again = (self.pipeline.read_latency - 1) * (fold.simd + fold.lanes)  # words and weights wait a cycle more
+        tree_ffs = round(costs.tree_ffs * fold.lanes * stages * (len(products.every) if products else 1))
+        word = fold.simd * (products.takes.bits if products else 1)
+        # words and weights wait a cycle more
+        again = (self.pipeline.read_latency - 1) * (word + weight_width(layer, fold))
         counter = counter_bits(fold.cycles) + counter_bits(fold.synapse_folds)
         total = Counts(
             luts=fold.pe * row + max(1, round(costs.engine_control.at(counter))),
-            ffs=fold.pe * row_ffs + tree_ffs + counter + again + fold.simd + 3 * self.latency,
+            ffs=fold.pe * row_ffs + tree_ffs + counter + again + word + 3 * self.latency,
         )
-        if not layer.counts_bits:
+        if not layer.counts_bits and products is None:
             total += integer_term_counts(fold.pe, fold.simd, layer.takes.bits)
+        if levels is not None:
+            total += levels.counts(costs)
         if fold.cycles > 1:
             total += self._weights(costs, exact=exact)
         return total + self._preloads(costs, values, bits) if values > 1 else total
@@ -84,8 +97,9 @@ class MatrixStage(EngineStage):
         """The weight memory."""
         fold = self.fold
         if self.weights_in == "block":
-            return Counts(block_rams=costs.block_rams(fold.lanes, fold.cycles))
-        columns = _distinct_columns(self.layer.rows, fold) if exact else min(fold.lanes, 1 << min(32, fold.cycles))
+            return Counts(block_rams=costs.block_rams(weight_width(self.layer, fold), fold.cycles))
+        every = min(weight_width(self.layer, fold), 1 << min(32, fold.cycles))
+        columns = _distinct_columns(self.layer, fold) if exact else every
         made = self.family.lut_roms
         luts = costs.rom(columns, fold.cycles) if made is None else made.luts(fold.cycles, columns)
         return Counts(luts=luts, ffs=columns)
@@ -109,10 +123,7 @@ class MatrixStage(EngineStage):
         return total + Counts(luts=costs.rom(step * bits, words))
 
 
-def _distinct_columns(weights: np.ndarray, fold: Fold) -> int:
+def _distinct_columns(layer: MatrixLayer, fold: Fold) -> int:
     """Bits of the weight memory that are neither constant nor equal to another one."""
-    padded = np.ones((fold.neuron_folds * fold.pe, fold.synapse_folds * fold.simd), np.uint8)
-    padded[: weights.shape[0], : weights.shape[1]] = weights
-    words = padded.reshape(fold.neuron_folds, fold.pe, fold.synapse_folds, fold.simd).transpose(0, 2, 1, 3)
-    columns = np.unique(words.reshape(fold.cycles, fold.lanes), axis=1)
+    columns = np.unique(weight_rows(layer, fold), axis=1)
     return int((columns.min(axis=0) != columns.max(axis=0)).sum())

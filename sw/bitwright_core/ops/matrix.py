@@ -252,11 +252,9 @@ class MatrixLayer:
 
     @property
     def engine_thresholds(self) -> NDArray[np.int64]:
-        """(border classes, outputs): `engine_levels` of one level. Raises TypeError for thresholds of several."""
+        """(border classes, outputs): the middle one of `engine_levels`, which an engine's accumulators start below."""
         levels = self.engine_levels
-        if levels.shape[2] != 1:
-            raise TypeError(f"layer {self.name}: an engine compares with one threshold, not {levels.shape[2]}")
-        return levels[:, :, 0]
+        return levels[:, :, levels.shape[2] // 2]
 
     # what it computes
 

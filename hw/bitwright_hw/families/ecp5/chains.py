@@ -41,6 +41,11 @@ class Operand:
         return Operand(inputs=(x, w), table=0b0110)
 
     @staticmethod
+    def both(x: Value, w: Value) -> "Operand":
+        """x AND w."""
+        return Operand(inputs=(x, w), table=0b1000)
+
+    @staticmethod
     def either(one: Value, other: Value) -> "Operand":
         return Operand(inputs=(one, other), table=0b1110)
 

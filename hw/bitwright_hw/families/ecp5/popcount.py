@@ -17,7 +17,8 @@ from amaranth.hdl import Cat, Module, Signal, Value
 
 from bitwright_hw.arithmetic.tree import longest_run, registered_levels
 from bitwright_hw.families.ecp5.chains import ChainLength, Chains, Operand
-from bitwright_hw.families.family import Rows
+from bitwright_hw.families.family import Lanes, Rows
+from bitwright_hw.products import Gate
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,10 +70,12 @@ class Node:
 
 
 class _Lanes:
-    """x and w, and both delayed."""
+    """x and w, and both delayed; a lane is 1 where `gate` of both is. NANDs take a LUT each, as a half that they enter
+    as its second operand must be 0 where its inputs are."""
 
-    def __init__(self, m: Module, x: Value, w: Value):
+    def __init__(self, m: Module, x: Value, w: Value, gate: Gate = "xnor"):
         self.m = m
+        self.gate = gate
         self.delayed = {(i, 0): (x[i], w[i]) for i in range(len(x))}
 
     def __call__(self, lane: int, stage: int) -> Operand:
@@ -82,7 +85,10 @@ class _Lanes:
             for register, value in zip(registers, self.delayed[lane, stage - 1], strict=True):
                 self.m.d.sync += register.eq(value)
             self.delayed[lane, stage] = registers[0], registers[1]
-        return Operand.lane(*self.delayed[lane, stage])
+        x, w = self.delayed[lane, stage]
+        if self.gate == "nand":
+            return Operand.bit(~(x & w))
+        return Operand.both(x, w) if self.gate == "and" else Operand.lane(x, w)
 
 
 def _additions(how: Split) -> list[list[Node]]:
@@ -163,6 +169,62 @@ def counted(m: Module, x: Value, w: Value, width: int, stages: int) -> Value:
     return Cat(*(bit for operand in number for bit in operand.inputs))
 
 
+def weighted(m: Module, lanes: Sequence[Lanes], accumulator: Value, preload: Value, stages: int) -> Value:
+    """As Rows has it: popcounts in chains of their own, added from the lowest weight up, last to the accumulator."""
+    chains = Chains(m)
+    low, total = 0, [Operand.zero()]
+    for k, one in enumerate(sorted(lanes, key=lambda one: one.shift)):
+        count = _count(m, chains, _Lanes(m, one.x, one.w, one.gate), split(len(one.x)), stages)
+        chains.close()
+        if k == 0:
+            low, total = one.shift, count
+            continue
+        apart = one.shift - low
+        below = [*total[:apart], *[Operand.zero()] * (apart - len(total))]
+        more = chains.add(total[apart:], count, Operand.zero(), max(len(total) - apart, len(count)) + 1)
+        total = [*below, *map(Operand.bit, more)]
+    started = [
+        Operand.either(accumulator[k], preload[k]) if k < len(accumulator) else Operand.bit(preload[k])
+        for k in range(len(preload))
+    ]
+    number = [*[Operand.zero()] * low, *total][: len(preload)]
+    sums = chains.add(started, number, Operand.zero(), len(preload))
+    chains.close()
+    return Cat(*sums)
+
+
+@cache
+def weighted_luts(simd: int, products: tuple[tuple[int, Gate], ...], bits: int, stages: int, single: bool) -> int:
+    """LUT4s of such a row; `products` are (shift, gate)."""
+    how = split(simd)
+    length = ChainLength()
+    low, wide = 0, 0
+    for k, (shift, _) in enumerate(sorted(products)):
+        _counted_length(length, how, stages)
+        if k == 0:
+            low, wide = shift, simd.bit_length()
+            continue
+        apart = shift - low
+        width = max(wide - apart, simd.bit_length())
+        length.add(width, True)
+        wide = apart + width + 1
+    length.add(bits, False)
+    length.close()
+    nands = simd * sum(gate == "nand" for _, gate in products)
+    return length.total + nands + (0 if stages else bits)
+
+
+def _counted_length(length: ChainLength, how: Split, stages: int) -> None:
+    """The chains of a popcount, each closed behind it."""
+    for level, registers in zip(_additions(how), registered_levels(how.depth, stages), strict=True):
+        for node in level:
+            width = node.how.left.bit_length()
+            length.add(width, node.how.lanes.bit_length() > width)
+        if registers:
+            length.close()
+    length.close()
+
+
 def row_depth(simd: int) -> int:
     """Levels of additions before the accumulator's."""
     return split(simd - 1).depth
@@ -189,4 +251,12 @@ def row_levels(simd: int, stages: int) -> float:
     return longest_run(row_depth(simd), stages)
 
 
-ROWS = Rows(inverted_weights=True, accumulated=accumulated, counted=counted, levels=row_levels, luts=row_luts)
+ROWS = Rows(
+    inverted_weights=True,
+    accumulated=accumulated,
+    counted=counted,
+    levels=row_levels,
+    weighted=weighted,
+    luts=row_luts,
+    weighted_luts=weighted_luts,
+)

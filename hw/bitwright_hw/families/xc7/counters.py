@@ -23,21 +23,22 @@ FULL = Cost(1, 1.0)
 SEVEN = Cost(2, 1.6)
 
 
-def build(simd: int, groups: int, capacity: Sequence[int]) -> Compressor:
+def build(simd: int, groups: int, capacity: Sequence[int], shifts: Sequence[int] = (0,)) -> Compressor:
     """Compresses `simd` lanes, in `groups` chains of leaves, until column k has at most capacity[k] bits
-    (the last capacity holds for all columns above)."""
-    builder = Builder(simd)
+    (the last capacity holds for all columns above). With `shifts` so many lanes of each weight 2 ** shift."""
+    builder = Builder(simd * len(shifts), tuple(shift for shift in shifts for _ in range(simd)) if any(shifts) else ())
     leaves = -(-simd // 2)
-    lane = 0
-    for group in range(groups):
-        chained: list[int] = []
-        for _ in range(leaves * group // groups, leaves * (group + 1) // groups):
-            lanes = list(range(lane, min(lane + 2, simd)))
-            lane += len(lanes)
-            outputs = builder.count(0, lanes, chained, LEAF)
-            chained = outputs[:1]
-            builder.put(outputs[1:])
-        builder.put(chained)
+    for first, shift in zip(range(0, simd * len(shifts), simd), shifts, strict=True):
+        lane = first
+        for group in range(groups):
+            chained: list[int] = []
+            for _ in range(leaves * group // groups, leaves * (group + 1) // groups):
+                lanes = list(range(lane, min(lane + 2, first + simd)))
+                lane += len(lanes)
+                outputs = builder.count(shift, lanes, chained, LEAF)
+                chained = outputs[:1]
+                builder.put(outputs[1:])
+            builder.put(chained)
 
     weight = 0
     while weight < len(builder.columns):
@@ -50,12 +51,15 @@ def build(simd: int, groups: int, capacity: Sequence[int]) -> Compressor:
     return builder.done()
 
 
-def size(simd: int, groups: int, capacity: Sequence[int]) -> tuple[int, tuple[int, ...]]:
+def size(simd: int, groups: int, capacity: Sequence[int], shifts: Sequence[int] = (0,)) -> tuple[int, tuple[int, ...]]:
     """LUTs of the counters that `build` would make, and how many bits it would leave in each column."""
     leaves = -(-simd // 2)
     alone = simd % 2 and leaves - leaves * (groups - 1) // groups == 1  # the last leaf: one lane, and no carry of it
-    columns = [groups, leaves - 1 if alone else leaves]
-    cells, weight = leaves, 0
+    columns = [0] * (max(shifts) + 2)
+    for shift in shifts:
+        columns[shift] += groups
+        columns[shift + 1] += leaves - 1 if alone else leaves
+    cells, weight = leaves * len(shifts), 0
     while weight < len(columns):
         bits, above, beyond = (*columns[weight:], 0, 0)[:3]
         sevens, sixes, fulls = choose(weight, bits, above, beyond, tuple(capacity))[1]

@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 
 from amaranth.hdl import C, Cat, Instance, Module, Signal, Value
 
+from bitwright_hw.products import Gate
+
 Function = Callable[..., int]
 
 
@@ -20,11 +22,20 @@ def parity(*bits: int) -> int:
     return sum(bits) & 1
 
 
-def leaf_bit(output: int, lanes: int) -> Function:
-    """Bit `output` of the number of agreeing lanes and set bits; x and w of each lane come first."""
+_GATES: dict[Gate, Callable[[int, int], int]] = {
+    "xnor": lambda x, w: 1 ^ x ^ w,
+    "and": lambda x, w: x & w,
+    "nand": lambda x, w: 1 ^ (x & w),
+}
+
+
+def leaf_bit(output: int, lanes: int, gate: Gate = "xnor") -> Function:
+    """Bit `output` of the number of agreeing lanes (or of those whose gate is 1) and set bits; x and w of each lane
+    come first."""
+    one = _GATES[gate]
 
     def function(*inputs: int) -> int:
-        agree = sum(1 ^ x ^ w for x, w in zip(inputs[: 2 * lanes : 2], inputs[1 : 2 * lanes : 2], strict=True))
+        agree = sum(one(x, w) for x, w in zip(inputs[: 2 * lanes : 2], inputs[1 : 2 * lanes : 2], strict=True))
         return (agree + sum(inputs[2 * lanes :])) >> output & 1
 
     return function

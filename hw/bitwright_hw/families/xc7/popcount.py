@@ -8,7 +8,7 @@ from typing import TypeVar
 from amaranth.hdl import C, Cat, Module, Value
 
 from bitwright_hw.arithmetic.compressor import Compressor, Counter, Kinds, kinds, place_registers, shortest_period
-from bitwright_hw.families.family import Rows
+from bitwright_hw.families.family import Lanes, Rows
 from bitwright_hw.families.xc7.compress import compress
 from bitwright_hw.families.xc7.counters import build, size
 from bitwright_hw.families.xc7.luts import (
@@ -20,6 +20,7 @@ from bitwright_hw.families.xc7.luts import (
     lut_pair,
     parity,
 )
+from bitwright_hw.products import Gate
 
 ROW_CAPACITY = (4, 2)  # bits of each weight that the final adder takes beside the accumulator
 ALONE_CAPACITY = (5, 3)
@@ -27,19 +28,21 @@ FINAL_DELAY = 2.0
 _CHAIN = {0: 6, 1: 6, 2: 4}  # leaves in a row, for 0, 1 and 2 stages; 3 for more
 
 
-def best_groups(simd: int, stages: int, capacity: Sequence[int]) -> int:
+def best_groups(simd: int, stages: int, capacity: Sequence[int], shifts: Sequence[int] = (0,)) -> int:
     """The number of chains of leaves, each short enough for `stages`, of the compressor of fewest LUTs."""
     leaves = -(-simd // 2)
     least = -(-leaves // _CHAIN.get(stages, 3))
-    return min(range(least, min(leaves, least + 4) + 1), key=lambda groups: size(simd, groups, capacity)[0])
+    return min(range(least, min(leaves, least + 4) + 1), key=lambda groups: size(simd, groups, capacity, shifts)[0])
 
 
-def best_tree(simd: int, stages: int, capacity: Sequence[int]) -> Compressor:
+def best_tree(simd: int, stages: int, capacity: Sequence[int], shifts: Sequence[int] = (0,)) -> Compressor:
     """The compressor of fewest LUTs whose chains of leaves are short enough for `stages`."""
-    return build(simd, best_groups(simd, stages, capacity), capacity)
+    return build(simd, best_groups(simd, stages, capacity, shifts), capacity, shifts)
 
 
-def make_counter(m: Module, counter: Counter, lanes: Sequence[Value], bits: Sequence[Value]) -> list[Value]:
+def make_counter(
+    m: Module, counter: Counter, lanes: Sequence[Value], bits: Sequence[Value], gate: Gate = "xnor"
+) -> list[Value]:
     """A leaf, a full adder, or a counter of six or seven bits."""
     if len(bits) > 3:
         five, sixth, carry = bits[:5], bits[5], (bits[6] if len(bits) > 6 else C(0, 1))
@@ -49,8 +52,8 @@ def make_counter(m: Module, counter: Counter, lanes: Sequence[Value], bits: Sequ
         return [*sums, top]
     inputs, width = [*lanes, *bits], len(lanes) // 2
     if len(counter.outputs) == 1:
-        return [lut(m, leaf_bit(0, width), inputs)]
-    return list(lut_pair(m, leaf_bit(0, width), leaf_bit(1, width), inputs))
+        return [lut(m, leaf_bit(0, width, gate), inputs)]
+    return list(lut_pair(m, leaf_bit(0, width, gate), leaf_bit(1, width, gate), inputs))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,6 +146,21 @@ def _row_positions(
     ]
 
 
+def weighted(m: Module, lanes: Sequence[Lanes], accumulator: Value, preload: Value, stages: int) -> Value:
+    """As Rows has it, in one compressor."""
+    simd, shifts = len(lanes[0].x), tuple(one.shift for one in lanes)
+    tree = best_tree(simd, stages, ROW_CAPACITY, shifts)
+
+    def make(m: Module, counter: Counter, inputs: Sequence[Value], bits: Sequence[Value]) -> list[Value]:
+        gate = lanes[counter.lanes[0] // simd].gate if counter.lanes else "xnor"
+        return make_counter(m, counter, inputs, bits, gate)
+
+    x, w = Cat(*(one.x for one in lanes)), Cat(*(one.w for one in lanes))
+    columns = compress(m, tree, place_registers(tree, stages, FINAL_DELAY), stages, x, w, make)
+    extra, carry = _lowest(columns, 2)
+    return Cat(*ternary_adder(m, _row_positions(columns, [*accumulator], [*preload]), extra, carry))
+
+
 def _columns(m: Module, simd: int, stages: int, x: Value, w: Value, capacity: Sequence[int]) -> list[list[Value]]:
     tree = best_tree(simd, stages, capacity)
     return compress(m, tree, place_registers(tree, stages, FINAL_DELAY), stages, x, w, make_counter)
@@ -178,7 +196,14 @@ def _kinds(simd: int, stages: int) -> Kinds:
 @cache
 def row_luts(simd: int, bits: int, stages: int, single: bool) -> int:
     """LUTs of a row as Yosys counts them, beside the gate that joins `last` and reset for all rows of an engine."""
-    cells, bits_left = size(simd, best_groups(simd, stages, ROW_CAPACITY), ROW_CAPACITY)
+    return weighted_luts(simd, ((0, "xnor"),), bits, stages, single)
+
+
+@cache
+def weighted_luts(simd: int, products: tuple[tuple[int, Gate], ...], bits: int, stages: int, single: bool) -> int:
+    """The same for a row of several products, each a shift and a gate."""
+    shifts = tuple(shift for shift, _ in products)
+    cells, bits_left = size(simd, best_groups(simd, stages, ROW_CAPACITY, shifts), ROW_CAPACITY, shifts)
     columns: list[list[Value]] = [[C(0, 1)] * count for count in bits_left]
     extra, _ = _lowest(columns, 2)
     positions = _row_positions(columns, [C(0, 1)] * (0 if single else bits), [C(0, 1)] * bits)
@@ -186,4 +211,12 @@ def row_luts(simd: int, bits: int, stages: int, single: bool) -> int:
     return cells + ternary_luts(positions, int(extra is not None)) + blanking
 
 
-ROWS = Rows(inverted_weights=False, accumulated=accumulated, counted=counted, levels=row_levels, luts=row_luts)
+ROWS = Rows(
+    inverted_weights=False,
+    accumulated=accumulated,
+    counted=counted,
+    levels=row_levels,
+    weighted=weighted,
+    luts=row_luts,
+    weighted_luts=weighted_luts,
+)

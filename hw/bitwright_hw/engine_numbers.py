@@ -1,0 +1,182 @@
+"""The numbers of a matrix engine: weights by words, widths, what accumulators start from and are compared with."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bitwright_core.network import MatrixLayer, Scores, Thresholds, signed_bits
+from bitwright_core.plan import Fold
+from bitwright_hw.cells import Counts
+from bitwright_hw.families.costs import Costs
+from bitwright_hw.integer_row import corrections
+from bitwright_hw.levels import level_counts, levels_latency
+from bitwright_hw.preloads import Borders
+from bitwright_hw.products import Products
+
+Matrix = MatrixLayer
+
+
+def products_of(layer: Matrix) -> Products | None:
+    """What the rows of a layer add where that is popcounts of several bit-planes. None where they count lanes of a bit,
+    or add and subtract signed integers (IntegerRow)."""
+    weights, takes = layer.weight_type, layer.takes
+    integers = takes.signed and takes.least < -takes.largest  # and no ternary numbers, for which planes are smaller
+    if layer.counts_bits or (weights.xnor and integers):
+        return None
+    return Products(takes=takes, weights=weights)
+
+
+def _folded(layer: Matrix, fold: Fold) -> NDArray[np.integer]:
+    """The weights as (NF * PE, SF * SIMD). Rows and columns that only pad are 1, or 0 where weights are no bits."""
+    shape = fold.neuron_folds * fold.pe, fold.synapse_folds * fold.simd
+    padded = np.full(shape, int(layer.weight_type.xnor), layer.rows.dtype)
+    padded[: layer.outputs, : layer.inputs] = layer.rows
+    return padded
+
+
+def weight_rows(layer: Matrix, fold: Fold) -> NDArray[np.uint8]:
+    """(words, PE * planes * SIMD): the weight memory. Word nf * SF + sf holds row nf * PE + pe, columns sf * SIMD + s;
+    plane q of the weights in bit (pe * planes + q) * SIMD + s. Rows and columns that only pad are as in `_folded`."""
+    padded = _folded(layer, fold)
+    folded = padded.reshape(fold.neuron_folds, fold.pe, fold.synapse_folds, fold.simd).transpose(0, 2, 1, 3)
+    if layer.weight_type.xnor:
+        return folded.reshape(fold.cycles, fold.lanes).astype(np.uint8)
+    return Products(takes=layer.takes, weights=layer.weight_type).weight_planes(folded).reshape(fold.cycles, -1)
+
+
+def weight_width(layer: Matrix, fold: Fold) -> int:
+    """Bits of a word of the weight memory."""
+    return fold.lanes * layer.weight_type.bits
+
+
+def count_range(layer: Matrix) -> tuple[int, int]:
+    """The least and the largest count of a row: popcounts of bits, dot products of integers."""
+    return (0, layer.inputs) if layer.counts_bits else layer.dot_range
+
+
+def _padded_levels(layer: Matrix, fold: Fold) -> NDArray[np.int64]:
+    """(border classes, NF * PE, levels): what counts are compared with. Rows that only pad have levels that give 0."""
+    levels = layer.engine_levels
+    least, largest = count_range(layer)
+    padded = np.full((len(levels), fold.neuron_folds * fold.pe, levels.shape[2]), largest + 1, np.int64)
+    if isinstance(layer.output, Thresholds):
+        padded[:, :, : -layer.output.base] = least
+    padded[:, : layer.outputs] = levels
+    return padded
+
+
+def accumulator_bits(layer: Matrix, fold: Fold) -> int:
+    """Width of count - T over every count and threshold that can occur (of the count alone for scores). T is the middle
+    level where there are several, which are to fit less T, too."""
+    least, largest = count_range(layer)
+    if isinstance(layer.output, Scores):
+        return max(signed_bits(least), signed_bits(largest))
+    levels = _padded_levels(layer, fold)
+    middle = levels[:, :, levels.shape[2] // 2]
+    low, high = int(middle.min()), int(middle.max())
+    above = largest + (levels.shape[2] > 1)
+    return max(signed_bits(least - high), signed_bits(above - low), layer.inputs.bit_length())
+
+
+def preload_values(layer: Matrix, fold: Fold, bits: int) -> tuple[tuple[int, ...], ...]:
+    """For each border class of output pixels and each pass nf, 2^(bits - 1) - T of rows nf * PE + pe; rows that only
+    pad have a T beyond the largest count.
+
+    The bias makes the top bit of a row's total the activation itself, so that no row needs an inverter. A layer of
+    scores starts from 0. On integers all start with what IntegerRow lacks, or less what ProductRow has too much.
+    """
+    values = [tuple(row) for row in _starts(layer, fold, bits).tolist()]
+    return tuple(values[:1] if len(set(values)) == 1 else values)
+
+
+def preload_count(layer: Matrix, fold: Fold, bits: int) -> int:
+    """How many `preload_values` has."""
+    starts = _starts(layer, fold, bits)
+    return 1 if bool((starts == starts[0]).all()) else len(starts)
+
+
+def _starts(layer: Matrix, fold: Fold, bits: int) -> NDArray[np.int64]:
+    """(border classes * NF, PE): `preload_values`, one for all where they are equal or not."""
+    start: NDArray[np.int64] = np.zeros((1, fold.neuron_folds * fold.pe), np.int64)
+    if not isinstance(layer.output, Scores):
+        levels = _padded_levels(layer, fold)
+        start = (1 << (bits - 1)) - levels[:, :, levels.shape[2] // 2]
+    products = products_of(layer)
+    if products is not None:
+        start = start - products.excess(_folded(layer, fold))
+    elif not layer.counts_bits:
+        start = start + corrections(_folded(layer, fold).astype(np.uint8), fold.simd)
+    return start.reshape(-1, fold.pe)
+
+
+def preload_borders(layer: Matrix) -> Borders | None:
+    """Which thresholds hold where, if they depend on the pixel."""
+    windows = layer.borders
+    if windows is None:
+        return None
+    across = len(windows.column_classes)
+    return Borders(
+        rows=tuple(across * int(row) for row in windows.row_class), columns=tuple(windows.column_class.tolist())
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class LevelNumbers:
+    """What the threshold stage of `layer` is made of (see Levels), for accumulators of `bits` bits."""
+
+    layer: Matrix
+    fold: Fold
+    bits: int
+
+    @property
+    def code_bits(self) -> int:
+        return self.layer.edge.number.bits
+
+    @property
+    def base(self) -> int:
+        """The value where no level is reached."""
+        assert isinstance(self.layer.output, Thresholds)
+        return self.layer.output.base
+
+    @property
+    def middle(self) -> int:
+        """The level that the preloads have."""
+        return self.layer.output.levels // 2
+
+    @cached_property
+    def others(self) -> tuple[tuple[tuple[int, ...], ...], ...]:
+        """For each border class and pass, of each row, the other levels in the numbers of its biased total."""
+        levels, fold = _padded_levels(self.layer, self.fold), self.fold
+        middle = levels[:, :, self.middle, None]
+        apart = np.delete(levels - middle, self.middle, axis=2) + (1 << (self.bits - 1))
+        passes = apart.reshape(len(levels) * fold.neuron_folds, fold.pe, levels.shape[2] - 1)
+        return tuple(tuple(tuple(row) for row in rows) for rows in passes.tolist())
+
+    @property
+    def latency(self) -> int:
+        """Cycles from a pass's totals to its codes."""
+        return levels_latency(self.fold.pe, self.fold.synapse_folds)
+
+    def counts(self, costs: Costs) -> Counts:
+        """What it takes."""
+        borders = preload_borders(self.layer) is not None
+        classes = len(self.layer.engine_levels)
+        return level_counts(
+            pe=self.fold.pe,
+            passes_apart=self.fold.synapse_folds,
+            bits=self.bits,
+            levels=self.layer.output.levels,
+            code_bits=self.code_bits,
+            passes=self.fold.neuron_folds * classes,
+            borders=borders,
+            costs=costs,
+        )
+
+
+def level_numbers(layer: Matrix, fold: Fold) -> LevelNumbers | None:
+    """The threshold stage behind the rows of a layer; None where their top bit is the activation, or for scores."""
+    if not isinstance(layer.output, Thresholds) or layer.edge.number.xnor:
+        return None
+    return LevelNumbers(layer=layer, fold=fold, bits=accumulator_bits(layer, fold))

@@ -1,0 +1,22 @@
+"""What a row of a layer's folded engine costs, whichever row it is."""
+
+from bitwright_core.network import MatrixLayer
+from bitwright_hw.engine_numbers import products_of
+from bitwright_hw.families import Family
+from bitwright_hw.families.costs import Costs
+from bitwright_hw.integer_row import integer_row_luts
+from bitwright_hw.popcount import product_row_luts, row_luts
+
+
+def layer_row_luts(
+    layer: MatrixLayer, *, simd: int, bits: int, family: Family, costs: Costs, stages: int, single: bool
+) -> int:
+    """LUTs of a row of `simd` lanes for `layer`, with accumulators of `bits` bits."""
+    if layer.counts_bits:
+        return row_luts(simd=simd, bits=bits, family=family, costs=costs, stages=stages, single=single)
+    products = products_of(layer)
+    if products is None:
+        return integer_row_luts(simd, layer.takes.bits, bits)
+    return product_row_luts(
+        simd=simd, products=products, bits=bits, family=family, costs=costs, stages=stages, single=single
+    )
