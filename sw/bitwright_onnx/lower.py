@@ -34,7 +34,7 @@ from bitwright_onnx.ends import FloatClasses, emit_choice, emit_numbers, emit_sc
 from bitwright_onnx.expression import DECIDING, SOURCE, Expr, map_constants, operations
 from bitwright_onnx.few_bits import FewBits, few_bits
 from bitwright_onnx.form import Graph, Node
-from bitwright_onnx.lanes import SAME_STEP, Lanes, product
+from bitwright_onnx.lanes import Lanes, product
 from bitwright_onnx.levels import decide_levels, emit_levels
 from bitwright_onnx.linear import not_binary, weight_rows
 from bitwright_onnx.meaning import Ending, Meaning, Outputs
@@ -44,6 +44,7 @@ from bitwright_onnx.read_layers import Hint, pool_layer, silenced
 from bitwright_onnx.refusals import Refusals
 from bitwright_onnx.signals import Accumulators, Bits, Levels, Plane, RawInput, channel_table, in_channels
 from bitwright_onnx.tables import ManyValuesError
+from bitwright_onnx.uses import fits_bits, outside_kernel, used_values
 from bitwright_onnx.windows import padding_of, pads_of, window_lanes
 
 Signal = RawInput | Accumulators | Bits | Levels  # what the value at hand is
@@ -118,7 +119,9 @@ class Lowering:
     def _inputs(self, signal: Accumulators | Bits | Levels, view: View, node: Node) -> Lanes:
         """The lanes that a product takes, in the order of `view`."""
         if isinstance(signal, Accumulators):
-            signal = self._decided(signal, in_channels(view, signal.plane), fits=partial(self._fits, node, view))
+            signal = self._decided(
+                signal, in_channels(view, signal.plane), fits=partial(fits_bits, self.graph, node, view)
+            )
             values = signal.values.astype(np.float64)
             if isinstance(signal, Bits):
                 values = np.stack([signal.zero, signal.one])
@@ -137,7 +140,7 @@ class Lowering:
                 number=signal.number,
             )
         zero, one = values[0][channel], values[1][channel]
-        used = self._used(node, view)
+        used = used_values(self.graph, node, view)
         if ((zero == one) & used).any():
             raise ValueError("an activation before it is always the same")
         middle = np.where(used, (zero + one) / 2, 0.0)
@@ -146,22 +149,6 @@ class Lowering:
         idle = self._silenced(node, view, channel, used, zero, one) if silence else None
         return Lanes(lane=plane.position[indices][:, None], middle=middle, half=half, idle=idle)
 
-    def _fits(self, node: Node, view: View, plane: Plane, decision: Decision) -> bool:
-        """Whether a product can take bits: all of one step, and not padded with a 0 that only numbers have."""
-        channel = np.indices(plane.shape)[plane.axis].reshape(-1)[view.indices.reshape(-1)]
-        used = self._used(node, view)
-        zero, one = decision.zero[channel][used], decision.one[channel][used]
-        size = np.abs(one - zero)
-        if size.max() - size.min() > SAME_STEP * size.max():
-            return False
-        if node.op == "MatMul":
-            return True
-        images = Plane(shape=view.shape, axis=0 if node.op == "Conv" else 2)
-        padding, value = pads_of(node, outside_kernel(node, self.graph.constants[node.inputs[1]]), images)
-        around = value[np.indices(view.shape)[images.axis].reshape(-1)][used]
-        padded = any(padding) and not around.any()
-        return not padded or any((around == what).all() for what in (zero, one, (zero + one) / 2))
-
     def _few(self, node: Node) -> FewBits | None:
         """The weights of a product as whole numbers; None where they are +-1 times one scale a row."""
         rows = weight_rows(node, self.graph.constants[node.inputs[1]])
@@ -169,15 +156,6 @@ class Lowering:
         if hint is not None and not hint.weight_type.xnor:
             return few_bits(rows, hint.weight_type)
         return few_bits(rows) if not_binary(rows) else None
-
-    def _used(self, node: Node, view: View) -> NDArray[np.bool_]:
-        """(elements,): whether some weight that is not 0 meets an element, or, in a convolution, its channel."""
-        weights = self.graph.constants[node.inputs[1]]
-        if node.op == "MatMul":
-            return np.broadcast_to(weights.astype(bool).any(axis=1), view.shape).reshape(-1)
-        channels = 1 if node.op == "Conv" else 3
-        found = weights.astype(bool).any(axis=tuple(axis for axis in range(4) if axis != channels))
-        return np.broadcast_to(found.reshape(-1, 1, 1) if node.op == "Conv" else found, view.shape).reshape(-1)
 
     def _silenced(
         self,
@@ -233,7 +211,7 @@ class Lowering:
             kinds=kinds,
             source=self.plane.position[view.indices.reshape(-1)],
             values=int(np.prod(self.plane.shape)),
-            used=self._used(node, view),
+            used=used_values(self.graph, node, view),
             group=group,
             pad=pad,
         )
@@ -457,12 +435,6 @@ HANDLERS: Mapping[str, Handler] = {  # how each node with a layer of its own is 
     "MaxPool": Lowering.max_pool,
     "MaxPoolChannelsLast": Lowering.max_pool,
 }
-
-
-def outside_kernel(node: Node, weights: NDArray[Any]) -> tuple[int, int]:
-    """Rows and columns of a convolution's kernel."""
-    kernel = weights.shape[2:] if node.op == "Conv" else weights.shape[1:3]
-    return int(kernel[0]), int(kernel[1])
 
 
 def _over(expression: Expr, plane: Plane, source: Plane) -> Expr:

@@ -70,6 +70,7 @@ def test_info(network_file, json_of, capsys):
     assert facts["digest"] == network.digest and facts["weight_bits"] == network.weight_bits
     assert facts["operations"] == network.operations and facts["input_shape"] == [3, 2]
     assert [layer["inputs"] for layer in facts["layers"]] == [12, 7, 5]
+    assert {layer["weights"] for layer in facts["layers"]} == {"binary"}
     assert run("info", network_file) == 0
     table = capsys.readouterr().out
     assert "layer0" in table and f"{network.operations:,} a frame" in table

@@ -98,6 +98,7 @@ def _layers(network: "Network") -> list[dict[str, Any]]:
             "outputs": node.outputs,
             "shape": list(node.edge.shape),
             "output": str(node.edge.number),
+            "weights": "" if node.operator.matrix is None else str(node.operator.matrix.weight_type),
             "weight_bits": node.operator.weight_bits,
             "operations": node.operator.operations,
             **({} if network.is_chain else {"takes": list(node.takes)}),
@@ -138,7 +139,7 @@ def _print(network: "Network") -> None:
 
     print_table(
         [
-            *("layer", "kind", "inputs", "outputs", "gives", "output", "weight bits", "operations a frame"),
+            *("layer", "kind", "inputs", "outputs", "gives", "output", "weights", "weight bits", "operations a frame"),
             *(() if network.is_chain else ("takes",)),
         ],
         [[*map(_cell, layer.values())] for layer in _layers(network)],
