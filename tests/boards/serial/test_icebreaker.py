@@ -32,7 +32,9 @@ def icebreaker(tmp_path_factory):
     return root / "board"
 
 
-@pytest.mark.parametrize("skew", [pytest.param(-0.01, marks=pytest.mark.slow), 0.0, 0.015])
+@pytest.mark.parametrize(
+    "skew", [pytest.param(-0.01, marks=pytest.mark.slow), 0.0, pytest.param(0.015, marks=pytest.mark.slow)]
+)
 def test_frames_are_bit_exact_at_the_pins(icebreaker, skew):
     frames = random_frames(NETWORK, 60, seed=5)
     with SimulatedLine(icebreaker, skew=skew) as line:

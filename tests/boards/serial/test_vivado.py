@@ -166,6 +166,7 @@ def elaborate(project: Path, folder: Path, *commands: str) -> None:
     Yosys().run([*read, *(command.format(top=build.top) for command in commands)], folder)
 
 
+@pytest.mark.slow
 def test_the_top_elaborates(project, tmp_path):
     """All modules are there, nothing is driven twice or by nothing; one PLL, whose output alone clocks the rest."""
     elaborate(
@@ -186,7 +187,8 @@ def test_the_top_synthesizes(project, tmp_path):
     elaborate(project, tmp_path, "synth_xilinx -family xc7 -top {top}", "check -assert", "stat")
 
 
-@pytest.mark.parametrize("skew", [pytest.param(-0.01, marks=pytest.mark.slow), 0.0, 0.015])
+@pytest.mark.slow
+@pytest.mark.parametrize("skew", [-0.01, 0.0, 0.015])
 def test_frames_are_bit_exact_at_the_pins(project, skew):
     frames = random_frames(NETWORK, 60, seed=4)
     with SimulatedLine(project, skew=skew) as line:
