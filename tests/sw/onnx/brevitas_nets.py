@@ -44,7 +44,14 @@ CASES = (
     Case("dense_4w4a_no_final_norm", (50,), (), (24, 16), weight_bits=4, act_bits=4, final_norm=False),
     Case("cnv_1w2a", (3, 16, 16), (8, 12), (24,), act_bits=2, pool="after", input_bits=8),
     Case("cnv_2w2a_padded", (3, 8, 8), (8,), (24,), weight_bits=2, act_bits=2, padding=1, pool="after", input_bits=8),
-    Case("conv_3w3a_pool_before", (2, 8, 8), (8,), (), weight_bits=3, act_bits=3, padding=1, pool="before"),
+    Case(
+        *("conv_3w3a_pool_before", (2, 8, 8), (8,), ()),
+        weight_bits=3,
+        act_bits=3,
+        padding=1,
+        pool="before",
+        final_norm=False,
+    ),
     Case("conv_tensor_padded", (3, 8, 8), (8,), (24,), scale="tensor", padding=1, bias=True),
 )
 
