@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import cast
 
-from bitwright_core.network import GroupSum, Luts, Node
+from bitwright_core.network import GroupSum, LaneRule, Luts, Node, Operand
+from bitwright_core.numbers import unsigned_type
 from bitwright_core.plan import Fold, Plan
 from bitwright_hw.families import family_named
 from bitwright_hw.group_sums import count_bits
@@ -52,16 +53,32 @@ class Front:
         return f"path_{self.place}_{self.passed + number}"
 
 
-def _max_pool(node: Node, streams: Sequence[Stream], front: Front) -> list[Step]:
-    """The pool, and in front of it a window that pads the image, where windows overlap in the padding."""
+def _pool(node: Node, streams: Sequence[Stream], front: Front) -> list[Step]:
+    """The pool, and in front of it a window that pads the image, where windows overlap in the padding; behind a sum of
+    bits, or of unsigned numbers, what makes it the sum of what they are worth."""
     (stream,) = streams
     assert node.operator.pooling is not None
-    pool, padding = pool_params(node.operator.pooling, stream.lanes)
+    number = node.given[0].edge.number
+    pool, padding = pool_params(node.operator.pooling, stream.lanes, number)
     found = []
     if padding is not None:
         window = WindowStage(name=front.name(), params=padding, around=front.around)
         found.append(Step(window, replace(stream, pixels=padding.windows.pixels)))
-    return [*found, Step(PoolStage(name=front.name(len(found)), params=pool), replace(stream, pixels=node.pixels))]
+    pooled = replace(stream, lane_bits=pool.reduction.bits, pixels=node.pixels)
+    found.append(Step(PoolStage(name=front.name(len(found)), params=pool), pooled))
+    if pool.reduction.rule == "sum" and not number.signed:
+        taps = node.inputs // node.outputs
+        rule = LaneRule(
+            operands=(Operand(number=unsigned_type(pool.reduction.bits), scales=(number.value(1) - number.value(0),)),),
+            offsets=(number.value(0) * taps,),
+            levels=None,
+            base=0,
+            gives=node.edge.number,
+        )
+        params = LaneParams(rule=rule, size=stream.size, lanes=stream.lanes)
+        stage = LaneStage(name=front.name(len(found)), params=params)
+        found.append(Step(stage, replace(pooled, lane_bits=node.edge.number.bits)))
+    return found
 
 
 def _convolution(node: Node, streams: Sequence[Stream], front: Front) -> list[Step]:
@@ -153,7 +170,8 @@ def _collected(stream: Stream, front: Front) -> list[Step]:
 HANDLERS: dict[str, Callable[[Node, Sequence[Stream], Front], list[Step]]] = {
     "dense": _dense,
     "conv2d": _convolution,
-    "max_pool2d": _max_pool,
+    "max_pool2d": _pool,
+    "sum_pool2d": _pool,
     "concat": _join,
     "add": _lanes,
     "quantize": _lanes,

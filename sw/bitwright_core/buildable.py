@@ -24,8 +24,6 @@ def _why_not(node: Node) -> str | None:
     operator = node.operator
     if operator.join is not None or operator.lanes is not None or operator.kind in STAGES:
         return None
-    if node.operator.pooling is None or node.operator.pooling.rule != "max":
+    if node.operator.pooling is None:
         return f"is of kind {node.operator.kind}, for which no hardware is made"
-    if not number.xnor:
-        return f"takes {number} values, but hardware pools bits alone"
     return None

@@ -20,7 +20,8 @@ from bitwright_hw.synth import synthesize
 from bitwright_sim.verification import verify
 from tests.hw.test_accelerator import check
 from tests.hw.test_conv_accelerators import random_plan
-from tests.sw.graph_networks import random_graph_network
+from tests.sw.conv_networks import random_pool
+from tests.sw.graph_networks import GraphMaker, random_graph_network
 from tests.sw.test_sums import residual
 
 
@@ -70,6 +71,29 @@ def test_the_interval_is_that_of_the_slowest_stage(seed):
     ideal = max(*folds, graph.input.beats, graph.output.beats)
     assert solution.interval_cycles == max(ideal, solution.stream_cycles)
     assert solution.interval_cycles <= max(ideal, *pixels, *(node.outputs for node in network.nodes), 1)
+
+
+def pooled_case(seed):
+    """Integers, or bits, through pools of largest values and of sums."""
+    dice, rng = random.Random(seed), np.random.default_rng(seed)
+    source = Input(shape=(dice.randint(1, 6), dice.randint(3, 6), dice.randint(1, 4)), bits=2)
+    encoding = ThresholdEncoding(thresholds=np.array([1, 3]))
+    maker = GraphMaker(rng, encoding.edge(source), 6, True)
+    taken = maker.sums(ENCODED) if seed % 2 else maker.same_conv(ENCODED)
+    taken = maker.add(random_pool(rng, "largest", maker.edges[taken]), taken)
+    taken = maker.sum_pool(taken)
+    if seed % 3 == 0:
+        taken = maker.quantize(taken)
+    maker.dense(taken, 3)
+    network = Network(
+        name="pooled", input=source, encoding=encoding, layers=tuple(maker.layers), takes=tuple(maker.takes)
+    )
+    return network, random_plan(network, seed)
+
+
+@pytest.mark.parametrize("seed", [1, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(2, 40))])
+def test_pools_of_integers_and_of_sums(seed, tmp_path):
+    check(*pooled_case(seed), tmp_path / "design", frames=6)
 
 
 def long_and_short(stages=5):

@@ -14,9 +14,9 @@ from bitwright_hw.encoder import TableEncoder
 from bitwright_hw.engine import MatrixEngine, RowPool
 from bitwright_hw.families import GENERIC
 from bitwright_hw.frame_guard import FrameGuard
+from bitwright_hw.image_pool import ImagePool, PoolParams
 from bitwright_hw.integer_row import row_stages
 from bitwright_hw.lookup import table_steps
-from bitwright_hw.max_pool import MaxPool, PoolParams
 from bitwright_hw.pixel_source import PixelSource, SourceParams
 from tests.hw.benches import SEED, bench, fields_of
 from tests.hw.images import pixel_words, random_windows, windows_of
@@ -48,7 +48,7 @@ def test_max_pool(image, kernel, stride, padding, channels, width, simulator, tm
     windows = Windows(image=image, kernel=kernel, stride=stride, padding=padding)
     params, words, expected = pool_case(SEED, windows, channels, width)
     bench(
-        MaxPool(params=params),
+        ImagePool(params=params),
         tmp_path,
         simulator,
         words=words,
@@ -64,7 +64,7 @@ def test_pool_takes_a_token_for_each_pooled_pixel_alone(tmp_path):
     )
     with pytest.raises(AssertionError, match="stuck"):  # without tokens the first pooled pixel never comes
         bench(
-            MaxPool(params=params),
+            ImagePool(params=params),
             tmp_path,
             "icarus",
             words=words,
@@ -93,7 +93,7 @@ def test_random_pools(seed, tmp_path):
     channels = dice.randint(1, 6)
     params, words, expected = pool_case(seed, windows, channels, dice.randint(1, channels))
     bench(
-        MaxPool(params=params),
+        ImagePool(params=params),
         tmp_path,
         "icarus",
         words=words,

@@ -12,7 +12,7 @@ from bitwright_hw.frame_buffer import FrameBuffer
 from bitwright_hw.frame_guard import FrameGuard
 from bitwright_hw.gearbox import Gearbox
 from bitwright_hw.hardwired import HardwiredEngine
-from bitwright_hw.max_pool import MaxPool
+from bitwright_hw.image_pool import ImagePool
 from bitwright_hw.pixel_source import PixelSource
 from bitwright_hw.results import ResultQueue
 from bitwright_hw.row_encoder import RowEncoder
@@ -157,7 +157,7 @@ DEFECTS = (
     ),
     Defect(
         says="a pool asks for no room",
-        owner=MaxPool,
+        owner=ImagePool,
         method="elaborate",
         old="self.space.valid.eq(~completes | self.grant.valid)",
         new="self.space.valid.eq(1)",

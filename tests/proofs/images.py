@@ -4,12 +4,12 @@
 from unittest.mock import patch
 
 import numpy as np
-from amaranth.hdl import Cat, Const, Signal, Value
+from amaranth.hdl import Cat, Const, Mux, Signal, Value
 
 from bitwright_core.network import Windows
 from bitwright_hw import pixel_source
 from bitwright_hw.frame_buffer import count_up
-from bitwright_hw.max_pool import Axis, MaxPool, PoolAxis, PoolParams
+from bitwright_hw.image_pool import Axis, ImagePool, PoolAxis, PoolParams, Reduction
 from bitwright_hw.pixel_source import PixelSource, SourceParams
 from bitwright_hw.window import Window
 from bitwright_hw.window_params import WindowParams
@@ -24,13 +24,37 @@ def any_of(values: list[Value], width: int) -> Value:
     return found
 
 
+def reduced(values: list[Value], how: Reduction) -> Value:
+    """What one lane of these values becomes."""
+    if how.is_or:
+        return any_of(values, 1)
+    found = Value.cast(values[0])
+    for value in values[1:]:
+        if how.rule == "sum":
+            found = (found + value)[: how.bits]
+        else:
+            larger = value.as_signed() > found.as_signed() if how.signed else value > found
+            found = Mux(larger, value, found)
+    return found
+
+
 def pool_axis(
-    spec: Spec, *, size: int, count: int, kernel: int, stride: int, before: int, inner: int, width: int = 1
+    spec: Spec,
+    *,
+    size: int,
+    count: int,
+    kernel: int,
+    stride: int,
+    before: int,
+    inner: int,
+    how: Reduction | None = None,
 ) -> None:
     """A PoolAxis behind a writer that pauses at any time."""
     m = spec.m
     axis = Axis(size=size, count=count, kernel=kernel, stride=stride, before=before)
-    m.submodules.pool = pool = PoolAxis(axis=axis, inner=inner, width=width)
+    how = how or Reduction()
+    width = how.bits
+    m.submodules.pool = pool = PoolAxis(axis=axis, inner=inner, width=width, reduction=how)
     send, word = spec.free("send"), spec.free("word", width)
     m.d.comb += [pool.i.valid.eq(send), pool.i.payload.eq(word)]
 
@@ -51,7 +75,7 @@ def pool_axis(
         leaving=pool.o.valid,
         result=pool.o.payload,
         words_out=count * inner,
-        expected=lambda k, frame: any_of([frame[step * inner + k % inner] for step in reach(k // inner)], width),
+        expected=lambda k, frame: reduced([frame[step * inner + k % inner] for step in reach(k // inner)], how),
         needs=lambda k: last(k // inner) * inner + k % inner + 1,
         most=2,
     )
@@ -60,10 +84,10 @@ def pool_axis(
 def max_pool(
     spec: Spec, *, image: tuple[int, int], kernel: tuple[int, int], stride: tuple[int, int], words: int, most: int = 2
 ) -> None:
-    """A MaxPool behind a writer that takes a token for each pixel, and before a reader that gives them."""
+    """An ImagePool behind a writer that takes a token for each pixel, and before a reader that gives them."""
     m = spec.m
     windows = Windows(image=image, kernel=kernel, stride=stride, padding=(0, 0, 0, 0))
-    m.submodules.pool = pool = MaxPool(params=PoolParams(windows=windows, width=1, words=words))
+    m.submodules.pool = pool = ImagePool(params=PoolParams(windows=windows, width=1, words=words))
     send, word = spec.free("send"), spec.free("word")
     take, grant = spec.free("take"), spec.free("grant")
     at = Signal(range(max(2, words)))
@@ -108,15 +132,15 @@ def max_pool(
         most=2 + most,
     )
     first = pool.o.valid & (follower.count_out % words == 0)
-    granted = credits(spec, "granted", taken=given, used=first, most=most + MaxPool.LATENCY)
+    granted = credits(spec, "granted", taken=given, used=first, most=most + ImagePool.LATENCY)
     spec.claim("no pooled pixel without its grant", ~first | (granted != 0))
-    spec.claim("no more grants than pixels can be on their way", granted <= most + MaxPool.LATENCY + 1)
+    spec.claim("no more grants than pixels can be on their way", granted <= most + ImagePool.LATENCY + 1)
     moves_within(
         spec,
         "a pooled pixel comes",
         waiting=follower.due & (follower.got >= follower.need),
         moves=pool.o.valid,
-        cycles=MaxPool.LATENCY + 1,
+        cycles=ImagePool.LATENCY + 1,
     )
     spec.claim("a pixel waits for a grant alone", pool.space.valid | ~grant)
 

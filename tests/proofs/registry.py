@@ -17,8 +17,8 @@ from bitwright_hw.frame_buffer import FrameBuffer
 from bitwright_hw.frame_collector import FrameCollector
 from bitwright_hw.frame_queue import FrameQueue
 from bitwright_hw.gearbox import Gearbox
+from bitwright_hw.image_pool import ImagePool, PoolParams, Reduction
 from bitwright_hw.join import Join, JoinInput, JoinParams
-from bitwright_hw.max_pool import MaxPool, PoolParams
 from bitwright_hw.pixel_source import PixelSource, SourceParams
 from bitwright_hw.results import ResultQueue
 from bitwright_hw.scores import ScoreParams
@@ -46,7 +46,7 @@ join = cases("join", "Join", build=graphs.join)
 lanes = cases("lanes", "LaneUnit", build=graphs.lanes)
 source = cases("pixel-source", "PixelSource", build=images.source)
 axis = cases("pool-axis", "PoolAxis", build=images.pool_axis)
-pool = cases("max-pool", "MaxPool", build=images.max_pool)
+pool = cases("max-pool", "ImagePool", build=images.max_pool)
 window = cases("window", "Window", build=images.window)
 scores = cases("scores", "ScoreUnit", "ArgMax", build=tails.scores)
 tail = cases("tail", "ResultQueue", "ScoreUnit", "ArgMax", build=tails.tail)
@@ -118,12 +118,12 @@ _PATHS = (
     ),
     paths(
         partial(
-            MaxPool,
+            ImagePool,
             params=PoolParams(
                 windows=Windows(image=(4, 4), kernel=(2, 2), stride=(2, 2), padding=(0, 0, 0, 0)), width=2, words=2
             ),
         ),
-        "MaxPool",
+        "ImagePool",
         quick=False,
     ),
     paths(
@@ -255,6 +255,27 @@ _IMAGES = (
     axis("overlap", size=5, count=2, kernel=3, stride=2, before=0, inner=1, quick=True),
     axis("padded", size=4, count=2, kernel=2, stride=2, before=1, inner=2),
     axis("gaps", size=5, count=2, kernel=1, stride=3, before=0, inner=1),
+    axis(
+        "sum",
+        size=4,
+        count=2,
+        kernel=3,
+        stride=1,
+        before=0,
+        inner=1,
+        how=Reduction(rule="sum", in_bits=2, bits=3, signed=True),
+        quick=True,
+    ),
+    axis(
+        "largest-signed",
+        size=4,
+        count=2,
+        kernel=2,
+        stride=2,
+        before=1,
+        inner=1,
+        how=Reduction(in_bits=2, bits=2, signed=True, least=-2),
+    ),
     pool("3x2-by-2x2", image=(3, 2), kernel=(2, 2), stride=(2, 2), words=1, quick=True),
     pool("2x3-overlapping-two-words", image=(2, 3), kernel=(2, 2), stride=(1, 1), words=2),
     window("1x2", image=(1, 2), kernel=(1, 2), simd=1, quick=True),

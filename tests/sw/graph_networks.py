@@ -16,6 +16,7 @@ from bitwright_core.network import (
     Network,
     Quantize,
     Scores,
+    SumPool2d,
     Sums,
     ThresholdEncoding,
     Thresholds,
@@ -91,6 +92,17 @@ class GraphMaker:
 
     def pool(self, taken):
         return self.add(random_pool(self.rng, self.name("pool"), self.edges[taken]), taken)
+
+    def sum_pool(self, taken):
+        """Sums of windows, or of the whole image."""
+        height, width, _ = self.edges[taken].shape
+        kernel = (height, width)
+        if self.rng.random() < 0.6:
+            kernel = tuple(int(self.rng.integers(1, min(3, size) + 1)) for size in kernel)
+        stride = tuple(int(self.rng.integers(1, 4)) for _ in range(2))
+        edge = self.edges[taken]
+        layer = SumPool2d(name=self.name("sum"), shape=edge.shape, kernel=kernel, stride=stride, takes=edge.number)
+        return self.add(layer, taken)
 
     def concat(self, *taken):
         edges = [self.edges[name] for name in taken]
@@ -198,10 +210,12 @@ def step(maker):
         maker.add_up(*(maker.pick(maker.same_shape(taken)) for _ in range(2)))
     elif maker.integers and kind < 0.45 and number != BINARY:
         maker.quantize(taken)
-    elif kind < 0.35 and maker.edges[taken].shape[2] < 40:
+    elif kind < (0.38 if maker.integers else 0.35) and maker.edges[taken].shape[2] < 40:
         alike = maker.alike(taken)
         maker.concat(*(maker.pick(alike) for _ in range(int(rng.integers(2, 4)))))
-    elif kind < 0.5 and number == BINARY:
+    elif kind < 0.42 and maker.integers:
+        maker.sum_pool(taken)
+    elif kind < 0.5 and (number == BINARY or maker.integers):
         maker.pool(taken)
     elif not (number.xnor or number.signed):
         maker.quantize(taken)

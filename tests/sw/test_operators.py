@@ -22,6 +22,7 @@ from bitwright_core.network import (
     Operator,
     Quantize,
     Scores,
+    SumPool2d,
     ThresholdEncoding,
     Thresholds,
 )
@@ -49,12 +50,13 @@ def conv(**options):
 POOL = MaxPool2d(name="pool", shape=(4, 6, 2), kernel=(2, 2), stride=(2, 2))
 ADD = Add(name="sum", shape=(4, 6, 2), takes=(BINARY, BINARY))
 QUANTIZE = Quantize(name="q", shape=(4, 6, 2), takes=ADD.edge.number, output=_bits(2))
+SUM_POOL = SumPool2d(name="mean", shape=(4, 6, 2), kernel=(4, 6))
 CONCAT = Concat(name="both", sizes=(2, 3), image=(4, 6))
 
 
 LUTS = Luts(name="luts", inputs=12, wires=[[0, 11], [3, 4]], tables=[[0, 1, 1, 0], [1, 0, 0, 0]])
 SUMS = GroupSum(name="sums", groups=(3, 2))
-EVERY = [dense(), conv(), POOL, CONCAT, ADD, QUANTIZE, LUTS, SUMS]
+EVERY = [dense(), conv(), POOL, SUM_POOL, CONCAT, ADD, QUANTIZE, LUTS, SUMS]
 
 
 @pytest.mark.parametrize("operator", EVERY, ids=lambda operator: operator.kind)
@@ -114,6 +116,7 @@ def test_what_takes_images_in_windows():
 
 def test_what_pools():
     assert dense().pooling is None and conv().pooling is None
+    assert (SUM_POOL.pooling.windows.shape, SUM_POOL.pooling.rule) == ((1, 1), "sum")
     assert (POOL.pooling.windows, POOL.pooling.channels, POOL.pooling.rule) == (POOL.windows, 2, "max")
 
 

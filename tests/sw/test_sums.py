@@ -19,6 +19,7 @@ from bitwright_core.network import (
     NumberType,
     Quantize,
     Scores,
+    SumPool2d,
     Sums,
     ThresholdEncoding,
     Thresholds,
@@ -67,6 +68,17 @@ def test_sums_of_bits_are_dot_products():
     assert np.array_equal(layer.compute(bits), (2 * bits.astype(int) - 1) @ (2 * weights.astype(int) - 1).T)
     assert layer.edge.number == NumberType(kind="signed", bits=5) and not layer.gives_scores
     assert layer.format_version == 3
+
+
+def test_sums_of_windows():
+    """Each bit counts as -1 or +1; a window of the whole image is its average times its size."""
+    pool = SumPool2d(name="p", shape=(2, 3, 1), kernel=(2, 2))
+    assert pool.compute(np.array([[1, 0, 1, 1, 1, 0]])).reshape(-1).tolist() == [2, 0]
+    assert pool.edge == Edge(shape=(1, 2, 1), number=NumberType(kind="signed", bits=4))
+    whole = SumPool2d(name="p", shape=(2, 3, 2), kernel=(2, 3), takes=SIGNED4)
+    values = np.arange(-6, 6).reshape(1, 2, 3, 2)
+    assert whole.compute(values).reshape(-1).tolist() == [values[..., 0].sum(), values[..., 1].sum()]
+    assert whole.edge.number == NumberType(kind="signed", bits=7)
 
 
 REFUSED = {
@@ -199,6 +211,10 @@ def test_random_graphs_are_kept_and_computed(seed, tmp_path):
             found = sum(scale * part for scale, part in zip(node.operator.scales, worth, strict=True))
         elif isinstance(node.operator, Quantize):
             found = (worth[0][..., None] >= node.operator.output.values).sum(axis=-1)
+        elif isinstance(node.operator, SumPool2d):
+            down, across = node.operator.stride
+            view = np.lib.stride_tricks.sliding_window_view(worth[0], node.operator.kernel, axis=(1, 2))
+            found = view[:, ::down, ::across].sum(axis=(4, 5))
         elif node.operator.join is not None:
             found = np.concatenate(parts, axis=-1)
         else:

@@ -9,7 +9,20 @@ from bitwright_core.ops.luts import Luts
 from bitwright_core.ops.max_pool2d import MaxPool2d
 from bitwright_core.ops.operator import Operator
 from bitwright_core.ops.quantize import Quantize
+from bitwright_core.ops.sum_pool2d import SumPool2d
 
-OPERATORS: tuple[type[Operator], ...] = (Dense, Conv2d, MaxPool2d, Concat, Add, Quantize, Luts, GroupSum)
+OPERATORS: tuple[type[Operator], ...] = (Dense, Conv2d, MaxPool2d, SumPool2d, Concat, Add, Quantize, Luts, GroupSum)
 
-__all__ = ["OPERATORS", "Add", "Concat", "Conv2d", "Dense", "GroupSum", "Luts", "MaxPool2d", "Operator", "Quantize"]
+__all__ = [
+    "OPERATORS",
+    "Add",
+    "Concat",
+    "Conv2d",
+    "Dense",
+    "GroupSum",
+    "Luts",
+    "MaxPool2d",
+    "Operator",
+    "Quantize",
+    "SumPool2d",
+]

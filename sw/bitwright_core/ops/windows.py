@@ -89,7 +89,7 @@ class Pooling:
 
     windows: Windows
     channels: int
-    rule: Literal["max"]
+    rule: Literal["max", "sum"]
 
 
 def pad(images: NDArray[Any], windows: Windows, value: float) -> NDArray[Any]:

@@ -1,9 +1,10 @@
-"""Max-pooling of bits, which is OR, as they stream by: partial results of pooled pixels are all that is kept."""
+"""Pools of images as they stream by, largest values or sums: partial results of pooled pixels are all that is kept."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Literal
 
-from amaranth.hdl import C, Module, Mux, Signal, Value, unsigned
+from amaranth.hdl import C, Cat, Module, Mux, Signal, Value, unsigned
 from amaranth.lib import memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -71,8 +72,55 @@ class Axis:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Reduction:
+    """How values of a window become one, lane by lane, as stored: the largest, or their sum.
+
+    Lanes have `in_bits` bits on their way in, and `bits` from there on; they are `signed` or not. A result is at least
+    `least`, which is what a window begins with, and what does not count becomes.
+    """
+
+    rule: Literal["max", "sum"] = "max"
+    in_bits: int = 1
+    bits: int = 1
+    signed: bool = False
+    least: int = 0
+
+    @property
+    def is_or(self) -> bool:
+        """Whether it is OR: the largest of bits."""
+        return self.rule == "max" and self.bits == 1
+
+    def neutral(self, lanes: int) -> int:
+        """A word of `lanes` lanes that changes nothing."""
+        lane = 0 if self.rule == "sum" else self.least & ((1 << self.bits) - 1)
+        return sum(lane << k * self.bits for k in range(lanes))
+
+    def widened(self, word: Value) -> Value:
+        """A word of lanes as they come, with the lanes that partial results have."""
+        if self.in_bits == self.bits:
+            return word
+        parts = [word[low : low + self.in_bits] for low in range(0, len(word), self.in_bits)]
+        more = self.bits - self.in_bits
+        return Cat(Cat(part, part[-1].replicate(more) if self.signed else C(0, more)) for part in parts)
+
+    def combined(self, a: Value, b: Value) -> Value:
+        """Two words, lane by lane."""
+        if self.is_or:
+            return a | b
+        found = []
+        for low in range(0, len(a), self.bits):
+            x, y = (word[low : low + self.bits] for word in (a, b))
+            if self.rule == "sum":
+                found.append((x + y)[: self.bits])
+            else:
+                larger = x.as_signed() > y.as_signed() if self.signed else x > y
+                found.append(Mux(larger, x, y))
+        return Cat(found)
+
+
+@dataclass(frozen=True, kw_only=True)
 class PoolParams:
-    """The arguments of MaxPool: `windows` over an image whose pixels come as `words` words of `width` bits.
+    """The arguments of ImagePool: `windows` over an image whose pixels come as `words` words of `width` lanes.
 
     No two windows may end in one row or one column of the image, as they do where they overlap in the padding below or
     to the right; such padding has to be made pixels of the image.
@@ -81,10 +129,21 @@ class PoolParams:
     windows: Windows
     width: int
     words: int
+    reduction: Reduction = field(default_factory=Reduction)
 
     def __post_init__(self) -> None:
         if not all(axis.ends_differ for axis in self.axes):
             raise ValueError("two windows of a pool end in one row or one column of the image")
+
+    @property
+    def in_width(self) -> int:
+        """Bits of a word that comes."""
+        return self.width * self.reduction.in_bits
+
+    @property
+    def out_width(self) -> int:
+        """Bits of a word that goes, and of partial results."""
+        return self.width * self.reduction.bits
 
     @cached_property
     def axes(self) -> tuple[Axis, Axis]:
@@ -112,16 +171,17 @@ def _bit(table: int, index: Signal, size: int) -> Value:
 
 
 class PoolAxis(wiring.Component):
-    """OR along one axis: of `axis.size` steps of `inner` words each, the words of every window's end.
+    """A reduction along one axis: of `axis.size` steps of `inner` words each, the words of every window's end.
 
-    Word k of a window's result is the OR of words k of its steps; it leaves with the last step's word k.
+    Word k of a window's result is that of words k of its steps; it leaves with the last step's word k.
     Storage: `axis.slots` * inner words. Latency: 1 cycle. Throughput: a word a cycle. Reset: at step 0.
     """
 
     LATENCY = 1
 
-    def __init__(self, *, axis: Axis, inner: int, width: int):
+    def __init__(self, *, axis: Axis, inner: int, width: int, reduction: Reduction | None = None):
         self.axis = axis
+        self.reduction = reduction or Reduction()
         self.inner = inner
         self.width = width
         super().__init__(
@@ -140,13 +200,17 @@ class PoolAxis(wiring.Component):
             with m.If(word == self.inner - 1):
                 m.d.sync += step.eq(count_up(step, axis.size))
         payload: Value = self.i.payload
+        neutral = C(self.reduction.neutral(self.width // self.reduction.bits), self.width)
+        if self.reduction.is_or:
+            neutral = C(0)
         if axis.taken < axis.size:
-            payload = Mux(step < axis.taken, payload, 0)
+            payload = Mux(step < axis.taken, payload, neutral)
         result = payload
         for slot in range(min(axis.slots, axis.count)):
             old = self._old(m, slot, word)
             new = Signal(self.width, name=f"new_{slot}")
-            m.d.comb += new.eq(payload | Mux(_bit(axis.begins(slot), step, axis.size), 0, old))
+            kept = Mux(_bit(axis.begins(slot), step, axis.size), neutral, old)
+            m.d.comb += new.eq(self.reduction.combined(payload, kept))
             self._store(m, slot, new)
             result = new if slot == 0 else Mux(_bit(axis.ends(slot), step, axis.size), new, result)
         m.d.sync += [
@@ -179,8 +243,8 @@ class PoolAxis(wiring.Component):
             m.d.comb += self._data.eq(new)
 
 
-class MaxPool(wiring.Component):
-    """The OR of each window of an image of bits, pixel by pixel in raster order, channel by channel.
+class ImagePool(wiring.Component):
+    """The largest value of each window of an image, OR on bits, or the sum, pixel by pixel in raster order.
 
     `i` brings a pixel's words, `o` gives those of a pooled pixel as the last pixel of its window comes. First along the
     row, then down the columns: what is kept are words of one row, and partial rows of pooled pixels, as many as
@@ -196,10 +260,10 @@ class MaxPool(wiring.Component):
         self.params = params
         super().__init__(
             {
-                "i": In(stream.Signature(params.width, always_ready=True)),
+                "i": In(stream.Signature(params.in_width, always_ready=True)),
                 "space": Out(Tokens),
                 "grant": In(Tokens),
-                "o": Out(stream.Signature(params.width, always_ready=True)),
+                "o": Out(stream.Signature(params.out_width, always_ready=True)),
             }
         )
 
@@ -207,10 +271,12 @@ class MaxPool(wiring.Component):
         m = Module()
         p = self.params
         rows, columns = p.axes
-        m.submodules.across = across = PoolAxis(axis=columns, inner=p.words, width=p.width)
-        m.submodules.down = down = PoolAxis(axis=rows, inner=columns.count * p.words, width=p.width)
+        width, how = p.out_width, p.reduction
+        m.submodules.across = across = PoolAxis(axis=columns, inner=p.words, width=width, reduction=how)
+        m.submodules.down = down = PoolAxis(axis=rows, inner=columns.count * p.words, width=width, reduction=how)
         for source, sink in ((self.i, across.i), (across.o, down.i), (down.o, self.o)):
-            m.d.comb += [sink.valid.eq(source.valid), sink.payload.eq(source.payload)]
+            payload = p.reduction.widened(source.payload) if source is self.i else source.payload
+            m.d.comb += [sink.valid.eq(source.valid), sink.payload.eq(payload)]
 
         row, column = Signal(range(max(2, rows.size))), Signal(range(max(2, columns.size)))
         completes = Signal()
