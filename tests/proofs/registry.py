@@ -264,7 +264,6 @@ _IMAGES = (
         before=0,
         inner=1,
         how=Reduction(rule="sum", in_bits=2, bits=3, signed=True),
-        quick=True,
     ),
     axis(
         "largest-signed",
@@ -275,6 +274,7 @@ _IMAGES = (
         before=1,
         inner=1,
         how=Reduction(in_bits=2, bits=2, signed=True, least=-2),
+        quick=True,
     ),
     pool("3x2-by-2x2", image=(3, 2), kernel=(2, 2), stride=(2, 2), words=1, quick=True),
     pool("2x3-overlapping-two-words", image=(2, 3), kernel=(2, 2), stride=(1, 1), words=2),
