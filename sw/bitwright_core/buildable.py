@@ -16,7 +16,7 @@ def check_buildable(network: Network) -> None:
 
 def _why_not(node: Node) -> str | None:
     """What of a node no hardware does; None where it can be made."""
-    matrix, number = node.operator.matrix, node.given[0].edge.number
+    matrix = node.operator.matrix
     if matrix is not None:
         if matrix.output.compared is None and matrix.borders is not None:
             return "gives sums and pads bits with zeros, which engines count with thresholds alone"
