@@ -73,6 +73,6 @@ COSTS = Costs(
     tag_ffs=21,
     result_beats=7,
     scores=ScoreCost(logic=2.12, lane_bit=-0.42, results=2.59),
-    tables=(1, 1, 1, 2, 4),
+    tables=(1, 1, 1, 4.4, 8.8),
     ones=StraightLine(base=-6, slope=1.94),
 )

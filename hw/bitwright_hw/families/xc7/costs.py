@@ -64,5 +64,5 @@ COSTS = Costs(
     result_beats=4,
     scores=ScoreCost(logic=1, lane_bit=0, results=1),
     tables=(1, 1, 1, 1, 1),
-    ones=StraightLine(base=-0.5, slope=0.505),
+    ones=StraightLine(base=-0.6, slope=0.503),
 )
