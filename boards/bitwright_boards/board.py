@@ -1,6 +1,7 @@
 """Board descriptions: one TOML file a board, its sources beside the figures; of the package, or a user's own."""
 
 import re
+from collections.abc import Callable
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -174,3 +175,8 @@ def _checked(raw: bytes, name: str, where: str) -> Board:
 def load_boards() -> list[Board]:
     """All of the package, by name."""
     return [load_board(name) for name in board_names()]
+
+
+def boards_with(has: Callable[[Board], object]) -> str:
+    """The names of the package's boards of which `has` says yes, for a message."""
+    return ", ".join(board.name for board in load_boards() if has(board))

@@ -12,7 +12,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from bitwright_boards.board import Board, Jtag, load_board, load_boards
+from bitwright_boards.board import Board, Jtag, boards_with, load_board
 from bitwright_core.ask import ask
 from bitwright_core.errors import BoardError, ToolError
 from bitwright_core.extras import install
@@ -92,7 +92,7 @@ def jtag_board(name: str) -> Board:
 def check_jtag(board: Board, *, flash: bool) -> Jtag:
     """How openFPGALoader loads `board`. Raises BoardError where it does not, or not to flash or FPGA as asked."""
     if board.jtag is None:
-        known = ", ".join(other.name for other in load_boards() if other.jtag is not None)
+        known = boards_with(lambda other: other.jtag)
         raise BoardError(f"{board.name} has no JTAG here (no [jtag] in its description); boards that have it: {known}")
     if flash and not board.jtag.flash:
         raise BoardError(f"{board.name} does not boot from a bitstream in flash; leave out --flash")

@@ -81,6 +81,32 @@ def pool_axis(
     )
 
 
+class PixelWriter:
+    """Writes pixels of `words` words, each with a token, into a unit whose reader gives grants; pauses at any time."""
+
+    def __init__(self, spec: Spec, unit: MaxPool | Window, *, width: int, words: int, most: int):
+        m = spec.m
+        send = spec.free("send")
+        self.word = spec.free("word", width)
+        take = spec.free("take")
+        self.grant = spec.free("grant")
+        self.at = Signal(range(max(2, words)))  # the word of the pixel
+        self.sends = Signal()
+        uses = Signal()
+        taken, self.given = take & unit.space.valid, self.grant & unit.grant.ready
+        self.tokens = credits(spec, "tokens", taken=taken, used=uses, most=most)
+        m.d.comb += [
+            uses.eq(send & (self.at == 0) & (self.tokens != 0)),
+            self.sends.eq(uses | (send & (self.at != 0))),
+            unit.i.valid.eq(self.sends),
+            unit.i.payload.eq(self.word),
+            unit.space.ready.eq(take),
+            unit.grant.valid.eq(self.grant),
+        ]
+        with m.If(self.sends):
+            m.d.sync += self.at.eq(count_up(self.at, words))
+
+
 def max_pool(
     spec: Spec, *, image: tuple[int, int], kernel: tuple[int, int], stride: tuple[int, int], words: int, most: int = 2
 ) -> None:
@@ -88,23 +114,9 @@ def max_pool(
     m = spec.m
     windows = Windows(image=image, kernel=kernel, stride=stride, padding=(0, 0, 0, 0))
     m.submodules.pool = pool = ImagePool(params=PoolParams(windows=windows, width=1, words=words))
-    send, word = spec.free("send"), spec.free("word")
-    take, grant = spec.free("take"), spec.free("grant")
-    at = Signal(range(max(2, words)))
-    sends, uses = Signal(), Signal()
-    taken, given = take & pool.space.valid, grant & pool.grant.ready
-    tokens = credits(spec, "tokens", taken=taken, used=uses, most=most)
-    m.d.comb += [
-        uses.eq(send & (at == 0) & (tokens != 0)),
-        sends.eq(uses | (send & (at != 0))),
-        pool.i.valid.eq(sends),
-        pool.i.payload.eq(word),
-        pool.space.ready.eq(take),
-        pool.grant.valid.eq(grant),
-    ]
-    with m.If(sends):
-        m.d.sync += at.eq(count_up(at, words))
-    spec.assume(tokens <= most)
+    writer = PixelWriter(spec, pool, width=1, words=words, most=most)
+    sends, word, grant, given = writer.sends, writer.word, writer.grant, writer.given
+    spec.assume(writer.tokens <= most)
     (down, across), width = windows.shape, image[1]
 
     def pixels(k: int) -> list[int]:
@@ -208,23 +220,10 @@ def window(
     least = WindowParams(windows=windows, capacity=1, **shape).least_capacity
     p = WindowParams(windows=windows, capacity=least + spare, **shape)
     m.submodules.window = unit = Window(params=p)
-    send, word = spec.free("send"), spec.free("word", in_width)
-    take, grant = spec.free("take"), spec.free("grant")
     words = -(-channels // in_width)  # of a pixel
-    at = Signal(range(max(2, words)))
-    sends, uses = Signal(), Signal()
-    taken, given = take & unit.space.valid, grant & unit.grant.ready
-    tokens = credits(spec, "tokens", taken=taken, used=uses, most=p.capacity)
-    m.d.comb += [
-        uses.eq(send & (at == 0) & (tokens != 0)),
-        sends.eq(uses | (send & (at != 0))),
-        unit.i.valid.eq(sends),
-        unit.i.payload.eq(word),
-        unit.space.ready.eq(take),
-        unit.grant.valid.eq(grant),
-    ]
-    with m.If(sends):
-        m.d.sync += at.eq(count_up(at, words))
+    writer = PixelWriter(spec, unit, width=in_width, words=words, most=p.capacity)
+    sends, word, at, tokens = writer.sends, writer.word, writer.at, writer.tokens
+    grant, given = writer.grant, writer.given
     zero_beyond(spec, at, words, channels, in_width, word)
 
     # lane i of the image is 2 + i in this picture of it, padding 0 or 1, so that a window's lanes tell what they are

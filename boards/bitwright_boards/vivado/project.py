@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from bitwright_boards.block_design import BlockDesign, block_design
-from bitwright_boards.board import Board, load_boards
+from bitwright_boards.board import Board, boards_with
 from bitwright_boards.vivado import tcl
 from bitwright_boards.vivado.component import component
 from bitwright_boards.vivado.wrapper import wrapper, wrapper_name
@@ -62,7 +62,7 @@ class PynqBuild(msgspec.Struct, frozen=True, kw_only=True):
 def preset(board: Board) -> dict[str, str]:
     """The processing system's settings for `board`, names without CONFIG. Raises BoardError if there are none."""
     if board.vivado is None:
-        known = ", ".join(other.name for other in load_boards() if other.vivado is not None)
+        known = boards_with(lambda other: other.vivado)
         raise BoardError(f"bitwright has no Vivado project for {board.name}; it has them for {known}")
     folder = resources.files("bitwright_boards") / "data" / "ps7"
     file = folder / f"{board.vivado.preset}.toml"

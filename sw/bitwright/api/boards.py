@@ -49,7 +49,7 @@ def build(
     Raises BoardError for a board without a build, a design for another family, or a clock that cannot be had or is not
     met, or if a bitstream would be lost; ToolError for tools that are missing or fail.
     """
-    from bitwright_boards import load_board, load_boards
+    from bitwright_boards import boards_with, load_board
     from bitwright_boards.vivado import build_pynq
     from bitwright_core.board_build import check_bitstreams
     from bitwright_core.errors import BoardError
@@ -87,7 +87,7 @@ def build(
         write_text(folder / DESIGN, json.dumps(describe(opened), indent=2) + "\n")
         write_bytes(folder / VECTORS, vectors.to_bytes())
         return result
-    known = ", ".join(other.name for other in load_boards() if other.built)
+    known = boards_with(lambda other: other.built)
     raise BoardError(
         f"nothing is built for {found.name}, it is only sized: that needs {found.needs}; boards with a build: {known}"
     )
@@ -250,7 +250,7 @@ def program(
 
     Raises BoardError, each of bitwright_boards.errors for its cause, or DataError.
     """
-    from bitwright_boards import load_board, load_boards
+    from bitwright_boards import boards_with, load_board
     from bitwright_boards.deployment import find_overlay, make_vectors
     from bitwright_boards.program import run_on_board, run_simulated
     from bitwright_boards.simulated.account import check_pynq
@@ -258,7 +258,7 @@ def program(
 
     chosen = load_board(board)
     if chosen.vivado is None or not chosen.vivado.pynq:
-        known = ", ".join(other.name for other in load_boards() if other.vivado is not None and other.vivado.pynq)
+        known = boards_with(lambda other: other.vivado is not None and other.vivado.pynq)
         raise BoardError(f"{chosen.name} is not programmed over SSH; boards that are: {known}")
     if (host is None) == (simulated is None):
         raise BoardError("say where the board is with host, or give simulated")
