@@ -42,7 +42,7 @@ class SerialReport:
         return not self.mismatches
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON has it."""
+        """The report as JSON has it."""
         return {**asdict(self), "passed": self.passed}
 
 

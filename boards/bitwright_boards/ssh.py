@@ -207,7 +207,7 @@ class Process:
         return bool(self._channel.exit_status_ready() or self._channel.closed or not self._connection._transport.active)
 
     def send(self, data: bytes) -> None:
-        """To its input; what a process that has ended no longer takes is dropped."""
+        """Writes to the process' input; what a process that has ended no longer takes is dropped."""
         with suppress(OSError):
             self._channel.sendall(data)
 
@@ -234,7 +234,7 @@ class Process:
         return got
 
     def status(self, what: str) -> int:
-        """Its exit status. Raises ConnectionLostError if none came."""
+        """The exit status of the process. Raises ConnectionLostError if none came."""
         status = self._channel.recv_exit_status() if self._channel.exit_status_ready() else -1
         if status < 0:
             raise self._connection.lost(what)

@@ -54,7 +54,7 @@ class Estimate:
         return html_table(f"Estimate for {self.family.name}", [("a frame every", self.cycles)], columns, rows)
 
     def to_dict(self) -> dict[str, Any]:
-        """As `bitwright synth --json` prints it."""
+        """The estimate as `bitwright synth --json` prints it."""
         memory = self.family.block_ram
         layers = [{"name": layer.name, **layer.total.to_dict(memory), "cycles": layer.cycles} for layer in self.layers]
         total = self.total.to_dict(memory)

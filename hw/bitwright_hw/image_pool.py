@@ -157,7 +157,7 @@ class PoolParams:
 
     @cached_property
     def completing(self) -> list[int]:
-        """For each pooled pixel the pixel of the image that completes it."""
+        """For each pooled pixel: the pixel of the image that completes it."""
         rows, columns = self.axes
         return [
             rows.last(y) * self.windows.image[1] + columns.last(x)

@@ -49,8 +49,10 @@ class LutLayer(wiring.Component):
 
 
 def neurons(layer: Luts) -> list[tuple[tuple[int, ...], int]]:
-    """Of each neuron the inputs that it depends on, each once and in rising order, and its table as a number: bit a is
-    what it gives at address a, of which bit k is input k of these. Equal neurons come out equal."""
+    """For each neuron: the inputs that it depends on, each once and in rising order, and its table as a number.
+
+    Bit a of it is what the neuron gives at address a, of which bit k is input k of these. Equal neurons come out equal.
+    """
     return [reduced(wires, table) for wires, table in zip(layer.wires.tolist(), layer.tables, strict=True)]
 
 

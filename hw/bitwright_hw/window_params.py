@@ -122,13 +122,13 @@ class WindowParams:
 
     @cached_property
     def need_steps(self) -> list[list[int]]:
-        """For each output pixel by row and column, how many more pixels the next one needs (of the next frame)."""
+        """For each output pixel by row and column: how many more pixels the next one needs (of the next frame)."""
         following = np.append(self.need, self.image_pixels + self.need[0])
         return np.diff(following).reshape(self.windows.shape).tolist()
 
     @cached_property
     def release_steps(self) -> list[list[int]]:
-        """For each output pixel by row and column, how many pixels nobody needs any more once it is done."""
+        """For each output pixel by row and column: how many pixels nobody needs any more once it is done."""
         return np.diff(self.oldest).reshape(self.windows.shape).tolist()
 
     @property
@@ -139,7 +139,7 @@ class WindowParams:
 
     @cached_property
     def base_steps(self) -> list[list[int]]:
-        """For each output pixel by row and column, the way of the corner's address to the next one, modulo depth."""
+        """For each output pixel by row and column: the way of the corner's address to the next one, modulo depth."""
         width = self.windows.image[1]
         corners = [y * width + x for y in self._tops for x in self._lefts]
         following = np.append(corners, self.image_pixels + corners[0])

@@ -63,7 +63,7 @@ class VerifyReport:
         return html_table(title, facts, ("integers of", "compared"), list(self.compared.items()))
 
     def to_dict(self) -> dict[str, Any]:
-        """For JSON: the fields, and `integers`."""
+        """The report for JSON: the fields, and `integers`."""
         result = {**asdict(self), "integers": self.integers}
         result["reproducer"] = None if self.reproducer is None else str(self.reproducer)
         return result

@@ -60,7 +60,7 @@ class SimulateReport:
         return self.frames / self.seconds
 
     def to_dict(self) -> dict[str, Any]:
-        """For JSON: the fields, without the log, and `passed`."""
+        """The report for JSON: the fields, without the log, and `passed`."""
         result = {**asdict(self), "passed": self.passed}
         result["waves"] = None if self.waves is None else str(self.waves)
         del result["log"]

@@ -28,7 +28,7 @@ class Point:
     counted_block_rams: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """For JSON."""
+        """The point for JSON."""
         layers = [
             {"name": layer.name, "pe": layer.pe, "simd": layer.simd, "memory": layer.memory}
             for layer in self.plan.layers

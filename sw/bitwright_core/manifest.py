@@ -155,7 +155,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         return [*self.verilog, *self.simulation_models, self.network, self.plan]
 
     def sealed(self) -> "Manifest":
-        """With the seal that belongs to its other fields."""
+        """The manifest with the seal that belongs to its other fields."""
         blank = msgspec.structs.replace(self, seal="")
         return msgspec.structs.replace(self, seal=hashlib.sha256(msgspec.json.encode(blank)).hexdigest())
 

@@ -42,7 +42,7 @@ class Register:
 
     @property
     def bus_access(self) -> str:
-        """In the words of IP-XACT and of Vivado's .hwh: read-only or read-write."""
+        """The access in the words of IP-XACT and of Vivado's .hwh: read-only or read-write."""
         return "read-only" if self.access == "ro" else "read-write"
 
     def field(self, name: str) -> Field:

@@ -114,7 +114,7 @@ class _Around:
         return _Around(amounts=left, value=np.squeeze(self.value, axis=tuple(gone)))
 
     def spatial(self, convolution: Node) -> list[tuple[int, int]]:
-        """Of height and width."""
+        """The pads of height and width."""
         return self.amounts[2:4] if convolution.op == "Conv" else self.amounts[1:3]
 
     def refusal(self, follower: Node | None) -> str | None:

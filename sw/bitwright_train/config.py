@@ -150,13 +150,13 @@ class TrainConfig:
 
     @property
     def weight_bits(self) -> tuple[int | str, ...]:
-        """Of each layer, in order."""
+        """The bits of each layer's weights, in order."""
         layers = len(self.convs) + len(self.hidden) + 1
         return self.weights if isinstance(self.weights, tuple) else (self.weights,) * layers
 
     @property
     def activation_bits(self) -> tuple[int | str, ...]:
-        """Of each layer but the last, in order."""
+        """The bits of each layer's activations, in order; the last layer has none."""
         layers = len(self.convs) + len(self.hidden)
         return self.activations if isinstance(self.activations, tuple) else (self.activations,) * layers
 

@@ -85,7 +85,7 @@ def popcount_dots(inputs: int) -> NDArray[np.int64]:
 def first_firing(
     table: NDArray[np.float32], where: str, level: float = 0.0
 ) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
-    """Of each column of `table` (n, outputs), whether it falls below `level`, and how many of its entries reach it.
+    """For each column of `table` (n, outputs): whether it falls below `level`, and how many of its entries reach it.
 
     Raises ExportError if a column crosses the level more than once.
     """
@@ -254,7 +254,7 @@ class _Place:
 
     @property
     def weights(self) -> NDArray[np.integer]:
-        """Those of the model, for what it takes as it comes."""
+        """The model's weights, for what it takes as it comes."""
         return _matching(stored_weights(self.stage.linear, self.weight_type, self.where), self.inverted)
 
 

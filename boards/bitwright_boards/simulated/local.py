@@ -130,7 +130,7 @@ class LocalBoard:
         return ConnectionLostError(f"the {self.login.name} broke while {what}; run it again")
 
     def run(self, command: str, *, what: str, feed: bytes = b"", timeout: float | None = 15.0) -> Finished:
-        """As Connection.run."""
+        """Runs a command, as Connection.run does."""
         try:
             done = subprocess.run(
                 ["sh", "-c", command],
@@ -150,11 +150,11 @@ class LocalBoard:
         )
 
     def start(self, command: str, *, what: str) -> LocalProcess:
-        """As Connection.start."""
+        """Starts a process, as Connection.start does."""
         return LocalProcess(command, self._environment, self.home)
 
     def upload(self, files: dict[str, bytes], folder: str) -> Iterator[tuple[str, int]]:
-        """As Connection.upload."""
+        """Writes a file, as Connection.upload does."""
         done = 0
         for name, content in files.items():
             (Path(folder) / name).write_bytes(content)
@@ -162,5 +162,5 @@ class LocalBoard:
             yield name, done
 
     def download(self, path: str) -> bytes:
-        """As Connection.download."""
+        """Reads a file, as Connection.download does."""
         return Path(path).read_bytes()

@@ -18,7 +18,7 @@ from bitwright_core.ports import CONTROL, lite_ports
 
 
 def example_name(design: Design) -> str:
-    """Of the top's module."""
+    """The name of the example's top module."""
     return f"{design.manifest.top}_example"
 
 

@@ -22,7 +22,7 @@ class Port:
 
     @property
     def range(self) -> str:
-        """Its Verilog range, empty for one bit."""
+        """The port's Verilog range, empty for one bit."""
         return "" if self.bits == 1 else f"[{self.bits - 1}:0]"
 
 

@@ -17,7 +17,7 @@ class Engine(Protocol):
 
     @property
     def name(self) -> str:
-        """As plans name it."""
+        """The engine's name in plans."""
 
     @property
     def uses_known(self) -> bool:

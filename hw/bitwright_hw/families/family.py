@@ -83,7 +83,7 @@ class HardwiredSums:
 
 
 def nothing_held(constant: int) -> int:
-    """For sums that hold no constants."""
+    """Holds no constants: the answer of sums that have room for none."""
     return 0
 
 

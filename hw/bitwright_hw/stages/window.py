@@ -106,7 +106,7 @@ class WindowStage(Stage):
 
     @property
     def frames_ahead(self) -> int:
-        """In a line buffer they are frames whose last output pixel is not done, so all pixels between are kept."""
+        """The frames of a line buffer whose last output pixel is not done, so all pixels between are kept."""
         w = self.params
         frame = w.cycles * w.windows.pixels
         return ceil_div(w.capacity, w.image_pixels) + 1 + ceil_div(self.around + ON_THE_WAY, frame) + 1

@@ -36,7 +36,7 @@ class BlockPort:
 
     @property
     def plain(self) -> str:
-        """Its name at the library: an identifier."""
+        """The port's name at the library: an identifier."""
         return re.sub(r"\W", "_", self.name.strip().removeprefix("\\"))
 
 
@@ -115,14 +115,14 @@ class Modules:
 
     @cached_property
     def instances(self) -> dict[str, list[tuple[str, str]]]:
-        """Of each module (module, name) of its instances of modules of the design."""
+        """For each module: (module, name) of its instances of modules of the design."""
         return {
             name: [(kind, place) for kind, place in _INSTANCE.findall(text) if kind in self.texts]
             for name, text in self.texts.items()
         }
 
     def characters(self) -> dict[str, int]:
-        """Of each module its text, every instance below it counted."""
+        """For each module: the characters of its text, every instance below it counted."""
         found: dict[str, int] = {}
 
         def of(name: str, above: tuple[str, ...]) -> int:

@@ -112,7 +112,7 @@ class SimulatedLine:
             self._library.serial_run(self._handle, _FOREVER, 1 + round(self._clock_hz / self.build.baud))
 
     def read(self, size: int = 1) -> bytes:
-        """Up to `size` bytes: fewer if they do not come within `timeout`, if there is one."""
+        """Reads up to `size` bytes: fewer if they do not come within `timeout`, if there is one."""
         cycles = _FOREVER if self.timeout is None else round(self.timeout * self._clock_hz)
         self._library.serial_run(self._handle, size, cycles)
         buffer = ctypes.create_string_buffer(size)

@@ -56,7 +56,7 @@ class VectorUnit:
 
 @memoize
 def vectors() -> VectorUnit:
-    """By what /proc/cpuinfo says of the processor; anything else gets 128 bits, which every 64-bit compiler knows."""
+    """The widest vectors of this processor, by /proc/cpuinfo; else 128 bits, which every 64-bit compiler knows."""
     try:
         text = Path("/proc/cpuinfo").read_text()
     except OSError:
@@ -202,7 +202,7 @@ def _declaration(function: Function) -> tuple[str, str]:
 
 
 def engine_digest() -> str:
-    """Of everything that decides what is generated."""
+    """A digest of everything that decides what is generated."""
     sha = sha256()
     for file in sorted(files(__package__).iterdir(), key=lambda entry: entry.name):
         if file.name.endswith((".py", ".h", ".inc")):

@@ -86,7 +86,7 @@ class WordLookup(Protocol):
 
 
 def expression(words: WordLookup, bits: Sequence[int]) -> str:
-    """At most 64 bits as a C++ expression."""
+    """A C++ expression of at most 64 bits of `words`."""
     terms: list[str] = []
     constant = at = 0
     while at < len(bits):
@@ -251,7 +251,7 @@ class ControlCompiler:
     # ---- expressions
 
     def run(self, bits: Sequence[int]) -> str:
-        """At most 64 bits as an expression."""
+        """A C++ expression of at most 64 bits."""
         return expression(self.code.words, bits)
 
     def limbs(self, bits: Sequence[int]) -> list[str]:

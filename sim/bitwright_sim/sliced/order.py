@@ -32,7 +32,7 @@ class Action:
 
 
 def reads(gates: Gates, resource_of_leaf: Callable[[int], int]) -> list[int]:
-    """For each node the resources in its cone, as bits of a number."""
+    """For each node: the resources in its cone, as bits of a number."""
     result = [0] * len(gates.nodes)
     for node in range(1, len(gates.nodes)):
         if gates.is_leaf(node):

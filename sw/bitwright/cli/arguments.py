@@ -30,7 +30,7 @@ class Parser(argparse.ArgumentParser):
         raise UsageError(f"{_with_near_miss(message)}; see {self.prog} --help")
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """As argparse's, but nothing is left over: what this command does not know is an error of this command."""
+        """Parses as argparse does, but leaves nothing over: what this command does not know is its own error."""
         given = self._joined([str(arg) for arg in args])
         namespace, extra = super().parse_known_args(given, namespace)
         if extra:

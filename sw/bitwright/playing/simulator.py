@@ -33,7 +33,7 @@ class Simulator:
 
     @property
     def pid(self) -> int | None:
-        """Of the process, while there is one."""
+        """The number of the process, while there is one."""
         return None if self._process is None else self._process.pid
 
     def ask(self, values: list[int]) -> dict[str, Any]:

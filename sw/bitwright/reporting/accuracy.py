@@ -33,7 +33,7 @@ class Accuracy:
 def accuracy(
     network: Network, kept: Sequence[KeptVerification], frames: Frames | None, progress: Progress | None
 ) -> Accuracy | None:
-    """Of the largest kept verification that had labels, or of `frames`, run through the golden model; None of none."""
+    """The accuracy of the largest kept verification with labels, or of `frames` by the golden model; else None."""
     judged = [one for one in kept if one.accuracy is not None and (frames is None or one.data == frames.name)]
     if judged:
         best = max(judged, key=lambda one: one.frames)

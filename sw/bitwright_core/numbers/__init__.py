@@ -67,7 +67,7 @@ class NumberType:
 
     @property
     def short(self) -> str:
-        """Its bits in a letter or two, for the line that shows a whole network: 1, 2, t for ternary."""
+        """The width in a letter or two, for the line that shows a whole network: 1, 2, t for ternary."""
         return "t" if self == TERNARY else str(self.bits)
 
     @property

@@ -268,7 +268,7 @@ class MatrixLayer:
 
     @cached_property
     def dot_products(self) -> DotProducts:
-        """Its rows, ready to be multiplied with windows."""
+        """The rows of weights, ready to be multiplied with windows."""
         return DotProducts(self.rows, self.largest_dot, self.weight_type)
 
     def _dots(self, stored: NDArray[np.integer]) -> Iterator[NDArray[np.signedinteger]]:

@@ -78,7 +78,7 @@ class Operator(Protocol):
 
     @property
     def matrix(self) -> "MatrixLayer | None":
-        """Its weights and what follows them."""
+        """The weights and what follows them; None for an operator without."""
 
     @property
     def windows(self) -> Windows | None:

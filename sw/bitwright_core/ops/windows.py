@@ -39,12 +39,12 @@ class Windows:
 
     @cached_property
     def row_outside(self) -> tuple[tuple[int, int], ...]:
-        """For each row of windows the rows of its kernel that lie (above, below) the image."""
+        """For each row of windows: the rows of its kernel that lie (above, below) the image."""
         return _outside(self.image[0], self.kernel[0], self.stride[0], self.padding[0], self.shape[0])
 
     @cached_property
     def column_outside(self) -> tuple[tuple[int, int], ...]:
-        """For each column of windows the columns of its kernel that lie (left, right) of the image."""
+        """For each column of windows: the columns of its kernel that lie (left, right) of the image."""
         return _outside(self.image[1], self.kernel[1], self.stride[1], self.padding[2], self.shape[1])
 
     @property

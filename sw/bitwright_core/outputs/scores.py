@@ -72,5 +72,5 @@ class Scores:
 
     @staticmethod
     def read(tensors: Tensors, outputs: int, levels: int, base: int = 0) -> "Scores":
-        """From a file. Raises NetworkError."""
+        """Reads it from the tensors of a file. Raises NetworkError."""
         return Scores(scale=tensors.take("scale", (outputs,)), offset=tensors.take("offset", (outputs,)))

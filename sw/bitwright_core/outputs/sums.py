@@ -35,5 +35,5 @@ class Sums(Scores):
 
     @staticmethod
     def read(tensors: Tensors, outputs: int, levels: int, base: int = 0) -> "Sums":
-        """From a file. Raises NetworkError."""
+        """Reads it from the tensors of a file. Raises NetworkError."""
         return Sums(scale=tensors.take("scale", (outputs,)), offset=tensors.take("offset", (outputs,)))

@@ -96,7 +96,7 @@ class Thresholds:
 
     @staticmethod
     def read(tensors: Tensors, outputs: int, levels: int, base: int = 0) -> "Thresholds":
-        """From a file. Raises NetworkError."""
+        """Reads it from the tensors of a file. Raises NetworkError."""
         return Thresholds(values=tensors.take("thresholds", (outputs, levels)), base=base)
 
 

@@ -73,5 +73,5 @@ class Votes:
 
     @staticmethod
     def read(tensors: Tensors, outputs: int, levels: int, base: int = 0) -> "Votes":
-        """From a file. Raises NetworkError."""
+        """Reads it from the tensors of a file. Raises NetworkError."""
         return Votes(thresholds=tensors.take("thresholds", (outputs,)), votes=tensors.take("votes", (outputs,)))

@@ -24,7 +24,7 @@ class Operand:
     table: int
 
     def at(self, index: int) -> int:
-        """Its value where input k is bit k of `index`; bits of inputs that it has not do not matter."""
+        """The function's value where input k is bit k of `index`; bits of inputs that it has not do not matter."""
         return self.table >> (index & (1 << len(self.inputs)) - 1) & 1
 
     @staticmethod

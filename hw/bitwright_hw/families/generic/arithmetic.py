@@ -11,7 +11,7 @@ from bitwright_hw.families.family import HardwiredSums, Lanes, Rows, nothing_hel
 
 
 def accumulated(m: Module, x: Value, w: Value, accumulator: Value, preload: Value, stages: int) -> Value:
-    """As Rows has it, in a balanced tree of adders."""
+    """Rows.accumulated, in a balanced tree of adders."""
     started = Signal(len(preload))
     m.d.comb += started.eq(accumulator | preload)
     return started + adder_tree(m, agreeing(m, x, w), stages)

@@ -47,7 +47,7 @@ def half_is_one(*five: int) -> int:
 
 
 def half_is_two(*five: int) -> int:
-    """That half is 2: the second position makes a carry."""
+    """Whether half is 2: the second position makes a carry."""
     return int(sum(five) >> 1 == 2)
 
 

@@ -40,7 +40,7 @@ def reduce(builder: Builder, columns: list[list[int]], last: bool) -> tuple[tupl
 def row_totals(
     m: Module, sums: SharedSums, inputs: Value, constants: Sequence[int], bits: int, seen_bits: int, stages: int
 ) -> list[Signal]:
-    """As HardwiredSums has it: the sums hold the constants but for their lowest bit, whose carry is that of ~s."""
+    """HardwiredSums.totals: the sums hold the constants but for their lowest bit, whose carry is that of ~s."""
     adders = _TernaryAdders(m, sums, inputs, stages)
     negated = ~adders.last(seen_bits)
     totals = [Signal(bits, name=f"total_{k}", reset_less=True) for k in range(len(constants))]
