@@ -84,7 +84,7 @@ def pool_axis(
 class PixelWriter:
     """Writes pixels of `words` words, each with a token, into a unit whose reader gives grants; pauses at any time."""
 
-    def __init__(self, spec: Spec, unit: MaxPool | Window, *, width: int, words: int, most: int):
+    def __init__(self, spec: Spec, unit: ImagePool | Window, *, width: int, words: int, most: int):
         m = spec.m
         send = spec.free("send")
         self.word = spec.free("word", width)
