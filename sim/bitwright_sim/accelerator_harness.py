@@ -9,6 +9,7 @@ import cocotb
 import numpy as np
 from cocotb.clock import Clock
 from cocotb.triggers import ClockCycles, with_timeout
+from cocotb.utils import get_sim_time
 from numpy.typing import NDArray
 
 from bitwright_core.bits import pack_bits
@@ -19,7 +20,7 @@ from bitwright_core.network import Network
 from bitwright_core.plan import ceil_div
 from bitwright_core.registers import network_constants
 from bitwright_sim.axi import ControlMaster, StreamMonitor, StreamSink, StreamSource
-from bitwright_sim.bench import bench_parameters, bench_seed, record, report_progress
+from bitwright_sim.bench import MARK, bench_parameters, bench_seed, record, report_progress
 
 CLOCK_NS = 10
 _started: list["Harness"] = []
@@ -35,6 +36,7 @@ def register_test(function: Callable[[Any], Awaitable[None]]) -> Any:
     async def run(dut: Any) -> None:
         report_progress(number, len(_tests))
         _started.clear()
+        record(**{f"{MARK}{function.__name__}": int(get_sim_time("step"))})
         try:
             await function(dut)
         finally:

@@ -24,7 +24,7 @@ from bitwright_core.progress import Progress
 from bitwright_core.writable import check_file
 from bitwright_sim.cache import BuildCache, digest
 from bitwright_sim.process import run_checked, run_logged, tail
-from bitwright_sim.tools import Compiler, Icarus, Verilator, check_cocotb
+from bitwright_sim.tools import Compiler, Icarus, Verilator, check_cocotb, writes_fst
 
 Simulator = Literal["verilator", "icarus"]
 SIMULATORS: tuple[Simulator, ...] = ("verilator", "icarus")
@@ -35,6 +35,7 @@ _PROGRESS = "BITWRIGHT_BENCH_PROGRESS"
 _UNWANTED = ("COCOTB_", "GPI_", "PYTEST_", "PYGPI_", "BITWRIGHT_BENCH")
 _UNWANTED_NAMES = ("WAVES", "GUI", "PYTHONWARNINGS", "RANDOM_SEED", "TESTCASE", "MODULE", "TOPLEVEL")
 # random values for whatever the design leaves open: a Verilator run then sees what X would show
+MARK = "mark_"  # how the facts begin that say when a test started, in steps of the simulator
 _VERILATOR_BUILD = ("-Wno-fatal", "--x-assign", "unique", "--x-initial", "unique")
 
 
@@ -207,7 +208,8 @@ def _environment(tool: Verilator | Icarus, module: str | Path) -> dict[str, str]
 
 
 def _trace_file(waves: Path, simulator: str) -> Path:
-    return Path(f"{waves.absolute()}.{'vcd' if simulator == 'verilator' else 'fst'}")
+    """With the suffix that the simulator's traces have: FST, where Verilator can write it, else VCD."""
+    return Path(f"{waves.absolute()}.{'vcd' if simulator == 'verilator' and not writes_fst() else 'fst'}")
 
 
 def _is_file(module: str | Path) -> bool:
@@ -232,6 +234,7 @@ def _build(
 
     tool, top, progress, waves = bench.tool, bench.top, bench.progress, bench.waves is not None
     arguments = [*(_VERILATOR_BUILD if bench.verilator else ()), *build_args]
+    arguments += ["--trace-fst"] if waves and bench.verilator and writes_fst() else []
     parts: dict[str, str | bytes | Path] = {f"source {i}": Path(file) for i, file in enumerate(sources)}
     parts["tool"] = f"{tool.name} {tool.executable} {Compiler.find().name if bench.verilator else ''}"
     parts["cocotb"] = f"{check_cocotb()} {cocotb_tools.config.libs_dir} {sys.executable}"

@@ -12,10 +12,13 @@ from numpy.typing import NDArray
 
 from bitwright_core.derived import check_derived
 from bitwright_core.design import Design
+from bitwright_core.errors import DataError
 from bitwright_core.golden import check_frames
+from bitwright_core.near import did_you_mean
 from bitwright_core.progress import Progress
-from bitwright_sim.bench import BenchReport, run_bench
+from bitwright_sim.bench import MARK, BenchReport, run_bench
 from bitwright_sim.cache import BuildCache
+from bitwright_sim.wave_view import write_view
 
 _BENCH = "accelerator_bench"
 _STREAM_BENCH = "stream_bench"
@@ -72,20 +75,26 @@ def simulate(
     *,
     simulator: str = "verilator",
     waves: bool = False,
+    bench: str | None = None,
     seed: int | None = None,
     progress: Progress | None = None,
     cache: BuildCache | None = None,
 ) -> SimulateReport:
-    """Runs every test of `accelerator_bench` on `design`: protocol, timing, resets, errors, registers.
+    """Runs every test of `accelerator_bench` on `design`, or the one called `bench`: protocol, timing, resets, errors,
+    registers.
 
-    `simulator` is "verilator" or "icarus". `waves` leaves the signal traces in the design's folder. `seed` makes
+    `simulator` is "verilator" or "icarus". `waves` leaves the signal traces in the design's folder, and a save file for
+    GTKWave with a mark where each test starts. `seed` makes
     a run repeatable; the report has the one used. Failed tests are in the report, not raised.
 
     A test that did not run counts as failed.
 
     Raises ToolError for missing tools, a failed build or a simulator that dies; DesignError for a manifest that does
-    not follow from the design's network and plan.
+    not follow from the design's network and plan; DataError for a bench that there is not.
     """
+    known = bench_tests(_BENCH)
+    if bench is not None and bench not in known:
+        raise DataError(f"there is no bench {bench!r}{did_you_mean(bench, known)}; there are {', '.join(known)}")
     check_derived(design)
     report = run_bench(
         design.simulation_sources,
@@ -94,12 +103,16 @@ def simulate(
         simulator=simulator,
         parameters={"design": str(design.folder.absolute())},
         seed=seed,
+        test_filter=None if bench is None else rf"\b{bench}$",
         waves=design.folder / f"waves-{simulator}" if waves else None,
         timeout=24 * 3600,
         cache=cache,
         progress=progress,
     )
-    return _report(design, report, _BENCH)
+    if report.waves is not None:
+        marks = {name.removeprefix(MARK): time for name, time in report.facts.items() if name.startswith(MARK)}
+        write_view(report.waves, design, design.manifest.top, marks)
+    return _report(design, report, known if bench is None else (bench,))
 
 
 def simulate_frames(
@@ -130,7 +143,7 @@ def simulate_frames(
             cache=cache,
             progress=progress,
         )
-    return _report(design, report, _STREAM_BENCH)
+    return _report(design, report, bench_tests(_STREAM_BENCH))
 
 
 def bench_tests(bench: str) -> tuple[str, ...]:
@@ -144,16 +157,14 @@ def bench_tests(bench: str) -> tuple[str, ...]:
     )
 
 
-def _report(design: Design, report: BenchReport, bench: str) -> SimulateReport:
+def _report(design: Design, report: BenchReport, due: tuple[str, ...]) -> SimulateReport:
     tests = [
         TestResult(name=test.name.rsplit(".", 1)[-1], passed=test.passed, message=test.message, seconds=test.seconds)
         for test in report.tests
     ]
     ran = {test.name for test in tests}
     tests += [
-        TestResult(name=name, passed=False, message="did not run", seconds=0.0)
-        for name in bench_tests(bench)
-        if name not in ran
+        TestResult(name=name, passed=False, message="did not run", seconds=0.0) for name in due if name not in ran
     ]
     if report.facts.get("frames", 0) < 1:
         tests.append(TestResult(name="frames", passed=False, message="no result was compared", seconds=0.0))

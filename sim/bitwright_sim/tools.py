@@ -15,6 +15,7 @@ import shutil
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from bitwright_core.ask import ask
@@ -221,6 +222,13 @@ class Compiler:
         if version < minimum:
             raise ToolError(f"{executable} is version {_text(version)}, too old; {get}")
         return Path(executable), version
+
+
+@cache
+def writes_fst() -> bool:
+    """Whether simulators that Verilator builds can write FST: its writer needs zlib's headers (zlib1g-dev)."""
+    status, _ = ask([str(Compiler.find().compiler), "-E", "-x", "c++", "-include", "zlib.h", os.devnull])
+    return status == 0
 
 
 def _check_parts(compiler: str) -> None:

@@ -4,8 +4,10 @@ import shutil
 import xml.etree.ElementTree as ET
 
 import numpy as np
+import pytest
 
 from bitwright import api
+from bitwright.cli import main
 from bitwright.kept import kept_benches, kept_verifications
 from bitwright.reporting.handshakes import run_frame
 from bitwright.reporting.waves import coming_out, going_in, overview
@@ -49,3 +51,30 @@ def test_what_verify_found_is_kept_until_the_verilog_is_another(scores_design, t
     assert kept_verifications(opened) == [] and kept_benches(opened) == []
     again = api.report(copy, data="random", waves=False).file.read_text("utf-8")
     assert "was edited after the design was generated" in again and "30 frames of" not in again
+
+
+@pytest.mark.slow
+def test_the_waves_of_one_frame_open_with_their_signals(scores_design, tmp_path, capsys):
+    """Every signal of the save file is in the trace, with its width; the marks are the frame's first and last beat."""
+    copy = tmp_path / "d"
+    shutil.copytree(scores_design.folder, copy)
+    assert main(["verify", str(copy), "--data", "random", "--frame", "3", "--waves"]) == 0
+    assert f"gtkwave {copy / 'waves-frame-3.gtkw'}" in capsys.readouterr().out
+    scopes, there = [], set()
+    with (copy / "waves-frame-3.vcd").open() as trace_file:
+        for line in trace_file:
+            words = line.split()
+            if words[:1] == ["$scope"]:
+                scopes.append(words[2])
+            elif words[:1] == ["$upscope"]:
+                scopes.pop()
+            elif words[:1] == ["$var"]:
+                there.add(".".join([*scopes, "".join(words[4:-1])]))
+            elif words[:1] == ["$enddefinitions"]:
+                break
+    view = (copy / "waves-frame-3.gtkw").read_text().splitlines()
+    shown = [line for line in view if line.startswith("bitwright.")]
+    assert len(shown) > 20 and set(shown) <= there
+    (marks,) = [line.split()[2:4] for line in view if line.startswith("*-")]
+    cycles = (int(marks[1]) - int(marks[0])) // 10
+    assert cycles == scores_design.manifest.latency_cycles

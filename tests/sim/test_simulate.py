@@ -1,11 +1,13 @@
 """The cocotb benches of a whole accelerator: they pass on good designs and find planted defects."""
 
 import json
+import re
 
 import pytest
 
-from bitwright_core.errors import ToolError
+from bitwright_core.errors import DataError, ToolError
 from bitwright_sim import run_bench, simulate, simulate_frames
+from bitwright_sim.wave_view import groups
 from tests.sim.designs import COUNT_RESULTS, frames_for, generate, need_icarus, sabotage, small_network
 
 TESTS = {
@@ -57,6 +59,31 @@ def test_waves_and_progress(design, tmp_path):
     report = simulate(copy, simulator="icarus", waves=True, seed=1, progress=lambda *step: steps.append(step))
     assert report.waves == copy.folder / "waves-icarus.fst" and report.waves.stat().st_size > 1000
     assert steps[-1][1:] == (len(TESTS), len(TESTS))
+    view = (copy.folder / "waves-icarus.gtkw").read_text()
+    assert all(f"-{name}" in view for name in ("input stream", "layer layer0: results", "output stream"))
+    assert all(f": {name}\n" in view for name in TESTS)  # a mark where each test starts
+    times = [int(time) for time in re.search(r"^\*\S+ \S+ (.*)$", view, re.M)[1].split()]
+    marks = times[: len(TESTS)]
+    assert marks == sorted(marks) and len(set(marks)) == len(TESTS) and set(times[len(TESTS) :]) == {-1}
+
+
+def test_the_view_names_signals_that_there_are(scores_design):
+    """Names and widths are those of the declarations, as a flat list of the hierarchy has them."""
+    text = scores_design.verilog[0].read_text()
+    for name, signals in groups(scores_design).items():
+        assert signals, name
+        for path, bits in signals:
+            signal = path.rpartition(".")[2]
+            wide = rf"\[{bits - 1}:0\] " if bits > 1 else ""
+            assert re.search(rf"\b(wire|reg|input|output) {wide}{re.escape(signal)};", text), path
+
+
+def test_one_bench_runs_alone(design, tmp_path):
+    need_icarus()
+    report = simulate(design, simulator="icarus", bench="single_frame_latency", seed=1)
+    assert [test.name for test in report.tests] == ["single_frame_latency"] and report.passed
+    with pytest.raises(DataError, match=r"no bench 'registrs' \(did you mean registers\?\); there are single_frame"):
+        simulate(design, bench="registrs")
 
 
 DEFECTS = {

@@ -87,7 +87,7 @@ NEAR = {
     "generate n --out d --clock_mhz=3": "(did you mean --clock-mhz?)",
     "simulate d --simulator verilater": "(did you mean verilator?)",
     "synth d --family xc8": "(did you mean xc7?)",
-    "verify d --data digits --frame 3": "arguments: --frame 3 (did you mean --frames?); see bitwright verify",
+    "verify d --data digits --fames 3": "arguments: --fames 3 (did you mean --frames?); see bitwright verify",
     "size n --board pynq-z2 --target-frames 3": "see bitwright size --help",
     "boards pynq": "unrecognized arguments: pynq; see bitwright boards --help",
     "--verson info n": "unrecognized arguments: --verson (did you mean --version?); see bitwright --help",

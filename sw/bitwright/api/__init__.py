@@ -19,7 +19,7 @@ Every function raises a subclass of BitwrightError, with one sentence, for what 
 
 from bitwright.api.boards import TEST_VECTORS, build, build_folder, package_ip, program, run_serial
 from bitwright.api.common import PathLike, needs_extra
-from bitwright.api.designs import generate, simulate, synth, verify, write_testbench
+from bitwright.api.designs import frame_waves, generate, simulate, synth, verify, write_testbench
 from bitwright.api.frames import RANDOM_FRAMES, Frames, default_data_dir, load_frames
 from bitwright.api.networks import export_onnx, import_bnn_pynq, import_onnx, load, train_network
 from bitwright.api.playing import play
@@ -42,6 +42,7 @@ __all__ = [
     "estimate",
     "explore",
     "export_onnx",
+    "frame_waves",
     "generate",
     "import_bnn_pynq",
     "import_onnx",

@@ -94,6 +94,7 @@ def simulate(
     *,
     simulator: Literal["verilator", "icarus"] = "verilator",
     waves: bool = False,
+    bench: str | None = None,
     seed: int | None = None,
     trust_verilog: bool = False,
     progress: Progress | None = None,
@@ -103,6 +104,8 @@ def simulate(
 
         bw.simulate(design, simulator="icarus")
 
+    `bench` runs one of them alone. `waves` keeps the signals in the design's folder, with a save file for GTKWave.
+
     Verilog that could run, read or write something on this machine is refused with a DesignError (docs/hardware.md),
     unless `trust_verilog`. Raises ToolError if the simulator is missing.
     """
@@ -110,9 +113,10 @@ def simulate(
     with needs_extra("sim", "simulation"):
         from bitwright_sim import simulate as run_benches
 
-        report = run_benches(opened, simulator=simulator, waves=waves, seed=seed, progress=progress)
-    with suppress(OSError):  # a folder that only can be read keeps nothing
-        keep_benches(opened, report)
+        report = run_benches(opened, simulator=simulator, waves=waves, bench=bench, seed=seed, progress=progress)
+    if bench is None:
+        with suppress(OSError):  # a folder that only can be read keeps nothing
+            keep_benches(opened, report)
     return report
 
 
@@ -123,6 +127,7 @@ def verify(
     *,
     network: Network | None = None,
     frames: int | None = None,
+    frame: int | None = None,
     data_dir: PathLike | None = None,
     jobs: int | None = None,
     stalls: int | None = None,
@@ -139,7 +144,7 @@ def verify(
     The golden model computes `network`, the design's own unless another is given. A first mismatch is
     named by frame, layer and neuron and leaves input, expected and got, and waves in `reproducer`. With a seed in
     `stalls` both sides of the accelerator pause, now for a cycle and now until all its buffers are full or empty.
-    `trust_verilog` as in `simulate`.
+    `trust_verilog` as in `simulate`. `frame` is the number of the only one to run; `frame_waves` keeps its signals.
 
     `engine` is "verilator", "sliced" (many frames at a time) or "auto": sliced where that saves time. Frames of a
     sliced run also go through Verilator, and must be equal in every integer and handshake, unless `proof` is false.
@@ -155,6 +160,7 @@ def verify(
         golden = opened.network if network is None else network
         if isinstance(data, str):
             loaded = load_frames(golden, data, frames=frames, data_dir=data_dir)
+            loaded = loaded if frame is None else loaded.only(frame)
             values, labels = loaded.frames, loaded.labels
         else:
             values = np.asarray(data)[:frames]
@@ -172,10 +178,34 @@ def verify(
             proof=proof,
             ray=ray,
         )
-    if isinstance(data, str) and network is None:
+    if isinstance(data, str) and network is None and frame is None:
         with suppress(OSError):
             keep_verification(opened, report, data)
     return report
+
+
+def frame_waves(
+    design: Design | PathLike,
+    data: str,
+    frame: int = 0,
+    *,
+    data_dir: PathLike | None = None,
+    trust_verilog: bool = False,
+    progress: Progress | None = None,
+) -> Path:
+    """Writes every signal of frame number `frame` of `data`, in the idle accelerator, to waves-frame-N.vcd in the
+    design's folder, and a save file for GTKWave, waves-frame-N.gtkw, which it returns.
+
+        bw.frame_waves("design", "digits", 12)
+
+    Raises DataError for a frame that there is not, OutputError, ToolError; `trust_verilog` as in `simulate`.
+    """
+    opened = open_design(design, trust_verilog=trust_verilog)
+    loaded = load_frames(opened.network, data, data_dir=data_dir).only(frame)
+    with needs_extra("sim", "simulation"):
+        from bitwright_sim.frame_waves import frame_waves as write
+
+        return write(opened, loaded.frames, opened.folder / f"waves-frame-{frame}.vcd", progress=progress)
 
 
 def synth(

@@ -25,6 +25,14 @@ class Frames:
     frames: NDArray[np.integer]
     labels: NDArray[np.int64] | None
 
+    def only(self, number: int) -> "Frames":
+        """The frame of this number alone. Raises DataError if there is none."""
+        if not 0 <= number < len(self.frames):
+            raise DataError(f"there is no frame {number} in {self.name}, which has {len(self.frames)}, from 0 on")
+        chosen = slice(number, number + 1)
+        labels = None if self.labels is None else self.labels[chosen]
+        return Frames(name=self.name, frames=self.frames[chosen], labels=labels)
+
 
 def load_frames(network: Network, data: str, *, frames: int | None = None, data_dir: PathLike | None = None) -> Frames:
     """The held-out frames of data set `data` that `network` takes, the first `frames` of them or all.

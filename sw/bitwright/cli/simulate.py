@@ -14,7 +14,8 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     )
     command.add_argument("design", metavar="DIR", type=Path, help="a design folder")
     command.add_argument("--simulator", choices=("verilator", "icarus"), default="verilator", help="default: verilator")
-    command.add_argument("--waves", action="store_true", help="keep the waveforms")
+    command.add_argument("--waves", action="store_true", help="keep the signals in DIR (FST, or VCD without zlib)")
+    command.add_argument("--bench", metavar="NAME", help="run this bench alone (default: all)")
     command.add_argument("--seed", metavar="S", type=int, help="repeat a run (the report names its seed)")
     add_trust(command)
     add_json(command)
@@ -28,7 +29,14 @@ def run(args: argparse.Namespace) -> int:
 
     with quiet_stdout(args.json), progress() as bars:
         design = Design.load(args.design, trust_verilog=args.trust_verilog)
-        report = api.simulate(design, simulator=args.simulator, waves=args.waves, seed=args.seed, progress=bars)
+        report = api.simulate(
+            design,
+            simulator=args.simulator,
+            waves=args.waves,
+            bench=args.bench,
+            seed=args.seed,
+            progress=bars,
+        )
     note_edited(design, "simulated")
     if args.json:
         print_json(report.to_dict())
@@ -39,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
         title=f"{report.simulator}, seed {report.seed}: {report.frames:,} frames, {report.cycles:,} cycles",
     )
     if report.waves is not None:
-        say(f"waves: {report.waves}")
+        say(f"waves: {report.waves}; look at them with:\n  gtkwave {report.waves.with_suffix('.gtkw')}")
     if not report.passed:
         again = f"--simulator {args.simulator} --seed {report.seed} --waves"
         say(f"repeat with: bitwright simulate {args.design} {again}")

@@ -20,7 +20,10 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     )
     command.add_argument("design", metavar="DIR", type=Path, help="a design folder")
     command.add_argument("--network", metavar="NETWORK", type=Path, help="what to compare with (default: the design's)")
-    add_frames(command.add_argument_group("frames"), default=None)
+    frames = command.add_argument_group("frames")
+    add_frames(frames, default=None)
+    frames.add_argument("--frame", metavar="N", type=int, help="the frame of this number alone, from 0 on")
+    frames.add_argument("--waves", action="store_true", help="with --frame: keep its signals in DIR (VCD)")
     how = command.add_argument_group("how it is simulated")
     how.add_argument(
         "--engine",
@@ -52,13 +55,18 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
 
 def run(args: argparse.Namespace) -> int:
     from bitwright import api
-    from bitwright.cli.output import note_edited, print_json, progress, quiet_stdout
+    from bitwright.cli.output import note_edited, print_json, progress, quiet_stdout, say
     from bitwright_core.design import Design
+    from bitwright_core.errors import DataError
     from bitwright_core.writable import check_folder
 
     design = Design.load(args.design, trust_verilog=args.trust_verilog)
     if args.reproducer is not None:
         check_folder(args.reproducer)
+    if args.waves and args.frame is None:
+        raise DataError("--waves keeps the signals of one frame; say which with --frame")
+    if args.frame is not None and args.frames is not None:
+        raise DataError("give --frame for one, or --frames for the first ones, not both")
     stalls = _stalls(args)
     network = None if args.network is None else api.load(args.network)
     with quiet_stdout(args.json), progress() as bars:
@@ -67,6 +75,7 @@ def run(args: argparse.Namespace) -> int:
             args.data,
             network=network,
             frames=args.frames,
+            frame=args.frame,
             data_dir=args.data_dir,
             jobs=args.jobs,
             stalls=stalls,
@@ -76,11 +85,17 @@ def run(args: argparse.Namespace) -> int:
             proof=not args.no_proof,
             ray=args.ray,
         )
+        view = None
+        if args.waves:
+            view = api.frame_waves(design, args.data, args.frame, data_dir=args.data_dir, progress=bars)
     note_edited(design, "simulated")
     if args.json:
-        print_json(as_json(report))
+        print_json({**as_json(report), "waves": None if view is None else str(view)})
     else:
         _print(report, design, args)
+        if view is not None:
+            say(f"The signals of frame {args.frame} are in {view.with_suffix('.vcd')}; look at them with:")
+            say(f"  gtkwave {view}")
     return 0 if report.passed else 1
 
 

@@ -72,8 +72,7 @@ def write_report(
     counted = resources(design, board)
     verified, benches = kept_verifications(design), kept_benches(design)
     shown = data or _kept_frames(design, verified) or load_frames(network, "random", frames=frame + 1)
-    if not 0 <= frame < len(shown.frames):
-        raise DataError(f"there is no frame {frame} in {shown.name}, which has {len(shown.frames)}, from 0 on")
+    shown.only(frame)
     parts = layout(design, counted.family, {} if counted.measured is None else counted.measured.parts)
     walked = _walk(design, shown, frame)
     judged = accuracy(network, verified, data, progress)
