@@ -226,8 +226,9 @@ class Compiler:
 
 @cache
 def writes_fst() -> bool:
-    """Whether simulators that Verilator builds can write FST: its writer needs zlib's headers (zlib1g-dev)."""
-    status, _ = ask([str(Compiler.find().compiler), "-E", "-x", "c++", "-include", "zlib.h", os.devnull])
+    """Whether simulators that Verilator builds can write FST: its writer needs headers of lz4 and zlib."""
+    headers = ["-include", "lz4.h", "-include", "zlib.h"]
+    status, _ = ask([str(Compiler.find().compiler), "-E", "-x", "c++", *headers, os.devnull])
     return status == 0
 
 

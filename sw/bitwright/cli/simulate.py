@@ -14,7 +14,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     )
     command.add_argument("design", metavar="DIR", type=Path, help="a design folder")
     command.add_argument("--simulator", choices=("verilator", "icarus"), default="verilator", help="default: verilator")
-    command.add_argument("--waves", action="store_true", help="keep the signals in DIR (FST, or VCD without zlib)")
+    command.add_argument("--waves", action="store_true", help="keep the signals in DIR (FST, or VCD without lz4)")
     command.add_argument("--bench", metavar="NAME", help="run this bench alone (default: all)")
     command.add_argument("--seed", metavar="S", type=int, help="repeat a run (the report names its seed)")
     add_trust(command)
