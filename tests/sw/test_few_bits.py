@@ -12,10 +12,11 @@ from bitwright_core.network import (
     Dense,
     Edge,
     Input,
-    IntegerEncoding,
     MaxPool2d,
     Network,
     NumberType,
+    Quantize,
+    Sums,
     ThresholdEncoding,
     Thresholds,
     load,
@@ -332,21 +333,29 @@ def test_old_networks_stay_in_their_versions():
     assert format_version(random_network(1)) == 1
 
 
-def _pool_of_integers():
-    pool = MaxPool2d(
-        name="pool", shape=(4, 4, 2), kernel=(2, 2), stride=(2, 2), takes=NumberType(kind="signed", bits=4)
+def _sums_of_padded_bits():
+    conv = Conv2d(
+        name="conv",
+        shape=(4, 4, 1),
+        weights=np.ones((2, 3, 3, 1), np.uint8),
+        output=Sums(scale=np.ones(2, int), offset=np.zeros(2, int)),
+        padding=(1, 1, 1, 1),
+        padding_value="zero",
     )
-    last = Dense(name="last", weights=np.ones((2, 8), np.uint8), output=Thresholds(values=[[0], [1]]), takes=pool.takes)
+    last = Quantize(name="last", shape=(4, 4, 2), takes=conv.edge.number, output=Thresholds(values=[[0], [1]]))
     return Network(
-        name="pooled",
-        input=Input(shape=(4, 4, 2), bits=4),
-        encoding=IntegerEncoding(table=np.arange(16) - 8),
-        layers=(pool, last),
+        name="padded",
+        input=Input(shape=(4, 4, 1), bits=8),
+        encoding=ThresholdEncoding(thresholds=np.array([128])),
+        layers=(conv, last),
     )
 
 
 REFUSED = {
-    "pool": (_pool_of_integers, "layer pool takes signed 4-bit values, but hardware pools bits alone"),
+    "sums": (
+        _sums_of_padded_bits,
+        "layer conv gives sums and pads bits with zeros, which engines count with thresholds alone",
+    ),
 }
 
 
