@@ -210,12 +210,12 @@ def test_a_drawn_three_is_a_three(tmp_path):
     network = api.load(tmp_path / "run")
     design = api.generate(network, api.size(network, cycles=64, scores=True), tmp_path / "design")
     server = api.play(design, "digits")
-    with closing_server(server), chromium.Chromium(tmp_path / "profile") as browser:
+    with closing(server.play.simulator), closing_server(server), chromium.Chromium(tmp_path / "profile") as browser:
         browser.size(1000)
         browser.open(server.address)
         browser.run("document.getElementById('next').click()")  # starts the simulator
         browser.wait(
-            "document.getElementById('class').textContent.length === 1 && document.querySelector('#scores tr')", 60
+            "document.getElementById('class').textContent.length === 1 && !!document.querySelector('#scores tr')", 60
         )
         browser.run("document.getElementById('clear').click()")
         stroke(browser, THREE)
@@ -234,4 +234,3 @@ def test_a_drawn_three_is_a_three(tmp_path):
         assert {address.split("/")[2] for address in browser.requests() if address.startswith("http")} == {
             f"127.0.0.1:{server.server_port}"
         }
-    server.play.simulator.close()
