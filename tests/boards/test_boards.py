@@ -91,7 +91,8 @@ def test_building_says_what_is_missing(tmp_path, capsys):
         assert needs and not (tmp_path / f"d-{name}").exists()
 
 
-def test_the_command(capsys):
+def test_the_command(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
     assert main(["boards", "--json"]) == 0
     boards = {board["name"]: board for board in json.loads(capsys.readouterr().out)["boards"]}
     assert sorted(boards) == board_names()

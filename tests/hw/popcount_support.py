@@ -120,5 +120,5 @@ def row_benches(rows, folder, cycles):
     text += f"module top;\n  reg clk = 0, rst = 1; always #5 clk = ~clk;\n{body}"
     text += f"  initial begin #42 rst = 0; #{10 * cycles}; {report}$finish; end\nendmodule\n"
     (folder / "bench.v").write_text(text)
-    models = {model for row in rows.values() for model in row.target.simulation_models}
+    models = {model for row in rows.values() for model in row.family.simulation_models}
     return [folder / "bench.v", folder / "rows.v", *sorted(models)]

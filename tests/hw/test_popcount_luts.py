@@ -35,7 +35,7 @@ def test_the_estimate_is_exact_and_rows_stay_within_their_bounds(target, tmp_pat
         if isinstance(row, AccumulateRow):
             name = f"row_{row.simd}_{row.bits}_{row.stages}_{int(row.single)}"
             estimate = row_luts(
-                simd=row.simd, bits=row.bits, target=target, costs=target.costs, stages=row.stages, single=row.single
+                simd=row.simd, bits=row.bits, family=target, costs=target.costs, stages=row.stages, single=row.single
             )
             assert luts[name] == estimate + SHARED, name
     # 1.45 and 1.35 a lane for a whole engine are 46 and 86 of 7-series for 32 and 64 lanes, 1.15 of 64 alone 73

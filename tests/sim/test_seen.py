@@ -96,7 +96,7 @@ def test_a_bench_that_ran_less_has_failed(design):
 
     def report(tests, **facts):
         bench = BenchReport(simulator="s", seed=1, seconds=1.0, tests=tuple(tests), log="", waves=None, facts=facts)
-        return _report(design, bench, "accelerator_bench")
+        return _report(design, bench, names)
 
     assert report(tests, frames=9).passed
     assert [test.message for test in report(tests[1:], frames=9).failures] == ["did not run"]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bitwright_core import golden
-from bitwright_onnx import OnnxError, Options, import_onnx
+from bitwright_onnx import Options, import_onnx
 
 torch = pytest.importorskip("torch", reason="needs torch, of the extra train")
 pytest.importorskip("onnxscript", reason="needs onnxscript, of the development group")
@@ -63,9 +63,13 @@ def test_a_torch_model_agrees_on_every_frame(tmp_path, external):
     assert len(np.unique(logits.argmax(axis=1))) > 1
 
 
-def test_sign_of_latent_sums_that_can_be_0_is_refused(tmp_path):
+def test_sign_of_sums_that_can_be_0_is_ternary(tmp_path):
     net = model(torch.sign)
     net.norm = torch.nn.Identity()
     export(net, tmp_path / "net.onnx", dynamo=True, external_data=False)
-    with pytest.raises(OnnxError, match=r"is 0, neither -1 nor .1, at popcount 30 of 60"):
-        import_onnx(tmp_path / "net.onnx", Options(layout="nchw", input_range=(0, 1)))
+    network = import_onnx(tmp_path / "net.onnx", Options(layout="nchw", input_range=(0, 1))).network
+    assert [str(node.edge.number) for node in network.nodes[:-1]] == ["ternary"]
+    raw = np.random.default_rng(1).integers(0, 256, (2000, 3, 4, 5)).astype(np.uint8)
+    with torch.no_grad():
+        logits = net(torch.from_numpy(raw).to(torch.float32) / 255).numpy()
+    np.testing.assert_array_equal(golden.classify(network, raw.transpose(0, 2, 3, 1)), logits.argmax(axis=1))
