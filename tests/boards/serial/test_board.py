@@ -93,7 +93,9 @@ def identified(packets: list[Packet]) -> bool:
     return bool(packets) and packets[-1] == Packet(kind=Kind.READ | 0x80, sequence=77, payload=b"RWTB")
 
 
-@pytest.mark.parametrize("skew", [pytest.param(-0.01, marks=pytest.mark.slow), 0.0, 0.015])
+@pytest.mark.parametrize(
+    "skew", [pytest.param(-0.01, marks=pytest.mark.slow), pytest.param(0.0, marks=pytest.mark.slow), 0.015]
+)
 def test_frames_are_bit_exact_at_the_pins(folder, network, skew):
     frames = random_frames(network, 120, seed=3)
     with SimulatedLine(folder, skew=skew) as line, accelerator(folder, line, clock=lambda: line.seconds) as board:
