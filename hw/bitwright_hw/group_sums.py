@@ -1,10 +1,11 @@
 """The bits of each class's group of neurons, counted."""
 
-from amaranth.hdl import Module, Signal, Value
+from amaranth.hdl import Module
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from bitwright_hw.families import Family
+from bitwright_hw.timing import valid_after
 
 
 def count_bits(groups: tuple[int, ...]) -> int:
@@ -47,12 +48,7 @@ class GroupSums(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        valid: Value = self.i.valid
-        for k in range(self.latency):
-            delayed = Signal(name=f"valid_{k}")
-            m.d.sync += delayed.eq(valid)
-            valid = delayed
-        m.d.comb += self.o.valid.eq(valid)
+        m.d.comb += self.o.valid.eq(valid_after(m, self.i.valid, self.latency))
         start = 0
         for k, size in enumerate(self.groups):
             m.submodules[f"group_{k}"] = part = Module()

@@ -1,6 +1,6 @@
 """The hardwired engine: a dense layer whose weights are constants in the logic, a frame a cycle."""
 
-from amaranth.hdl import C, Cat, Module, Signal, Value, signed
+from amaranth.hdl import C, Cat, Module, Signal, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -11,7 +11,7 @@ from bitwright_hw.engine_numbers import accumulator_bits
 from bitwright_hw.families import Family
 from bitwright_hw.neurons import Neurons, sum_bits
 from bitwright_hw.popcount import AccumulateRow
-from bitwright_hw.timing import Pipeline
+from bitwright_hw.timing import Pipeline, valid_after
 
 
 class HardwiredEngine(wiring.Component):
@@ -68,12 +68,7 @@ class HardwiredEngine(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        valid: Value = self.i.valid
-        for k in range(self.latency):
-            delayed = Signal(name=f"valid_{k}")
-            m.d.sync += delayed.eq(valid)
-            valid = delayed
-        m.d.comb += self.o.valid.eq(valid)
+        m.d.comb += self.o.valid.eq(valid_after(m, self.i.valid, self.latency))
 
         totals = dict(zip(self.neurons.distinct, self._totals(m), strict=True))
         known = known_outputs(self.layer, self.known)

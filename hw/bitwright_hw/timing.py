@@ -7,6 +7,8 @@ The delays, each family's own, are a plan, not a promise: place and route has th
 from dataclasses import dataclass
 from functools import cache
 
+from amaranth.hdl import Module, Signal, Value
+
 from bitwright_core.network import MatrixLayer
 from bitwright_core.plan import Fold, LayerPlan, Plan
 from bitwright_hw.engine_numbers import products_of
@@ -56,3 +58,12 @@ def engine_pipeline(fold: Fold, choice: LayerPlan, plan: Plan, layer: MatrixLaye
     if layer is None or products is not None or layer.counts_bits:
         return found
     return Pipeline(read_latency=found.read_latency, stages=row_stages(fold.simd))
+
+
+def valid_after(m: Module, valid: Value, cycles: int) -> Value:
+    """`valid` so many cycles later; low in between after a reset."""
+    for k in range(cycles):
+        delayed = Signal(name=f"valid_{k}")
+        m.d.sync += delayed.eq(valid)
+        valid = delayed
+    return valid

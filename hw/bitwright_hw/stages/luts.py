@@ -14,6 +14,7 @@ from bitwright_hw.families.costs import Costs
 from bitwright_hw.group_sums import GroupSums, count_bits
 from bitwright_hw.luts import LutLayer, neurons
 from bitwright_hw.scores import ScoreParams
+from bitwright_hw.stages.engine import give_words, results
 from bitwright_hw.stages.stage import Giver, Stage, Timing, Words
 
 
@@ -32,7 +33,8 @@ class LutsStage(Stage):
 
     def connect(self, m: Module, unit: wiring.Component | None, givers: Sequence[Giver]) -> Giver:
         assert isinstance(unit, LutLayer)
-        return _passed(m, unit, givers[0])
+        give_words(m, givers[0], unit.i)
+        return results(unit.o.valid, None, unit.o.payload, givers[0])
 
     def times(self, timing: Timing, words: Sequence[Words]) -> Words:
         return words[0].later(self.delay)
@@ -72,7 +74,8 @@ class GroupSumStage(Stage):
 
     def connect(self, m: Module, unit: wiring.Component | None, givers: Sequence[Giver]) -> Giver:
         assert isinstance(unit, GroupSums)
-        return _passed(m, unit, givers[0])
+        give_words(m, givers[0], unit.i)
+        return results(unit.o.valid, None, unit.o.payload, givers[0])
 
     def times(self, timing: Timing, words: Sequence[Words]) -> Words:
         return words[0].later(self.delay)
@@ -102,8 +105,3 @@ def group_score_params(layer: GroupSum, spacing: int) -> ScoreParams:
         scale=(1,) * classes,
         offset=(0,) * classes,
     )
-
-
-def _passed(m: Module, unit: LutLayer | GroupSums, giver: Giver) -> Giver:
-    m.d.comb += [unit.i.valid.eq(giver.valid), unit.i.payload.eq(giver.payload)]
-    return Giver(unit.o.valid, unit.o.payload, giver.grant)

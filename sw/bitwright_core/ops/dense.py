@@ -12,7 +12,7 @@ from bitwright_core.errors import NetworkError
 from bitwright_core.numbers import BINARY, NumberType
 from bitwright_core.ops.matrix import MatrixLayer
 from bitwright_core.ops.number_facts import NumberFacts, number_facts, number_type, weight_facts, weight_number
-from bitwright_core.ops.operator import Facts, Value, check_number
+from bitwright_core.ops.operator import Facts, Value, check_number, check_size
 from bitwright_core.outputs import Output, read_output
 from bitwright_core.tensors import Tensors
 
@@ -69,10 +69,7 @@ class Dense(MatrixLayer):
 
     def infer(self, given: Sequence[Value]) -> Edge:
         (before,) = given
-        if self.inputs != before.edge.size:
-            raise NetworkError(
-                f"layer {self.name} takes {self.inputs} inputs but {before.giver} gives {before.edge.size} values"
-            )
+        check_size(self.name, self.inputs, before)
         check_number(self.name, self.takes, before)
         return self.edge
 

@@ -16,7 +16,7 @@ from bitwright_core.checks import MAX_LANES, check_name, frozen
 from bitwright_core.edge import Edge
 from bitwright_core.errors import NetworkError
 from bitwright_core.numbers import BINARY
-from bitwright_core.ops.operator import Facts, Value, Weightless, check_number
+from bitwright_core.ops.operator import Facts, Value, Weightless, check_number, check_size
 from bitwright_core.tensors import Tensors
 
 MAX_FAN_IN = 6
@@ -116,10 +116,7 @@ class Luts(Weightless):
 
     def infer(self, given: Sequence[Value]) -> Edge:
         (before,) = given
-        if self.inputs != before.edge.size:
-            raise NetworkError(
-                f"layer {self.name} takes {self.inputs} inputs but {before.giver} gives {before.edge.size} values"
-            )
+        check_size(self.name, self.inputs, before)
         check_number(self.name, BINARY, before)
         return self.edge
 

@@ -208,6 +208,12 @@ def check_image(name: str, shape: tuple[int, ...], given: Value) -> None:
         )
 
 
+def check_size(name: str, inputs: int, given: Value) -> None:
+    """Raises NetworkError unless `given` has so many values, whatever its shape."""
+    if inputs != given.edge.size:
+        raise NetworkError(f"layer {name} takes {inputs} inputs but {given.giver} gives {given.edge.size} values")
+
+
 def check_number(name: str, takes: object, given: Value) -> None:
     """Raises NetworkError unless the values of `given` are of the type that a layer takes."""
     if takes != given.edge.number:
