@@ -8,17 +8,18 @@ from typing import TYPE_CHECKING, Any
 from bitwright_train.config import ConvConfig, TrainConfig, config_names, load_config, with_overrides
 
 if TYPE_CHECKING:
-    from bitwright_train.export import ExportCheck, check_export, export_model
+    from bitwright_train.export import export_model
+    from bitwright_train.export_check import ExportCheck, check_export
     from bitwright_train.model import BinaryNetwork, ModelTrace, trace_model
     from bitwright_train.run import TrainFiles, TrainReport, load_model, save_model, train
 
 _LATE = {
     "BinaryNetwork": "model",
-    "ExportCheck": "export",
+    "ExportCheck": "export_check",
     "ModelTrace": "model",
     "TrainFiles": "run",
     "TrainReport": "run",
-    "check_export": "export",
+    "check_export": "export_check",
     "export_model": "export",
     "load_model": "run",
     "save_model": "run",

@@ -23,7 +23,8 @@ from bitwright_data import Dataset, load_dataset
 from bitwright_train.checkpoint import TrainingRecord
 from bitwright_train.config import TrainConfig, parse_config
 from bitwright_train.curves import write_curves
-from bitwright_train.export import ExportCheck, check_export, export_model
+from bitwright_train.export import export_model
+from bitwright_train.export_check import ExportCheck, check_export
 from bitwright_train.loop import CHECKPOINT_SECONDS, build_model
 from bitwright_train.loop import run as run_loop
 from bitwright_train.model import BinaryNetwork

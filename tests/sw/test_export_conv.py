@@ -10,7 +10,8 @@ from bitwright_core import golden
 from bitwright_core.errors import ExportError
 from bitwright_core.network import Conv2d, IntegerEncoding, MaxPool2d
 from bitwright_train import ConvConfig
-from bitwright_train.export import check_export, export_model
+from bitwright_train.export import export_model
+from bitwright_train.export_check import check_export
 from bitwright_train.model import BinaryNetwork, trace_model
 
 

@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from bitwright_core import golden
 from bitwright_core.errors import ExportError
 from bitwright_core.network import Dense, Scores, Thresholds
-from bitwright_train.export import check_export, export_model, fold_thresholds, norm_table, popcount_dots
+from bitwright_train.export import export_model
+from bitwright_train.export_check import check_export
+from bitwright_train.folding import fold_thresholds, norm_table, popcount_dots
 from bitwright_train.layers import ExactBatchNorm, sign
 from bitwright_train.model import BinaryNetwork, trace_model
 

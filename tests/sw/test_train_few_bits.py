@@ -11,7 +11,8 @@ from bitwright_core.errors import ExportError, TrainingError
 from bitwright_core.network import load
 from bitwright_core.numbers import BINARY, TERNARY, signed_type, unsigned_type
 from bitwright_train.config import ConvConfig, config_names, load_config, parse_config
-from bitwright_train.export import check_export, export_model
+from bitwright_train.export import export_model
+from bitwright_train.export_check import check_export
 from bitwright_train.model import BinaryNetwork, trace_model
 from bitwright_train.quantizers import activation_of, quantized, weight_type
 from bitwright_train.run import load_model, train

@@ -12,7 +12,8 @@ from bitwright_core.errors import TrainingError
 from bitwright_core.metrics import LabelMetrics
 from bitwright_core.network import Thresholds, load
 from bitwright_train import TrainConfig, load_model, trace_model, train
-from bitwright_train.export import check_export, export_model
+from bitwright_train.export import export_model
+from bitwright_train.export_check import check_export
 from bitwright_train.loop import loss_of
 
 LABELS = ("bright", "left", "rare")
