@@ -22,7 +22,7 @@ def plain_outputs(network, frame):
                 for window in _plain_windows(layer):
                     pad = {"minus_one": -1, "plus_one": 1, "zero": 0}[layer.padding_value]
                     windows.append([pad if at is None else lanes[at] for at in window])
-                    present.append(len(window))
+                    present.append(len(window) // layer.groups)
                 sums, values = _plain_rows(layer, windows, present)
             case MaxPool2d():
                 count = layer.channels
@@ -43,13 +43,14 @@ def _plain_windows(layer):
     height, width, channels = layer.shape
     top, bottom, left, right = layer.padding
     y = -top
-    while y + layer.kernel[0] <= height + bottom:
+    (tall, wide), (dy, dx) = layer.kernel, layer.dilation if isinstance(layer, Conv2d) else (1, 1)
+    while y + (tall - 1) * dy < height + bottom:
         x = -left
-        while x + layer.kernel[1] <= width + right:
+        while x + (wide - 1) * dx < width + right:
             yield [
                 (row * width + column) * channels + channel if 0 <= row < height and 0 <= column < width else None
-                for row in range(y, y + layer.kernel[0])
-                for column in range(x, x + layer.kernel[1])
+                for row in range(y, y + tall * dy, dy)
+                for column in range(x, x + wide * dx, dx)
                 for channel in range(channels)
             ]
             x += layer.stride[1]
@@ -63,7 +64,12 @@ def _plain_rows(layer, windows, counts):
     zeros = layer.takes != BINARY or not bits or (isinstance(layer, Conv2d) and layer.padding_value == "zero")
     for window, count in zip(windows, counts, strict=True):
         for index, row in enumerate(rows):
-            dot = sum(w * x for w, x in zip(row, window, strict=True))
+            seen = window
+            if isinstance(layer, Conv2d):  # the channels of the row's group
+                each = layer.shape[2] // layer.groups
+                mine = index // (layer.outputs // layer.groups)
+                seen = [x for k, x in enumerate(window) if k % layer.shape[2] // each == mine]
+            dot = sum(w * x for w, x in zip(row, seen, strict=True))
             a = dot if zeros else (dot + count) // 2
             sums.append(a)
             match layer.output:

@@ -56,3 +56,22 @@ class DotProducts:
             digits &= (1 << self.bits) - 1
         result -= self.largest
         return result
+
+
+class GroupedDotProducts:
+    """Dot products of the values of several groups, each with `rows` of its own.
+
+    Of `rows` (outputs, inputs) each of the `groups` has as many, one group's after the other's; the rest as for
+    DotProducts.
+    """
+
+    def __init__(self, rows: NDArray[np.integer], groups: int, largest: int, number: NumberType):
+        small = largest < 1 << _EXACT_BITS[np.float32]
+        self.dtype: type[np.floating] = np.float32 if small else np.float64
+        self.integers: type[np.signedinteger] = np.int32 if small else np.int64
+        self._weights = number.values(rows, self.dtype).reshape(groups, -1, rows.shape[1]).transpose(0, 2, 1)
+
+    def of(self, values: NDArray[np.floating]) -> NDArray[np.signedinteger]:
+        """The dot products (n, outputs) of values (groups, n, inputs) of type `dtype`."""
+        product = np.matmul(values, self._weights)
+        return product.transpose(1, 0, 2).astype(self.integers).reshape(values.shape[1], -1)

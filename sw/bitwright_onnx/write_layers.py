@@ -52,6 +52,8 @@ def _conv2d(writer: Writer, layer: Conv2d) -> None:
         kernel_shape=list(layer.kernel),
         strides=list(layer.stride),
         pads=[top, left, bottom, right],
+        **({} if layer.groups == 1 else {"group": layer.groups}),
+        **({} if layer.dilation == (1, 1) else {"dilations": list(layer.dilation)}),
     )
     _output(writer, layer, (1, 1))
 

@@ -53,18 +53,34 @@ def random_rows(rng, source, rows, *, integers, levels=2):
     return ThresholdEncoding(thresholds=thresholds)
 
 
-def random_conv(rng, name, edge, outputs, levels=1, *, weight_type=BINARY, gives=None):
-    """A convolution of random kernel (1 to 5), stride (1 to 3), padding and what pads, that fits `edge`."""
+def random_groups(rng, channels):
+    """A number of groups for so many channels: often one for each."""
+    choices = [groups for groups in range(1, channels + 1) if channels % groups == 0]
+    return channels if rng.random() < 0.4 else int(rng.choice(choices))
+
+
+def random_conv(rng, name, edge, outputs, levels=1, *, weight_type=BINARY, gives=None, grouped=False, dilated=False):
+    """A convolution of random kernel (1 to 5), stride (1 to 3), padding and what pads, that fits `edge`.
+
+    If `grouped`, in a random number of groups, with `outputs` made a multiple of it; if `dilated`, with taps 1 to 3
+    apart.
+    """
     height, width, channels = edge.shape
+    groups = random_groups(rng, channels) if grouped else 1
+    outputs = -(-outputs // groups) * groups
     kernel = [int(rng.integers(1, 6)) for _ in range(2)]
+    dilation = [int(rng.integers(1, 4)) for _ in range(2)] if dilated else [1, 1]
     padding = [int(rng.integers(0, kernel[axis])) for axis in (0, 0, 1, 1)] if rng.random() < 0.7 else [0] * 4
+    if dilated and any(padding):
+        padding = [int(rng.integers(0, (kernel[axis] - 1) * dilation[axis] + 1)) for axis in (0, 0, 1, 1)]
     for axis, size in enumerate((height, width)):
         room = size + padding[2 * axis] + padding[2 * axis + 1]
-        if kernel[axis] > room:
-            kernel[axis] = min(kernel[axis], size)
+        if (kernel[axis] - 1) * dilation[axis] + 1 > room:
+            kernel[axis], dilation[axis] = min(kernel[axis], size), 1
             padding[2 * axis : 2 * axis + 2] = [0, 0]
     binary = edge.number == BINARY
     value = rng.choice(["minus_one", "plus_one", "zero"]) if binary else "zero"
+    channels //= groups
     inputs = kernel[0] * kernel[1] * channels
     dots = not binary or (value == "zero" and any(padding))
     largest = inputs * edge.number.magnitude
@@ -83,6 +99,8 @@ def random_conv(rng, name, edge, outputs, levels=1, *, weight_type=BINARY, gives
         padding_value=str(value),
         takes=edge.number,
         weight_type=weight_type,
+        groups=groups,
+        dilation=tuple(dilation),
     )
 
 
@@ -116,6 +134,8 @@ def random_conv_network(
     act_levels=1,
     weight_types=(),
     act_types=(),
+    grouped=False,
+    dilated=False,
 ):
     """Convolutions of random shape, pools behind some of them, dense layers, then scores, votes or bits (classes 0).
 
@@ -138,6 +158,7 @@ def random_conv_network(
     layers: list[Operator] = []
     for index in range(convs):
         options = {"weight_type": picked(rng, weight_types), "gives": picked(rng, act_types)} if few else {}
+        options |= {"grouped": grouped, "dilated": dilated}
         layers.append(random_conv(rng, f"conv{index}", edge, int(rng.choice(channels)), act_levels, **options))
         edge = layers[-1].edge
         if pools and rng.random() < 0.6:

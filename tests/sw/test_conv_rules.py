@@ -75,6 +75,23 @@ MISTAKES = {
         "weights must have shape (outputs, kernel rows, kernel columns, channels), not (3, 2, 2)",
     ),
     "channels": (lambda: conv(shape=(6, 5, 3)), "layer conv: weights for 2 channels, an image of 3"),
+    "groups of channels": (
+        lambda: conv(groups=3, shape=(6, 5, 4)),
+        "layer conv: groups must divide its 4 channels and its 3 outputs, not 3",
+    ),
+    "channels of a group": (
+        lambda: conv(groups=3, shape=(6, 5, 3)),
+        "layer conv: weights for 2 channels in each of 3 groups, an image of 3",
+    ),
+    "no dilation": (lambda: conv(dilation=0), "layer conv: dilation must be 2 whole numbers of at least 1"),
+    "dilated out of the image": (
+        lambda: conv(dilation=(3, 1)),
+        "layer conv: a dilated kernel of 7 x 2 does not fit an image of 6 x 5 with its padding",
+    ),
+    "padding beyond a dilated kernel": (
+        lambda: conv(dilation=2, padding=(0, 3)),
+        "padding of 3 must be less than the dilated kernel's width 3",
+    ),
     "flat shape": (lambda: conv(shape=(6, 5)), "the shape (height, width, channels) must be 3 whole numbers"),
     "huge image": (lambda: conv(shape=(1 << 13, 1 << 13, 2)), "an image may have at most 67108864 values"),
     "no stride": (lambda: conv(stride=(0, 1)), "layer conv: stride must be 2 whole numbers of at least 1"),
@@ -210,9 +227,23 @@ def test_the_digest_covers_what_is_computed():
         network(encoding=IntegerEncoding(table=table), layers=(conv(takes=SIGNED),))
         for table in (np.arange(256) - 128, 127 - np.arange(256))
     ]
-    digests = {net.digest for net in (base, *different, *padded, *integers)}
-    assert len(digests) == 1 + len(different) + len(padded) + len(integers)
+    grouped = [
+        network(layers=(conv(shape=(6, 5, 2), weights=np.ones((4, 3, 3, 2 // groups), int), output=bits(4), **more),))
+        for groups, dilation in ((1, 1), (2, 1), (1, 2), (2, 2))
+        for more in ({"groups": groups, "dilation": dilation},)
+    ]
+    digests = {net.digest for net in (base, *different, *padded, *integers, *grouped)}
+    assert len(digests) == 1 + len(different) + len(padded) + len(integers) + len(grouped)
     assert network(name="other").digest == base.digest
+
+
+def test_groups_and_dilation_are_said_where_there_are_any():
+    depthwise = conv(weights=np.ones((4, 3, 3, 1), int), output=bits(4), groups=2, dilation=2)
+    assert (depthwise.dilation, depthwise.inputs, depthwise.channels) == ((2, 2), 9, 2)
+    assert depthwise.size_text == "4c3x3g2d2x2" and depthwise.operations == 2 * 36 * depthwise.pixels
+    assert (depthwise.format_version, conv().format_version) == (3, 1)
+    assert depthwise.windows.shape == (2, 1)
+    assert conv(weights=np.ones((3, 1, 3, 2), int), dilation=2).dilation == (1, 2)  # of one tap it says nothing
 
 
 def test_info_shows_every_kind_of_layer(tmp_path, capsys, monkeypatch):

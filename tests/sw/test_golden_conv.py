@@ -35,12 +35,22 @@ from .networks import random_frames
     dense=st.sampled_from([(), (6,)]),
     classes=st.sampled_from([0, 3]),
     votes=st.booleans(),
+    grouped=st.booleans(),
+    dilated=st.booleans(),
 )
-def test_equals_the_rules_in_plain_python(*, seed, shape, integers, convs, dense, classes, votes):
+def test_equals_the_rules_in_plain_python(*, seed, shape, integers, convs, dense, classes, votes, grouped, dilated):
     if not convs and not dense and not classes:
         convs = 1
     network = random_conv_network(
-        seed, shape=shape, integers=integers, convs=convs, dense=dense, classes=classes, votes=votes
+        seed,
+        shape=shape,
+        integers=integers,
+        convs=convs,
+        dense=dense,
+        classes=classes,
+        votes=votes,
+        grouped=grouped,
+        dilated=dilated,
     )
     frames = random_frames(network, 3, seed)
     trace = golden.trace(network, frames)
@@ -177,9 +187,9 @@ def test_pooling_takes_the_largest_of_each_window():
 
 
 @settings(max_examples=40, deadline=None)
-@given(seed=st.integers(0, 10**6), integers=st.booleans(), votes=st.booleans())
-def test_files_come_back(tmp_path_factory, *, seed, integers, votes):
-    network = random_conv_network(seed, integers=integers, votes=votes)
+@given(seed=st.integers(0, 10**6), integers=st.booleans(), votes=st.booleans(), more=st.booleans())
+def test_files_come_back(tmp_path_factory, *, seed, integers, votes, more):
+    network = random_conv_network(seed, integers=integers, votes=votes, grouped=more, dilated=more)
     file = tmp_path_factory.mktemp("network") / "n.safetensors"
     network.save(file)
     again = load(file)

@@ -41,7 +41,10 @@ class Node:
 
     @property
     def inputs(self) -> int:
-        """Lanes of a window, of all channels; of an operator without windows all values that it takes."""
+        """Lanes of a window, of a layer with weights those of one of its rows; of an operator without windows all
+        values that it takes."""
+        if self.operator.matrix is not None:
+            return self.operator.matrix.inputs
         if self.operator.windows is None:
             return sum(value.edge.size for value in self.given)
         down, across = self.operator.windows.kernel

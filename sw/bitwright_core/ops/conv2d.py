@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bitwright_core.checks import MAX_VALUES, sizes
+from bitwright_core.dot_products import DotProducts, GroupedDotProducts
 from bitwright_core.edge import Edge
 from bitwright_core.errors import NetworkError
 from bitwright_core.numbers import BINARY, PADDING, NumberType, PaddingValue
@@ -36,11 +37,15 @@ class Conv2dFacts(Facts, omit_defaults=True, tag="conv2d"):
     base: int = 0
     weight_type: NumberFacts | None = None  # None: bits that stand for -1 and +1
     output: Literal["thresholds", "scores", "votes", "sums"] = "thresholds"
+    groups: int = 1
+    dilation: tuple[int, int] | None = None  # None: (1, 1)
 
     def build(self, tensors: Tensors) -> "Conv2d":
         (down, across), channels = self.kernel, self.shape[2]
-        if min(down, across, *self.shape, self.outputs) < 1:
+        if min(down, across, *self.shape, self.outputs, self.groups) < 1:
             raise NetworkError(f"layer {self.name}: sizes must be positive")
+        check_groups(self.name, self.groups, channels, self.outputs)
+        channels //= self.groups
         weight_type = weight_number(self.weight_type)
         rows = tensors.numbers("weights", self.outputs, down * across * channels, weight_type)
         return Conv2d(
@@ -53,6 +58,16 @@ class Conv2dFacts(Facts, omit_defaults=True, tag="conv2d"):
             padding_value=self.padding_value,
             takes=number_type(self.integer_bits, self.takes),
             weight_type=weight_type,
+            groups=self.groups,
+            dilation=self.dilation or (1, 1),
+        )
+
+
+def check_groups(name: str, groups: int, channels: int, outputs: int) -> None:
+    """Raises NetworkError unless channels and outputs of a convolution can be cut into so many groups."""
+    if groups < 1 or channels % groups or outputs % groups:
+        raise NetworkError(
+            f"layer {name}: groups must divide its {channels} channels and its {outputs} outputs, not {groups}"
         )
 
 
@@ -64,6 +79,10 @@ class Conv2d(MatrixLayer):
     zero: a lane that adds nothing. With zeros, accumulators and thresholds are dot products, and one threshold
     holds everywhere; `engine_thresholds` has what follows for engines that count bits, which differs at borders.
     Integers are padded with zeros alone.
+
+    With `groups`, channels and outputs are cut into so many equal parts, in order, and the outputs of a part see the
+    channels of the same part alone; a depthwise convolution has a group for each channel. The taps of a window lie
+    `dilation` rows and columns apart.
     """
 
     kind: ClassVar[str] = "conv2d"
@@ -71,24 +90,29 @@ class Conv2d(MatrixLayer):
 
     name: str
     shape: tuple[int, int, int]  # of what it takes: (height, width, channels)
-    weights: NDArray[np.integer]  # (outputs, ky, kx, channels); of bits 1 is +1 and 0 is -1
+    weights: NDArray[np.integer]  # (outputs, ky, kx, channels of a group); of bits 1 is +1 and 0 is -1
     output: Output  # thresholds or sums
     stride: tuple[int, int] = (1, 1)  # (down, across)
     padding: tuple[int, int, int, int] = (0, 0, 0, 0)  # (top, bottom, left, right); (down, across) is taken, too
     padding_value: PaddingValue = "minus_one"  # where nothing pads always minus_one, so popcounts
     takes: NumberType = BINARY
     weight_type: NumberType = BINARY  # ternary, or signed of 2 to 8 bits: `weights` are the numbers themselves
+    groups: int = 1
+    dilation: tuple[int, int] = (1, 1)  # (down, across); one number is taken, too
 
     def __post_init__(self) -> None:
         self._check_matrix("outputs, kernel rows, kernel columns, channels")
         where = f"layer {self.name}"
         shape = sizes(self.shape, 3, f"{where}: the shape (height, width, channels)", 1)
         object.__setattr__(self, "shape", shape)
-        if shape[2] != self.weights.shape[3]:
-            raise NetworkError(f"{where}: weights for {self.weights.shape[3]} channels, an image of {shape[2]}")
-        checked = windows(where, shape=shape, kernel=self.kernel, stride=self.stride, padding=self.padding)
+        check_groups(self.name, self.groups, shape[2], self.outputs)
+        if shape[2] != self.weights.shape[3] * self.groups:
+            groups = "" if self.groups == 1 else f" in each of {self.groups} groups"
+            raise NetworkError(f"{where}: weights for {self.weights.shape[3]} channels{groups}, an image of {shape[2]}")
+        checked = self._checked_windows
         object.__setattr__(self, "stride", checked.stride)
         object.__setattr__(self, "padding", checked.padding)
+        object.__setattr__(self, "dilation", checked.dilation)
         if self.padding_value not in PADDING:
             raise NetworkError(
                 f"{where}: padding_value must be one of {', '.join(PADDING)}, not {self.padding_value!r}"
@@ -111,9 +135,23 @@ class Conv2d(MatrixLayer):
     @cached_property
     def windows(self) -> Windows:
         """Where the windows stand, and their classes at the borders."""
+        return self._checked_windows
+
+    @property
+    def _checked_windows(self) -> Windows:
         return windows(
-            f"layer {self.name}", shape=self.shape, kernel=self.kernel, stride=self.stride, padding=self.padding
+            f"layer {self.name}",
+            shape=self.shape,
+            kernel=self.kernel,
+            stride=self.stride,
+            padding=self.padding,
+            dilation=self.dilation,
         )
+
+    @property
+    def channels(self) -> int:
+        """Channels of the image."""
+        return self.shape[2]
 
     @property
     def source(self) -> Edge:
@@ -122,7 +160,9 @@ class Conv2d(MatrixLayer):
 
     @property
     def size_text(self) -> str:
-        return f"{self.outputs}c{self.kernel[0]}x{self.kernel[1]}{self._types_text}"
+        groups = "" if self.groups == 1 else f"g{self.groups}"
+        dilation = "" if self.dilation == (1, 1) else f"d{self.dilation[0]}x{self.dilation[1]}"
+        return f"{self.outputs}c{self.kernel[0]}x{self.kernel[1]}{groups}{dilation}{self._types_text}"
 
     @property
     def padding_lane(self) -> int:
@@ -181,7 +221,18 @@ class Conv2d(MatrixLayer):
 
     def _windows_of(self, values: NDArray[np.floating]) -> NDArray[np.floating]:
         images = pad(values.reshape(-1, *self.shape), self.windows, PADDING[self.padding_value])
-        return taps(images, self.windows).reshape(-1, self.inputs)
+        found = taps(images, self.windows)
+        if self.groups == 1:
+            return found.reshape(-1, self.inputs)
+        grouped = found.reshape(*found.shape[:-1], self.groups, -1)
+        return np.moveaxis(grouped, -2, 0).reshape(self.groups, -1, self.inputs)
+
+    @cached_property
+    def dot_products(self) -> DotProducts | GroupedDotProducts:
+        """The rows of weights, ready to be multiplied with windows."""
+        if self.groups == 1:
+            return DotProducts(self.rows, self.largest_dot, self.weight_type)
+        return GroupedDotProducts(self.rows, self.groups, self.largest_dot, self.weight_type)
 
     def facts(self) -> Conv2dFacts:
         bits, takes = number_facts(self.takes)
@@ -199,9 +250,17 @@ class Conv2d(MatrixLayer):
             base=self.output.base,
             output=self.output.kind,
             weight_type=weight_facts(self.weight_type),
+            groups=self.groups,
+            dilation=None if self.dilation == (1, 1) else self.dilation,
         )
+
+    @property
+    def format_version(self) -> int:
+        return super().format_version if (self.groups, self.dilation) == (1, (1, 1)) else 3
 
     def digest_parts(self) -> Iterator[bytes]:
         facts = (self.shape, self.weights.shape, self.stride, self.padding, self.padding_value)
         yield repr((self.kind, *facts)).encode()
+        if (self.groups, self.dilation) != (1, (1, 1)):
+            yield repr(("groups, dilation", self.groups, self.dilation)).encode()
         yield from self._digest_arrays()

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from bitwright_core.bits import pack_planes
 from bitwright_core.checks import MAX_DOT, MAX_INTEGER_BITS, MAX_LANES, check_name, frozen
-from bitwright_core.dot_products import DotProducts
+from bitwright_core.dot_products import DotProducts, GroupedDotProducts
 from bitwright_core.edge import Edge
 from bitwright_core.errors import NetworkError
 from bitwright_core.numbers import BINARY, NumberType
@@ -130,7 +130,7 @@ class MatrixLayer:
 
     @property
     def inputs(self) -> int:
-        """Lanes of a window."""
+        """Lanes that a row of weights takes: all of a window, or those of the row's group."""
         return int(self.weights[0].size)
 
     @property
@@ -142,6 +142,11 @@ class MatrixLayer:
     def channels(self) -> int:
         """Size of the last axis of what it takes: channels of an image, or all values of a flat frame."""
         return int(self.weights.shape[-1])
+
+    @property
+    def groups(self) -> int:
+        """Groups of rows, each of which takes channels of its own: rows and channels follow each other by group."""
+        return 1
 
     @property
     def pixels(self) -> int:
@@ -263,18 +268,18 @@ class MatrixLayer:
         raise NotImplementedError
 
     def _windows_of(self, values: NDArray[np.floating]) -> NDArray[np.floating]:
-        """Values (n, ...) as (n * pixels, inputs)."""
+        """Values (n, ...) as (n * pixels, inputs), with several groups as (groups, n * pixels, inputs)."""
         return values.reshape(-1, self.inputs)
 
     @cached_property
-    def dot_products(self) -> DotProducts:
+    def dot_products(self) -> DotProducts | GroupedDotProducts:
         """The rows of weights, ready to be multiplied with windows."""
         return DotProducts(self.rows, self.largest_dot, self.weight_type)
 
     def _dots(self, stored: NDArray[np.integer]) -> Iterator[NDArray[np.signedinteger]]:
         """Dot products of every row and window, (frames, *edge shape), for a few frames at a time."""
         products, shape = self.dot_products, self.edge.shape
-        step = max(1, _WINDOW_VALUES // (self.inputs * self.pixels))
+        step = max(1, _WINDOW_VALUES // (self.inputs * self.groups * self.pixels))
         for start in range(0, len(stored), step):
             values = self.takes.values(stored[start : start + step], products.dtype)
             yield products.of(self._windows_of(values)).reshape(-1, *shape)

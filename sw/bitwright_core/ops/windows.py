@@ -1,4 +1,4 @@
-"""Windows over images: where a kernel of some size, stride and padding stands, and what of it lies outside."""
+"""Windows over images: where a kernel stands (size, stride, padding, dilation), and what of it lies outside."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,20 +16,27 @@ class Windows:
     """Windows (ky, kx) over an image (height, width), `stride` apart, `padding` added on each side.
 
     Window (y, x) begins at row y * stride[0] - top and column x * stride[1] - left of the image. Rows and columns
-    that no further stride reaches are left out.
+    that no further stride reaches are left out. The taps of a window lie `dilation` apart.
     """
 
     image: tuple[int, int]  # (height, width)
     kernel: tuple[int, int]
     stride: tuple[int, int]
     padding: tuple[int, int, int, int]  # (top, bottom, left, right)
+    dilation: tuple[int, int] = (1, 1)  # rows from tap to tap down, columns across
+
+    @property
+    def extent(self) -> tuple[int, int]:
+        """Rows and columns from a window's first tap to its last, both included."""
+        down, across = ((size - 1) * apart + 1 for size, apart in zip(self.kernel, self.dilation, strict=True))
+        return down, across
 
     @property
     def shape(self) -> tuple[int, int]:
         """Windows down and across."""
         (height, width), (top, bottom, left, right) = self.image, self.padding
-        down = (height + top + bottom - self.kernel[0]) // self.stride[0] + 1
-        across = (width + left + right - self.kernel[1]) // self.stride[1] + 1
+        down = (height + top + bottom - self.extent[0]) // self.stride[0] + 1
+        across = (width + left + right - self.extent[1]) // self.stride[1] + 1
         return down, across
 
     @property
@@ -40,12 +47,19 @@ class Windows:
     @cached_property
     def row_outside(self) -> tuple[tuple[int, int], ...]:
         """For each row of windows: the rows of its kernel that lie (above, below) the image."""
-        return _outside(self.image[0], self.kernel[0], self.stride[0], self.padding[0], self.shape[0])
+        return self._outside(0)
 
     @cached_property
     def column_outside(self) -> tuple[tuple[int, int], ...]:
         """For each column of windows: the columns of its kernel that lie (left, right) of the image."""
-        return _outside(self.image[1], self.kernel[1], self.stride[1], self.padding[2], self.shape[1])
+        return self._outside(1)
+
+    def _outside(self, axis: int) -> tuple[tuple[int, int], ...]:
+        """For each place of a window along an axis: the taps that lie (before, behind) the image."""
+        size, kernel, apart = self.image[axis], self.kernel[axis], self.dilation[axis]
+        starts = [index * self.stride[axis] - self.padding[2 * axis] for index in range(self.shape[axis])]
+        places = [[start + tap * apart for tap in range(kernel)] for start in starts]
+        return tuple((sum(p < 0 for p in taps_), sum(p >= size for p in taps_)) for taps_ in places)
 
     @property
     def row_classes(self) -> tuple[tuple[int, int], ...]:
@@ -102,14 +116,9 @@ def pad(images: NDArray[Any], windows: Windows, value: float) -> NDArray[Any]:
 
 def taps(padded: NDArray[Any], windows: Windows) -> NDArray[Any]:
     """A view (n, windows down, windows across, ky, kx, channels) of padded images."""
-    down, across = windows.stride
-    view = np.lib.stride_tricks.sliding_window_view(padded, windows.kernel, axis=(1, 2))[:, ::down, ::across]
-    return view.transpose(0, 1, 2, 4, 5, 3)
-
-
-def _outside(size: int, kernel: int, stride: int, before: int, count: int) -> tuple[tuple[int, int], ...]:
-    starts = [index * stride - before for index in range(count)]
-    return tuple((max(0, -start), max(0, start + kernel - size)) for start in starts)
+    (down, across), (y, x) = windows.stride, windows.dilation
+    view = np.lib.stride_tricks.sliding_window_view(padded, windows.extent, axis=(1, 2))[:, ::down, ::across]
+    return view[..., ::y, ::x].transpose(0, 1, 2, 4, 5, 3)
 
 
 def _inside(kernel: int, before: int, after: int) -> NDArray[np.bool_]:
@@ -117,31 +126,49 @@ def _inside(kernel: int, before: int, after: int) -> NDArray[np.bool_]:
     return (taps >= before) & (taps < kernel - after)
 
 
-def windows(where: str, *, shape: tuple[int, ...], kernel: tuple[int, int], stride: object, padding: object) -> Windows:
+def windows(
+    where: str,
+    *,
+    shape: tuple[int, ...],
+    kernel: tuple[int, int],
+    stride: object,
+    padding: object,
+    dilation: object = (1, 1),
+) -> Windows:
     """Checked windows over images of `shape` (height, width, channels). Raises NetworkError beginning with `where`.
 
-    `stride` is one number or (down, across); `padding` one number, (down, across), or (top, bottom, left, right).
+    `stride` and `dilation` are one number or (down, across); `padding` one number, (down, across), or (top, bottom,
+    left, right).
     """
     if isinstance(stride, int):
         stride = (stride, stride)
+    if isinstance(dilation, int):
+        dilation = (dilation, dilation)
     if isinstance(padding, int):
         padding = (padding, padding)
     down, across = sizes(stride, 2, f"{where}: stride", 1)
     if isinstance(padding, tuple | list) and len(padding) == 2:
         padding = (padding[0], padding[0], padding[1], padding[1])
     top, bottom, left, right = sizes(padding, 4, f"{where}: padding (top, bottom, left, right)", 0)
-    for axis, size, added in (("height", kernel[0], (top, bottom)), ("width", kernel[1], (left, right))):
+    y, x = sizes(dilation, 2, f"{where}: dilation", 1)
+    result = Windows(
+        image=(shape[0], shape[1]),
+        kernel=kernel,
+        stride=(down, across),
+        padding=(top, bottom, left, right),
+        # of one tap a dilation says nothing
+        dilation=(y if kernel[0] > 1 else 1, x if kernel[1] > 1 else 1),
+    )
+    dilated = "" if result.dilation == (1, 1) else " dilated"
+    for axis, size, added in (("height", result.extent[0], (top, bottom)), ("width", result.extent[1], (left, right))):
         if max(added) >= size:
             raise NetworkError(
-                f"{where}: padding of {max(added)} must be less than the kernel's {axis} {size}, or windows "
+                f"{where}: padding of {max(added)} must be less than the{dilated} kernel's {axis} {size}, or windows "
                 "would hold padding alone"
             )
-    result = Windows(
-        image=(shape[0], shape[1]), kernel=kernel, stride=(down, across), padding=(top, bottom, left, right)
-    )
-    if shape[0] + top + bottom < kernel[0] or shape[1] + left + right < kernel[1]:
+    if shape[0] + top + bottom < result.extent[0] or shape[1] + left + right < result.extent[1]:
         raise NetworkError(
-            f"{where}: a kernel of {kernel[0]} x {kernel[1]} does not fit an image of {shape[0]} x {shape[1]}"
-            f" with its padding"
+            f"{where}: a{dilated} kernel of {result.extent[0]} x {result.extent[1]} does not fit an image of {shape[0]}"
+            f" x {shape[1]} with its padding"
         )
     return result
