@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal
 
 from amaranth.hdl import C, Cat, Module, Mux, Signal, Value, unsigned
 from amaranth.lib import memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from bitwright_core.network import Windows
+from bitwright_core.ops.windows import PoolRule
 from bitwright_core.plan import ceil_div
 from bitwright_hw.frame_buffer import count_up
 from bitwright_hw.tokens import Tokens
@@ -79,7 +79,7 @@ class Reduction:
     `least`, which is what a window begins with, and what does not count becomes.
     """
 
-    rule: Literal["max", "sum"] = "max"
+    rule: PoolRule = "max"
     in_bits: int = 1
     bits: int = 1
     signed: bool = False

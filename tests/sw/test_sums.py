@@ -27,6 +27,8 @@ from bitwright_core.network import (
     save,
 )
 from bitwright_core.network.file import format_version
+from bitwright_core.numbers import TERNARY, signed_type, unsigned_type
+from bitwright_core.ops.lanes import LaneRule, Operand
 from bitwright_core.ops.operator import Value
 
 from .graph_networks import random_graph_network
@@ -240,3 +242,17 @@ def test_scales_and_thresholds_are_in_the_digest():
             continue
         changed.append(replace(network, layers=layers).digest)
     assert len({network.digest, *changed}) == 4
+
+
+def test_rules_of_lanes_that_hardware_cannot_keep_are_refused():
+    operand = Operand(number=TERNARY, scales=(1,))
+    rule = {"operands": (operand,), "offsets": (0,), "levels": None, "base": 0}
+    assert LaneRule(**rule, gives=signed_type(2)).levels is None
+    with pytest.raises(ValueError, match="sum is given as it is, but a binary lane holds 0 for -1"):
+        LaneRule(**rule, gives=BINARY)
+    levels = rule | {"levels": ((0, 1), (1, 2))}
+    assert LaneRule(**levels, gives=unsigned_type(2)).base == 0
+    with pytest.raises(ValueError, match="levels give 0 to 2, but a binary lane holds 0 to 1"):
+        LaneRule(**levels, gives=BINARY)
+    with pytest.raises(ValueError, match="as many levels"):
+        LaneRule(**rule | {"levels": ((0, 1), (1,))}, gives=unsigned_type(2))

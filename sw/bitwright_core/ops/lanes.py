@@ -18,7 +18,8 @@ class LaneRule:
     """The sum of the operands and of an offset, of one for all channels or of one each; then, unless `levels` is None,
     `base` and one more for each of the channel's levels that the sum reaches.
 
-    `gives` is the number type of the result.
+    `gives` is the number type of the result. Raises ValueError where its lanes cannot hold the result: a sum that is
+    given as it is needs a type whose lanes hold what they stand for, which a bit for -1 or +1 does not.
     """
 
     operands: tuple[Operand, ...]
@@ -26,3 +27,19 @@ class LaneRule:
     levels: tuple[tuple[int, ...], ...] | None  # (channels, levels)
     base: int
     gives: NumberType
+
+    def __post_init__(self) -> None:
+        least, most = self.gives.stored
+        if self.levels is None:
+            if (self.gives.least, self.gives.largest) != (least, most):
+                raise ValueError(
+                    f"a sum is given as it is, but a {self.gives} lane holds {least} for {self.gives.least}; "
+                    "give an integer, or levels"
+                )
+            return
+        counts = {len(levels) for levels in self.levels}
+        if len(counts) != 1:
+            raise ValueError(f"every channel must have as many levels, not {sorted(counts)}")
+        top = self.base + counts.pop()
+        if self.base < least or top > most:
+            raise ValueError(f"levels give {self.base} to {top}, but a {self.gives} lane holds {least} to {most}")

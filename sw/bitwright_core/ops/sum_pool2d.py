@@ -1,21 +1,20 @@
 """Sums of windows: average pools, whose divisor folds into what follows."""
 
-import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bitwright_core.checks import MAX_INTEGER_BITS, MAX_VALUES, check_name, sizes
+from bitwright_core.checks import MAX_INTEGER_BITS
 from bitwright_core.edge import Edge
 from bitwright_core.errors import NetworkError
 from bitwright_core.numbers import BINARY, NumberType, signed_bits, signed_type
 from bitwright_core.ops.number_facts import NumberFacts
-from bitwright_core.ops.operator import Facts, Value, Weightless, check_image, check_number
-from bitwright_core.ops.windows import Pooling, Windows, taps, windows
+from bitwright_core.ops.operator import Facts
+from bitwright_core.ops.pool2d import Pool2d
+from bitwright_core.ops.windows import PoolRule, taps
 from bitwright_core.tensors import Tensors
 
 
@@ -33,7 +32,7 @@ class SumPool2dFacts(Facts, omit_defaults=True, tag="sum_pool2d"):
 
 
 @dataclass(frozen=True, kw_only=True)
-class SumPool2d(Weightless):
+class SumPool2d(Pool2d):
     """The sum of each window, channel by channel, a signed integer: an average pool times the size of its window.
 
     A bit counts as -1 or +1. Nothing pads. The average of a whole image has its height and width as the kernel.
@@ -41,6 +40,7 @@ class SumPool2d(Weightless):
 
     kind: ClassVar[str] = "sum_pool2d"
     facts_type: ClassVar[type[Facts]] = SumPool2dFacts
+    rule: ClassVar[PoolRule] = "sum"
 
     name: str
     shape: tuple[int, int, int]  # of what it takes: (height, width, channels)
@@ -49,29 +49,11 @@ class SumPool2d(Weightless):
     takes: NumberType = BINARY
 
     def __post_init__(self) -> None:
-        check_name(self.name, "layer name")
-        where = f"layer {self.name}"
-        shape = sizes(self.shape, 3, f"{where}: the shape (height, width, channels)", 1)
-        kernel = sizes(self.kernel, 2, f"{where}: kernel", 1)
-        down, across = kernel
-        checked = windows(where, shape=shape, kernel=(down, across), stride=self.stride, padding=0)
-        object.__setattr__(self, "shape", shape)
-        object.__setattr__(self, "kernel", (down, across))
-        object.__setattr__(self, "stride", checked.stride)
-        if math.prod(self.shape) > MAX_VALUES:
-            raise NetworkError(f"{where}: an image may have at most {MAX_VALUES} values, not {list(self.shape)}")
+        super().__post_init__()
         if self.edge.number.bits > MAX_INTEGER_BITS:
-            raise NetworkError(f"{where}: sums take {self.edge.number.bits} bits, more than {MAX_INTEGER_BITS}")
-
-    @cached_property
-    def windows(self) -> Windows:
-        """Where the windows stand."""
-        return windows(f"layer {self.name}", shape=self.shape, kernel=self.kernel, stride=self.stride, padding=0)
-
-    @property
-    def pooling(self) -> Pooling:
-        """What it does with each window."""
-        return Pooling(windows=self.windows, channels=self.shape[2], rule="sum")
+            raise NetworkError(
+                f"layer {self.name}: sums take {self.edge.number.bits} bits, more than {MAX_INTEGER_BITS}"
+            )
 
     @property
     def edge(self) -> Edge:
@@ -87,12 +69,6 @@ class SumPool2d(Weightless):
     @property
     def size_text(self) -> str:
         return f"sp{self.kernel[0]}x{self.kernel[1]}"
-
-    def infer(self, given: Sequence[Value]) -> Edge:
-        (before,) = given
-        check_image(self.name, self.shape, before)
-        check_number(self.name, self.takes, before)
-        return self.edge
 
     def compute(self, *given: NDArray[np.integer]) -> NDArray[np.integer]:
         """The sum of each window, (n, *edge shape)."""

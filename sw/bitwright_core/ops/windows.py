@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from bitwright_core.checks import sizes
 from bitwright_core.errors import NetworkError
 
+PoolRule = Literal["max", "sum"]  # what becomes of the values of a window, channel by channel
+
 
 @dataclass(frozen=True, kw_only=True)
 class Windows:
@@ -103,7 +105,7 @@ class Pooling:
 
     windows: Windows
     channels: int
-    rule: Literal["max", "sum"]
+    rule: PoolRule
 
 
 def pad(images: NDArray[Any], windows: Windows, value: float) -> NDArray[Any]:
