@@ -12,7 +12,11 @@ TESTS_STAMP := $(VENV)/tests.stamp
 # pynq's own environment, for the simulated board; BITWRIGHT_PYNQ tells the tests of another folder
 PYNQ_VENV := .venv-pynq
 PYNQ_STAMP := $(PYNQ_VENV)/installed.stamp
-SOURCES := sw hw sim boards tests bench
+SOURCES := sw hw sim boards tests bench tools/site_pages.py
+
+# mkdocs and its parts, for `make site`: an environment of its own, since nothing else needs them
+SITE_VENV := .venv-site
+SITE_STAMP := $(SITE_VENV)/installed.stamp
 
 # of `make fuzz`: how long, the first network's seed, and cycles of each network
 SECONDS ?= 600
@@ -36,7 +40,7 @@ LEAST_COVERED := 65
 # cocotb's and Verilator's own parallel builds follow this too
 JOBS ?= 2
 
-.PHONY: help demo test test-all coverage fuzz designs prove lint format bench costs clean distclean env pynq-env
+.PHONY: help demo test test-all coverage fuzz designs prove lint format bench costs site clean distclean env pynq-env
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -95,9 +99,18 @@ bench: $(TESTS_STAMP) ## measure, beside the goals; writes bench-out/bench.json
 costs: $(STAMP) ## how the cost model's constants suit what Yosys counted (FAMILY=ice40; docs/sizing.md)
 	@$(BIN)/python bench/costs.py fit $(or $(FAMILY),ice40)
 
+$(SITE_STAMP): requirements-site.txt
+	@python3 -m venv $(SITE_VENV)
+	@$(SITE_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --requirement requirements-site.txt
+	@touch $@
+
+site: $(SITE_STAMP) ## the documents as a site in site/, every link checked (then open site/index.html)
+	@NO_MKDOCS_2_WARNING=1 $(SITE_VENV)/bin/mkdocs build --quiet --strict
+	@echo "site: site/index.html"
+
 clean: ## remove what demo, bench, tests and builds wrote
-	@rm -rf demo-out bench-out build dist sim_build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@rm -rf demo-out bench-out build dist site sim_build .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	@find sw hw sim boards tests bench -name __pycache__ -type d -prune -exec rm -rf {} +
 
-distclean: clean ## remove .venv and .venv-pynq, too
-	@rm -rf $(VENV) $(PYNQ_VENV)
+distclean: clean ## remove .venv, .venv-pynq and .venv-site, too
+	@rm -rf $(VENV) $(PYNQ_VENV) $(SITE_VENV)
