@@ -78,7 +78,7 @@ def work(folder: Path, batch_frames: "int | None", timeout: float) -> None:
 
     try:
         accelerator = bitwright_driver.Accelerator(folder, batch_frames=batch_frames, timeout=timeout)
-    except bitwright_driver.BoardError as error:
+    except bitwright_driver.DriverError as error:
         tell("error", kind=type(error).__name__, message=str(error))
         sys.exit(1)
     tell(
@@ -98,7 +98,7 @@ def work(folder: Path, batch_frames: "int | None", timeout: float) -> None:
             with np.load(folder / "vectors.npz", allow_pickle=False) as stored:
                 one = stored["frames"][:1]
             latencies = sorted(accelerator.run(one).latency_seconds for _ in range(LATENCY_RUNS))
-        except bitwright_driver.BoardError as error:
+        except bitwright_driver.DriverError as error:
             tell("error", kind=type(error).__name__, message=str(error))
             sys.exit(1)
         result = tested.result

@@ -45,15 +45,15 @@ LOOK_SECONDS = 0.01  # how often a wait looks at the accelerator's counters
 RESET_SECONDS = 1.0
 
 
-class BoardError(Exception):
+class DriverError(Exception):
     """Something on the board that went wrong, in one sentence. After any of these `run` can be called again."""
 
 
-class NoDevice(BoardError):
+class NoDevice(DriverError):
     """pynq finds no FPGA here."""
 
 
-class WrongOverlay(BoardError):
+class WrongOverlay(DriverError):
     """The overlay is not one of bitwright's, or not the one of design.json."""
 
 
@@ -61,19 +61,19 @@ class DigestMismatch(WrongOverlay):
     """The accelerator holds another network than design.json."""
 
 
-class DmaError(BoardError):
+class DmaError(DriverError):
     """The AXI DMA reports an error, or lost data."""
 
 
-class FrameError(BoardError):
+class FrameError(DriverError):
     """Frames that do not fit the network, or that the accelerator refused."""
 
 
-class AcceleratorReset(BoardError):
+class AcceleratorReset(DriverError):
     """The accelerator was reset in the middle of a batch: frames are lost."""
 
 
-class Timeout(BoardError):
+class Timeout(DriverError):
     """Nothing moved for longer than the time limit."""
 
 

@@ -81,7 +81,6 @@ class ProgramReport:
 class Job:
     """How frames run on a board. `timeout` is how many seconds the accelerator may stand still."""
 
-    board: str
     remote_folder: str | None = None  # where deployments lie; None: bitwright in the user's home
     batch_frames: int | None = None  # frames of a transfer; None: 1 MiB of them
     timeout: float = 5.0
@@ -93,10 +92,11 @@ def run_on_board(
     vectors: Vectors,
     login: Login,
     *,
+    board: str,
     job: Job,
     progress: Progress | None = None,
 ) -> ProgramReport:
-    """Deploys `bit` (and the .hwh beside it) of `design` to `login`, and runs `vectors` there.
+    """Deploys `bit` (and the .hwh beside it) of `design` to the `board` at `login`, and runs `vectors` there.
 
     Raises HostError, HostKeyError, LoginError, DiskFullError, MissingPynqError,
     ConnectionLostError, or JobError for what the driver raised there.
@@ -107,6 +107,7 @@ def run_on_board(
             design,
             bit,
             vectors,
+            board=board,
             job=job,
             progress=progress,
         )
@@ -134,6 +135,7 @@ def run_simulated(
                 design,
                 bit,
                 vectors,
+                board="simulated",
                 job=job,
                 progress=progress,
             )
@@ -145,6 +147,7 @@ def run_through(
     bit: Path,
     vectors: Vectors,
     *,
+    board: str,
     job: Job,
     progress: Progress | None = None,
 ) -> ProgramReport:
@@ -153,7 +156,7 @@ def run_through(
     folder = deploy(connection, design.manifest.name, files, job.remote_folder, progress)
     events = _run(connection, folder, job, progress)
     results = connection.download(f"{folder}/results.npz")
-    return _judge(design, vectors, results, events, board=job.board, host=connection.login.name, folder=folder)
+    return _judge(design, vectors, results, events, board=board, host=connection.login.name, folder=folder)
 
 
 def _root(connection: AnyConnection) -> tuple[str, bytes]:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from bitwright_boards.driver import BoardError, Timeout
+from bitwright_boards.driver import DriverError, Timeout
 from bitwright_core.serial_link import (
     ANSWER,
     BREAK_BITS,
@@ -18,7 +18,7 @@ from bitwright_core.serial_link import (
 )
 
 
-class LinkError(BoardError):
+class LinkError(DriverError):
     """The line damages more than sending again can mend."""
 
 

@@ -30,7 +30,7 @@ from bitwright_hw.engine_numbers import (
 from bitwright_hw.families import Family
 from bitwright_hw.frame_buffer import count_up
 from bitwright_hw.integer_row import IntegerRow, chain_length, skewed, word_terms, x_bits
-from bitwright_hw.levels import Levels
+from bitwright_hw.levels import LevelUnit
 from bitwright_hw.memory_contents import Contents
 from bitwright_hw.popcount import AccumulateRow, ProductRow
 from bitwright_hw.preloads import Preloads
@@ -79,10 +79,10 @@ class MatrixEngine(wiring.Component):
 
     With `o`, `activations` gives the rows' activations (of a layer with thresholds): the row totals' top bits, free
     of the inverter that `o` has for its sign bit. Where they have several levels, T is the middle one, and
-    `activations` has their codes of `layer.edge.number.bits` bits while `given` is high, some cycles later (Levels).
+    `activations` has their codes of `layer.edge.number.bits` bits while `given` is high, some cycles later (LevelUnit).
 
     A pass starts from -T, so that no comparator is needed (the FINN papers compare afterwards).
-    Latency: `latency` = read_latency + stages + 1 cycles from a pass's last word to `o`, and that of Levels more to
+    Latency: `latency` = read_latency + stages + 1 cycles from a pass's last word to `o`, and that of LevelUnit more to
     `given`. Throughput: a word a cycle, NF * SF cycles a window. With a `read_latency` of 2 the weights pass a register
     behind their memory.
     The engine never waits: whoever feeds it has made sure of room behind it. Reset: at a frame's first word.
@@ -229,7 +229,7 @@ class MatrixEngine(wiring.Component):
         """Activations of several levels."""
         numbers = self.levels
         assert numbers is not None
-        m.submodules.levels = levels = Levels(
+        m.submodules.levels = levels = LevelUnit(
             pe=self.fold.pe,
             bits=self.bits,
             middle=numbers.middle,

@@ -124,7 +124,7 @@ def preload_borders(layer: Matrix) -> Borders | None:
 
 @dataclass(frozen=True, kw_only=True)
 class LevelNumbers:
-    """What the threshold stage of `layer` is made of (see Levels), for accumulators of `bits` bits."""
+    """What the threshold stage of `layer` is made of (see LevelUnit), for accumulators of `bits` bits."""
 
     layer: Matrix
     fold: Fold

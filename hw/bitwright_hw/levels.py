@@ -30,7 +30,7 @@ def levels_latency(pe: int, passes_apart: int) -> int:
     return steps + 1 if steps > 1 else 1
 
 
-class Levels(wiring.Component):
+class LevelUnit(wiring.Component):
     """Gives for each of `pe` totals the code of `code_bits` bits that stands for `base` + the number of levels reached.
 
     `valid` comes with the totals of a pass, at least `passes_apart` cycles after that of the pass before; the totals
@@ -163,7 +163,7 @@ class Levels(wiring.Component):
 def level_counts(
     *, pe: int, passes_apart: int, bits: int, levels: int, code_bits: int, passes: int, borders: bool, costs: Costs
 ) -> Counts:
-    """What a Levels takes: the rows that are chosen, their comparators and codes, and the memory of what they are
+    """What a LevelUnit takes: the rows that are chosen, their comparators and codes, and the memory of what they are
     compared with, a word for each step of `passes` passes (of all blocks); for one word a constant."""
     units, steps = level_units(pe, passes_apart), level_steps(pe, passes_apart)
     cost, others = costs.levels, levels - 1
@@ -184,7 +184,7 @@ def level_counts(
 
 
 def level_words(others: tuple[tuple[tuple[int, ...], ...], ...], units: int, steps: int) -> tuple[tuple[int, ...], ...]:
-    """The words of a Levels' memory; one where all are equal. Units without a row in the last step compare with 0."""
+    """A LevelUnit's memory words; one where all are equal. Units without a row in the last step compare with 0."""
     count = len(others[0][0])
     words = []
     for row in others:

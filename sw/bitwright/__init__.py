@@ -39,6 +39,8 @@ if TYPE_CHECKING:
         verify,
         write_testbench,
     )
+    from bitwright_boards.program import Job
+    from bitwright_boards.ssh import Login
     from bitwright_core.design import Design
     from bitwright_core.errors import BitwrightError
     from bitwright_core.network import Network
@@ -49,6 +51,8 @@ if TYPE_CHECKING:
 _HOMES = {
     "BitwrightError": "bitwright_core.errors",
     "Design": "bitwright_core.design",
+    "Job": "bitwright_boards.program",
+    "Login": "bitwright_boards.ssh",
     "Network": "bitwright_core.network",
     "Plan": "bitwright_core.plan",
 }  # and of all others: bitwright.api
@@ -56,6 +60,8 @@ _HOMES = {
 __all__ = [
     "BitwrightError",
     "Design",
+    "Job",
+    "Login",
     "Network",
     "Plan",
     "__version__",

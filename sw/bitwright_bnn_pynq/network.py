@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bitwright_bnn_pynq.files import Folding, has_thresholds, read_classes
-from bitwright_bnn_pynq.topology import ConvFacts, DenseFacts, FoldedFacts, InputFacts, PoolFacts, Topology
+from bitwright_bnn_pynq.topology import ConvEntry, DenseEntry, FoldedEntry, InputEntry, PoolEntry, Topology
 from bitwright_core.errors import NetworkError, ParameterSetError
 from bitwright_core.network import (
     Conv2d,
@@ -76,7 +76,7 @@ def read_parameters(
             progress("read layers", number, len(topology.layers))
         rule = topology.class_rule if number == len(topology.layers) - 1 else None
         layer = LAYERS[type(facts)](facts, _Place(edge=edge, folder=folder, index=len(plans), rule=rule))
-        if layer.matrix is not None and isinstance(facts, FoldedFacts):
+        if layer.matrix is not None and isinstance(facts, FoldedEntry):
             if rule == "largest_count" and has_thresholds(folder, len(plans)):
                 notes.append(
                     f"layer {len(plans)} has files of thresholds, which are not used: by the topology, the class "
@@ -103,7 +103,7 @@ def _with_classes(
 ) -> Topology:
     """The topology with a last layer of as many outputs as there are classes. Raises ParameterSetError."""
     last = topology.layers[-1]
-    assert isinstance(last, DenseFacts)
+    assert isinstance(last, DenseEntry)
     rows = ceil_div(last.outputs, last.pe) * last.pe if last.padded_outputs is None else last.padded_outputs
     if classes is None:
         if len(labels) in (0, last.outputs):
@@ -120,7 +120,7 @@ def _with_classes(
     return msgspec.structs.replace(topology, layers=layers)
 
 
-def integer_table(facts: InputFacts) -> NDArray[np.int64]:
+def integer_table(facts: InputEntry) -> NDArray[np.int64]:
     """The integer of each input value, by exact arithmetic: floor(v * 2^fraction_bits + 1/2), clipped to `bits`."""
     fixed = facts.integers
     assert fixed is not None
@@ -132,7 +132,7 @@ def integer_table(facts: InputFacts) -> NDArray[np.int64]:
     return np.array([min(max(v, -limit), limit - 1) for v in rounded])
 
 
-def _encoding(facts: InputFacts) -> ThresholdEncoding | IntegerEncoding:
+def _encoding(facts: InputEntry) -> ThresholdEncoding | IntegerEncoding:
     if facts.integers is None:
         return ThresholdEncoding(thresholds=np.array(facts.thresholds))
     return IntegerEncoding(table=integer_table(facts))
@@ -154,7 +154,7 @@ class _Place:
     rule: str | None  # how a class is chosen, of the last layer alone
 
 
-def _pool(facts: PoolFacts, place: _Place) -> Operator:
+def _pool(facts: PoolEntry, place: _Place) -> Operator:
     name = f"pool{place.index - 1}"
     stride = facts.kernel if facts.stride is None else facts.stride
     shape = _image(place.edge, name)
@@ -167,7 +167,7 @@ def _pool(facts: PoolFacts, place: _Place) -> Operator:
     )
 
 
-def _dense(facts: DenseFacts, place: _Place) -> Operator:
+def _dense(facts: DenseEntry, place: _Place) -> Operator:
     lanes = place.edge.size
     padded = ceil_div(lanes, facts.simd) * facts.simd if facts.padded_inputs is None else facts.padded_inputs
     weights, output = _rows(facts, place, taps=1, lanes=lanes, padded=padded)
@@ -181,7 +181,7 @@ def _dense(facts: DenseFacts, place: _Place) -> Operator:
     )
 
 
-def _conv(facts: ConvFacts, place: _Place) -> Operator:
+def _conv(facts: ConvEntry, place: _Place) -> Operator:
     name = f"conv{place.index}"
     shape = _image(place.edge, name)
     padded = shape[2] if facts.padded_channels is None else facts.padded_channels
@@ -200,14 +200,14 @@ def _conv(facts: ConvFacts, place: _Place) -> Operator:
 
 
 LAYERS: Mapping[type[Any], Callable[[Any, _Place], Operator]] = {
-    DenseFacts: _dense,
-    ConvFacts: _conv,
-    PoolFacts: _pool,
+    DenseEntry: _dense,
+    ConvEntry: _conv,
+    PoolEntry: _pool,
 }
 
 
 def _rows(
-    facts: ConvFacts | DenseFacts, place: _Place, *, taps: int, lanes: int, padded: int
+    facts: ConvEntry | DenseEntry, place: _Place, *, taps: int, lanes: int, padded: int
 ) -> tuple[NDArray[np.integer], Output]:
     """Weights (outputs, taps, lanes) of windows of `taps`, each of `lanes` lanes, `padded` in the files; the output."""
     index = place.index
@@ -237,7 +237,7 @@ def _rows(
 
 
 def _output(
-    facts: ConvFacts | DenseFacts,
+    facts: ConvEntry | DenseEntry,
     folding: Folding,
     place: _Place,
     own: NDArray[np.integer],

@@ -26,7 +26,7 @@ class Integers(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     fraction_bits: Annotated[int, msgspec.Meta(ge=0, le=32)]
 
 
-class InputFacts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class InputEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The frame, and either the thresholds of its bits or the fixed point of its integers."""
 
     shape: list[Size]
@@ -35,7 +35,7 @@ class InputFacts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     integers: Integers | None = None
 
 
-class FoldedFacts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class FoldedEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A layer with weights: rows in use, folding, and how far the files are padded beyond both."""
 
     outputs: Size
@@ -48,13 +48,13 @@ class FoldedFacts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     threshold_shift: Annotated[int, msgspec.Meta(ge=0, le=32)] = 0
 
 
-class DenseFacts(FoldedFacts, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="dense", tag_field="kind"):
+class DenseEntry(FoldedEntry, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="dense", tag_field="kind"):
     """A dense layer. Columns beyond its inputs, up to a multiple of simd, are padding."""
 
     padded_inputs: Size | None = None
 
 
-class ConvFacts(FoldedFacts, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="conv", tag_field="kind"):
+class ConvEntry(FoldedEntry, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="conv", tag_field="kind"):
     """A convolution without padding at the border; columns run (ky, kx, channel), channel fastest."""
 
     kernel: Size
@@ -62,7 +62,7 @@ class ConvFacts(FoldedFacts, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     padded_channels: Size | None = None  # channels of each tap in the files; default: as many as there are
 
 
-class PoolFacts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="pool", tag_field="kind"):
+class PoolEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="pool", tag_field="kind"):
     """A max-pool."""
 
     kernel: Size
@@ -78,8 +78,8 @@ class Topology(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     name: str
     class_rule: Literal["largest_count", "highest_bit"]
-    input: InputFacts
-    layers: list[DenseFacts | ConvFacts | PoolFacts]
+    input: InputEntry
+    layers: list[DenseEntry | ConvEntry | PoolEntry]
 
 
 def topology_names() -> tuple[str, ...]:
@@ -113,12 +113,12 @@ def load_topology(name_or_path: str | Path) -> Topology:
         raise ParameterSetError(f"{name}: {error}") from None
     if bool(topology.input.thresholds) == (topology.input.integers is not None):
         raise ParameterSetError(f"{name}: the input needs thresholds or an [input.integers] table, and not both")
-    if not topology.layers or not isinstance(topology.layers[-1], DenseFacts):
+    if not topology.layers or not isinstance(topology.layers[-1], DenseEntry):
         raise ParameterSetError(f"{name}: the last layer must be a dense one, whose outputs are the classes")
     if topology.layers[-1].activations != "binary":
         raise ParameterSetError(f"{name}: the last layer chooses a class, so it has no ternary activations")
     for layer in topology.layers:
-        if isinstance(layer, FoldedFacts) and layer.weights == "ternary" and 2 * layer.simd > WORD_BITS:
+        if isinstance(layer, FoldedEntry) and layer.weights == "ternary" and 2 * layer.simd > WORD_BITS:
             raise ParameterSetError(
                 f"{name}: simd {layer.simd} of ternary weights, but a word of {WORD_BITS} bits holds {WORD_BITS // 2}"
             )

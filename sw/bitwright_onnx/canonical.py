@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bitwright_onnx.form import Graph, Node
+from bitwright_onnx.form import Graph, OnnxNode
 from bitwright_onnx.reader import dtype_of
 from bitwright_onnx.refusals import Refusals
 
@@ -87,7 +87,7 @@ _INPUTS = {
 }
 
 
-def _count_inputs(node: Node) -> None:
+def _count_inputs(node: OnnxNode) -> None:
     """Raises ValueError for a node with too few or too many inputs, or without one that it needs."""
     least, most = _INPUTS.get(node.op, (0, 1 << 20))
     if not least <= len(node.inputs) <= most or not all(node.inputs[:least]):
@@ -106,7 +106,7 @@ _KINDS: dict[type, tuple[str, ...]] = {
 _KIND_OF = {name: kind for kind, names in _KINDS.items() for name in names}
 
 
-def _check_attributes(node: Node) -> None:
+def _check_attributes(node: OnnxNode) -> None:
     """Raises ValueError for an attribute of another type than ONNX gives it."""
     for name, value in node.attributes.items():
         kind = _KIND_OF.get(name)
@@ -124,7 +124,7 @@ def integers(values: Any, what: str) -> tuple[int, ...]:
     return found
 
 
-def _with_inputs(node: Node, constants: Constants, extra: dict[str, Any]) -> Node:
+def _with_inputs(node: OnnxNode, constants: Constants, extra: dict[str, Any]) -> OnnxNode:
     """The node with constant inputs appended, None for one that is absent; their attributes go."""
     inputs = list(node.inputs)
     for name, value in extra.items():
@@ -138,7 +138,7 @@ def _with_inputs(node: Node, constants: Constants, extra: dict[str, Any]) -> Nod
     return replace(node, inputs=tuple(inputs), attributes=attributes)
 
 
-def _constant(node: Node, constants: Constants) -> None:
+def _constant(node: OnnxNode, constants: Constants) -> None:
     kinds: dict[str, Any] = {
         "value": None,
         "value_float": np.float32,
@@ -153,10 +153,10 @@ def _constant(node: Node, constants: Constants) -> None:
     constants[node.output] = np.asarray(value, kinds[given[0]])
 
 
-def _listed(*names: str) -> Callable[[Node, Constants], Node]:
+def _listed(*names: str) -> Callable[[OnnxNode, Constants], OnnxNode]:
     """Integer lists that were attributes."""
 
-    def form(node: Node, constants: Constants) -> Node:
+    def form(node: OnnxNode, constants: Constants) -> OnnxNode:
         present = [name for name in names if name in node.attributes]
         if not present:
             return node
@@ -172,27 +172,27 @@ def _listed(*names: str) -> Callable[[Node, Constants], Node]:
     return form
 
 
-def _clip(node: Node, constants: Constants) -> Node:
+def _clip(node: OnnxNode, constants: Constants) -> OnnxNode:
     if not {"min", "max"} & node.attributes.keys():
         return node
     bounds = {name: np.float32(node.attributes[name]) if name in node.attributes else None for name in ("min", "max")}
     return _with_inputs(node, constants, bounds)
 
 
-def _top_k(node: Node, constants: Constants) -> Node:
+def _top_k(node: OnnxNode, constants: Constants) -> OnnxNode:
     if "k" in node.attributes:
         return _with_inputs(node, constants, {"k": np.array([int(node.attributes["k"])], np.int64)})
     return node
 
 
-def _cast(node: Node, constants: Constants) -> Node:
+def _cast(node: OnnxNode, constants: Constants) -> OnnxNode:
     dtype = dtype_of(int(node.attributes["to"])) if "to" in node.attributes else None
     if dtype is None:
         raise ValueError("it does not say to which type")
     return replace(node, attributes={"dtype": str(dtype)})
 
 
-def _batch_norm(node: Node, constants: Constants) -> Node:
+def _batch_norm(node: OnnxNode, constants: Constants) -> OnnxNode:
     if int(node.attributes.get("training_mode", 0)) or len([name for name in node.outputs if name]) > 1:
         raise ValueError("it is in training mode; export the model in evaluation mode")
     if not int(node.attributes.get("spatial", 1)):
@@ -203,7 +203,7 @@ def _batch_norm(node: Node, constants: Constants) -> Node:
     return replace(node, outputs=node.outputs[:1], attributes={"epsilon": epsilon})
 
 
-def _gather(node: Node, constants: Constants) -> Node:
+def _gather(node: OnnxNode, constants: Constants) -> OnnxNode:
     """A table of constants that values index; other Gathers (of a Shape) stay."""
     table = constants.get(node.inputs[0])
     if table is None or table.ndim != 1 or node.inputs[1] in constants or int(node.attributes.get("axis", 0)) != 0:
@@ -211,7 +211,7 @@ def _gather(node: Node, constants: Constants) -> Node:
     return replace(node, op="Lookup", inputs=node.inputs[1:2], attributes={"table": table})
 
 
-_FORMS: dict[str, Callable[[Node, Constants], Node | None]] = {
+_FORMS: dict[str, Callable[[OnnxNode, Constants], OnnxNode | None]] = {
     "BatchNormalization": _batch_norm,
     "BatchNormalizationChannelsLast": _batch_norm,
     "Cast": _cast,

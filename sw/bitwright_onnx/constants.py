@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from bitwright_core.ops.matrix import MAX_WEIGHT_BITS
 from bitwright_onnx.canonical import integers
 from bitwright_onnx.expression import OPERATIONS, apply
-from bitwright_onnx.form import Graph, Node
+from bitwright_onnx.form import Graph, OnnxNode
 from bitwright_onnx.layout import LAYOUT, relayout
 from bitwright_onnx.quantizers import QUANTIZERS, quantizer
 from bitwright_onnx.reader import MAX_ELEMENTS, MAX_RANK
@@ -69,14 +69,14 @@ def _limited(array: Array) -> Array:
     return array
 
 
-def _foldable(node: Node, arrays: Sequence[Array | None]) -> bool:
+def _foldable(node: OnnxNode, arrays: Sequence[Array | None]) -> bool:
     """Whether it is computed here. Matrices of weights in too many bits are not, so that their quantizer is named."""
     if node.op == "Quant" and arrays[0] is not None and arrays[3] is not None and arrays[0].ndim > 1:
         return bool(arrays[3].size == 1 and 1 <= arrays[3].reshape(-1)[0] <= MAX_WEIGHT_BITS)
     return node.op in OPERATIONS or node.op in LAYOUT or node.op in QUANTIZERS or node.op in _FOLDS
 
 
-def compute(node: Node, arrays: Sequence[Array | None]) -> Array:
+def compute(node: OnnxNode, arrays: Sequence[Array | None]) -> Array:
     """The result of a node on constant inputs. Raises ValueError."""
     if node.op in QUANTIZERS:
         return quantizer(node, arrays)
@@ -92,25 +92,25 @@ def compute(node: Node, arrays: Sequence[Array | None]) -> Array:
     return apply(node.op, tuple(arrays), node.attributes)
 
 
-def _shape_of(node: Node, shape: tuple[int, ...]) -> tuple[int, ...]:
+def _shape_of(node: OnnxNode, shape: tuple[int, ...]) -> tuple[int, ...]:
     start, end = node.attributes.get("start", 0), node.attributes.get("end")
     return shape[int(start) : None if end is None else int(end)]
 
 
-def _gather(node: Node, arrays: Sequence[Array]) -> Array:
+def _gather(node: OnnxNode, arrays: Sequence[Array]) -> Array:
     data, indices = arrays
     if indices.dtype.kind not in "iu" or indices.size * max(1, data.size) > MAX_ELEMENTS:
         raise ValueError("its indices are damaged")
     return np.take(data, indices, axis=int(node.attributes.get("axis", 0)))
 
 
-def _concat(node: Node, arrays: Sequence[Array]) -> Array:
+def _concat(node: OnnxNode, arrays: Sequence[Array]) -> Array:
     if sum(array.size for array in arrays) > MAX_ELEMENTS:
         raise ValueError("its result is larger than any binary network's constants")
     return np.concatenate(arrays, axis=int(node.attributes["axis"]))
 
 
-def _slice(node: Node, arrays: Sequence[Array]) -> Array:
+def _slice(node: OnnxNode, arrays: Sequence[Array]) -> Array:
     data, starts, ends = arrays[0], integers(arrays[1], "starts"), integers(arrays[2], "ends")
     axes = integers(arrays[3], "axes") if len(arrays) > 3 else range(len(starts))
     steps = integers(arrays[4], "steps") if len(arrays) > 4 else [1] * len(starts)
@@ -120,7 +120,7 @@ def _slice(node: Node, arrays: Sequence[Array]) -> Array:
     return data[tuple(index)]
 
 
-def _constant_of_shape(node: Node, arrays: Sequence[Array]) -> Array:
+def _constant_of_shape(node: OnnxNode, arrays: Sequence[Array]) -> Array:
     shape = integers(arrays[0], "shape")
     if any(size < 0 for size in shape) or math.prod(shape) > MAX_ELEMENTS or len(shape) > MAX_RANK:
         raise ValueError(f"shape {list(shape)} is no shape of a binary network's constants")
@@ -128,8 +128,8 @@ def _constant_of_shape(node: Node, arrays: Sequence[Array]) -> Array:
     return np.full(shape, value[0])
 
 
-def _reduce(function: Callable[..., Any]) -> Callable[[Node, Sequence[Array]], Array]:
-    def fold(node: Node, arrays: Sequence[Array]) -> Array:
+def _reduce(function: Callable[..., Any]) -> Callable[[OnnxNode, Sequence[Array]], Array]:
+    def fold(node: OnnxNode, arrays: Sequence[Array]) -> Array:
         given = arrays[1] if len(arrays) > 1 else node.attributes.get("axes")
         axes = None if given is None else integers(given, "axes")
         return np.asarray(function(arrays[0], axis=axes, keepdims=bool(node.attributes.get("keepdims", 1))))
@@ -137,7 +137,7 @@ def _reduce(function: Callable[..., Any]) -> Callable[[Node, Sequence[Array]], A
     return fold
 
 
-_FOLDS: dict[str, Callable[[Node, Sequence[Array]], Array]] = {
+_FOLDS: dict[str, Callable[[OnnxNode, Sequence[Array]], Array]] = {
     "Concat": _concat,
     "ConstantOfShape": _constant_of_shape,
     "Gather": _gather,

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from bitwright_core.network import Operator, Thresholds
 from bitwright_onnx.bisection import MANY, bisect, is_monotone, parts
 from bitwright_onnx.expression import SOURCE, Expr
-from bitwright_onnx.lanes import Rows
+from bitwright_onnx.lanes import ScaledRows
 from bitwright_onnx.read_layers import matrix_layer
 from bitwright_onnx.signals import Accumulators, Plane, channel_table, chunk_channels
 from bitwright_onnx.tables import Activations, activations
@@ -78,7 +78,7 @@ def _decide(signal: Accumulators, part: slice, expression: Expr, then: Expr, sho
     )
 
 
-def _shifted(rows: Rows, margin: NDArray[np.float64], dots: NDArray[np.int64]) -> NDArray[np.float64]:
+def _shifted(rows: ScaledRows, margin: NDArray[np.float64], dots: NDArray[np.int64]) -> NDArray[np.float64]:
     return rows.exact(dots) + margin
 
 

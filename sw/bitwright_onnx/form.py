@@ -15,7 +15,7 @@ from bitwright_onnx.refusals import OnnxError, Refusal
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Node:
+class OnnxNode:
     """One operation. An optional input that is absent is the empty name."""
 
     name: str
@@ -37,7 +37,7 @@ class Node:
 class Graph:
     """Nodes in an order in which each value is made before it is used; one input, one or more outputs."""
 
-    nodes: tuple[Node, ...]
+    nodes: tuple[OnnxNode, ...]
     constants: Mapping[str, NDArray[Any]]
     shapes: Mapping[str, tuple[int, ...]]  # of values that are not constant, frames along axis 0
     input: str
@@ -50,10 +50,10 @@ class Graph:
         return replace(self, **changes)
 
     @property
-    def producers(self) -> dict[str, Node]:
+    def producers(self) -> dict[str, OnnxNode]:
         return {output: node for node in self.nodes for output in node.outputs if output}
 
-    def variable_inputs(self, node: Node) -> tuple[str, ...]:
+    def variable_inputs(self, node: OnnxNode) -> tuple[str, ...]:
         """The inputs of `node` that depend on the frame."""
         return tuple(name for name in node.inputs if name and name not in self.constants)
 

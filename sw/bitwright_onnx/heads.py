@@ -4,7 +4,7 @@ All of these keep the order of the scores, or, ArgMin, turn it round; the class 
 What was taken off stays known as the graph's `heads`, since it tells what the outputs mean (`meaning`).
 """
 
-from bitwright_onnx.form import Graph, Node
+from bitwright_onnx.form import Graph, OnnxNode
 from bitwright_onnx.layout import LAYOUT
 from bitwright_onnx.refusals import Refusals
 from bitwright_onnx.shapes import HEADS
@@ -72,12 +72,12 @@ def _negated(graph: Graph) -> Graph:
     """The graph whose largest output is what was the smallest."""
     value = graph.outputs[0]
     name = f"{value}:negated"
-    node = Node(name=name, op="Neg", inputs=(value,), outputs=(name,))
+    node = OnnxNode(name=name, op="Neg", inputs=(value,), outputs=(name,))
     shapes = dict(graph.shapes) | {name: graph.shapes[value]}
     return graph.with_(nodes=(*graph.nodes, node), outputs=(name,), shapes=shapes)
 
 
-def _check(graph: Graph, node: Node, value: str, refusals: Refusals, seen_class: bool) -> None:
+def _check(graph: Graph, node: OnnxNode, value: str, refusals: Refusals, seen_class: bool) -> None:
     shape = graph.shapes.get(node.inputs[0], ())
     rank = len(shape)
     default = 0 if node.op in ("ArgMax", "ArgMin") else -1
@@ -103,7 +103,7 @@ def _class_axes(shape: tuple[int, ...]) -> set[int]:
 def prune(graph: Graph) -> Graph:
     """Rewrite: nodes on which no output depends go."""
     wanted = set(graph.outputs)
-    kept: list[Node] = []
+    kept: list[OnnxNode] = []
     for node in reversed(graph.nodes):
         if wanted & set(node.outputs):
             kept.append(node)

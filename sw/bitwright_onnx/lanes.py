@@ -39,7 +39,7 @@ class Lanes:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Rows:
+class ScaledRows:
     """Weights as stored, and what dot product d of row r is worth in the graph: offset_r + scale_r * d."""
 
     weights: NDArray[np.integer]  # (outputs, lanes)
@@ -47,9 +47,9 @@ class Rows:
     scale: NDArray[np.float64]  # (outputs,), positive
     offset: NDArray[np.float64]  # (outputs,)
 
-    def part(self, outputs: slice) -> "Rows":
+    def part(self, outputs: slice) -> "ScaledRows":
         """Some of the rows."""
-        return Rows(
+        return ScaledRows(
             weights=self.weights[outputs],
             weight_type=self.weight_type,
             scale=self.scale[outputs],
@@ -84,7 +84,7 @@ class Rows:
         return bool((mantissa == 0.5).all() and (whole == np.rint(whole)).all())
 
 
-def product(weights: NDArray[Any], lanes: Lanes, few: FewBits | None = None) -> Rows:
+def product(weights: NDArray[Any], lanes: Lanes, few: FewBits | None = None) -> ScaledRows:
     """Rows of weights (outputs, values), each +-1 times a scale, or those of `few`, over `lanes`. Raises ValueError.
 
     A row of zeros has the scale 0, and a sum of 0. A column of zeros, a value that no output takes, must be one of the
@@ -104,7 +104,7 @@ def product(weights: NDArray[Any], lanes: Lanes, few: FewBits | None = None) -> 
         stored = np.zeros((len(signed), lanes.size), np.int8)
         for level in range(lanes.lane.shape[1]):
             stored[:, lanes.lane[:, level]] = signed
-        return Rows(
+        return ScaledRows(
             weights=stored,
             weight_type=holding(stored, few.number),
             scale=few.scale * size[0],
@@ -121,4 +121,4 @@ def product(weights: NDArray[Any], lanes: Lanes, few: FewBits | None = None) -> 
         if lanes.idle is None or np.isnan(lanes.idle[unused]).any():
             raise ValueError("it has weights of 0 for inputs that change: zeros must be of a whole row or channel")
         offset = offset - scale * lanes.idle[unused].sum()
-    return Rows(weights=bits, weight_type=BINARY, scale=scale, offset=offset)
+    return ScaledRows(weights=bits, weight_type=BINARY, scale=scale, offset=offset)

@@ -11,13 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bitwright_onnx.canonical import integers
-from bitwright_onnx.form import Node
+from bitwright_onnx.form import OnnxNode
 from bitwright_onnx.reader import MAX_ELEMENTS, MAX_RANK
 
 LAYOUT = frozenset(("Reshape", "Transpose", "Flatten", "Squeeze", "Unsqueeze", "Expand"))
 
 
-def relayout(node: Node, array: NDArray[Any], parameter: NDArray[Any] | None, batch: int = 1) -> NDArray[Any]:
+def relayout(node: OnnxNode, array: NDArray[Any], parameter: NDArray[Any] | None, batch: int = 1) -> NDArray[Any]:
     """What `node` makes of `array`; `parameter` is its constant second input, where it has one.
 
     `batch` is the number of frames that the file declares, by which a Reshape may call axis 0. Raises

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bitwright_onnx.few_bits import few_bits
-from bitwright_onnx.form import Graph, Node
+from bitwright_onnx.form import Graph, OnnxNode
 from bitwright_onnx.refusals import Refusals
 
 LINEAR = frozenset(("MatMul", "Conv", "ConvChannelsLast"))
@@ -20,7 +20,7 @@ def split_linear(graph: Graph) -> Graph:
     refusals = Refusals()
     constants = dict(graph.constants)
     shapes = dict(graph.shapes)
-    nodes: list[Node] = []
+    nodes: list[OnnxNode] = []
     for node in graph.nodes:
         parts = [node]
         if node.op == "Gemm":
@@ -35,7 +35,7 @@ def split_linear(graph: Graph) -> Graph:
     return graph.with_(nodes=tuple(nodes), constants=constants, shapes=shapes)
 
 
-def _gemm(node: Node, constants: dict[str, NDArray[Any]], refusals: Refusals) -> list[Node]:
+def _gemm(node: OnnxNode, constants: dict[str, NDArray[Any]], refusals: Refusals) -> list[OnnxNode]:
     if int(node.attributes.get("transA", 0)):
         refusals.add(node.name, node.op, "transA = 1 is not supported")
         return [node]
@@ -57,33 +57,35 @@ def _gemm(node: Node, constants: dict[str, NDArray[Any]], refusals: Refusals) ->
         bias = constants[node.inputs[2]]
         steps.append(("Add", bias if beta == 1 else bias * beta))
     return _chain(
-        node, Node(name=node.name, op="MatMul", inputs=(node.inputs[0], weights), outputs=()), steps, constants
+        node, OnnxNode(name=node.name, op="MatMul", inputs=(node.inputs[0], weights), outputs=()), steps, constants
     )
 
 
-def _biased(node: Node, constants: dict[str, NDArray[Any]], refusals: Refusals) -> list[Node]:
+def _biased(node: OnnxNode, constants: dict[str, NDArray[Any]], refusals: Refusals) -> list[OnnxNode]:
     if node.inputs[2] not in constants:
         refusals.add(node.name, node.op, "its bias is not constant")
         return [node]
     bias = constants[node.inputs[2]].reshape((-1,) if node.op.endswith("Last") else (-1, 1, 1))
-    first = Node(name=node.name, op=node.op, inputs=node.inputs[:2], outputs=(), attributes=node.attributes)
+    first = OnnxNode(name=node.name, op=node.op, inputs=node.inputs[:2], outputs=(), attributes=node.attributes)
     return _chain(node, first, [("Add", bias)], constants)
 
 
 def _chain(
-    node: Node, first: Node, steps: list[tuple[str, NDArray[Any]]], constants: dict[str, NDArray[Any]]
-) -> list[Node]:
+    node: OnnxNode, first: OnnxNode, steps: list[tuple[str, NDArray[Any]]], constants: dict[str, NDArray[Any]]
+) -> list[OnnxNode]:
     """`first` and the steps after it, ending in the output of `node`."""
     names = [f"{node.output}:{index}" for index in range(len(steps))] + [node.output]
-    made = [Node(name=first.name, op=first.op, inputs=first.inputs, outputs=(names[0],), attributes=first.attributes)]
+    made = [
+        OnnxNode(name=first.name, op=first.op, inputs=first.inputs, outputs=(names[0],), attributes=first.attributes)
+    ]
     for index, (op, value) in enumerate(steps):
         key = f"{node.output}:{op.lower()}"
         constants[key] = value
-        made.append(Node(name=node.name, op=op, inputs=(names[index], key), outputs=(names[index + 1],)))
+        made.append(OnnxNode(name=node.name, op=op, inputs=(names[index], key), outputs=(names[index + 1],)))
     return made
 
 
-def weight_rows(node: Node, weights: NDArray[Any]) -> NDArray[Any]:
+def weight_rows(node: OnnxNode, weights: NDArray[Any]) -> NDArray[Any]:
     """Weights as (outputs, inputs): of a convolution, inputs run (ky, kx, channel), channel fastest."""
     if node.op == "MatMul":
         return weights.T

@@ -33,7 +33,7 @@ from bitwright_onnx.encoder import (
 from bitwright_onnx.ends import FloatClasses, emit_choice, emit_numbers, emit_scores, emit_votes, is_one, votes_of
 from bitwright_onnx.expression import DECIDING, SOURCE, Expr, map_constants, operations
 from bitwright_onnx.few_bits import FewBits, few_bits
-from bitwright_onnx.form import Graph, Node
+from bitwright_onnx.form import Graph, OnnxNode
 from bitwright_onnx.lanes import Lanes, product
 from bitwright_onnx.levels import decide_levels, emit_levels
 from bitwright_onnx.linear import not_binary, weight_rows
@@ -48,18 +48,18 @@ from bitwright_onnx.uses import fits_bits, outside_kernel, used_values
 from bitwright_onnx.windows import padding_of, pads_of, window_lanes
 
 Signal = RawInput | Accumulators | Bits | Levels  # what the value at hand is
-Handler = Callable[["Lowering", Node, Signal, View, Node | None], Signal]
+Handler = Callable[["Lowering", OnnxNode, Signal, View, OnnxNode | None], Signal]
 InputEncoding = str  # "auto", "thermometer" or "integers"
 
 
-def chain_of(graph: Graph) -> list[Node]:
+def chain_of(graph: Graph) -> list[OnnxNode]:
     """The nodes from the input to the output. Raises OnnxError if the output does not depend on the input."""
     producers = graph.producers
-    chain: list[Node] = []
+    chain: list[OnnxNode] = []
     value = graph.outputs[0]
     while value != graph.input:
         if value not in producers:
-            raise Node(name=value, op="output", inputs=(), outputs=()).refuse("it does not depend on the frame")
+            raise OnnxNode(name=value, op="output", inputs=(), outputs=()).refuse("it does not depend on the frame")
         node = producers[value]
         chain.append(node)
         value = graph.variable_inputs(node)[0]
@@ -89,7 +89,7 @@ class Lowering:
     hints: Mapping[str, Hint] = field(default_factory=dict)  # by layer, of an export of bitwright's own
     settled: set[str] = field(default_factory=set)  # values whose expression a layer before a pool has done already
 
-    def run(self, chain: list[Node]) -> tuple[Operator, ...]:
+    def run(self, chain: list[OnnxNode]) -> tuple[Operator, ...]:
         """All layers. Raises OnnxError with every reason that was found."""
         signal: Signal = RawInput(plane=self.plane)
         view = self._identity(self.graph.input)
@@ -116,7 +116,7 @@ class Lowering:
     def _identity(self, name: str) -> View:
         return View(source=name, shape=self.graph.shapes[name][1:], index=None, expression=SOURCE)
 
-    def _inputs(self, signal: Accumulators | Bits | Levels, view: View, node: Node) -> Lanes:
+    def _inputs(self, signal: Accumulators | Bits | Levels, view: View, node: OnnxNode) -> Lanes:
         """The lanes that a product takes, in the order of `view`."""
         if isinstance(signal, Accumulators):
             signal = self._decided(
@@ -149,7 +149,7 @@ class Lowering:
         idle = self._silenced(node, view, channel, used, zero, one) if silence else None
         return Lanes(lane=plane.position[indices][:, None], middle=middle, half=half, idle=idle)
 
-    def _few(self, node: Node) -> FewBits | None:
+    def _few(self, node: OnnxNode) -> FewBits | None:
         """The weights of a product as whole numbers; None where they are +-1 times one scale a row."""
         rows = weight_rows(node, self.graph.constants[node.inputs[1]])
         hint = self.hints.get(self.names.coming or "")
@@ -159,7 +159,7 @@ class Lowering:
 
     def _silenced(
         self,
-        node: Node,
+        node: OnnxNode,
         view: View,
         channel: NDArray[np.int64],
         used: NDArray[np.bool_],
@@ -190,13 +190,13 @@ class Lowering:
         self.layers[place] = silenced(self.layers[place], silent, bit)
         return np.where(used, np.nan, 2.0 * bit - 1.0)
 
-    def linear(self, node: Node, signal: Signal, view: View, after: Node | None) -> Accumulators:
+    def linear(self, node: OnnxNode, signal: Signal, view: View, after: OnnxNode | None) -> Accumulators:
         """The sums of a node with weights; the layer follows when it is known what becomes of them."""
         if isinstance(signal, RawInput):
             return self._first_product(node, view)
         return self._product(node, self._inputs(signal, view, node), view)
 
-    def _first_product(self, node: Node, view: View) -> Accumulators:
+    def _first_product(self, node: OnnxNode, view: View) -> Accumulators:
         """The first product, on bits where they can say what the input becomes, else on integers."""
         columns, kinds = input_table(view, self.graph.input_dtype, self.input_bits)
         group = pad = None
@@ -286,7 +286,7 @@ class Lowering:
         self.layers.append(emit(signal, decision))
         return Bits(plane=signal.plane, zero=decision.zero, one=decision.one)
 
-    def _product(self, node: Node, lanes: Lanes, view: View) -> Accumulators:
+    def _product(self, node: OnnxNode, lanes: Lanes, view: View) -> Accumulators:
         weights = self.graph.constants[node.inputs[1]]
         shape = self.graph.shapes[node.output][1:]
         number, few = lanes.number, self._few(node)
@@ -316,7 +316,7 @@ class Lowering:
         return self._accumulators(node, "conv", plane, rows, number, convolution)
 
     def _accumulators(
-        self, node: Node, kind: str, plane: Plane, rows: Any, number: NumberType, convolution: dict[str, Any] | None
+        self, node: OnnxNode, kind: str, plane: Plane, rows: Any, number: NumberType, convolution: dict[str, Any] | None
     ) -> Accumulators:
         bits = number.xnor and rows.weight_type.xnor
         # as far down as up, so that a row may be turned round
@@ -333,7 +333,7 @@ class Lowering:
             convolution=convolution,
         )
 
-    def max_pool(self, node: Node, signal: Signal, view: View, after: Node | None) -> Bits | Levels:
+    def max_pool(self, node: OnnxNode, signal: Signal, view: View, after: OnnxNode | None) -> Bits | Levels:
         """The bits or numbers behind a pool."""
         if isinstance(signal, RawInput):
             raise ValueError("it pools the raw input; only bits can be pooled")

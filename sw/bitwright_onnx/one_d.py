@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bitwright_onnx.form import Graph, Node
+from bitwright_onnx.form import Graph, OnnxNode
 
 WINDOWS = frozenset(("Conv", "ConvChannelsLast", "MaxPool", "MaxPoolChannelsLast"))
 
@@ -40,7 +40,7 @@ class _Made:
     """The new graph so far."""
 
     def __init__(self, *, constants: dict[str, NDArray[Any]], shapes: dict[str, tuple[int, ...]]) -> None:
-        self.nodes: list[Node] = []
+        self.nodes: list[OnnxNode] = []
         self.constants = constants
         self.shapes = shapes
 
@@ -49,12 +49,12 @@ class _Made:
         return name
 
 
-def _fits(node: Node, made: _Made) -> bool:
+def _fits(node: OnnxNode, made: _Made) -> bool:
     weights = made.constants.get(node.inputs[1]) if node.op.startswith("Conv") and len(node.inputs) > 1 else None
     return not node.op.startswith("Conv") or (weights is not None and weights.ndim == 3)
 
 
-def _per_row(node: Node, made: _Made) -> Node:
+def _per_row(node: OnnxNode, made: _Made) -> OnnxNode:
     """A product on each row as a convolution, channels last."""
     if node.inputs[1] not in made.constants or made.constants[node.inputs[1]].ndim != 2:
         return node
@@ -64,7 +64,7 @@ def _per_row(node: Node, made: _Made) -> Node:
     return replace(node, op="ConvChannelsLast", inputs=(node.inputs[0], key))
 
 
-def _wrapped(node: Node, shape: tuple[int, ...], made: _Made) -> None:
+def _wrapped(node: OnnxNode, shape: tuple[int, ...], made: _Made) -> None:
     """The node on an image of height 1, between an Unsqueeze and a Squeeze."""
     axis = 1 if node.op.endswith("Last") else 2
     axes = made.constant(f"{node.output}:axis", np.array([axis], np.int64))
@@ -84,7 +84,7 @@ def _wrapped(node: Node, shape: tuple[int, ...], made: _Made) -> None:
         start, end = attributes["pads"]
         attributes["pads"] = [0, start, 0, end]
     made.nodes += [
-        Node(name=node.name, op="Unsqueeze", inputs=(node.inputs[0], axes), outputs=(image,)),
+        OnnxNode(name=node.name, op="Unsqueeze", inputs=(node.inputs[0], axes), outputs=(image,)),
         replace(node, inputs=tuple(inputs), outputs=(result,), attributes=attributes),
-        Node(name=node.name, op="Squeeze", inputs=(result, axes), outputs=(node.output,)),
+        OnnxNode(name=node.name, op="Squeeze", inputs=(result, axes), outputs=(node.output,)),
     ]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from bitwright_onnx.canonical import integers
 from bitwright_onnx.expression import SOURCE, evaluate
-from bitwright_onnx.form import Graph, Node
+from bitwright_onnx.form import Graph, OnnxNode
 from bitwright_onnx.layout import LAYOUT, relayout
 from bitwright_onnx.pointwise import ELEMENTWISE, expression_of
 from bitwright_onnx.refusals import Refusals
@@ -24,15 +24,15 @@ def absorb_pads(graph: Graph) -> Graph:
     refusals = Refusals()
     constants = dict(graph.constants)
     shapes = dict(graph.shapes)
-    users: dict[str, list[Node]] = {}
+    users: dict[str, list[OnnxNode]] = {}
     for node in graph.nodes:
         for name in node.inputs:
             users.setdefault(name, []).append(node)
-    changed: dict[int, Node | None] = {}
+    changed: dict[int, OnnxNode | None] = {}
     for node in graph.nodes:
         if node.op != "Pad":
             continue
-        path: list[Node] = []
+        path: list[OnnxNode] = []
         amounts = pad_amounts(node, len(shapes[node.inputs[0]]), constants)
         around = _Around(amounts=amounts, value=_value(node, len(amounts), constants))
         follower = _only(users, node.output, graph)
@@ -73,7 +73,7 @@ class _Around:
     value: NDArray[Any] | None
 
     def behind(
-        self, node: Node, constants: dict[str, NDArray[Any]], shapes: dict[str, tuple[int, ...]]
+        self, node: OnnxNode, constants: dict[str, NDArray[Any]], shapes: dict[str, tuple[int, ...]]
     ) -> "_Around | None":
         """What pads the result of `node` if its argument is not padded; None if it is no such node."""
         if self.value is None:
@@ -92,7 +92,7 @@ class _Around:
             return None  # a constant that differs along the axis that is padded
         return _Around(amounts=self.amounts, value=value)
 
-    def _moved(self, node: Node, constants: dict[str, NDArray[Any]]) -> "_Around | None":
+    def _moved(self, node: OnnxNode, constants: dict[str, NDArray[Any]]) -> "_Around | None":
         assert self.value is not None
         # the axes that a Squeeze takes out are as one of size 1 with nothing around it, or they are not taken
         if node.op == "Transpose":
@@ -113,11 +113,11 @@ class _Around:
         left = [pair for axis, pair in enumerate(self.amounts) if axis not in gone]
         return _Around(amounts=left, value=np.squeeze(self.value, axis=tuple(gone)))
 
-    def spatial(self, convolution: Node) -> list[tuple[int, int]]:
+    def spatial(self, convolution: OnnxNode) -> list[tuple[int, int]]:
         """The pads of height and width."""
         return self.amounts[2:4] if convolution.op == "Conv" else self.amounts[1:3]
 
-    def refusal(self, follower: Node | None) -> str | None:
+    def refusal(self, follower: OnnxNode | None) -> str | None:
         """Why a convolution cannot take it over; None if it can."""
         if self.value is None:
             return "what it pads with is not constant"
@@ -128,7 +128,7 @@ class _Around:
 
 
 def _reshape(
-    shapes: dict[str, tuple[int, ...]], source: str, path: list[Node], constants: dict[str, NDArray[Any]]
+    shapes: dict[str, tuple[int, ...]], source: str, path: list[OnnxNode], constants: dict[str, NDArray[Any]]
 ) -> None:
     """Values between the Pad and the convolution are smaller now."""
     shape = shapes[source]
@@ -139,7 +139,7 @@ def _reshape(
         shapes[node.output] = shape
 
 
-def _value(node: Node, rank: int, constants: dict[str, NDArray[Any]]) -> NDArray[Any] | None:
+def _value(node: OnnxNode, rank: int, constants: dict[str, NDArray[Any]]) -> NDArray[Any] | None:
     """What it pads with, with an axis of 1 for each of the value's."""
     value: Any = node.attributes.get("value", 0.0)
     if len(node.inputs) > 2 and node.inputs[2]:
@@ -152,7 +152,7 @@ def _value(node: Node, rank: int, constants: dict[str, NDArray[Any]]) -> NDArray
     return np.full((1,) * rank, value, np.float32)
 
 
-def _only(users: dict[str, list[Node]], value: str, graph: Graph) -> Node | None:
+def _only(users: dict[str, list[OnnxNode]], value: str, graph: Graph) -> OnnxNode | None:
     """The one node that takes `value`; None if there is none or another."""
     found = users.get(value, [])
     return found[0] if len(found) == 1 and value not in graph.outputs else None

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bitwright_onnx.expression import OPERATIONS, SOURCE, Expr, map_constants
-from bitwright_onnx.form import Graph, Node
+from bitwright_onnx.form import Graph, OnnxNode
 from bitwright_onnx.layout import LAYOUT, relayout
 from bitwright_onnx.quantizers import (
     LINEAR_QUANTIZERS,
@@ -46,7 +46,7 @@ def lift_pointwise(graph: Graph) -> Graph:
     """The rewrite. Afterwards nodes are Pointwise, products and pools. Raises OnnxError."""
     refusals = Refusals()
     views: dict[str, View] = {}
-    kept: list[Node] = []
+    kept: list[OnnxNode] = []
     needed: set[str] = set(graph.outputs)
 
     def view(name: str) -> View:
@@ -73,12 +73,12 @@ def lift_pointwise(graph: Graph) -> Graph:
     return _interleaved(graph, kept, made)
 
 
-def _interleaved(graph: Graph, kept: list[Node], views: dict[str, View]) -> Graph:
+def _interleaved(graph: Graph, kept: list[OnnxNode], views: dict[str, View]) -> Graph:
     """The kept nodes with each Pointwise right after its source."""
-    of_source: dict[str, list[Node]] = {}
+    of_source: dict[str, list[OnnxNode]] = {}
     for name, view in views.items():
         attributes = {"view": view}
-        node = Node(name=name, op="Pointwise", inputs=(view.source,), outputs=(name,), attributes=attributes)
+        node = OnnxNode(name=name, op="Pointwise", inputs=(view.source,), outputs=(name,), attributes=attributes)
         of_source.setdefault(view.source, []).append(node)
     nodes = list(of_source.get(graph.input, []))
     for node in kept:
@@ -88,7 +88,7 @@ def _interleaved(graph: Graph, kept: list[Node], views: dict[str, View]) -> Grap
     return graph.with_(nodes=tuple(nodes))
 
 
-def _moved(graph: Graph, node: Node, view: View) -> View:
+def _moved(graph: Graph, node: OnnxNode, view: View) -> View:
     """A layout operator: it moves the index, and the constants with it."""
     parameter = graph.constants.get(node.inputs[1]) if len(node.inputs) > 1 and node.inputs[1] else None
 
@@ -108,7 +108,7 @@ def _moved(graph: Graph, node: Node, view: View) -> View:
     return View(source=view.source, shape=index.shape, index=index, expression=map_constants(view.expression, constant))
 
 
-def _combined(graph: Graph, node: Node, variable: list[View], shape: tuple[int, ...]) -> View:
+def _combined(graph: Graph, node: OnnxNode, variable: list[View], shape: tuple[int, ...]) -> View:
     """An elementwise operator on views of one source and constants."""
     if len({view.source for view in variable}) != 1:
         raise ValueError("it joins two branches; only chains of layers are supported")
@@ -139,7 +139,7 @@ def _spread(view: View, shape: tuple[int, ...]) -> View:
     return View(source=view.source, shape=shape, index=index, expression=view.expression)
 
 
-def expression_of(node: Node, args: list[Expr | Array | None], shape: tuple[int, ...]) -> Expr:
+def expression_of(node: OnnxNode, args: list[Expr | Array | None], shape: tuple[int, ...]) -> Expr:
     """An elementwise node on expressions and constants, for values of `shape` without frames. Raises ValueError."""
     rank = len(shape) + 1
     if node.op == "MultiThreshold":

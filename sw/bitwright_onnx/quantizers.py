@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bitwright_onnx.expression import ROUNDING, Expr, apply, evaluate
-from bitwright_onnx.form import Node
+from bitwright_onnx.form import OnnxNode
 
 Array = NDArray[Any]
 LINEAR_QUANTIZERS = frozenset(("QuantizeLinear", "DequantizeLinear"))
@@ -18,7 +18,7 @@ QUANTIZERS = frozenset(("BipolarQuant", "Quant", "MultiThreshold", "Trunc")) | L
 MAX_LEVELS = 4096
 
 
-def quant_attributes(node: Node, bits: Array) -> dict[str, Any]:
+def quant_attributes(node: OnnxNode, bits: Array) -> dict[str, Any]:
     """A Quant node's setting in the form that `expression` evaluates. Raises ValueError."""
     if bits.size != 1 or not np.isfinite(bits).all() or float(bits.reshape(-1)[0]) not in range(1, 33):
         raise ValueError(f"a width of {bits.reshape(-1)[:4].tolist()} bits is not supported")
@@ -31,14 +31,14 @@ def quant_attributes(node: Node, bits: Array) -> dict[str, Any]:
     }
 
 
-def _rounding(node: Node, default: str) -> str:
+def _rounding(node: OnnxNode, default: str) -> str:
     rounding = str(node.attributes.get("rounding_mode", default)).upper()
     if rounding not in ROUNDING:
         raise ValueError(f"rounding mode {rounding!r} is not known")
     return rounding
 
 
-def trunc_attributes(node: Node, before: Array, after: Array) -> dict[str, Any]:
+def trunc_attributes(node: OnnxNode, before: Array, after: Array) -> dict[str, Any]:
     """A Trunc node's setting, of widths before and after, as `expression` evaluates it. Raises ValueError."""
     widths = [float(bits.reshape(-1)[0]) if bits.size == 1 else np.nan for bits in (before, after)]
     if not all(width in range(1, 33) for width in widths) or widths[1] > widths[0]:
@@ -46,7 +46,7 @@ def trunc_attributes(node: Node, before: Array, after: Array) -> dict[str, Any]:
     return {"bits": int(widths[0] - widths[1]), "rounding": _rounding(node, "FLOOR")}
 
 
-def linear_parameters(node: Node, parameters: Sequence[Any], rank: int) -> list[Any]:
+def linear_parameters(node: OnnxNode, parameters: Sequence[Any], rank: int) -> list[Any]:
     """Scale and zero point of a linear quantizer on values of `rank` axes, one or one a channel. Raises ValueError."""
     if int(node.attributes.get("block_size", 0)):
         raise ValueError("scales of blocks are not supported")
@@ -64,7 +64,7 @@ def linear_parameters(node: Node, parameters: Sequence[Any], rank: int) -> list[
     return [along(parameter) for parameter in parameters]
 
 
-def quantizer(node: Node, arrays: Sequence[Array | None]) -> Array:
+def quantizer(node: OnnxNode, arrays: Sequence[Array | None]) -> Array:
     """A quantizer on constant inputs: binarised weights, mostly. Raises ValueError."""
     present = [array for array in arrays if array is not None]
     if node.op == "BipolarQuant" and len(present) == 2:
@@ -81,7 +81,7 @@ def quantizer(node: Node, arrays: Sequence[Array | None]) -> Array:
     raise ValueError(f"it has {len(present)} inputs")
 
 
-def channel_axis(node: Node, rank: int) -> int:
+def channel_axis(node: OnnxNode, rank: int) -> int:
     """The axis along which MultiThreshold's rows run, as the qonnx package decides it."""
     layout = str(node.attributes.get("data_layout", "")) or {2: "NC", 3: "NWC", 4: "NCHW"}.get(rank, "")
     axis = layout.find("C")
@@ -91,7 +91,7 @@ def channel_axis(node: Node, rank: int) -> int:
     return axis
 
 
-def multi_threshold(node: Node, source: Expr, shape: tuple[int, ...], thresholds: Array) -> Expr:
+def multi_threshold(node: OnnxNode, source: Expr, shape: tuple[int, ...], thresholds: Array) -> Expr:
     """out_scale * (number of thresholds reached) + out_bias, for values of `shape` (frames first)."""
     axis = channel_axis(node, len(shape))
     if thresholds.ndim != 2 or thresholds.shape[0] not in (1, shape[axis]) or not 0 < thresholds.shape[1] <= MAX_LEVELS:

@@ -10,7 +10,7 @@ import numpy as np
 
 from bitwright_onnx.encoder import input_table
 from bitwright_onnx.expression import DECIDING, Expr, operations
-from bitwright_onnx.form import Graph, Node
+from bitwright_onnx.form import Graph, OnnxNode
 from bitwright_onnx.pointwise import View
 from bitwright_onnx.refusals import OnnxError
 
@@ -64,7 +64,7 @@ def scale_input(graph: Graph, scaling: Scaling, bits: int, axis: int) -> Graph:
         output = graph.input if number == len(steps) - 1 else output
         constants[key] = np.asarray(operand, np.float32).astype(graph.input_dtype)
         shapes[output] = shapes[before]
-        nodes.append(Node(name="input", op=op, inputs=(value, key), outputs=(output,)))
+        nodes.append(OnnxNode(name="input", op=op, inputs=(value, key), outputs=(output,)))
         value = output
     return graph.with_(nodes=(*nodes, *graph.nodes), constants=constants, shapes=shapes, input=before)
 

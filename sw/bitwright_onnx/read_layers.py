@@ -10,7 +10,7 @@ from bitwright_core.ops.matrix import dot_range
 from bitwright_core.outputs import Output
 from bitwright_onnx.canonical import integers
 from bitwright_onnx.few_bits import holding
-from bitwright_onnx.form import Node
+from bitwright_onnx.form import OnnxNode
 from bitwright_onnx.shapes import window_sizes
 from bitwright_onnx.signals import Accumulators, Plane
 from bitwright_onnx.windows import image_size
@@ -69,7 +69,7 @@ def silenced(layer: Operator, outputs: NDArray[np.int64], bit: int) -> Operator:
     return replace(layer, output=replace(layer.output, values=values))
 
 
-def pool_layer(node: Node, name: str, images: Plane, takes: NumberType) -> MaxPool2d:
+def pool_layer(node: OnnxNode, name: str, images: Plane, takes: NumberType) -> MaxPool2d:
     """The layer of a MaxPool node. Raises ValueError or NetworkError."""
     kernel = integers(node.attributes.get("kernel_shape", ()), "kernel_shape")
     height, width = image_size(images)

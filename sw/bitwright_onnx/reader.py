@@ -13,7 +13,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import AttributeProto, ModelProto, NodeProto, TensorProto
 
-from bitwright_onnx.form import Graph, Node, check
+from bitwright_onnx.form import Graph, OnnxNode, check
 from bitwright_onnx.refusals import OnnxError, Refusals
 
 MAX_FILE_BYTES = 512 << 20
@@ -244,7 +244,7 @@ def to_graph(model: ModelProto, folder: Path | None = None) -> Graph:
     )
 
 
-def _nodes(model: ModelProto, tensors: _Tensors, refusals: Refusals) -> tuple[Node, ...]:
+def _nodes(model: ModelProto, tensors: _Tensors, refusals: Refusals) -> tuple[OnnxNode, ...]:
     """The graph's nodes; adds to `refusals` those that cannot be read."""
     functions = {(function.domain, function.name) for function in model.functions}
     nodes = []
@@ -260,7 +260,7 @@ def _nodes(model: ModelProto, tensors: _Tensors, refusals: Refusals) -> tuple[No
             refusals.add(name, _text(proto.op_type), str(error))
             continue
         nodes.append(
-            Node(
+            OnnxNode(
                 name=name,
                 op=operator(_text(proto.op_type), _text(proto.domain)),
                 inputs=tuple(map(_text, proto.input)),

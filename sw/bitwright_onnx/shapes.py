@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from bitwright_onnx.canonical import integers
 from bitwright_onnx.expression import OPERATIONS
-from bitwright_onnx.form import Node
+from bitwright_onnx.form import OnnxNode
 from bitwright_onnx.layout import LAYOUT, relayout
 from bitwright_onnx.quantizers import QUANTIZERS
 from bitwright_onnx.reader import MAX_ELEMENTS, MAX_RANK
@@ -19,7 +19,7 @@ WINDOWS = frozenset(("Conv", "MaxPool", "ConvChannelsLast", "MaxPoolChannelsLast
 
 
 def infer(
-    node: Node, shapes: Mapping[str, Shape], constants: Mapping[str, NDArray[Any]], batch: int
+    node: OnnxNode, shapes: Mapping[str, Shape], constants: Mapping[str, NDArray[Any]], batch: int
 ) -> dict[str, Shape]:
     """Shapes of the outputs of `node`; none for an operator that is not known. Raises ValueError."""
     given = [shapes[name] if name in shapes else constants[name].shape for name in node.inputs if name]
@@ -33,7 +33,7 @@ def infer(
     return {name: result for name in node.outputs if name}
 
 
-def _infer(node: Node, given: list[Shape], constants: Mapping[str, NDArray[Any]], batch: int) -> Shape | None:
+def _infer(node: OnnxNode, given: list[Shape], constants: Mapping[str, NDArray[Any]], batch: int) -> Shape | None:
     op = node.op
     if not given:
         return None
@@ -62,7 +62,7 @@ def _infer(node: Node, given: list[Shape], constants: Mapping[str, NDArray[Any]]
     return None
 
 
-def _chosen(node: Node, shape: Shape, constants: Mapping[str, NDArray[Any]]) -> Shape:
+def _chosen(node: OnnxNode, shape: Shape, constants: Mapping[str, NDArray[Any]]) -> Shape:
     """The shape of the places of the largest values, or the smallest."""
     axis = int(node.attributes.get("axis", -1 if node.op == "TopK" else 0))
     axis += len(shape) if axis < 0 else 0
@@ -85,7 +85,7 @@ def _matmul(a: Shape, b: Shape) -> Shape:
     return (*a[:-1], b[1])
 
 
-def window_sizes(node: Node, kernel: Shape, image: Shape) -> tuple[Shape, Shape]:
+def window_sizes(node: OnnxNode, kernel: Shape, image: Shape) -> tuple[Shape, Shape]:
     """Strides and pads (top, left, bottom, right) of a convolution or pool over `image` (height, width).
 
     Raises ValueError for what does not fit, and for dilations.
@@ -108,7 +108,7 @@ def window_sizes(node: Node, kernel: Shape, image: Shape) -> tuple[Shape, Shape]
     return strides, (0,) * 2 * rank if automatic == "VALID" else pads
 
 
-def _window(node: Node, given: list[Shape]) -> Shape:
+def _window(node: OnnxNode, given: list[Shape]) -> Shape:
     last = node.op.endswith("ChannelsLast")
     shape = given[0]
     rank = len(shape)
@@ -148,7 +148,7 @@ def _window(node: Node, given: list[Shape]) -> Shape:
     return (1, *sizes, outputs) if last else (1, outputs, *sizes)
 
 
-def pad_amounts(node: Node, rank: int, constants: Mapping[str, NDArray[Any]]) -> list[tuple[int, int]]:
+def pad_amounts(node: OnnxNode, rank: int, constants: Mapping[str, NDArray[Any]]) -> list[tuple[int, int]]:
     """Before and after each axis, of a Pad node with constant amounts. Raises ValueError."""
     if str(node.attributes.get("mode", "constant")) != "constant":
         raise ValueError(f"mode {node.attributes['mode']} is not supported, only constant")

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from bitwright_core.network import NumberType
 from bitwright_onnx.expression import Expr, evaluate, map_constants
-from bitwright_onnx.lanes import Rows
+from bitwright_onnx.lanes import ScaledRows
 from bitwright_onnx.pointwise import View
 
 _EVEN = 2.0**-20  # of the largest value: unevenness that float32 arithmetic alone explains
@@ -156,7 +156,7 @@ class Accumulators:
     plane: Plane
     name: str
     node: Any  # the product
-    rows: Rows
+    rows: ScaledRows
     sums_dots: bool  # accumulators are dot products of step 1, not popcounts
     largest: int  # of the dot product
     takes: NumberType

@@ -5,7 +5,7 @@ import numpy as np
 from bitwright_core.ops.matrix import MAX_WEIGHT_BITS
 from bitwright_core.outputs.thresholds import MAX_ACTIVATION_BITS
 from bitwright_onnx.expression import OPERATIONS
-from bitwright_onnx.form import Graph, Node
+from bitwright_onnx.form import Graph, OnnxNode
 from bitwright_onnx.layout import LAYOUT
 from bitwright_onnx.linear import LINEAR, refused_weights, weight_rows
 from bitwright_onnx.quantizers import QUANTIZERS
@@ -54,7 +54,7 @@ def _before_linear(graph: Graph) -> set[str]:
     return reached
 
 
-def _reason(graph: Graph, node: Node, roots: set[str], hidden: set[str]) -> str | None:
+def _reason(graph: Graph, node: OnnxNode, roots: set[str], hidden: set[str]) -> str | None:
     op = node.op
     if op in _BRANCHES and len(roots) > 1:
         return "it joins two branches (a residual sum or a concatenation); only chains of layers are supported"
@@ -67,7 +67,7 @@ def _reason(graph: Graph, node: Node, roots: set[str], hidden: set[str]) -> str 
     return "this operator is not supported"
 
 
-def _weights(graph: Graph, node: Node) -> str | None:
+def _weights(graph: Graph, node: OnnxNode) -> str | None:
     if len(node.inputs) < 2 or node.inputs[0] in graph.constants:
         return "the frame must be its first input and constant weights its second"
     weights = graph.constants.get(node.inputs[1])
@@ -78,7 +78,7 @@ def _weights(graph: Graph, node: Node) -> str | None:
     return refused_weights(weight_rows(node, weights))
 
 
-def _width(graph: Graph, node: Node, roots: set[str], hidden: set[str]) -> str | None:
+def _width(graph: Graph, node: OnnxNode, roots: set[str], hidden: set[str]) -> str | None:
     """Why a quantizer of several bits is refused: on weights, or on activations that a layer follows."""
     parameters = [graph.constants.get(name) for name in node.inputs[1:]]
     if any(parameter is None for parameter in parameters):

@@ -6,14 +6,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bitwright_onnx.decide import Decision
-from bitwright_onnx.form import Graph, Node
+from bitwright_onnx.form import Graph, OnnxNode
 from bitwright_onnx.lanes import SAME_STEP
 from bitwright_onnx.pointwise import View
 from bitwright_onnx.signals import Plane
 from bitwright_onnx.windows import pads_of
 
 
-def used_values(graph: Graph, node: Node, view: View) -> NDArray[np.bool_]:
+def used_values(graph: Graph, node: OnnxNode, view: View) -> NDArray[np.bool_]:
     """(elements,): whether some weight that is not 0 meets an element, or, in a convolution, its channel."""
     weights = graph.constants[node.inputs[1]]
     if node.op == "MatMul":
@@ -23,7 +23,7 @@ def used_values(graph: Graph, node: Node, view: View) -> NDArray[np.bool_]:
     return np.broadcast_to(found.reshape(-1, 1, 1) if node.op == "Conv" else found, view.shape).reshape(-1)
 
 
-def fits_bits(graph: Graph, node: Node, view: View, plane: Plane, decision: Decision) -> bool:
+def fits_bits(graph: Graph, node: OnnxNode, view: View, plane: Plane, decision: Decision) -> bool:
     """Whether a product can take bits: all of one step, and not padded with a 0 that only numbers have."""
     channel = np.indices(plane.shape)[plane.axis].reshape(-1)[view.indices.reshape(-1)]
     used = used_values(graph, node, view)
@@ -40,7 +40,7 @@ def fits_bits(graph: Graph, node: Node, view: View, plane: Plane, decision: Deci
     return not padded or any((around == what).all() for what in (zero, one, (zero + one) / 2))
 
 
-def outside_kernel(node: Node, weights: NDArray[Any]) -> tuple[int, int]:
+def outside_kernel(node: OnnxNode, weights: NDArray[Any]) -> tuple[int, int]:
     """Rows and columns of a convolution's kernel."""
     kernel = weights.shape[2:] if node.op == "Conv" else weights.shape[1:3]
     return int(kernel[0]), int(kernel[1])

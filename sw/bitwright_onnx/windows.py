@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bitwright_onnx.form import Node
+from bitwright_onnx.form import OnnxNode
 from bitwright_onnx.lanes import Lanes
 from bitwright_onnx.shapes import window_sizes
 from bitwright_onnx.signals import Plane
@@ -41,7 +41,7 @@ def _raster(images: Plane, values: NDArray[Any]) -> NDArray[Any]:
 
 
 def pads_of(
-    node: Node, kernel: tuple[int, ...], images: Plane
+    node: OnnxNode, kernel: tuple[int, ...], images: Plane
 ) -> tuple[tuple[int, int, int, int], NDArray[np.float64]]:
     """(top, bottom, left, right) of a convolution, and what pads each channel (channels,). Raises ValueError."""
     _, pads = window_sizes(node, kernel, image_size(images))
@@ -55,7 +55,7 @@ def pads_of(
     return (total[0], total[2], total[1], total[3]), np.broadcast_to(value, images.channels)
 
 
-def padding_of(node: Node, kernel: tuple[int, ...], images: Plane, window: Lanes) -> dict[str, Any]:
+def padding_of(node: OnnxNode, kernel: tuple[int, ...], images: Plane, window: Lanes) -> dict[str, Any]:
     """Stride, padding and padding value of a convolution, as Conv2d has them. Raises ValueError.
 
     `window` are the lanes of one window. A lane outside the image adds nothing where what pads is the middle between

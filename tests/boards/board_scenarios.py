@@ -107,7 +107,7 @@ def fault_scenario(folder: Path) -> dict:
             try:
                 accelerator.run(frames, progress=strike)
                 told[kind] = {"error": None}
-            except bd.BoardError as error:
+            except bd.DriverError as error:
                 told[kind] = {"error": type(error).__name__, "message": str(error)}
             told[kind]["seconds"] = time.monotonic() - started
             told[kind]["after"] = equal(accelerator.run(frames), expected, 96)
@@ -154,7 +154,7 @@ def open_scenario(folder: Path) -> dict:
     try:
         with bd.Accelerator(folder) as accelerator:
             return {"digest": accelerator.digest}
-    except bd.BoardError as error:
+    except bd.DriverError as error:
         return {"error": type(error).__name__, "message": str(error)}
 
 

@@ -47,8 +47,8 @@ def login(sshd, tmp_path) -> Login:
 def program(board_design, overlay, vectors):
     def call(login: Login, **options):
         progress, chosen = options.pop("progress", None), options.pop("vectors", vectors)
-        job = Job(board="pynq-z2", **options)
-        return run_on_board(board_design, overlay, chosen, login, job=job, progress=progress)
+        job = Job(**options)
+        return run_on_board(board_design, overlay, chosen, login, board="pynq-z2", job=job, progress=progress)
 
     return call
 
@@ -266,7 +266,7 @@ def test_the_bitstream_of_another_network(board_design, overlay, login, tmp_path
     network = random_network(4, shape=(6, 6), bits=8, levels=1, hidden=(24, 17), classes=5)
     other = bw.generate(network, bw.size(network, cycles=60, scores=True), tmp_path / "other")
     with pytest.raises(JobError, match=rf"DigestMismatch.*{network.digest[:12]}") as caught:
-        run_on_board(other, overlay, make_vectors(other, random_frames(network, 3)), login, job=Job(board="pynq-z2"))
+        run_on_board(other, overlay, make_vectors(other, random_frames(network, 3)), login, board="pynq-z2", job=Job())
     assert caught.value.kind == "DigestMismatch"
     assert program(login).passed
 
@@ -276,7 +276,7 @@ def test_an_overlay_that_is_none(login, tmp_path, overlay, board_design, vectors
         text = file.read_bytes()
         (tmp_path / file.name).write_bytes(text.replace(b"accelerator_0", b"blinker_0"))
     with pytest.raises(JobError, match=r"WrongOverlay.*no block accelerator_0") as caught:
-        run_on_board(board_design, tmp_path / overlay.name, vectors, login, job=Job(board="pynq-z2"))
+        run_on_board(board_design, tmp_path / overlay.name, vectors, login, board="pynq-z2", job=Job())
     assert caught.value.kind == "WrongOverlay"
 
 
@@ -405,11 +405,7 @@ def test_a_thousand_mnist_frames(login, tmp_path, data_dir):
         "mnist",
         frames=1000,
         data_dir=data_dir,
-        host=login.host,
-        port=login.port,
-        user=login.user,
-        key=login.key,
-        known_hosts=login.known_hosts,
+        host=login,
     )
     assert (report.frames, report.mismatches) == (1000, ())
     assert report.accuracy == report.golden_accuracy

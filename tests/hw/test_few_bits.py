@@ -11,7 +11,7 @@ from amaranth.sim import Simulator
 from bitwright_core.numbers import BINARY, signed_type, unsigned_type
 from bitwright_core.plan import Fold, LayerPlan, Plan
 from bitwright_hw.engine_numbers import level_numbers
-from bitwright_hw.levels import Levels
+from bitwright_hw.levels import LevelUnit
 from bitwright_hw.preloads import Borders
 from bitwright_hw.products import Products
 from tests.hw.test_accelerator import check
@@ -67,7 +67,7 @@ def test_levels_give_codes(pe, apart, count, middle, base, code_bits, borders):
     rng, bits, passes = np.random.default_rng([pe, apart]), 6, 3
     order = [0] if borders is None else [y + x for y in borders.rows for x in borders.columns]
     others = level_case(rng, pe=pe, passes=passes, count=count, middle=middle, bits=bits, blocks=max(order) + 1)
-    unit = Levels(
+    unit = LevelUnit(
         pe=pe,
         bits=bits,
         middle=middle,

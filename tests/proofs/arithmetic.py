@@ -17,7 +17,7 @@ from bitwright_hw.families.xc7 import popcount as xc7
 from bitwright_hw.families.xc7.lut_rom import LutRom
 from bitwright_hw.hardwired import HardwiredEngine
 from bitwright_hw.integer_row import row_stages
-from bitwright_hw.levels import Levels
+from bitwright_hw.levels import LevelUnit
 from bitwright_hw.popcount import AccumulateRow, XnorPopcount
 from bitwright_hw.popcount.product_row import product_lanes
 from bitwright_hw.preloads import Borders, Preloads
@@ -118,10 +118,10 @@ def levels(
     rows: tuple[int, ...] = (),
     columns: tuple[int, ...] = (),
 ) -> None:
-    """Levels: each pass's codes come as the latency says, if passes are so far apart and totals stay."""
+    """LevelUnit: each pass's codes come as the latency says, if passes are so far apart and totals stay."""
     m, pe = spec.m, len(others[0])
     borders = Borders(rows=rows, columns=columns) if rows else None
-    m.submodules.levels = unit = Levels(
+    m.submodules.levels = unit = LevelUnit(
         pe=pe,
         bits=bits,
         middle=middle,

@@ -9,7 +9,7 @@ import pytest
 
 import bitwright as bw
 from bitwright_bnn_pynq import load_topology
-from bitwright_bnn_pynq.topology import ConvFacts, FoldedFacts
+from bitwright_bnn_pynq.topology import ConvEntry, FoldedEntry
 from bitwright_core import golden
 from bitwright_core.errors import ParameterSetError
 from bitwright_core.numbers import BINARY, TERNARY
@@ -55,11 +55,11 @@ class Original:
         shape = topology.input.shape if len(topology.input.shape) == 3 else [1, 1, int(np.prod(topology.input.shape))]
         binary, index = topology.input.integers is None, 0
         for place, facts in enumerate(topology.layers):
-            if not isinstance(facts, FoldedFacts):
+            if not isinstance(facts, FoldedEntry):
                 shape = [shape[0] // 2, shape[1] // 2, shape[2]]
                 self.layers.append((facts, None, None))
                 continue
-            conv = isinstance(facts, ConvFacts)
+            conv = isinstance(facts, ConvEntry)
             taps, lanes = (facts.kernel**2, shape[2]) if conv else (1, int(np.prod(shape)))
             padded = lanes if conv else -(-lanes // facts.simd) * facts.simd
             wide = facts.weights == "ternary"
@@ -96,7 +96,7 @@ class Original:
             if weights is None:
                 values = values.reshape(n, height // 2, 2, width // 2, 2, channels).max(axis=(2, 4))
                 continue
-            if isinstance(facts, ConvFacts):
+            if isinstance(facts, ConvEntry):
                 k = facts.kernel
                 shifted = [values[:, y : height - k + 1 + y, x : width - k + 1 + x] for y in range(k) for x in range(k)]
                 values = np.concatenate(shifted, axis=3)
@@ -118,7 +118,7 @@ def test_a_random_set_of_each_topology_computes_what_its_files_say(name, tmp_pat
     topology = load_topology(name)
     original = Original(topology, tmp_path, seed=len(name))
     found = bw.import_bnn_pynq(tmp_path, topology=name)
-    folded = [facts for facts in topology.layers if isinstance(facts, FoldedFacts)]
+    folded = [facts for facts in topology.layers if isinstance(facts, FoldedEntry)]
     assert ([facts.simd for facts in folded], [facts.pe for facts in folded]) == FOLDS[name]
     layers = found.network.matrix_layers
     assert {layer.weight_type for layer in layers} == {TERNARY if name == "cnv-w2a2" else BINARY}

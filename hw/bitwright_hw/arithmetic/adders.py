@@ -116,14 +116,14 @@ def counted_bits(
     uses: Sequence[tuple[int, int]],
     reset: bool,
     make: MakeCounter,
-) -> "Bits":
+) -> "StagedBits":
     """The bits that the counters of `sums` give, with `stages` registers spread over them and a final adder of delay
     `final`. `uses` names each bit that is read behind the counters, and the stage in which it is."""
     plan = place_registers(sums.tree, stages, final).bits
     every = [*uses]
     for counter in sums.tree.counters:
         every += [(bit, plan[counter.outputs[0]]) for bit in counter.bits]
-    at = Bits(m, plan, every, sums.one, reset=reset)
+    at = StagedBits(m, plan, every, sums.one, reset=reset)
     for counter in sums.tree.counters:
         if counter.lanes:
             lane = counter.lanes[0]
@@ -211,7 +211,7 @@ def _numbers(columns: Sequence[Sequence[T]]) -> list[tuple[int, list[T | None]]]
     return numbers
 
 
-class Bits:
+class StagedBits:
     """The bits of a compressor in each pipeline stage: at(bit, stage). `values` are those where they appear.
 
     With `reset` the registers have one, which keeps Yosys from making shift registers, that is LUTs, of them where the

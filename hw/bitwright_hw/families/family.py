@@ -29,7 +29,7 @@ class Delays:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Lanes:
+class GatedLanes:
     """Lanes of a bit: those where `gate` of x and w is 1 count `1 << shift` each."""
 
     x: Value
@@ -40,23 +40,26 @@ class Lanes:
 
 @dataclass(frozen=True, kw_only=True)
 class Rows:
-    """How XNOR, popcount and accumulation are made.
+    """How XNOR, popcount and accumulation are made: functions that add logic to module m.
 
-    accumulated(m, x, w, accumulator, preload, stages): (accumulator OR preload) + the number of agreeing lanes of x
-    and w `stages` cycles ago; one of the two is 0. counted(m, x, w, width, stages): the number of agreeing lanes, in
-    `width` bits. weighted(m, lanes, accumulator, preload, stages): as accumulated, for several `Lanes`, each of as many
-    lanes; XNORs take w as accumulated does. levels(simd, stages): levels of logic between registers of a row, at most:
-    LUTs, or additions of a few bits. luts(simd, bits, stages, single): a row's LUTs as Yosys counts them, exactly,
-    beside the one that joins `last` and reset for all rows of an engine; weighted_luts(simd, products, bits, stages,
-    single): the same for several `Lanes`, `products` being their shifts and gates. Both are None where the synthesizer
-    maps the row as it likes. If `inverted_weights`, w comes complemented.
+    - accumulated(m, x, w, accumulator, preload, stages): (accumulator OR preload) + the number of agreeing lanes of x
+      and w `stages` cycles ago. One of accumulator and preload is 0.
+    - counted(m, x, w, width, stages): the number of agreeing lanes, in `width` bits.
+    - weighted(m, lanes, accumulator, preload, stages): as accumulated, for several `GatedLanes`, each of as many lanes.
+    - levels(simd, stages): levels of logic between registers of a row, at most: LUTs, or additions of a few bits.
+    - luts(simd, bits, stages, single): the LUTs of a row, exactly as Yosys counts them, beside the one that joins
+      `last` and reset for all rows of an engine. None where the synthesizer maps the row as it likes.
+    - weighted_luts(simd, products, bits, stages, single): the same for several `GatedLanes`, whose shifts and gates are
+      `products`.
+
+    With `inverted_weights`, w comes complemented wherever XNORs take it.
     """
 
     inverted_weights: bool
     accumulated: Callable[[Module, Value, Value, Value, Value, int], Value]
     counted: Callable[[Module, Value, Value, int, int], Value]
     levels: Callable[[int, int], float]
-    weighted: Callable[[Module, Sequence[Lanes], Value, Value, int], Value]
+    weighted: Callable[[Module, Sequence[GatedLanes], Value, Value, int], Value]
     luts: Callable[[int, int, int, bool], int] | None = None
     weighted_luts: Callable[[int, tuple[tuple[int, Gate], ...], int, int, bool], int] | None = None
 

@@ -3,7 +3,7 @@
 from amaranth.hdl import Module, Value
 
 from bitwright_hw.families import GENERIC, Family
-from bitwright_hw.families.family import Lanes
+from bitwright_hw.families.family import GatedLanes
 from bitwright_hw.popcount.row import AccumulateRow
 from bitwright_hw.products import Products
 
@@ -49,11 +49,11 @@ class ProductRow(AccumulateRow):
         return self.family.rows.weighted(m, lanes, accumulator, preload, self.stages)
 
 
-def product_lanes(products: Products, x: Value, w: Value) -> list[Lanes]:
+def product_lanes(products: Products, x: Value, w: Value) -> list[GatedLanes]:
     """What a family's rows add for the planes x and w of lanes and weights."""
     simd = len(w) // products.weights.bits
     return [
-        Lanes(
+        GatedLanes(
             x=x[one.x * simd : (one.x + 1) * simd],
             w=w[one.w * simd : (one.w + 1) * simd],
             shift=one.shift,

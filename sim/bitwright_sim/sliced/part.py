@@ -6,9 +6,9 @@ from hashlib import sha256
 from typing import Any
 
 from bitwright_sim.sliced.control import Word, WordLookup, check_clock, check_write_port, expression, initial_words
+from bitwright_sim.sliced.data_gates import DataGates, Driver
 from bitwright_sim.sliced.emission import ARGUMENTS, Emitter
 from bitwright_sim.sliced.gates import FALSE, Gates
-from bitwright_sim.sliced.lowering import Driver, Lowering
 from bitwright_sim.sliced.netlist import Cell, Flat, UnsupportedError
 from bitwright_sim.sliced.order import Action, ordered, reads
 from bitwright_sim.sliced.taint import REGISTERS
@@ -76,7 +76,7 @@ class Part:
         self.kind_of = kind_of
         self.unit_of = unit_of
         self.initial = flat.initial
-        self.lowering = Lowering(driver, self._leaf, lambda cell: initial_words(flat, cell))
+        self.data = DataGates(driver, self._leaf, lambda cell: initial_words(flat, cell))
         self.slots = 0
         self.slot_of: dict[int, int] = {}
         self.ones: list[int] = []
@@ -157,28 +157,28 @@ class Part:
         """Lowers everything that is written, so that imports and control bits are known."""
         for cell, places in self.registers:
             for literal_bits in (cell.connections["D"],):
-                self.lowering.values([literal_bits[place] for place in places])
+                self.data.values([literal_bits[place] for place in places])
             for port in ("EN", "SRST"):
                 if port in cell.connections:
                     bit = cell.connections[port][0]
                     if self.kind_of(bit) in ("control", "none"):
                         self.control.add(bit)
                     else:
-                        self.lowering.value(bit)
+                        self.data.value(bit)
         for memory in self.memories.values():
             for number in range(memory.cell.integer("WR_PORTS")):
                 data, enable, address = write_port(memory.cell, number, memory.columns)
-                self.lowering.values(data)
+                self.data.values(data)
                 self.control.update(bit for bit in (*enable, *address) if bit > 1)
         for cell, unit, _, _ in self.instances:
-            self.lowering.values(data_inputs(cell, unit))
+            self.data.values(data_inputs(cell, unit))
             for port, _ in unit.control:
                 self.control.update(bit for bit in cell.connections.get(port, ()) if bit > 1)
 
     def export(self, bit: int) -> None:
         """Makes the value of `bit` readable to others, in T."""
         if bit not in self.exports:
-            self.lowering.value(bit)
+            self.data.value(bit)
             self.exports[bit] = self.new_slot()
 
     def new_slot(self) -> int:
@@ -190,36 +190,36 @@ class Part:
     def prepare(self, words: WordLookup) -> None:
         """Takes the control words; from here on nothing more may be lowered."""
         self.words = words
-        for node, what in enumerate(self.lowering.gates.nodes):
-            if what[0] == "M" and self.lowering.gates.is_leaf(node):
+        for node, what in enumerate(self.data.gates.nodes):
+            if what[0] == "M" and self.data.gates.is_leaf(node):
                 self.masks.append(what[1])
         where = {bit: ("", 0) if (found := words.get(bit)) is None else (found[0].name, found[1]) for bit in self.masks}
         self.masks.sort(key=lambda bit: where[bit])
         self.mask_of = {bit: k for k, bit in enumerate(self.masks)}
         self.actions = self._actions()
-        gates = self.lowering.gates
+        gates = self.data.gates
         self.cones = reads(gates, self._resource_of_leaf)
 
     def update(self) -> list[Function]:
         """Functions that move the part over a clock edge, to be called in this order."""
-        known = {self.lowering.value(bit): slot for bit, slot in self.exports.items()}
+        known = {self.data.value(bit): slot for bit, slot in self.exports.items()}
         return self._functions(ordered(self.actions, self.cones), "u", known)
 
     def store(self, bits: Sequence[int], slots: Sequence[int], known: dict[int, int]) -> list[Function]:
         """Functions that put the values of `bits` into T."""
         groups = []
         for bit, slot in zip(bits, slots, strict=True):
-            groups.append([Action(literals=[self.lowering.value(bit)], resource=-1, write=_stored(f"T[{slot}]"))])
+            groups.append([Action(literals=[self.data.value(bit)], resource=-1, write=_stored(f"T[{slot}]"))])
         return self._functions(groups, "e", known) if groups else []
 
     def _functions(self, groups: list[list[Action]], kind: str, known: dict[int, int]) -> list[Function]:
         if not groups:
             return []
-        emitter = Emitter(self.lowering.gates, self._leaf_text, self._prelude, self.new_slot, known)
+        emitter = Emitter(self.data.gates, self._leaf_text, self._prelude, self.new_slot, known)
         return [Function.of(body, kind) for body in emitter.functions(groups)]
 
     def _resource_of_leaf(self, node: int) -> int:
-        what = self.lowering.gates.nodes[node]
+        what = self.data.gates.nodes[node]
         if what[0] == "S":
             return self.resource_of.get(what[1], -1)
         if what[0] == "R":
@@ -249,11 +249,11 @@ class Part:
         return actions
 
     def _register_action(self, cell: Cell, places: list[int]) -> Action:
-        gates, bits = self.lowering.gates, cell.connections
+        gates, bits = self.data.gates, cell.connections
         q = [bits["Q"][place] for place in places]
         slots = [self.slot_of[bit] for bit in q]
         resource = self._resource(*slots)
-        literals = self.lowering.values([bits["D"][place] for place in places])
+        literals = self.data.values([bits["D"][place] for place in places])
         start = [cell.integer("SRST_VALUE") >> place & 1 for place in places]
         conditions = {}
         for port in ("EN", "SRST"):
@@ -285,15 +285,15 @@ class Part:
         self, cell: Cell, literals: list[int], q: list[int], start: list[int], data_enable: bool, data_reset: bool
     ) -> list[int]:
         """What a register takes whose enable or reset depends on data: its own value where it is not enabled."""
-        gates, bits = self.lowering.gates, cell.connections
+        gates, bits = self.data.gates, cell.connections
 
         def signal(port: str) -> int:
-            return self.lowering.value(bits[port][0]) ^ (not cell.integer(f"{port}_POLARITY", 1))
+            return self.data.value(bits[port][0]) ^ (not cell.integer(f"{port}_POLARITY", 1))
 
         def enabled(values: list[int]) -> list[int]:
             if not data_enable:
                 return values
-            return [gates.mux(signal("EN"), new, self.lowering.value(old)) for new, old in zip(values, q, strict=True)]
+            return [gates.mux(signal("EN"), new, self.data.value(old)) for new, old in zip(values, q, strict=True)]
 
         def cleared(values: list[int]) -> list[int]:
             if not data_reset:
@@ -314,7 +314,7 @@ class Part:
             if len(set(enable)) > 1:
                 raise UnsupportedError(f"memory {cell.name} writes single bits of a word")
             ports.append((len(literals), self._text(enable[:1]), self._text(address)))
-            literals += self.lowering.values(data)
+            literals += self.data.values(data)
 
         def write(operands: Sequence[str]) -> list[str]:
             lines = []
@@ -328,15 +328,15 @@ class Part:
         resource = self._resource(cell.name)
         own = frozenset(
             node
-            for node, what in enumerate(self.lowering.gates.nodes)
-            if what[0] == "R" and what[1] == cell.name and self.lowering.gates.is_leaf(node)
+            for node, what in enumerate(self.data.gates.nodes)
+            if what[0] == "R" and what[1] == cell.name and self.data.gates.is_leaf(node)
         )
         return Action(literals=literals, resource=resource, write=write, own=own)
 
     def _instance_action(self, cell: Cell, unit: UnitShape, base: int, state: int) -> Action:
-        gates = self.lowering.gates
+        gates = self.data.gates
         resource = self._resource(*range(base, base + unit.slots))
-        literals = self.lowering.values(data_inputs(cell, unit))
+        literals = self.data.values(data_inputs(cell, unit))
         scratch = self.temporaries
         self.temporaries += unit.temporaries
         places = []  # of the inputs, where all are registers of this part
@@ -371,7 +371,7 @@ class Part:
         return self._known["block", literals]
 
     def _leaf_text(self, node: int) -> str:
-        what = self.lowering.gates.nodes[node]
+        what = self.data.gates.nodes[node]
         kind = what[0]
         if kind == "S":
             return f"S[{what[1]}]"
@@ -387,7 +387,7 @@ class Part:
         return f"r{list(self.memories).index(memory)}_{port}"
 
     def _prelude(self, leaves: list[int]) -> list[str]:
-        nodes = self.lowering.gates.nodes
+        nodes = self.data.gates.nodes
         used = sorted(self.mask_of[nodes[leaf][1]] for leaf in leaves if nodes[leaf][0] == "M")
         lines = []
         if used:
@@ -432,7 +432,7 @@ def data_inputs(cell: Cell, unit: UnitShape) -> list[int]:
     return [bits[port][index] if index < len(bits.get(port, ())) else 0 for port, index in unit.inputs]
 
 
-class Imported:
+class PartWords:
     """Control words as a part sees them: through C, numbered in the order in which the part first reads them."""
 
     def __init__(self, words: WordLookup):

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from bitwright_sim.sliced.control import ControlCode, ControlCompiler, ControlRom, Naming, Word
 from bitwright_sim.sliced.netlist import Cell, Source, UnsupportedError
 from bitwright_sim.sliced.order import components
-from bitwright_sim.sliced.part import Function, Imported, Memory, Part, UnitShape
+from bitwright_sim.sliced.part import Function, Memory, Part, PartWords, UnitShape
 from bitwright_sim.sliced.taint import REGISTERS, extended, is_table, tainted_bits
 from bitwright_sim.sliced.units import Units
 
@@ -186,7 +186,7 @@ class NetlistCompiler:
         self._make_parts()
         for _, data in self.observe:  # before anything is fixed: what is observed may ask for imports and control bits
             for owner, bit in self._homes(data):
-                self.program.parts[owner].lowering.value(bit)
+                self.program.parts[owner].data.value(bit)
         self._settle_exports()
         control = self._compile_control()
         self._emit_parts(control)
@@ -284,8 +284,8 @@ class NetlistCompiler:
                 if bit in above:
                     raise UnsupportedError("its data has a loop of gates")
                 part = parts[exported[bit]]
-                gates = part.lowering.gates
-                highest, seen, stack = 0, set(), [part.lowering.value(bit) >> 1]
+                gates = part.data.gates
+                highest, seen, stack = 0, set(), [part.data.value(bit) >> 1]
                 while stack:
                     node = stack.pop()
                     if node in seen:
@@ -346,7 +346,7 @@ class NetlistCompiler:
         program = self.program
         imported = []
         for part in program.parts:
-            imported.append(Imported(control.words))
+            imported.append(PartWords(control.words))
             part.prepare(imported[-1])
         for k, bits in self._levels():
             part = program.parts[k]
@@ -416,7 +416,7 @@ class NetlistCompiler:
         functions = []
         for number, pairs in fill.items():
             part = self.program.parts[number]
-            known = {part.lowering.value(bit): slot for bit, slot in part.exports.items()}
+            known = {part.data.value(bit): slot for bit, slot in part.exports.items()}
             found = part.store([bit for bit, _ in pairs], [slot for _, slot in pairs], known)
             functions += [(number, function) for function in found]
         return Observed(self.control.bit(valid), [place for place in places if place is not None], functions)

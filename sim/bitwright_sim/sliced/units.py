@@ -220,7 +220,7 @@ class _UnitPart(Part):
         from bitwright_sim.sliced.emission import Emitter
         from bitwright_sim.sliced.order import ordered
 
-        emitter = Emitter(self.lowering.gates, self._leaf_text, self._prelude, self.new_slot, {})
+        emitter = Emitter(self.data.gates, self._leaf_text, self._prelude, self.new_slot, {})
         return emitter.functions(ordered(self.actions, self.cones)) or [""]
 
 

@@ -4,7 +4,7 @@ import json
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypedDict, Unpack
+from typing import TYPE_CHECKING
 
 from bitwright.api.common import PathLike, needs_extra, open_design
 from bitwright.api.frames import load_frames
@@ -160,7 +160,7 @@ def run_serial(
     Raises BoardError for a folder that is no such build; the driver's errors, as BoardError, for a board or line that
     does not do; ToolError if there is no simulator.
     """
-    from bitwright_boards.driver import BoardError as DriverError
+    from bitwright_boards.driver import DriverError
     from bitwright_boards.serial_run import run_serial as run
     from bitwright_core.board_build import built_design, load_build
     from bitwright_core.errors import BoardError
@@ -182,78 +182,37 @@ def build_folder(design: Design, board: str) -> Path:
     return folder.with_name(f"{folder.name}-{board}")
 
 
-class LoginOptions(TypedDict, total=False):
-    """How to log in to a board: with the user's key, or `password`.
-
-    The host's key must be in `known_hosts`, or have the fingerprint `accept_key`.
-    """
-
-    user: str  # default xilinx
-    password: str | None
-    key: PathLike | None
-    port: int  # default 22
-    accept_key: str | None
-    known_hosts: PathLike | None
-
-
-class JobOptions(TypedDict, total=False):
-    """How frames run on a board: a folder there, frames of a transfer, seconds that the accelerator may stand still."""
-
-    remote_folder: str | None
-    batch_frames: int | None
-    timeout: float  # default 5
-
-
-class ProgramOptions(LoginOptions, JobOptions, total=False):
-    """What `program` takes beside frames and board."""
-
-
-def _login(host: str, options: ProgramOptions) -> "Login":
-    from bitwright_boards.ssh import Login
-
-    given: dict[str, Any] = {name: value for name, value in options.items() if name in LoginOptions.__annotations__}
-    for name in ("key", "known_hosts"):
-        if given.get(name) is not None:
-            given[name] = Path(given[name])
-    return Login(host=host, **given)
-
-
-def _job(board: str, options: ProgramOptions) -> "Job":
-    from bitwright_boards.program import Job
-
-    given: dict[str, Any] = {name: value for name, value in options.items() if name not in LoginOptions.__annotations__}
-    return Job(board=board, **given)
-
-
 def program(
     design: Design | PathLike,
     data: str = "random",
     *,
-    host: str | None = None,
+    host: "str | Login | None" = None,
     simulated: PathLike | None = None,
     board: str = "pynq-z2",
     overlay: PathLike | None = None,
     frames: int | None = None,
     data_dir: PathLike | None = None,
+    job: "Job | None" = None,
     trust_verilog: bool = False,
     progress: Progress | None = None,
-    **options: Unpack[ProgramOptions],
 ) -> "ProgramReport":
     """Puts the design's overlay on a PYNQ board over SSH, runs frames there, and compares with the golden model.
 
+    `host` is the board's name or address, for the user xilinx with a key of yours, or a `Login` that says more.
     `data` and `frames` are what `load_frames` takes. `overlay` is the .bit or its folder (default: what `build` left).
-    `options` are those of the login and of the job on the board, by keyword: `LoginOptions`, `JobOptions`.
+    `job` says how frames run there: in which folder, how many at a time, and how long the board may stand still.
     Instead of `host`, `simulated` names the Python of pynq's environment (make pynq-env): then the simulated board on
     this machine runs them, and its overlay is made on the way; `trust_verilog` as in `simulate`.
 
-        bw.program("design", "mnist", host="192.168.2.99", password="xilinx", frames=1000).mismatches
+        bw.program("design", "mnist", host=bw.Login(host="192.168.2.99", password="xilinx"), frames=1000).mismatches
 
     Raises BoardError, each of bitwright_boards.errors for its cause, or DataError.
     """
     from bitwright_boards import boards_with, load_board
     from bitwright_boards.deployment import find_overlay, make_vectors
-    from bitwright_boards.program import run_on_board, run_simulated
+    from bitwright_boards.program import Job, run_on_board, run_simulated
     from bitwright_boards.simulated.account import check_pynq
+    from bitwright_boards.ssh import Login
     from bitwright_core.errors import BoardError
 
     chosen = load_board(board)
@@ -262,9 +221,10 @@ def program(
         raise BoardError(f"{chosen.name} is not programmed over SSH; boards that are: {known}")
     if (host is None) == (simulated is None):
         raise BoardError("say where the board is with host, or give simulated")
-    job, login = _job(chosen.name if simulated is None else "simulated", options), _login(host or "", options)
+    job = Job() if job is None else job
     opened = open_design(design, trust_verilog=trust_verilog)
-    if simulated is not None:
+    if host is None:
+        assert simulated is not None
         check_pynq(Path(simulated))
         loaded = load_frames(opened.network, data, frames=frames, data_dir=data_dir)
         vectors = make_vectors(opened, loaded.frames, loaded.labels)
@@ -273,4 +233,5 @@ def program(
     bit = find_overlay(opened, chosen.name, None if overlay is None else Path(overlay))
     loaded = load_frames(opened.network, data, frames=frames, data_dir=data_dir)
     vectors = make_vectors(opened, loaded.frames, loaded.labels)
-    return run_on_board(opened, bit, vectors, login, job=job, progress=progress)
+    login = Login(host=host) if isinstance(host, str) else host
+    return run_on_board(opened, bit, vectors, login, board=chosen.name, job=job, progress=progress)

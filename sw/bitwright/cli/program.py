@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from bitwright_boards.program import ProgramReport, WrongFrame
+    from bitwright_boards.ssh import Login
 
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -77,6 +78,7 @@ def _run(args: argparse.Namespace) -> int:
 
     from bitwright import api
     from bitwright.cli.output import note_edited, print_json, progress, quiet_stdout
+    from bitwright_boards.program import Job
     from bitwright_core.design import Design
 
     design = Design.load(args.design, trust_verilog=args.trust_verilog)
@@ -85,21 +87,13 @@ def _run(args: argparse.Namespace) -> int:
         report = api.program(
             design,
             args.data,
-            host=args.host,
+            host=None if args.simulated else _login(args),
             simulated=environment / "bin" / "python3" if args.simulated else None,
             board=args.board,
-            user=args.user,
-            password=args.password or os.environ.get("BITWRIGHT_BOARD_PASSWORD"),
-            key=args.key,
-            port=args.port,
-            accept_key=args.accept_host_key,
-            known_hosts=args.known_hosts,
             overlay=args.overlay,
-            remote_folder=args.remote_dir,
             frames=args.frames,
             data_dir=args.data_dir,
-            batch_frames=args.batch_frames,
-            timeout=args.timeout,
+            job=Job(remote_folder=args.remote_dir, batch_frames=args.batch_frames, timeout=args.timeout),
             progress=bars,
         )
     if args.simulated:
@@ -109,6 +103,22 @@ def _run(args: argparse.Namespace) -> int:
     else:
         _print(report, args.data)
     return 0 if report.passed else 1
+
+
+def _login(args: argparse.Namespace) -> "Login":
+    import os
+
+    from bitwright_boards.ssh import Login
+
+    return Login(
+        host=args.host,
+        user=args.user,
+        port=args.port,
+        password=args.password or os.environ.get("BITWRIGHT_BOARD_PASSWORD"),
+        key=args.key,
+        accept_key=args.accept_host_key,
+        known_hosts=args.known_hosts,
+    )
 
 
 def _jtag(args: argparse.Namespace) -> int:

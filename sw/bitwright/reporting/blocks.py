@@ -31,7 +31,7 @@ _KINDS = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Block:
+class DrawnBlock:
     """One block of the drawing.
 
     `luts`, `ffs` and `block_rams` are the model's (None of a hardwired engine, which nobody knows before synthesis)
@@ -64,15 +64,15 @@ class Wire:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Layout:
+class BlockDiagram:
     """All blocks, in the order of a frame's way, and the streams between them. `interval` is that of the slowest."""
 
-    blocks: tuple[Block, ...]
+    blocks: tuple[DrawnBlock, ...]
     wires: tuple[Wire, ...]
     interval: int
 
 
-def layout(design: Design, family: Family, measured: dict[str, Counts]) -> Layout:
+def layout(design: Design, family: Family, measured: dict[str, Counts]) -> BlockDiagram:
     """The blocks of `design` on `family`; `measured` has what Yosys counted of some, by the names of their modules."""
     solution = solved(design.network, design.plan)
     graph = solution.graph
@@ -83,18 +83,20 @@ def layout(design: Design, family: Family, measured: dict[str, Counts]) -> Layou
         _block(stage, family, measured, work.get(stage.name), layers.get(stage.name, ""), solution.interval_cycles)
         for stage in graph.order
     ]
-    shell = Block(name="control", title="registers, control", colour="stream", counts=shell_counts(costs_of(family)))
-    return Layout(blocks=(*blocks, shell), wires=_wires(graph, design), interval=solution.interval_cycles)
+    shell = DrawnBlock(
+        name="control", title="registers, control", colour="stream", counts=shell_counts(costs_of(family))
+    )
+    return BlockDiagram(blocks=(*blocks, shell), wires=_wires(graph, design), interval=solution.interval_cycles)
 
 
 def _block(
     stage: Stage, family: Family, measured: dict[str, Counts], cycles: int | None, layer: str, interval: int
-) -> Block:
+) -> DrawnBlock:
     title, colour = _KINDS.get(type(stage).__name__, (type(stage).__name__.removesuffix("Stage").lower(), "stream"))
     grid = (stage.fold.pe, stage.fold.simd) if isinstance(stage, EngineStage) else None
     if cycles is None and isinstance(stage, EngineStage):
         cycles = stage.fold.frame_cycles  # it works while the queue or window in front of it sends
-    return Block(
+    return DrawnBlock(
         name=stage.name,
         title=title,
         colour=colour,

@@ -55,7 +55,7 @@ class Compared:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Resources:
+class CountedResources:
     """What a design takes on `board`, whose family is `family`. `chosen` says that the plan or the user named it."""
 
     board: Board
@@ -83,7 +83,7 @@ class Resources:
         return tuple(Share(name=name, used=used, there=limit) for name, used, limit in pairs if limit)
 
 
-def resources(design: Design, board: str | None) -> Resources:
+def resources(design: Design, board: str | None) -> CountedResources:
     """Raises BoardError for a board that there is none of, or none for the design's family."""
     name = board or design.plan.board or _board_of(design.plan.target)
     found = load_board(name)
@@ -91,7 +91,7 @@ def resources(design: Design, board: str | None) -> Resources:
     if family not in COUNTED:
         raise CountedError(f"board {name} has a {found.target}, of which nothing is counted; name another board")
     measured = read_measured(design, family)
-    return Resources(
+    return CountedResources(
         board=found,
         family=family,
         chosen=bool(board or design.plan.board),

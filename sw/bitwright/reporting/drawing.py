@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from bitwright.reporting.blocks import Block, Layout, Wire
+from bitwright.reporting.blocks import BlockDiagram, DrawnBlock, Wire
 from bitwright.reporting.svg import TIMES, drawing, path, rect, text
 
 WIDTHS = {"wide": 1080, "middle": 720, "narrow": 344}  # of a drawing, for a screen, a tablet, a phone
@@ -37,7 +37,7 @@ class _Place:
         return self.left + self.width
 
 
-def draw(layout: Layout, name: str, size: str, block_ram: str) -> str:
+def draw(layout: BlockDiagram, name: str, size: str, block_ram: str) -> str:
     """The drawing, as wide as `size` says; blocks follow each other from left to right, in rows."""
     width = WIDTHS[size]
     across = max(1, width // _CELL)
@@ -52,14 +52,14 @@ def draw(layout: Layout, name: str, size: str, block_ram: str) -> str:
     return drawing(width, height, f"The accelerator {name}", words, *wires, *ports, *blocks, class_=f"blocks {size}")
 
 
-def _words(block: Block, block_ram: str) -> str:
+def _words(block: DrawnBlock, block_ram: str) -> str:
     """A block in words, for those who do not see it."""
     layer = f" of {block.layer}" if block.layer else ""
     grid = f", PE {block.grid[0]} by SIMD {block.grid[1]}" if block.grid else ""
     return f"{block.title}{layer}{grid}, {taken(block, block_ram)}{', slowest' if block.slowest else ''}"
 
 
-def taken(block: Block, block_ram: str) -> str:
+def taken(block: DrawnBlock, block_ram: str) -> str:
     """What a block takes."""
     if block.counts is None:
         return "LUTs not known"
@@ -67,7 +67,7 @@ def taken(block: Block, block_ram: str) -> str:
     return f"{block.counts.luts:,} LUTs{memory}"
 
 
-def _places(blocks: tuple[Block, ...], across: int, width: int) -> dict[str, _Place]:
+def _places(blocks: tuple[DrawnBlock, ...], across: int, width: int) -> dict[str, _Place]:
     most = max((block.counts.luts for block in blocks if block.counts), default=1)
     cell = width / across
     found = {}
@@ -81,7 +81,7 @@ def _places(blocks: tuple[Block, ...], across: int, width: int) -> dict[str, _Pl
     return found
 
 
-def _block(block: Block, place: _Place, block_ram: str) -> str:
+def _block(block: DrawnBlock, place: _Place, block_ram: str) -> str:
     slow = " slow" if block.slowest else ""
     rough = " unknown" if block.counts is None else ""
     parts = [
@@ -107,7 +107,7 @@ def _block(block: Block, place: _Place, block_ram: str) -> str:
     return "".join(parts)
 
 
-def _grid(block: Block, place: _Place) -> str:
+def _grid(block: DrawnBlock, place: _Place) -> str:
     """Rows of PE and columns of SIMD; every second, third ... line where they would be too close."""
     if block.grid is None or place.width < 4 * _FINEST:
         return ""
@@ -146,7 +146,7 @@ def _wire(wire: Wire, places: dict[str, _Place], order: dict[str, int]) -> str:
     )
 
 
-def _ports(layout: Layout, places: dict[str, _Place]) -> list[str]:
+def _ports(layout: BlockDiagram, places: dict[str, _Place]) -> list[str]:
     """The arrows into the first block and out of the last."""
     first = places[layout.blocks[0].name]
     takers = {wire.taker for wire in layout.wires}

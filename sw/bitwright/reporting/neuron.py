@@ -18,7 +18,7 @@ _CELL, _LEFT, _SUMS = 10, 64, 70  # of the drawing: a lane's side, room for name
 
 
 @dataclass(frozen=True, kw_only=True)
-class Word:
+class DrawnWord:
     """What the engine takes in a cycle: digits of the lanes, lane 0 first, and what they add."""
 
     given: str
@@ -40,7 +40,7 @@ class Neuron:
     threshold: int | None  # None of a score
     bit: int | None
     svg: str
-    words: tuple[Word, ...]  # that are drawn
+    words: tuple[DrawnWord, ...]  # that are drawn
     left_out: int  # words that are not
 
 
@@ -81,13 +81,13 @@ def _neuron(layer: MatrixLayer, window: NDArray[np.uint8], pixel: int, simd: int
     thresholds = None if compared is None else compared[:, 0]
     index = int(np.argmax(counts if thresholds is None else np.abs(counts - thresholds)))
     popcount, threshold = int(counts[index]), None if thresholds is None else int(thresholds[index])
-    words: list[Word] = []
+    words: list[DrawnWord] = []
     for start in range(0, layer.inputs, simd):
         given, weights, same = (
             _digits(bits[start : start + simd]) for bits in (window, layer.rows[index], agree[index])
         )
         total = same.count("1") + (words[-1].total if words else 0)
-        words.append(Word(given=given, weights=weights, agree=same, count=same.count("1"), total=total))
+        words.append(DrawnWord(given=given, weights=weights, agree=same, count=same.count("1"), total=total))
     place = ""
     if layer.windows is not None:
         row, column = divmod(pixel, layer.windows.shape[1])
@@ -111,7 +111,7 @@ def _digits(bits: NDArray[np.uint8]) -> str:
     return "".join(map(str, bits.tolist()))
 
 
-def _draw(words: list[Word], layer: str, index: int) -> str:
+def _draw(words: list[DrawnWord], layer: str, index: int) -> str:
     """Each word as rows of input, weights and XNOR, and what it adds to the sum."""
     parts: list[str] = [text(_LEFT, 11, "lane 0 first", class_="fact")]
     y = 16

@@ -8,8 +8,8 @@ from bitwright.api.frames import Frames, load_frames
 from bitwright.kept import KeptBenches, KeptVerification, kept_benches, kept_verifications
 from bitwright.pages import page
 from bitwright.reporting.accuracy import Accuracy, accuracy
-from bitwright.reporting.blocks import Block, Layout, layout
-from bitwright.reporting.counted import Resources, resources
+from bitwright.reporting.blocks import BlockDiagram, DrawnBlock, layout
+from bitwright.reporting.counted import CountedResources, resources
 from bitwright.reporting.drawing import WIDTHS, draw
 from bitwright.reporting.handshakes import run_frame
 from bitwright.reporting.kept_points import draw_frontier, read_frontier
@@ -104,7 +104,7 @@ def write_report(
     return Report(file=out / REPORT, bytes=len(text.encode()), missing=missing)
 
 
-def _about(design: Design, counted: Resources, parts: Layout) -> dict[str, Any]:
+def _about(design: Design, counted: CountedResources, parts: BlockDiagram) -> dict[str, Any]:
     network, manifest = design.network, design.manifest
     slow = [block for block in parts.blocks if block.slowest]
     return {
@@ -122,7 +122,7 @@ def _about(design: Design, counted: Resources, parts: Layout) -> dict[str, Any]:
     }
 
 
-def _names(blocks: list[Block]) -> str:
+def _names(blocks: list[DrawnBlock]) -> str:
     return ", ".join(dict.fromkeys(block.layer or block.title for block in blocks))
 
 
@@ -178,7 +178,7 @@ def _missing(
     judged: Accuracy | None,
     verified: list[KeptVerification],
     benches: list[KeptBenches],
-    counted: Resources,
+    counted: CountedResources,
     no_waves: str,
     no_frontier: bool,
 ) -> tuple[str, ...]:

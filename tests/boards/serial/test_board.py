@@ -7,7 +7,7 @@ import zlib
 import numpy as np
 import pytest
 
-from bitwright_boards.driver import BoardError, DigestMismatch, FrameError, NoDevice, Timeout, WrongOverlay
+from bitwright_boards.driver import DigestMismatch, DriverError, FrameError, NoDevice, Timeout, WrongOverlay
 from bitwright_boards.serial_driver import Accelerator, LinkError
 from bitwright_core.golden import outputs
 from bitwright_core.serial_link import FLAG, HEADER, Decoder, Kind, Packet, Reason
@@ -307,7 +307,7 @@ def test_a_port_that_is_not_there(folder):
         Accelerator(folder)
     with pytest.raises(NoDevice, match=r"/dev/none-such cannot be opened"):
         Accelerator(folder, port="/dev/none-such")
-    assert issubclass(LinkError, BoardError)
+    assert issubclass(LinkError, DriverError)
 
 
 def test_the_decoder_survives_anything():

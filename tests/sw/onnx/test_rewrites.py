@@ -7,7 +7,7 @@ from onnx import TensorProto, helper, numpy_helper
 from bitwright_onnx.canonical import canonical
 from bitwright_onnx.constants import fold_constants
 from bitwright_onnx.expression import evaluate
-from bitwright_onnx.form import Graph, Node, check
+from bitwright_onnx.form import Graph, OnnxNode, check
 from bitwright_onnx.heads import prune, strip_heads
 from bitwright_onnx.linear import not_binary, split_linear, weight_rows
 from bitwright_onnx.lower import chain_of
@@ -127,7 +127,7 @@ def test_split_linear_takes_the_bias_of_a_convolution():
 
 def test_weight_rows_run_channel_fastest():
     weights = np.arange(2 * 3 * 2 * 2, dtype=np.float32).reshape(2, 3, 2, 2)  # (outputs, channels, ky, kx)
-    rows = weight_rows(Node(name="c", op="Conv", inputs=(), outputs=("y",)), weights)
+    rows = weight_rows(OnnxNode(name="c", op="Conv", inputs=(), outputs=("y",)), weights)
     assert rows[1].tolist() == [weights[1, c, y, x] for y in range(2) for x in range(2) for c in range(3)]
 
 
@@ -263,12 +263,12 @@ def test_check_finds_what_is_not_well_formed():
         }
         return Graph(nodes=tuple(nodes), **{**facts, **changes})
 
-    relu = Node(name="n", op="Relu", inputs=("x",), outputs=("y",))
+    relu = OnnxNode(name="n", op="Relu", inputs=("x",), outputs=("y",))
     assert check(graph([relu]))
     with pytest.raises(OnnxError, match="value y is made twice"):
         check(graph([relu, relu]))
     with pytest.raises(OnnxError, match="its input z is not made by any node before it"):
-        check(graph([Node(name="n", op="Relu", inputs=("z",), outputs=("y",))]))
+        check(graph([OnnxNode(name="n", op="Relu", inputs=("z",), outputs=("y",))]))
     with pytest.raises(OnnxError, match="output y is not made"):
         check(graph([]))
     with pytest.raises(OnnxError, match="is a constant"):

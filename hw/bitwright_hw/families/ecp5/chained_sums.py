@@ -12,7 +12,7 @@ from functools import cache
 from amaranth.hdl import C, Cat, Module, Signal, Value
 
 from bitwright_hw.arithmetic.tree import registered_levels
-from bitwright_hw.families.ecp5.chains import Chains, Operand
+from bitwright_hw.families.ecp5.chains import ChainOperand, Chains
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,8 +125,8 @@ def chained_sum(m: Module, columns: Sequence[Sequence[Value]], width: int, stage
     after = registered_levels(len(plan.levels), stages) if plan.levels else []
     chains = Chains(m)
 
-    def operands(bits: tuple[int | None, ...]) -> list[Operand]:
-        return [Operand.zero() if bit is None else Operand.bit(values[bit]) for bit in bits]
+    def operands(bits: tuple[int | None, ...]) -> list[ChainOperand]:
+        return [ChainOperand.zero() if bit is None else ChainOperand.bit(values[bit]) for bit in bits]
 
     def register(needed: set[int]) -> None:
         chains.close()
@@ -137,7 +137,7 @@ def chained_sum(m: Module, columns: Sequence[Sequence[Value]], width: int, stage
 
     for k, level in enumerate(plan.levels):
         for addition in level:
-            carry = Operand.zero() if addition.carry is None else Operand.bit(values[addition.carry])
+            carry = ChainOperand.zero() if addition.carry is None else ChainOperand.bit(values[addition.carry])
             size = min(len(addition.total), max(len(addition.one), len(addition.other)) + 1)
             total = chains.add(operands(addition.one), operands(addition.other), carry, size)
             values.update(zip(addition.total, total, strict=True))

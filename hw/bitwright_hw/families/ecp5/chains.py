@@ -17,7 +17,7 @@ CHAIN = 32  # halves in a row; each pair adds 43 ps to a carry that timing analy
 
 
 @dataclass(frozen=True, kw_only=True)
-class Operand:
+class ChainOperand:
     """A bit to add: its one or two inputs, and the table of its function of them (bit i: inputs i)."""
 
     inputs: tuple[Value, ...]
@@ -28,26 +28,26 @@ class Operand:
         return self.table >> (index & (1 << len(self.inputs)) - 1) & 1
 
     @staticmethod
-    def zero() -> "Operand":
-        return Operand(inputs=(), table=0)
+    def zero() -> "ChainOperand":
+        return ChainOperand(inputs=(), table=0)
 
     @staticmethod
-    def bit(value: Value) -> "Operand":
-        return Operand(inputs=(value,), table=0b10)
+    def bit(value: Value) -> "ChainOperand":
+        return ChainOperand(inputs=(value,), table=0b10)
 
     @staticmethod
-    def lane(x: Value, w: Value) -> "Operand":
+    def lane(x: Value, w: Value) -> "ChainOperand":
         """x XOR w: agreement, as w comes complemented."""
-        return Operand(inputs=(x, w), table=0b0110)
+        return ChainOperand(inputs=(x, w), table=0b0110)
 
     @staticmethod
-    def both(x: Value, w: Value) -> "Operand":
+    def both(x: Value, w: Value) -> "ChainOperand":
         """x AND w."""
-        return Operand(inputs=(x, w), table=0b1000)
+        return ChainOperand(inputs=(x, w), table=0b1000)
 
     @staticmethod
-    def either(one: Value, other: Value) -> "Operand":
-        return Operand(inputs=(one, other), table=0b1110)
+    def either(one: Value, other: Value) -> "ChainOperand":
+        return ChainOperand(inputs=(one, other), table=0b1110)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,13 +58,13 @@ class Half:
     init: int
 
 
-def adding(one: Operand, other: Operand) -> Half:
+def adding(one: ChainOperand, other: ChainOperand) -> Half:
     """Adds both and the carry."""
     init = sum((one.at(i & 3) ^ other.at(i >> 2)) << i for i in range(16))
     return Half(inputs=(*_pair(one.inputs), *_pair(other.inputs)), init=init)
 
 
-def entering(carry: Operand) -> Half:
+def entering(carry: ChainOperand) -> Half:
     """Starts a carry, and gives out the one before as its sum bit: with the last input 1 nothing is added."""
     return Half(inputs=(*_pair(carry.inputs), *_pair(())), init=sum(carry.at(i) << i for i in range(4)))
 
@@ -112,7 +112,9 @@ class Chains:
         self.length = ChainLength()
         self.top: Signal | None = None  # the carry that the next half gives out
 
-    def add(self, one: Sequence[Operand], other: Sequence[Operand], carry: Operand, bits: int) -> list[Signal]:
+    def add(
+        self, one: Sequence[ChainOperand], other: Sequence[ChainOperand], carry: ChainOperand, bits: int
+    ) -> list[Signal]:
         """The lowest `bits` bits of one + other + carry, at most one more than the longer number has."""
         width = max(len(one), len(other))
         if not self.length.fits(width):
@@ -133,10 +135,10 @@ class Chains:
         """Ends the chain: makes its cells."""
         self.length.close()
         if self.top is not None:
-            self._put(entering(Operand.zero()), self.top)
+            self._put(entering(ChainOperand.zero()), self.top)
             self.top = None
         if len(self.halves) % 2:
-            self._put(entering(Operand.zero()), Signal(name="unused"))
+            self._put(entering(ChainOperand.zero()), Signal(name="unused"))
         carry: Value = C(0, 1)
         for k in range(0, len(self.halves), 2):
             ports: dict[str, Value] = {}
@@ -160,5 +162,5 @@ class Chains:
         self.halves, self.sums = [], []
 
 
-def _at(number: Sequence[Operand], k: int) -> Operand:
-    return number[k] if k < len(number) else Operand.zero()
+def _at(number: Sequence[ChainOperand], k: int) -> ChainOperand:
+    return number[k] if k < len(number) else ChainOperand.zero()

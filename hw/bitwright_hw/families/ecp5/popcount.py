@@ -16,8 +16,8 @@ from functools import cache
 from amaranth.hdl import Cat, Module, Signal, Value
 
 from bitwright_hw.arithmetic.tree import longest_run, registered_levels
-from bitwright_hw.families.ecp5.chains import ChainLength, Chains, Operand
-from bitwright_hw.families.family import Lanes, Rows
+from bitwright_hw.families.ecp5.chains import ChainLength, ChainOperand, Chains
+from bitwright_hw.families.family import GatedLanes, Rows
 from bitwright_hw.products import Gate
 
 
@@ -62,7 +62,7 @@ def _split(lanes: int) -> Split:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Node:
+class CountedLanes:
     """Lanes from `lane` on, counted as `how` says."""
 
     lane: int
@@ -78,7 +78,7 @@ class _Lanes:
         self.gate = gate
         self.delayed = {(i, 0): (x[i], w[i]) for i in range(len(x))}
 
-    def __call__(self, lane: int, stage: int) -> Operand:
+    def __call__(self, lane: int, stage: int) -> ChainOperand:
         if (lane, stage) not in self.delayed:
             self(lane, stage - 1)
             registers = [Signal(name=f"{name}_{lane}_r{stage}", reset_less=True) for name in "xw"]
@@ -87,24 +87,24 @@ class _Lanes:
             self.delayed[lane, stage] = registers[0], registers[1]
         x, w = self.delayed[lane, stage]
         if self.gate == "nand":
-            return Operand.bit(~(x & w))
-        return Operand.both(x, w) if self.gate == "and" else Operand.lane(x, w)
+            return ChainOperand.bit(~(x & w))
+        return ChainOperand.both(x, w) if self.gate == "and" else ChainOperand.lane(x, w)
 
 
-def _additions(how: Split) -> list[list[Node]]:
+def _additions(how: Split) -> list[list[CountedLanes]]:
     """The additions that `how` leads to, by level, each level's from the first lane on."""
-    levels: list[list[Node]] = [[] for _ in range(how.depth)]
-    pending = [Node(lane=0, how=how)]
+    levels: list[list[CountedLanes]] = [[] for _ in range(how.depth)]
+    pending = [CountedLanes(lane=0, how=how)]
     while pending:
         node = pending.pop()
         if node.how.depth:
             levels[node.how.depth - 1].append(node)
-            pending.append(Node(lane=node.lane, how=split(node.how.left)))
-            pending.append(Node(lane=node.lane + node.how.left, how=split(node.how.right)))
+            pending.append(CountedLanes(lane=node.lane, how=split(node.how.left)))
+            pending.append(CountedLanes(lane=node.lane + node.how.left, how=split(node.how.right)))
     return [sorted(level, key=lambda node: node.lane) for level in levels]
 
 
-def _count(m: Module, chains: Chains, lanes: _Lanes, how: Split, stages: int) -> list[Operand]:
+def _count(m: Module, chains: Chains, lanes: _Lanes, how: Split, stages: int) -> list[ChainOperand]:
     """The number of agreeing lanes among the first `how.lanes`, behind `stages` registers.
 
     Additions of one stage share carry chains, whatever their level: an addition follows those that it needs.
@@ -113,17 +113,17 @@ def _count(m: Module, chains: Chains, lanes: _Lanes, how: Split, stages: int) ->
     counted: dict[tuple[int, int], list[Value]] = {}
     stage = 0
 
-    def number(lane: int, size: int) -> list[Operand]:
+    def number(lane: int, size: int) -> list[ChainOperand]:
         if size == 1:
             return [lanes(lane, stage)]
-        return [Operand.bit(bit) for bit in counted[lane, size]]
+        return [ChainOperand.bit(bit) for bit in counted[lane, size]]
 
     after = registered_levels(how.depth, stages)
     for level, registers in zip(_additions(how), after, strict=True):
         made: dict[tuple[int, int], list[Value]] = {}
         for node in level:
             left, right = node.how.left, node.how.right
-            carry = lanes(node.lane + left + right, stage) if node.how.carry else Operand.zero()
+            carry = lanes(node.lane + left + right, stage) if node.how.carry else ChainOperand.zero()
             one, other = number(node.lane, left), number(node.lane + left, right)
             made[node.lane, node.how.lanes] = [*chains.add(one, other, carry, node.how.lanes.bit_length())]
         counted |= made
@@ -147,7 +147,7 @@ def accumulated(m: Module, x: Value, w: Value, accumulator: Value, preload: Valu
     """(accumulator OR preload) + the number of agreeing lanes; one of the two is 0."""
     lanes = _Lanes(m, x, w)
     started = [
-        Operand.either(accumulator[k], preload[k]) if k < len(accumulator) else Operand.bit(preload[k])
+        ChainOperand.either(accumulator[k], preload[k]) if k < len(accumulator) else ChainOperand.bit(preload[k])
         for k in range(len(preload))
     ]
     chains = Chains(m)
@@ -169,10 +169,10 @@ def counted(m: Module, x: Value, w: Value, width: int, stages: int) -> Value:
     return Cat(*(bit for operand in number for bit in operand.inputs))
 
 
-def weighted(m: Module, lanes: Sequence[Lanes], accumulator: Value, preload: Value, stages: int) -> Value:
+def weighted(m: Module, lanes: Sequence[GatedLanes], accumulator: Value, preload: Value, stages: int) -> Value:
     """As Rows has it: popcounts in chains of their own, added from the lowest weight up, last to the accumulator."""
     chains = Chains(m)
-    low, total = 0, [Operand.zero()]
+    low, total = 0, [ChainOperand.zero()]
     for k, one in enumerate(sorted(lanes, key=lambda one: one.shift)):
         count = _count(m, chains, _Lanes(m, one.x, one.w, one.gate), split(len(one.x)), stages)
         chains.close()
@@ -180,15 +180,15 @@ def weighted(m: Module, lanes: Sequence[Lanes], accumulator: Value, preload: Val
             low, total = one.shift, count
             continue
         apart = one.shift - low
-        below = [*total[:apart], *[Operand.zero()] * (apart - len(total))]
-        more = chains.add(total[apart:], count, Operand.zero(), max(len(total) - apart, len(count)) + 1)
-        total = [*below, *map(Operand.bit, more)]
+        below = [*total[:apart], *[ChainOperand.zero()] * (apart - len(total))]
+        more = chains.add(total[apart:], count, ChainOperand.zero(), max(len(total) - apart, len(count)) + 1)
+        total = [*below, *map(ChainOperand.bit, more)]
     started = [
-        Operand.either(accumulator[k], preload[k]) if k < len(accumulator) else Operand.bit(preload[k])
+        ChainOperand.either(accumulator[k], preload[k]) if k < len(accumulator) else ChainOperand.bit(preload[k])
         for k in range(len(preload))
     ]
-    number = [*[Operand.zero()] * low, *total][: len(preload)]
-    sums = chains.add(started, number, Operand.zero(), len(preload))
+    number = [*[ChainOperand.zero()] * low, *total][: len(preload)]
+    sums = chains.add(started, number, ChainOperand.zero(), len(preload))
     chains.close()
     return Cat(*sums)
 

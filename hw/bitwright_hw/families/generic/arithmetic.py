@@ -7,7 +7,7 @@ from amaranth.hdl import C, Cat, Module, Signal, Value
 
 from bitwright_hw.arithmetic.adders import TREE_ADDER, row_totals
 from bitwright_hw.arithmetic.tree import adder_tree, agreeing, longest_run, tree_levels
-from bitwright_hw.families.family import HardwiredSums, Lanes, Rows, nothing_held
+from bitwright_hw.families.family import GatedLanes, HardwiredSums, Rows, nothing_held
 
 
 def accumulated(m: Module, x: Value, w: Value, accumulator: Value, preload: Value, stages: int) -> Value:
@@ -22,7 +22,7 @@ def counted(m: Module, x: Value, w: Value, width: int, stages: int) -> Value:
     return adder_tree(m, agreeing(m, x, w), stages)
 
 
-def weighted(m: Module, lanes: Sequence[Lanes], accumulator: Value, preload: Value, stages: int) -> Value:
+def weighted(m: Module, lanes: Sequence[GatedLanes], accumulator: Value, preload: Value, stages: int) -> Value:
     """As Rows has it, an adder tree for each of `lanes`."""
     counts = []
     for k, one in enumerate(lanes):
@@ -33,7 +33,7 @@ def weighted(m: Module, lanes: Sequence[Lanes], accumulator: Value, preload: Val
     return started_sum(m, counts, accumulator, preload)
 
 
-def gated(m: Module, lanes: Lanes) -> Signal:
+def gated(m: Module, lanes: GatedLanes) -> Signal:
     """The AND or NAND of each lane."""
     both = Signal(len(lanes.x))
     m.d.comb += both.eq(lanes.x & lanes.w if lanes.gate == "and" else ~(lanes.x & lanes.w))

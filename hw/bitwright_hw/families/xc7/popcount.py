@@ -8,7 +8,7 @@ from typing import TypeVar
 from amaranth.hdl import C, Cat, Module, Value
 
 from bitwright_hw.arithmetic.compressor import Compressor, Counter, Kinds, kinds, place_registers, shortest_period
-from bitwright_hw.families.family import Lanes, Rows
+from bitwright_hw.families.family import GatedLanes, Rows
 from bitwright_hw.families.xc7.compress import compress
 from bitwright_hw.families.xc7.counters import build, size
 from bitwright_hw.families.xc7.luts import (
@@ -146,7 +146,7 @@ def _row_positions(
     ]
 
 
-def weighted(m: Module, lanes: Sequence[Lanes], accumulator: Value, preload: Value, stages: int) -> Value:
+def weighted(m: Module, lanes: Sequence[GatedLanes], accumulator: Value, preload: Value, stages: int) -> Value:
     """As Rows has it, in one compressor."""
     simd, shifts = len(lanes[0].x), tuple(one.shift for one in lanes)
     tree = best_tree(simd, stages, ROW_CAPACITY, shifts)

@@ -11,7 +11,7 @@ from bitwright_sim.sliced.vendor import lut_tables
 Driver = tuple[Cell, str, int]  # a bit's cell, output port and place in it
 
 
-class Lowering:
+class DataGates:
     """Literals of bits on demand. `leaf` gives the literal of a bit that is not a gate here (a register, an input, a
     control bit, a memory), or None for the output of a cell to be lowered."""
 
