@@ -134,10 +134,10 @@ def test_every_command_in_a_sentence_is_there():
 def test_the_training_keys_are_all_documented(checkout):
     import dataclasses
 
-    from bitwright_train import ConvConfig, TrainConfig
+    from bitwright_train import ConvConfig, LutConfig, TrainConfig
 
     text = (checkout / "docs" / "training.md").read_text("utf-8")
-    for kind in (TrainConfig, ConvConfig):
+    for kind in (TrainConfig, ConvConfig, LutConfig):
         for field in dataclasses.fields(kind):
             assert f"`{field.name}`" in text, field.name
 

@@ -6,21 +6,24 @@ Configurations (`load_config`, `with_overrides`) load without torch; every other
 from typing import TYPE_CHECKING, Any
 
 from bitwright_train.config import ConvConfig, TrainConfig, config_names, load_config, with_overrides
+from bitwright_train.lut_config import LutConfig
 
 if TYPE_CHECKING:
-    from bitwright_train.export import export_model
-    from bitwright_train.export_check import ExportCheck, check_export
+    from bitwright_train.export_check import ExportCheck
+    from bitwright_train.exports import check_export, export_model
+    from bitwright_train.lut_model import LutNetwork
     from bitwright_train.model import BinaryNetwork, ModelTrace, trace_model
     from bitwright_train.run import TrainFiles, TrainReport, load_model, save_model, train
 
 _LATE = {
     "BinaryNetwork": "model",
     "ExportCheck": "export_check",
+    "LutNetwork": "lut_model",
     "ModelTrace": "model",
     "TrainFiles": "run",
     "TrainReport": "run",
-    "check_export": "export_check",
-    "export_model": "export",
+    "check_export": "exports",
+    "export_model": "exports",
     "load_model": "run",
     "save_model": "run",
     "trace_model": "model",
@@ -31,6 +34,8 @@ __all__ = [
     "BinaryNetwork",
     "ConvConfig",
     "ExportCheck",
+    "LutConfig",
+    "LutNetwork",
     "ModelTrace",
     "TrainConfig",
     "TrainFiles",

@@ -13,6 +13,7 @@ import msgspec
 from bitwright_core.errors import TrainingError
 from bitwright_core.keys import first_mistake
 from bitwright_core.near import did_you_mean
+from bitwright_train.lut_config import LutConfig
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,47}")
 Bits = Annotated[int, msgspec.Meta(ge=1, le=4)] | Literal["ternary"]
@@ -69,8 +70,9 @@ class TrainConfig:
 
     name: str
     dataset: str
-    hidden: tuple[Positive, ...]  # dense layers before the last
+    hidden: tuple[Positive, ...] = ()  # dense layers before the last
     convs: tuple[ConvConfig, ...] = ()  # before the dense layers
+    luts: LutConfig | None = None  # layers of lookup tables, in the place of all others
     weights: Bits | tuple[Bits, ...] = 1  # of all layers, or of each
     activations: Bits | tuple[Bits, ...] = 1  # of all layers but the last, or of each
     input_bits: Annotated[int, msgspec.Meta(ge=1, le=16)] = 8
@@ -126,12 +128,28 @@ class TrainConfig:
                     "channels the export may turn; pad with zero, or unset pool_first"
                 )
         self._check_bits()
+        self._check_luts()
         if 0 < self.score_bits < 8:
             raise TrainingError(
                 f"score_bits must be 8 to 48, or 0 to keep the order of all scores, not {self.score_bits}"
             )
         if self.label_smoothing and self.loss != "cross_entropy":
             raise TrainingError(f"label_smoothing belongs to cross_entropy; remove it with {self.loss}")
+
+    def _check_luts(self) -> None:
+        """Raises TrainingError for what layers of lookup tables cannot be mixed with."""
+        if self.luts is None:
+            return
+        if self.hidden or self.convs:
+            raise TrainingError("layers of lookup tables train alone; leave hidden and convs out")
+        if self.encoding != "bits":
+            raise TrainingError('layers of lookup tables take bits; remove encoding = "integers"')
+        if self.loss != "cross_entropy":
+            raise TrainingError(f"layers of lookup tables train with cross_entropy, not {self.loss}")
+        if self.dropout or self.input_dropout:
+            raise TrainingError("layers of lookup tables have no dropout; remove dropout and input_dropout")
+        if self.weights != 1 or self.activations != 1:
+            raise TrainingError("layers of lookup tables have no weights and activations of several bits; remove them")
 
     def _check_bits(self) -> None:
         """Raises TrainingError for lists of bits that do not fit, and for what few-bit activations cannot be."""
@@ -187,6 +205,8 @@ def config_names() -> tuple[str, ...]:
 
 def parse_config(values: dict[str, Any], where: str) -> TrainConfig:
     """A configuration from plain values; `where` begins each message. Raises TrainingError."""
+    if "hidden" not in values and "luts" not in values:
+        raise TrainingError(f"{where}: Object missing required field `hidden`")
     mistake = first_mistake(values, TrainConfig)
     if mistake is not None:
         raise TrainingError(f"{where}: {mistake}")

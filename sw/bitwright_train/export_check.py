@@ -41,7 +41,8 @@ def _orientation(layer: MatrixLayer, stage: TrainingLayer, inverted: NDArray[np.
     return np.where(kept, 1, -1)
 
 
-def _compare(what: str, layer: str, first_frame: int, model: NDArray[Any], network: NDArray[Any]) -> int:
+def compare(what: str, layer: str, first_frame: int, model: NDArray[Any], network: NDArray[Any]) -> int:
+    """How many integers of a layer were compared. Raises ExportError, naming the first that differs."""
     ours, theirs = network.reshape(len(network), -1), model.reshape(len(model), -1)
     if not np.array_equal(theirs, ours):
         frame, neuron = (int(i) for i in np.argwhere(theirs != ours)[0])
@@ -82,28 +83,28 @@ def check_export(
         trace = golden.trace(network, frames[part])
         ours = {layer.name: layer for layer in trace.layers}
         theirs = trace_model(model, frames[part])
-        bits += _compare("encoded bit", "encoder", part.start, theirs.encoded, trace.encoded)
+        bits += compare("encoded bit", "encoder", part.start, theirs.encoded, trace.encoded)
         for index, (layer, turn) in enumerate(zip(network.matrix_layers, turns, strict=True)):
             sums = ours[layer.name].accumulators
             assert sums is not None
             dots = turn * (sums if layer.sums_dots else 2 * sums - layer.inputs)
-            accumulators += _compare("accumulator", layer.name, part.start, theirs.accumulators[index], dots)
+            accumulators += compare("accumulator", layer.name, part.start, theirs.accumulators[index], dots)
             if index < len(theirs.bits):
                 given = ours[last_of[index]].values
                 if gives[index].any():
                     given = given ^ gives[index].astype(np.uint8)
-                bits += _compare("bit", last_of[index], part.start, theirs.bits[index], given)
+                bits += compare("bit", last_of[index], part.start, theirs.bits[index], given)
         if progress:
             progress("check export", part.stop, len(frames))
         if model.multi_label:
-            bits += _compare("label", network.layers[-1].name, part.start, theirs.labels, trace.layers[-1].values)
+            bits += compare("label", network.layers[-1].name, part.start, theirs.labels, trace.layers[-1].values)
             continue
         classes = trace.layers[-1].values.argmax(axis=1)
         row = np.arange(len(classes))
         near = theirs.logits[row, theirs.classes] - theirs.logits[row, classes] <= within
         near_ties += int((near & (classes != theirs.classes)).sum()) if within else 0
         told = np.where(near, theirs.classes, classes) if within else classes
-        _compare("class", network.layers[-1].name, part.start, theirs.classes[:, None], told[:, None])
+        compare("class", network.layers[-1].name, part.start, theirs.classes[:, None], told[:, None])
     return ExportCheck(
         frames=len(frames),
         accumulators=accumulators,

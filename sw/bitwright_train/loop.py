@@ -17,6 +17,8 @@ from bitwright_data import Dataset
 from bitwright_train.checkpoint import Epoch, State, TrainingRecord, load_checkpoint, save_checkpoint
 from bitwright_train.config import TrainConfig
 from bitwright_train.layers import BinaryConv, BinaryLinear
+from bitwright_train.lut_layers import LutLayer
+from bitwright_train.lut_model import LutNetwork
 from bitwright_train.model import BinaryNetwork, as_tensor
 from bitwright_train.quantizers import activation_of, weight_type
 
@@ -25,8 +27,16 @@ _EVALUATION_CHUNK = 2000
 _STEPS_A_REPORT = 20
 
 
-def build_model(config: TrainConfig, shape: tuple[int, ...], classes: int) -> BinaryNetwork:
+def build_model(config: TrainConfig, shape: tuple[int, ...], classes: int) -> BinaryNetwork | LutNetwork:
     """The model that a configuration describes, all latent weights 0."""
+    if config.luts is not None:
+        return LutNetwork(
+            shape=shape,
+            input_bits=config.input_bits,
+            thresholds=config.encoding_thresholds,
+            luts=config.luts,
+            classes=classes,
+        )
     return BinaryNetwork(
         shape=shape,
         input_bits=config.input_bits,
@@ -57,7 +67,7 @@ def learning_rate(config: TrainConfig, epoch: int, fraction: float) -> float:
 
 def loss_of(config: TrainConfig, logits: Tensor, labels: Tensor) -> Tensor:
     """Mean loss over the batch. Without a last batch norm, logits are first divided by sqrt(inputs)."""
-    if not config.final_norm:
+    if not config.final_norm and config.luts is None:
         logits = logits / math.sqrt(config.hidden[-1] if config.hidden else logits.shape[1])
     if config.loss == "bce":
         return functional.binary_cross_entropy_with_logits(logits, labels.to(logits.dtype))
@@ -108,7 +118,9 @@ class Augmenter:
         return batch.movedim(1, -1) if self.frames.ndim == 4 else batch
 
 
-def evaluate(model: BinaryNetwork, config: TrainConfig, frames: Tensor, labels: Tensor) -> tuple[float, float]:
+def evaluate(
+    model: BinaryNetwork | LutNetwork, config: TrainConfig, frames: Tensor, labels: Tensor
+) -> tuple[float, float]:
     """Mean loss and accuracy (0..1, of labels if each stands for itself) in evaluation mode."""
     model.eval()
     loss = 0.0
@@ -192,7 +204,7 @@ class _Training:
 
     config: TrainConfig
     frames: _Frames
-    model: BinaryNetwork
+    model: BinaryNetwork | LutNetwork
     optimizer: torch.optim.Optimizer
     generator: torch.Generator
     mixed: bool
@@ -216,7 +228,7 @@ class _Training:
         """Trains on every frame once; the mean loss, and the share that was told right. Raises TrainingError."""
         self.model.train()
         frames, device = self.frames, self.frames.labels.device
-        clipped = [module.weight for module in self.model.modules() if isinstance(module, BinaryLinear | BinaryConv)]
+        clipped = latent_weights(self.model)
         order = torch.randperm(len(frames.labels), generator=self.generator).to(device)
         total = torch.zeros((), dtype=torch.float64, device=device)
         correct = torch.zeros((), dtype=torch.float64, device=device)
@@ -230,6 +242,8 @@ class _Training:
             with torch.autocast(device.type, torch.bfloat16, enabled=self.mixed):
                 logits = self.model(encoded, self.generator)
             loss = loss_of(self.config, logits.float(), wanted)
+            if isinstance(self.model, LutNetwork) and self.model.luts.spectral:
+                loss = loss + self.model.luts.spectral * self.model.spectrum
             self.optimizer.zero_grad(set_to_none=True)
             loss.backward()
             self.optimizer.step()
@@ -264,9 +278,35 @@ class _Training:
 
         if not history or not len(held) or merit(entry) > merit(history[state.progress.best_epoch - 1]):
             state.progress.best_epoch = epoch + 1
-            state.best = {name: tensor.detach().clone() for name, tensor in self.model.state_dict().items()}
+            state.best = _kept(self.model)
         history.append(entry)
         state.progress.epoch = epoch + 1
+
+
+def latent_weights(model: torch.nn.Module) -> list[Tensor]:
+    """What stays within -clip..clip: latent weights, and entries of tables."""
+    found: list[Tensor] = []
+    for module in model.modules():
+        if isinstance(module, BinaryLinear | BinaryConv):
+            found.append(module.weight)
+        elif isinstance(module, LutLayer):
+            found.append(module.tables)
+    return found
+
+
+def _kept(model: BinaryNetwork | LutNetwork) -> dict[str, Tensor]:
+    """A copy of the state that is exported; of lookup tables, without what learning the wiring takes."""
+    if isinstance(model, LutNetwork):
+        return model.settled_state()
+    return {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
+
+
+def _initialised(model: BinaryNetwork | LutNetwork, frames: _Frames, generator: torch.Generator) -> None:
+    """Draws weights, or tables and wiring, by chance and by the training frames."""
+    if isinstance(model, LutNetwork):
+        model.prepare(frames.augmenter.frames, frames.labels, generator)
+    else:
+        model.initialise(generator)
 
 
 def run(
@@ -279,7 +319,7 @@ def run(
     mixed: bool = False,
     progress: Progress | None = None,
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
-) -> tuple[BinaryNetwork, TrainingRecord]:
+) -> tuple[BinaryNetwork | LutNetwork, TrainingRecord]:
     """Trains to the end, from `checkpoint` if it is there and `resume`; returns the best model, the history.
 
     The same configuration, data, machine and number of threads give the same bits, interrupted or not, on a CPU.
@@ -290,7 +330,8 @@ def run(
     frames = _Frames.of(config, dataset, device)
     generator = torch.Generator().manual_seed(config.seed)
     model = build_model(config, dataset.shape, dataset.classes)
-    model.initialise(generator)
+    model.to(device)
+    _initialised(model, frames, generator)
     model.to(device)
     optimizer = torch.optim.Adam(model.parameters(), lr=config.learning_rate, fused=True)
     record = _round_trip(TrainingRecord(config=asdict(config), data_digest=_data_digest(dataset)))
@@ -317,6 +358,8 @@ def run(
         if epoch + 1 == config.epochs or now - written >= checkpoint_seconds:
             save_checkpoint(checkpoint, state, model, optimizer, generator)
             written = time.monotonic()
+    if isinstance(model, LutNetwork):
+        model.settle()
     model.load_state_dict(state.best)
     model.eval()
     return model, state.progress
