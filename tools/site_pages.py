@@ -35,8 +35,8 @@ def commands_page() -> str:
     from bitwright.cli import parser
 
     parts = [
-        "# Commands\n\nWhat `bitwright COMMAND --help` prints. Exit status 1 means that something did not match, 2 that something given"
-        " was wrong.\n"
+        "# Commands\n\nWhat `bitwright COMMAND --help` prints. Exit status 1 means that something did not match, "
+        "2 that something given was wrong.\n"
     ]
     for name, command in leaves(parser()):
         parts.append(f"## {name}\n\n```text\n{command.format_help().rstrip()}\n```\n")
