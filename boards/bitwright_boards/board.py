@@ -23,7 +23,7 @@ _Amount = Annotated[int, Meta(ge=1, le=100_000_000)]
 
 
 class Resources(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a part has."""
+    """What an FPGA part has: LUTs, flip-flops, block RAMs and DSPs, in numbers."""
 
     luts: _Amount
     lut_inputs: Annotated[int, Meta(ge=4, le=6)]
@@ -178,5 +178,5 @@ def load_boards() -> list[Board]:
 
 
 def boards_with(has: Callable[[Board], object]) -> str:
-    """The names of the package's boards of which `has` says yes, for a message."""
+    """The names of the package's boards for which `has` is true, joined by commas for a message."""
     return ", ".join(board.name for board in load_boards() if has(board))

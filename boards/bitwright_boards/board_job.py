@@ -26,7 +26,7 @@ _speaking = threading.Lock()
 
 
 def tell(event: str, **values: object) -> None:
-    """One event to the host."""
+    """Sends one event to the host: a line of JSON behind the mark."""
     with _speaking:
         sys.stdout.write(MARK + json.dumps({"event": event, **values}) + "\n")
         sys.stdout.flush()

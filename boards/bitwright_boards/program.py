@@ -151,7 +151,7 @@ def run_through(
     job: Job,
     progress: Progress | None = None,
 ) -> ProgramReport:
-    """The job, over a connection that is open."""
+    """Deploys, runs and judges over an open connection: what is left of `run_on_board` behind the login."""
     files = deployment(design, bit, vectors)
     folder = deploy(connection, design.manifest.name, files, job.remote_folder, progress)
     events = _run(connection, folder, job, progress)

@@ -1,4 +1,4 @@
-"""Stages and edges as they are put together: each value of the network and the stage that gives it."""
+"""The stage graph while it is put together: stages, edges, and which stage gives each value of the network."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace

@@ -77,8 +77,11 @@ def without_brackets(text: str) -> str:
 
 
 def ports(component: wiring.Component) -> dict[str, tuple[Value, None]]:
-    """The component's ports by their Verilog names; members that are constants (an always-ready stream's
-    ready) are none. The value's second part leaves the direction to Amaranth, which sees who drives it."""
+    """The component's ports by their Verilog names, in the form that Amaranth's converter takes.
+
+    A member that is a constant, such as the ready of a stream that is always ready, is no port. The None beside each
+    value leaves the port's direction to Amaranth, which sees who drives it.
+    """
     found = {}
     for path, _, value in component.signature.flatten(component):
         signal = Value.cast(value)

@@ -68,8 +68,8 @@ def _padded_levels(layer: Matrix, fold: Fold) -> NDArray[np.int64]:
 
 
 def accumulator_bits(layer: Matrix, fold: Fold) -> int:
-    """Width of count - T over every count and threshold that can occur (of the count alone for scores). T is the middle
-    level where there are several, which are to fit less T, too."""
+    """Width of count - T over every count and threshold that can occur (of the count alone for scores). With
+    several levels T is the middle one, and the others less T must fit, too."""
     least, largest = count_range(layer)
     if isinstance(layer.output, Scores):
         return max(signed_bits(least), signed_bits(largest))
@@ -85,7 +85,8 @@ def preload_values(layer: Matrix, fold: Fold, bits: int) -> tuple[tuple[int, ...
     pad have a T beyond the largest count.
 
     The bias makes the top bit of a row's total the activation itself, so that no row needs an inverter. A layer of
-    scores starts from 0. On integers all start with what IntegerRow lacks, or less what ProductRow has too much.
+    scores starts from 0. On integers the `corrections` of IntegerRow are added to all of these, and the `excess` of
+    ProductRow is subtracted.
     """
     values = [tuple(row) for row in _starts(layer, fold, bits).tolist()]
     return tuple(values[:1] if len(set(values)) == 1 else values)

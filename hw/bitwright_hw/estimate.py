@@ -91,12 +91,12 @@ def estimate(network: Network, plan: Plan, *, family: Family) -> Estimate:
 
 
 def shell_counts(costs: Costs) -> Counts:
-    """What lies around the stages: registers, and the queues of verdicts and tags."""
+    """What the parts around the stages take: the registers, and the queues of verdicts and tags."""
     return control_counts(costs) + frame_record_counts(costs)
 
 
 def costs_of(family: Family) -> Costs:
-    """Raises PlanError for what is no FPGA, whose resources could be counted."""
+    """The cost model's constants of `family`. Raises PlanError for one that has none (generic)."""
     if family.costs is None:
         names = ", ".join(counted.name for counted in COUNTED)
         raise PlanError(f"family {family.name} is no FPGA, whose resources could be counted; say one of {names}")

@@ -11,7 +11,7 @@ from bitwright_hw.tokens import Tokens
 
 
 class Fork(wiring.Component):
-    """Gives a token of `space` for one of each of `branches` grants (`grant_0` and so on), all in the same cycle.
+    """Gives a token of `space` when it can take one of every branch (`grant_0` and so on), all in the same cycle.
 
     So a unit is only started when every branch has room for it, and its words go to all of them, whatever their pace.
     Combinational: a grant's ready depends on the others' valid, never on its own.

@@ -68,7 +68,7 @@ class IntegerRow(AccumulateRow):
     The contract is AccumulateRow's, except for x and w. For lanes a, b of weights u, v a term is one of a + b and a -
     b, added or subtracted: two lanes for one LUT a bit. Sums and differences are made once for all rows
     (`word_terms`). Instead of a negative the complement is taken, in the adder of a word's first term for u = 0 and
-    in the subtracters of the others for u = 1; the ones that are then too few or too many, `correction` in a pass,
+    in the subtracters of the others for u = 1; the ones that are then too few or too many, `corrections` in a pass,
     belong into the preload. x and w come skewed, term k (and its two weights) k cycles later (`skewed`), since each
     term has a subtracter of its own with a register behind it. (Subtracters, because tools keep the order of their
     operands, and a carry chain takes the first one from a register for nothing.)

@@ -1,4 +1,4 @@
-"""What a row of a layer's folded engine costs, whichever row it is."""
+"""The LUTs of one row of a layer's folded engine, for each kind of row."""
 
 from bitwright_core.network import MatrixLayer
 from bitwright_hw.engine_numbers import products_of

@@ -15,7 +15,7 @@ from bitwright_hw.rom import NARROW_WORDS, rom_place
 
 
 def level_units(pe: int, passes_apart: int) -> int:
-    """Rows that are compared at a time: as few as the cycles from pass to pass allow."""
+    """How many rows are compared at a time: as few as the cycles from pass to pass allow."""
     return ceil_div(pe, passes_apart)
 
 

@@ -67,10 +67,10 @@ def in_front(
     latency: int = 0,
     joined: bool = False,
 ) -> list[tuple[Node, list[Step], Given]]:
-    """What lies in front of an engine that is folded so and has this latency, for what is `given` of each value: the
-    stages of each node of the gap, and how its value comes, or what its engine takes.
+    """The stages between one engine and the next: for each node of `gap`, its stages and how its value comes.
 
-    `joined` says that the engine takes its words as they come from one that is of its kind.
+    `given` says how each value comes into the gap. The engine behind the gap has `fold` (None at the network's end) and
+    `latency`; the last entry says what it takes. With `joined` it takes the words of an engine like it as they come.
     """
     found: list[tuple[Node, list[Step], Given]] = []
     values = dict(given)
@@ -101,7 +101,7 @@ def guard_stage(network: Network, format: InputFormat) -> GuardStage:
 
 
 def results_of(layer: MatrixLayer, fold: Fold) -> Stream:
-    """What comes of `layer`, folded so: activations, sums, or scores' counts."""
+    """The stream that the engine of `layer` gives under `fold`: activations, sums, or counts of scores."""
     bits = 1 if layer.gives_scores else layer.edge.number.bits
     pixels = None if layer.windows is None else layer.pixels
     return Stream(lanes=fold.pe, lane_bits=bits, size=layer.outputs, pixels=pixels)
@@ -159,7 +159,10 @@ def source(network: Network, format: InputFormat, layer_folds: Mapping[str, Fold
 
 
 def lower(network: Network, plan: Plan) -> StageGraph:
-    """Raises PlanError if the plan does not fit the network, or for pools without a convolution."""
+    """The stages of `network` under `plan`, and the edges between them; none has room yet.
+
+    Raises PlanError if the plan does not fit the network, or for pools without a convolution.
+    """
     format, out_format = input_format(network, plan), output_format(network, plan)
     layer_folds = folds(network, plan)
     if network.takes_images and all(layer.windows is None for layer in network.matrix_layers):

@@ -55,7 +55,7 @@ def as_sum(weights: Sequence[int], threshold: int | None, bits: int, known: Know
 
 @dataclass(frozen=True, kw_only=True)
 class Neurons:
-    """The neurons of `layer`, whose inputs are `known`, as sums of `bits` bits for `target`."""
+    """The neurons of `layer`, whose inputs are `known`, as sums of `bits` bits for `family`."""
 
     layer: MatrixLayer
     known: Known

@@ -14,7 +14,8 @@ RESULT_LAYOUT = data.StructLayout({"data": RESULT_BITS, "last": 1})
 
 
 class ResultQueue(wiring.Component):
-    """Results of up to `slots` frames, sent as 64-bit beats: the scores in class order, if `scores`, then the class.
+    """Keeps the results of up to `slots` frames and sends them as 64-bit beats: the scores, class 0 first, if `scores`;
+    then the class.
 
     `score` (if `scores`) and `klass` bring what ScoreUnit and ArgMax give; whoever starts a frame has taken a
     token of `space` for it. `last` is `tag`'s bit on the class beat; a tag is taken with each class beat.

@@ -43,7 +43,7 @@ class VerifyReport:
 
     @property
     def integers(self) -> int:
-        """All that were compared."""
+        """How many integers were compared, of all layers together."""
         return sum(self.compared.values())
 
     def _repr_html_(self) -> str:

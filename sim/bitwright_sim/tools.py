@@ -95,7 +95,7 @@ class Verilator:
 
     @classmethod
     def find(cls) -> "Verilator":
-        """Raises ToolError if there is no Verilator that is new enough."""
+        """The Verilator of PATH if it is new enough, else the wheel's. Raises ToolError if there is neither."""
         need = f"bitwright needs Verilator {_verilator_text(VERILATOR_MINIMUM)} or newer; get it with: {_WHEEL}"
         if shutil.which("perl") is None:
             raise ToolError(f"perl is missing, and Verilator is started by a Perl script; {_APT} perl")
@@ -173,7 +173,7 @@ class Icarus:
 
     @classmethod
     def find(cls) -> "Icarus":
-        """Raises ToolError if iverilog or vvp is missing or too old."""
+        """The iverilog and vvp of PATH. Raises ToolError if either is missing or too old."""
         get = f"bitwright needs Icarus Verilog {_text(ICARUS_MINIMUM)} or newer; get it with: {_APT} iverilog"
         for program in ("iverilog", "vvp"):
             if shutil.which(program) is None:
@@ -202,7 +202,7 @@ class Compiler:
 
     @classmethod
     def find(cls) -> "Compiler":
-        """Raises ToolError if either is missing or too old."""
+        """The g++ and make of PATH. Raises ToolError if either is missing or too old."""
         compiler, compiler_version = cls._one("g++", ["-dumpfullversion"], r"(\d+)\.(\d+)", COMPILER_MINIMUM)
         make, make_version = cls._one("make", ["--version"], r"GNU Make (\d+)\.(\d+)", MAKE_MINIMUM)
         _check_parts(str(compiler))

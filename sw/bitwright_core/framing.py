@@ -82,7 +82,7 @@ class OutputFormat:
 
 
 def input_format(network: Network, plan: Plan) -> InputFormat:
-    """Raises PlanError for a stream that is narrower than one value."""
+    """The form of frames on the input stream. Raises PlanError for a stream that is narrower than one value."""
     if plan.encoding == "host":
         return InputFormat(values=network.encoded_size, value_bits=1, data_bits=plan.data_bits, encoded=True)
     bits = network.input.bits

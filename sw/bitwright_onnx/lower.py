@@ -449,7 +449,7 @@ def _over(expression: Expr, plane: Plane, source: Plane) -> Expr:
 
 
 def network_of(lowering: Lowering, layers: tuple[Operator, ...], name: str, labels: tuple[str, ...]) -> Network:
-    """The Network. Raises NetworkError for one that breaks a rule of size."""
+    """The Network of `layers`, called `name`. Raises NetworkError for one that breaks a rule of size."""
     shape = lowering.plane.shape
     if len(shape) == 3:
         moved = [size for axis, size in enumerate(shape) if axis != lowering.plane.axis]

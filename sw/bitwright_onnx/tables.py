@@ -54,7 +54,10 @@ def activations(table: NDArray[Any]) -> Activations:
 def from_change(
     first: NDArray[np.float64], last: NDArray[np.float64], change: NDArray[np.int64], rows: int
 ) -> Activations:
-    """The same for columns that are `first` up to row `change` - 1 and `last` from there (`rows` where constant)."""
+    """Activations of columns that are `first` up to row `change` - 1, and `last` from there on.
+
+    Where `first` and `last` are equal, `change` does not matter.
+    """
     falling = first > last
     constant = first == last
     total = np.where(constant, rows, np.where(falling, change, rows - change))

@@ -21,7 +21,7 @@ from bitwright_core.plain_folder import plain_place
 
 @dataclass(frozen=True, kw_only=True)
 class Here:
-    """What a Login is to a Connection."""
+    """Stands in the place of a Connection's Login: this machine, where nobody logs in."""
 
     name: str = "simulated board"
     user: str = "here"

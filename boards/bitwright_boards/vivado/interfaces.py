@@ -39,12 +39,12 @@ class BusInterface:
 
     @property
     def vlnv(self) -> str:
-        """The bus type."""
+        """The bus type as vendor, library, name and version, joined by colons."""
         return f"xilinx.com:{self.group}:{self.bus}:1.0"
 
     @property
     def abstraction(self) -> str:
-        """The bus type at the level of signals."""
+        """The bus type with its signals (IP-XACT's abstraction), written as `vlnv` is."""
         return f"xilinx.com:{self.group}:{self.bus}_rtl:1.0"
 
 

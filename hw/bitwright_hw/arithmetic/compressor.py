@@ -146,7 +146,7 @@ class Placement:
 
 @dataclass(frozen=True, kw_only=True)
 class Kinds:
-    """A compressor's counters without those that have the same inputs as an earlier one, as far as delays go.
+    """A compressor's counters by kind: those whose inputs have the same delays are one, so that there are few to place.
 
     `inputs` has for each kind the kinds of its bits, earlier ones all, its delay, and whether it takes lanes. `of` is
     the kind of each bit of the compressor, `left` are the kinds that the columns hold.
@@ -158,7 +158,7 @@ class Kinds:
 
 
 def kinds(tree: Compressor) -> Kinds:
-    """Trees of thousands of counters have some dozens."""
+    """The kinds of a tree's counters: some dozens, even of thousands of counters."""
     numbers: dict[tuple[frozenset[int], float, bool], int] = {}
     of: list[int] = []
     for counter in tree.counters:
@@ -180,7 +180,7 @@ def place_registers(tree: Compressor, stages: int, final: float) -> Placement:
 
 
 def shortest_period(found: Kinds, stages: int, final: float) -> float:
-    """The longest path between `stages` registers, as `schedule` places them."""
+    """The longest path between `stages` registers, as `place_registers` places them."""
     limits = sorted({round(0.1 * step, 1) for step in range(1, 2 + int(10 * (depth(found) + final)))})
     low, high = 0, len(limits) - 1
     while low < high:

@@ -21,7 +21,7 @@ class Engine(Protocol):
 
     @property
     def uses_known(self) -> bool:
-        """Whether it makes something of inputs that never change."""
+        """Whether it saves logic where inputs never change."""
 
     def stage(
         self, name: str, layer: MatrixLayer, fold: Fold, choice: LayerPlan, plan: Plan, known: Known

@@ -1,8 +1,8 @@
-"""What no popcount can be."""
+"""Checks of what every popcount is given."""
 
 
 def check(simd: int, stages: int) -> None:
-    """Raises ValueError for lanes or registers that cannot be."""
+    """Raises ValueError unless `simd` is at least 1 lane and `stages` at least 0 registers."""
     if simd < 1:
         raise ValueError(f"simd must be at least 1, not {simd}")
     if stages < 0:

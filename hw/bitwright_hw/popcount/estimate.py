@@ -7,7 +7,7 @@ from bitwright_hw.products import Products
 
 
 def row_luts(*, simd: int, bits: int, family: Family, costs: Costs, stages: int = 1, single: bool = False) -> int:
-    """LUTs of an AccumulateRow made for `target` in an engine, as Yosys counts them: exact where `target` chooses the
+    """LUTs of an AccumulateRow made for `family` in an engine, as Yosys counts them: exact where the family chooses the
     cells itself. A portable row is estimated with `costs`, within a sixth for xc7, a quarter for ice40 and a third for
     ecp5, where Yosys' own results for the same row vary as much.
 

@@ -28,7 +28,7 @@ class OpenBoard:
 
     @property
     def top_flow(self) -> TopFlow:
-        """What its top needs. Raises ToolError for a family whose boards have none."""
+        """What the board's top needs of its family. Raises ToolError for a family without tops."""
         if self.family.flow is not None and self.family.flow.board is not None:
             return self.family.flow.board
         if self.family.vivado is None:
@@ -37,14 +37,14 @@ class OpenBoard:
 
     @property
     def flow(self) -> BoardFlow:
-        """What makes its bitstream."""
+        """The tools that make its bitstream."""
         if self.family.flow is None or self.family.flow.board is None:
             raise ToolError(f"nothing makes bitstreams for {self.family.name} here")
         return self.family.flow.board
 
     @property
     def wheel(self) -> Wheel:
-        """What brings the tools of its flow."""
+        """The wheel that brings the tools of its flow."""
         if self.family.flow is None:
             raise ToolError(f"nothing places designs for {self.family.name} here")
         return self.family.flow.wheel

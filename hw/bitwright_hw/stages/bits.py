@@ -15,7 +15,7 @@ from bitwright_hw.stages.stage import Giver, WayOut
 
 @dataclass(frozen=True, kw_only=True)
 class BitsStage(QueueStage):
-    """The last queue, whose words are beats; it takes no token."""
+    """The queue at the end of a network that gives bits. Its words are beats of the output; it takes no token."""
 
     @property
     def probe(self) -> ScoreProbe | None:

@@ -17,7 +17,7 @@ from bitwright_hw.tokens import FrameTokens
 
 @dataclass(frozen=True, kw_only=True)
 class FrameTokensStage(Stage):
-    """Takes the token of a frame with that of the first of its `pixels` pixels; words pass as they are."""
+    """Takes a frame's token together with the token of the first of its `pixels` pixels. Words pass unchanged."""
 
     pixels: int
 

@@ -59,7 +59,7 @@ class HardwiredStage(EngineStage):
         return results(unit.o.valid, activations, unit.o.payload.as_value(), givers[0])
 
     def cost(self, costs: Costs) -> Counts:
-        """Raises PlanError: nobody knows before synthesis."""
+        """Raises PlanError: the LUTs of a hardwired layer depend on its weights, so only synthesis can count them."""
         raise PlanError(
             f"layer {self.layer.name} is hardwired, and its LUTs depend on its weights; count them with synth"
         )

@@ -20,7 +20,7 @@ from bitwright_hw.stages.stage import Giver, Stage, Timing, Words
 
 @dataclass(frozen=True, kw_only=True)
 class LutsStage(Stage):
-    """Takes a frame a word, and gives that of its neurons' bits a cycle later. Tokens pass it."""
+    """Takes each frame as one word, and gives the bits of its neurons as one word a cycle later. Tokens pass it."""
 
     layer: Luts
 

@@ -79,7 +79,7 @@ class Words:
         return replace(self, after=self.after + cycles)
 
     def whole(self) -> "Words":
-        """The same with one unit for all of a frame; only the last word's time is kept."""
+        """These words with one unit for all of a frame; only the last word's time is kept."""
         return replace(self, takes=self.takes[:1], makes=self.makes[-1:], after=self.after[-1:])
 
 
@@ -135,7 +135,7 @@ class Stage:
         return self
 
     def cost(self, costs: Costs) -> Counts:
-        """What it takes on an FPGA with these costs."""
+        """The LUTs, flip-flops and blocks that it takes, by the constants `costs` of a family."""
         raise NotImplementedError
 
     @property
@@ -155,7 +155,7 @@ class Stage:
 
     @property
     def keeps(self) -> bool:
-        """Whether it has room for pixels of its own, so that whoever makes them does not wait for what is behind."""
+        """Whether it has room for pixels of its own, so that the stage in front does not wait for those behind."""
         return False
 
     @property

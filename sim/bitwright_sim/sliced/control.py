@@ -48,7 +48,7 @@ class ControlRom:
 
 @dataclass(slots=True, eq=False)
 class ControlCode:
-    """Statements: `comb` in order, then `edge` and `commit` at the clock edge."""
+    """Statements of C++: `comb` in order, then `edge` at the clock edge; then registers take their values."""
 
     words: dict[int, tuple[Word, int]] = field(default_factory=dict)  # bit: its word and place
     comb: list[str] = field(default_factory=list)
@@ -80,7 +80,7 @@ class Naming:
 
 
 class WordLookup(Protocol):
-    """A bit's word and place in it; None for one that is 0."""
+    """Looks up the word that holds a bit, and the bit's place in it; None for a bit that is 0."""
 
     def get(self, bit: int, /) -> tuple[Word, int] | None: ...
 

@@ -12,8 +12,11 @@ Driver = tuple[Cell, str, int]  # a bit's cell, output port and place in it
 
 
 class DataGates:
-    """Literals of bits on demand. `leaf` gives the literal of a bit that is not a gate here (a register, an input, a
-    control bit, a memory), or None for the output of a cell to be lowered."""
+    """The gates of data bits, made as their literals are asked for.
+
+    `leaf` gives the literal of a bit that is no gate here (a register, an input, a control bit, a memory), or None for
+    the output of a cell that becomes gates.
+    """
 
     def __init__(
         self,

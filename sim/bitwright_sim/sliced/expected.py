@@ -19,7 +19,7 @@ def expected_words(design: Design) -> list[int]:
 
 
 class Expected:
-    """Planes by (probe, step), made when a step's first integers are asked for, and let go as they are."""
+    """Bit planes by (probe, step): those of a step are made when the first is asked for, and each is given once."""
 
     def __init__(
         self, design: Design, network: Network, flat: NDArray[np.integer], order: NDArray[np.int64], model: SlicedModel

@@ -67,7 +67,7 @@ class _Run(ctypes.Structure):
 
 @dataclass(frozen=True, kw_only=True)
 class Stimulus:
-    """What every lane sends: `rows` (n, stride) of bytes, of which lane j sends rows order[j] one after another.
+    """What every lane sends: lane j sends rows order[j] of `rows` (n, stride), which are bytes, one after another.
 
     Without `last` and `keep` a row is a frame; with them it is a beat, whose TLAST and TKEEP they give (for all lanes).
     """

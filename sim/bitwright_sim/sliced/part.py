@@ -433,7 +433,7 @@ def data_inputs(cell: Cell, unit: UnitShape) -> list[int]:
 
 
 class PartWords:
-    """Control words as a part sees them: through C, numbered in the order in which the part first reads them."""
+    """Control words as a part reads them: by the pointers C, numbered in the order in which it first reads each."""
 
     def __init__(self, words: WordLookup):
         self.words = words

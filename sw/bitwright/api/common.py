@@ -57,8 +57,9 @@ def open_design(design: Design | PathLike, *, trust_verilog: bool = False) -> De
 
 
 def family_of(family: FamilyName | None, plan: Plan) -> "Family":
-    """The family called `family`, or the one that the plan's target names. Raises PlanError where that is none whose
-    designs can be counted."""
+    """The family called `family`, or the one that the plan's target names.
+
+    Raises PlanError for a family whose designs nothing counts (generic)."""
     from bitwright_hw.families import COUNTED, family_named
 
     try:

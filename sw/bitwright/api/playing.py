@@ -1,4 +1,4 @@
-"""The page on which one plays with a design."""
+"""`play`: a page that lets one draw digits for the simulated accelerator."""
 
 from typing import TYPE_CHECKING
 

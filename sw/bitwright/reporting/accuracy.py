@@ -16,7 +16,7 @@ _LOOKED_AT = 100  # classes of a confusion matrix
 
 @dataclass(frozen=True, kw_only=True)
 class Accuracy:
-    """`confusion[label][class]` counts frames; `who` told the classes."""
+    """How right the classes are: `confusion[label][class]` counts frames. `who` says who told the classes."""
 
     who: str
     data: str
@@ -26,7 +26,7 @@ class Accuracy:
 
     @property
     def heaviest(self) -> int:
-        """The most frames in one place, for the shades."""
+        """The largest count of the confusion, which is drawn darkest."""
         return max((max(row) for row in self.confusion or ()), default=1) or 1
 
 

@@ -84,7 +84,10 @@ class CountedResources:
 
 
 def resources(design: Design, board: str | None) -> CountedResources:
-    """Raises BoardError for a board that there is none of, or none for the design's family."""
+    """What `design` takes, beside what `board` has (default: the plan's, or one of its family).
+
+    Raises BoardError for an unknown board, or one of another family.
+    """
     name = board or design.plan.board or _board_of(design.plan.target)
     found = load_board(name)
     family = family_named(found.target)

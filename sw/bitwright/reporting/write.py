@@ -127,12 +127,12 @@ def _names(blocks: list[DrawnBlock]) -> str:
 
 
 def share(value: float, whole: float) -> str:
-    """A width of a bar in CSS."""
+    """`value` as a share of `whole`: the width of a bar in CSS."""
     return f"{min(100.0, 100 * value / whole if whole else 0.0):.2f}%"
 
 
 def difference(estimated: float, measured: float) -> str:
-    """By how much an estimate is off."""
+    """How far an estimate lies from what was measured, as text."""
     return "±0 %" if estimated == measured else f"{100 * (estimated - measured) / max(measured, 1e-9):+.1f} %"
 
 

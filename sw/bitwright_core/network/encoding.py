@@ -113,7 +113,7 @@ class ThresholdEncoding:
 
     @property
     def number(self) -> NumberType:
-        """What a lane is."""
+        """The number type of a lane: a bit for -1 or +1."""
         return BINARY
 
     @property
@@ -200,7 +200,7 @@ class IntegerEncoding:
 
     @property
     def number(self) -> NumberType:
-        """What a lane is: a signed integer, as wide as the table needs."""
+        """The number type of a lane: a signed integer, as wide as the table needs."""
         bits = max(signed_bits(int(self.table.min())), signed_bits(int(self.table.max())))
         return signed_type(bits)
 

@@ -15,11 +15,13 @@ class Operand:
 
 @dataclass(frozen=True, kw_only=True)
 class LaneRule:
-    """The sum of the operands and of an offset, of one for all channels or of one each; then, unless `levels` is None,
-    `base` and one more for each of the channel's levels that the sum reaches.
+    """What a lane becomes: the sum of the operands and of an offset, or how many levels that sum reaches.
 
-    `gives` is the number type of the result. Raises ValueError where its lanes cannot hold the result: a sum that is
-    given as it is needs a type whose lanes hold what they stand for, which a bit for -1 or +1 does not.
+    Offsets are one for all channels, or one each. Where `levels` is None, the sum itself is given; else `base` plus the
+    number of the channel's levels that the sum reaches. `gives` is the number type of the result.
+
+    Raises ValueError where lanes of that type cannot hold the result: a sum that is given as it is needs a type whose
+    lanes hold what they stand for, which a bit for -1 or +1 does not.
     """
 
     operands: tuple[Operand, ...]

@@ -28,7 +28,10 @@ MAX_WEIGHT_BITS = 8
 
 
 def dot_range(rows: NDArray[np.integer], weight_type: NumberType, takes: NumberType) -> tuple[int, int]:
-    """See `MatrixLayer.dot_range`: of stored weights (outputs, inputs) and values of a type."""
+    """The least and the largest dot product of stored weights (outputs, inputs) with values of type `takes`.
+
+    See `MatrixLayer.dot_range`.
+    """
     if weight_type.xnor:
         largest = int(rows.shape[1]) * takes.magnitude
         return -largest, largest

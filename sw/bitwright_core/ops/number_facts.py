@@ -8,7 +8,7 @@ from bitwright_core.numbers import BINARY, NumberType, signed_type
 
 
 class NumberFacts(msgspec.Struct, forbid_unknown_fields=True):
-    """A number type that versions 1 and 2 do not have."""
+    """A number type in the header of a file of version 3: kind and bits."""
 
     kind: str
     bits: int

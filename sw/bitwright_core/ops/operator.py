@@ -31,7 +31,8 @@ class Value:
 class JoinRule:
     """How an operator brings several values together, pixel by pixel, or frame by frame where `pixels` is None.
 
-    Value k has `sizes[k]` lanes a pixel. They follow each other, or, `beside`, lane i of all of them meets.
+    Value k has `sizes[k]` lanes a pixel, which follow those of value k - 1. With `beside`, lane i of every value lies
+    beside the others' lane i instead.
     """
 
     sizes: tuple[int, ...]
@@ -143,7 +144,7 @@ class Operator(Protocol):
 class Weightless:
     """The answers of an operator that has neither weights nor windows; each may be overridden.
 
-    Files older than version 3 know no operators but those that say so themselves.
+    It takes a file of version 3 to keep one, unless the operator names an older version.
     """
 
     @property

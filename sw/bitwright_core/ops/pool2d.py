@@ -14,7 +14,10 @@ from bitwright_core.ops.windows import Pooling, PoolRule, Windows, windows
 
 
 class Pool2d(Weightless):
-    """A pool of images: a dataclass below it has the fields `name` to `takes`, and says its rule and what it gives."""
+    """A pool of images, channel by channel.
+
+    Each rule is a frozen dataclass with the fields `name` to `takes`. It adds `rule`, `edge` and `compute`.
+    """
 
     rule: ClassVar[PoolRule]
 

@@ -53,7 +53,7 @@ class Scores:
         return min(s * least + o for s, o in pairs), max(s * largest + o for s, o in pairs)
 
     def number(self, least: int, largest: int) -> NumberType:
-        """What it gives for accumulators `least` .. `largest`."""
+        """The number type of what it gives for accumulators `least` .. `largest`."""
         return signed_type(max(map(signed_bits, self.range(least, largest))))
 
     def check(self, where: str, least: int, largest: int, largest_is: str) -> None:

@@ -61,7 +61,7 @@ class Thresholds:
         return self.values
 
     def number(self, least: int, largest: int) -> NumberType:
-        """What it gives, for any accumulators."""
+        """The number type of what it gives, whatever the accumulators."""
         return self._number
 
     @property

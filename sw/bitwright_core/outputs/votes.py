@@ -56,7 +56,7 @@ class Votes:
         return 0, int(self.votes.max())
 
     def number(self, least: int, largest: int) -> NumberType:
-        """What it gives, for any accumulators."""
+        """The number type of what it gives, whatever the accumulators."""
         return signed_type(max(map(signed_bits, self.range(least, largest))))
 
     def check(self, where: str, least: int, largest: int, largest_is: str) -> None:

@@ -170,7 +170,7 @@ def counted(m: Module, x: Value, w: Value, width: int, stages: int) -> Value:
 
 
 def weighted(m: Module, lanes: Sequence[GatedLanes], accumulator: Value, preload: Value, stages: int) -> Value:
-    """As Rows has it: popcounts in chains of their own, added from the lowest weight up, last to the accumulator."""
+    """Rows.weighted: popcounts in chains of their own, added from the lowest weight up, last to the accumulator."""
     chains = Chains(m)
     low, total = 0, [ChainOperand.zero()]
     for k, one in enumerate(sorted(lanes, key=lambda one: one.shift)):

@@ -23,7 +23,7 @@ def counted(m: Module, x: Value, w: Value, width: int, stages: int) -> Value:
 
 
 def weighted(m: Module, lanes: Sequence[GatedLanes], accumulator: Value, preload: Value, stages: int) -> Value:
-    """As Rows has it, an adder tree for each of `lanes`."""
+    """Rows.weighted: an adder tree for each of `lanes`."""
     counts = []
     for k, one in enumerate(lanes):
         inner = Module()

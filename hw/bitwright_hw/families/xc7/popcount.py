@@ -147,7 +147,7 @@ def _row_positions(
 
 
 def weighted(m: Module, lanes: Sequence[GatedLanes], accumulator: Value, preload: Value, stages: int) -> Value:
-    """As Rows has it, in one compressor."""
+    """Rows.weighted: all products in one compressor."""
     simd, shifts = len(lanes[0].x), tuple(one.shift for one in lanes)
     tree = best_tree(simd, stages, ROW_CAPACITY, shifts)
 
@@ -201,7 +201,7 @@ def row_luts(simd: int, bits: int, stages: int, single: bool) -> int:
 
 @cache
 def weighted_luts(simd: int, products: tuple[tuple[int, Gate], ...], bits: int, stages: int, single: bool) -> int:
-    """The same for a row of several products, each a shift and a gate."""
+    """LUTs of a row of several products, each a shift and a gate; counted as by `row_luts`."""
     shifts = tuple(shift for shift, _ in products)
     cells, bits_left = size(simd, best_groups(simd, stages, ROW_CAPACITY, shifts), ROW_CAPACITY, shifts)
     columns: list[list[Value]] = [[C(0, 1)] * count for count in bits_left]
