@@ -1,5 +1,6 @@
 """What a training run needs to go on after a kill: tensors and JSON in one safetensors file, no pickle."""
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,9 @@ from torch import Tensor
 
 from bitwright_core.atomic import write_bytes
 from bitwright_core.errors import TrainingError
+from bitwright_train.average import Average
 from bitwright_train.config import parse_config
+from bitwright_train.schedule import is_over
 
 _KEY = "bitwright"
 _VERSION = 1
@@ -38,6 +41,9 @@ class TrainingRecord(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     epoch: int = 0  # epochs done
     seconds: float = 0.0
     best_epoch: int = 0
+    teacher_accuracy: float | None = None  # of the float teacher, on the validation frames
+    best_is_float: bool = False  # its weights are not rounded yet: it is of the first of two steps of training
+    position: float | None = None  # 0..1 of the run; None: epochs done over epochs
     history: list[Epoch] = []
 
 
@@ -70,15 +76,21 @@ def save_checkpoint(
     model: torch.nn.Module,
     optimizer: torch.optim.Optimizer,
     generator: torch.Generator,
+    average: Average | None = None,
+    *,
+    kept_alone: bool = False,
 ) -> None:
-    """Writes the whole state of the run to `path`, atomically. Raises OSError."""
+    """Writes the whole state of the run to `path`, atomically, or the model that is kept alone. Raises OSError."""
     names = [name for name, _ in model.named_parameters()]
-    tensors = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
-    tensors |= {f"best.{name}": tensor for name, tensor in state.best.items()}
-    tensors |= _optimizer_tensors(optimizer, names)
-    tensors["generator"] = generator.get_state()
+    tensors = {f"best.{name}": tensor for name, tensor in state.best.items()}
+    if not kept_alone:
+        tensors |= {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
+        tensors |= _optimizer_tensors(optimizer, names)
+        tensors["generator"] = generator.get_state()
+    if average and not kept_alone:
+        tensors |= {f"average.{name}": tensor for name, tensor in average.tensors.items()}
     # clones: safetensors refuses tensors that share memory, and a first best epoch may
-    tensors = {name: tensor.detach().cpu().clone() for name, tensor in tensors.items()}
+    tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
     write_bytes(path, to_bytes(tensors, metadata={_KEY: msgspec.json.encode(state.progress).decode()}))
 
 
@@ -88,8 +100,16 @@ def load_checkpoint(
     model: torch.nn.Module,
     optimizer: torch.optim.Optimizer,
     generator: torch.Generator,
+    average: Average | None = None,
+    *,
+    older_digest: Callable[[], str],
 ) -> State:
-    """Puts a run back where `path` left it. Raises TrainingError for another run's file or a damaged one."""
+    """Puts a run back where `path` left it, which may now have more epochs.
+
+    `older_digest` is the digest of the data as checkpoints once had it.
+
+    Raises TrainingError for another run's file or a damaged one.
+    """
     remedy = "choose another output folder, or delete the file to start anew"
     try:
         with safe_open(path, framework="pt") as opened:
@@ -106,12 +126,19 @@ def load_checkpoint(
         for key in sorted({*theirs, *expected.config})
         if theirs.get(key) != expected.config.get(key)
     ]
-    if differing:
+    more = {**theirs, "epochs": expected.config["epochs"]} == expected.config
+    if more and expected.config["epochs"] > theirs["epochs"]:
+        progress.position = progress.epoch / expected.config["epochs"]
+        progress.config = expected.config
+    elif differing:
         raise TrainingError(
             f"{path}: the checkpoint belongs to another configuration ({'; '.join(differing)}); {remedy}"
         )
-    if progress.data_digest != expected.data_digest:
+    if progress.data_digest != expected.data_digest and progress.data_digest != older_digest():
         raise TrainingError(f"{path}: the checkpoint was trained on other data of the same name; {remedy}")
+    best = {name.removeprefix("best."): t for name, t in tensors.items() if name.startswith("best.")}
+    if best and len(best) == len(tensors) and is_over(progress.position or 0.0):
+        return State(progress=progress, best=best)  # a finished run's file with what is kept alone
     names = [name for name, _ in model.named_parameters()]
     try:
         own = {name.removeprefix("model."): t for name, t in tensors.items() if name.startswith("model.")}
@@ -125,7 +152,8 @@ def load_checkpoint(
             entries[index] = keys
         optimizer.load_state_dict({**optimizer.state_dict(), "state": entries})
         generator.set_state(tensors["generator"])
+        for name, value in (average.tensors if average else {}).items():
+            value.copy_(tensors[f"average.{name}"])
     except (KeyError, RuntimeError) as error:
         raise TrainingError(f"{path}: incomplete checkpoint ({error}); {remedy}") from None
-    best = {name.removeprefix("best."): t for name, t in tensors.items() if name.startswith("best.")}
     return State(progress=progress, best=best)

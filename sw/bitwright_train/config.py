@@ -85,15 +85,30 @@ class TrainConfig:
     batch_size: Annotated[int, msgspec.Meta(ge=2, le=1 << 20)] = 100
     loss: Literal["cross_entropy", "squared_hinge", "bce"] = "cross_entropy"  # bce: labels that stand for themselves
     label_smoothing: Fraction = 0.0  # cross entropy only
+    distill: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.0  # share of the loss that follows a float teacher
+    temperature: Annotated[float, msgspec.Meta(gt=0, le=100)] = 2.0  # of distill
+    teacher_width: Annotated[int, msgspec.Meta(ge=4, le=1024)] = 64
+    teacher_epochs: Positive = 30
     learning_rate: Annotated[float, msgspec.Meta(gt=0, le=10)] = 0.003
     schedule: Literal["cosine", "step", "constant"] = "cosine"
     step_epochs: Positive = 30  # of schedule "step"
     step_factor: Annotated[float, msgspec.Meta(gt=0, le=1)] = 0.1
+    warmup_epochs: Annotated[float, msgspec.Meta(ge=0, le=1 << 20)] = 0.0  # the rate rises from 0
+    two_step: Fraction = 0.0  # share of the run in which activations are few-bit and weights are not yet
+    estimator: Literal["straight_through", "polynomial", "ede"] = "straight_through"  # of signs of activations
+    ema: Fraction = 0.0  # decay a step of a running mean of the parameters, which is what is kept; 0 is none
+    recalibrate: Annotated[int, msgspec.Meta(ge=0, le=1 << 20)] = 0  # batches that batch norms are measured on anew
+    keep: Literal["best", "last"] = "best"  # which epoch's model, by validation
     clip: Annotated[float, msgspec.Meta(gt=0, le=1)] = 1.0  # latent weights stay in -clip .. clip
     input_dropout: Fraction = 0.0
     dropout: Fraction = 0.0
     shift: Annotated[int, msgspec.Meta(ge=0, le=64)] = 0  # pixels, each way and axis; images only
     flip: bool = False  # half of the frames, left to right; images only
+    rotate: Annotated[float, msgspec.Meta(ge=0, le=180)] = 0.0  # degrees, each way; images only, as are the next three
+    zoom: Annotated[float, msgspec.Meta(ge=0, le=0.5)] = 0.0  # share of the size, each way
+    elastic: Annotated[float, msgspec.Meta(ge=0, le=64)] = 0.0  # pixels that places move, each way
+    cutout: Annotated[int, msgspec.Meta(ge=0, le=64)] = 0  # side of a square set to 0
+    mixup: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.0  # share of frames that are blended with another
     validation_fraction: Annotated[float, msgspec.Meta(ge=0, le=0.5)] = 0.1
     seed: Annotated[int, msgspec.Meta(ge=0, lt=1 << 62)] = 1
 
@@ -135,6 +150,12 @@ class TrainConfig:
             )
         if self.label_smoothing and self.loss != "cross_entropy":
             raise TrainingError(f"label_smoothing belongs to cross_entropy; remove it with {self.loss}")
+        if self.distill and self.loss == "squared_hinge":
+            raise TrainingError("distill follows probabilities, which squared_hinge has none of; use cross_entropy")
+        if self.ema and not self.recalibrate:
+            raise TrainingError("ema averages weights that no batch norm has seen; set recalibrate = 20, say")
+        if self.estimator != "straight_through" and 1 not in self.activation_bits:
+            raise TrainingError(f"estimator {self.estimator} is for activations of 1 bit, and there are none")
 
     def _check_luts(self) -> None:
         """Raises TrainingError for what layers of lookup tables cannot be mixed with."""

@@ -62,12 +62,13 @@ class BinaryLinear(nn.Module):
     def __init__(self, inputs: int, outputs: int, quantize: Quantizer = clipped_sign) -> None:
         super().__init__()
         self.quantize = quantize
+        self.is_float = False  # in the first of two steps of training the latent weights themselves are used
         self.inputs = inputs
         self.outputs = outputs
         self.weight = nn.Parameter(torch.zeros(outputs, inputs))
 
     def forward(self, x: Tensor) -> Tensor:
-        return functional.linear(x, self.quantize(self.weight))
+        return functional.linear(x, self.weight if self.is_float else self.quantize(self.weight))
 
 
 class BinaryConv(nn.Module):
@@ -91,6 +92,7 @@ class BinaryConv(nn.Module):
     ) -> None:
         super().__init__()
         self.quantize = quantize
+        self.is_float = False  # in the first of two steps of training the latent weights themselves are used
         self.inputs = channels * kernel[0] * kernel[1]
         self.outputs = outputs
         self.stride = stride
@@ -102,7 +104,8 @@ class BinaryConv(nn.Module):
         if any(self.padding):
             top, bottom, left, right = self.padding
             x = functional.pad(x, (left, right, top, bottom), value=self.padding_value)
-        return functional.conv2d(x, self.quantize(self.weight), stride=self.stride)
+        weight = self.weight if self.is_float else self.quantize(self.weight)
+        return functional.conv2d(x, weight, stride=self.stride)
 
 
 class ExactBatchNorm(nn.modules.batchnorm._BatchNorm):

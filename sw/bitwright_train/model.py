@@ -25,6 +25,7 @@ class BinaryNetwork(nn.Module):
     `encode` gives them for frames of unsigned integers; `forward` takes them, so that training encodes a batch
     once. Inside, images are (n, channels, H, W); a first linear layer takes them flattened as HWC. `weights` are the
     number types of each layer's weights, `activations` those of each layer's but the last; without them all are bits.
+    Chance is of `forward`'s generator, or without one of the device's own.
     """
 
     thresholds: Tensor
@@ -46,6 +47,7 @@ class BinaryNetwork(nn.Module):
         dropout: float = 0.0,
         weights: tuple[NumberType, ...] = (),
         activations: tuple[Activation, ...] = (),
+        estimator: nn.Module | None = None,
     ) -> None:
         super().__init__()
         self.shape = tuple(shape)
@@ -60,6 +62,7 @@ class BinaryNetwork(nn.Module):
         count = len(self.convs) + len(self.hidden)
         self.weight_types = weights or (BINARY,) * (count + 1)
         self.activations = activations or (activation_of(1),) * count
+        self.estimator = estimator  # the sign of activations of 1 bit with another gradient
         self.register_buffer("thresholds", torch.tensor(thresholds, dtype=torch.int32), persistent=False)
         self.register_buffer("table", torch.tensor(table, dtype=torch.int32), persistent=False)
         self.encoding = (
@@ -116,11 +119,12 @@ class BinaryNetwork(nn.Module):
             x = self.arranged(index, x)
             rate = self.input_dropout if index == 0 else self.dropout
             if self.training and rate:
-                keep = torch.rand(x.shape, generator=generator).to(x.device) >= rate
+                keep = torch.rand(x.shape, generator=generator, device=x.device) >= rate
                 x = x * keep / (1 - rate)
             x = layer(x)
             if index < last:
-                x = self.activations[index].apply(x)
+                activation = self.activations[index]
+                x = self.estimator(x) if self.estimator and activation.number.xnor else activation.apply(x)
         return x
 
 

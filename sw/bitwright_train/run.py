@@ -23,16 +23,16 @@ from bitwright_data import Dataset, load_dataset
 from bitwright_train.checkpoint import TrainingRecord
 from bitwright_train.config import TrainConfig, parse_config
 from bitwright_train.curves import write_curves
-from bitwright_train.export_check import ExportCheck
-from bitwright_train.exports import check_export, export_model
-from bitwright_train.loop import CHECKPOINT_SECONDS, build_model
+from bitwright_train.export import export_model
+from bitwright_train.export_check import ExportCheck, check_export
+from bitwright_train.loop import CHECKPOINT_SECONDS, LoopOptions, Told, build_model
 from bitwright_train.loop import run as run_loop
-from bitwright_train.lut_model import LutNetwork
 from bitwright_train.model import BinaryNetwork
 
 NETWORK_FILE = "network.safetensors"
 MODEL_FILE = "model.safetensors"
 CHECKPOINT_FILE = "checkpoint.safetensors"
+TEACHER_FILE = "teacher.safetensors"
 METRICS_FILE = "metrics.json"
 CURVES_FILE = "curves.png"
 _KEY = "bitwright"
@@ -47,6 +47,7 @@ class TrainFiles:
     network: Path
     model: Path
     checkpoint: Path
+    teacher: Path
     metrics: Path
     curves: Path
 
@@ -56,6 +57,7 @@ class TrainFiles:
             network=out / NETWORK_FILE,
             model=out / MODEL_FILE,
             checkpoint=out / CHECKPOINT_FILE,
+            teacher=out / TEACHER_FILE,
             metrics=out / METRICS_FILE,
             curves=out / CURVES_FILE,
         )
@@ -86,14 +88,14 @@ class _ModelHeader(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     labels: list[str]
 
 
-def save_model(path: Path, model: BinaryNetwork | LutNetwork, config: TrainConfig, labels: tuple[str, ...]) -> None:
+def save_model(path: Path, model: BinaryNetwork, config: TrainConfig, labels: tuple[str, ...]) -> None:
     """Writes the float model, its configuration and its labels, atomically. Raises OSError."""
     tensors = {name: tensor.detach().cpu().clone() for name, tensor in model.state_dict().items()}
     header = _ModelHeader(config=asdict(config), shape=list(model.shape), labels=list(labels))
     write_bytes(path, to_bytes(tensors, metadata={_KEY: msgspec.json.encode(header).decode()}))
 
 
-def load_model(out: Path) -> BinaryNetwork | LutNetwork:
+def load_model(out: Path) -> BinaryNetwork:
     """The trained float model of a run's folder (or its model.safetensors), in evaluation mode, on the CPU.
 
     Raises TrainingError for a file that is missing, damaged, or of another version.
@@ -131,7 +133,7 @@ def _mixed(device: torch.device) -> bool:
 
 
 def _default_threads(config: TrainConfig, available: int) -> int:
-    if config.convs or config.luts is not None:
+    if config.convs:
         return available
     hidden = sum(a * b for a, b in itertools.pairwise(config.hidden))
     return 1 if config.batch_size * hidden < _SMALL_WORK else available
@@ -148,6 +150,8 @@ def train(
     device: str | None = None,
     threads: int | None = None,
     mixed: bool | None = None,
+    seconds: float | None = None,
+    told: Told | None = None,
 ) -> TrainReport:
     """Trains, exports and proves the export on the whole test set, which is looked at once, at the end.
 
@@ -157,7 +161,8 @@ def train(
     on the same machine and number of threads, as that of a run that was never stopped. `device` is a torch
     device (default: CUDA if there is one); `threads` is the number of torch's while this runs (default: one for
     small networks, which more would only slow down, else torch's own choice). `mixed` makes the matrix products of
-    training bfloat16 (default: on a GPU that has it); what is exported and proved is always float32.
+    training bfloat16 (default: on a GPU that has it); what is exported and proved is always float32. With `seconds`
+    the training, and its schedule with it, ends within about so many. `told` hears of every epoch.
     Raises DataError, TrainingError, or ExportError if the network is not what torch computes; then none is
     written.
     """
@@ -175,7 +180,46 @@ def train(
             checkpoint_seconds=checkpoint_seconds,
             device=_device(device),
             mixed=mixed,
+            seconds=seconds,
+            told=told,
         )
+    finally:
+        torch.set_num_threads(before)
+
+
+def train_only(
+    config: TrainConfig,
+    out: Path,
+    *,
+    data_dir: Path | None = None,
+    device: str | None = None,
+    threads: int | None = None,
+    seconds: float | None = None,
+    record: bool = True,
+    kept_alone: bool = False,
+    told: Told | None = None,
+) -> TrainingRecord:
+    """Trains, or goes on with what `out` has, and leaves a checkpoint that `train` exports and proves, elsewhere say.
+
+    `record` lets a GPU replay a recorded step; with `kept_alone` the checkpoint has only what the export takes. Raises
+    DataError or TrainingError.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads or _default_threads(config, before))
+    files, place = TrainFiles.under(Path(out)), _device(device)
+    if place.type == "cuda":
+        torch.backends.cudnn.benchmark = True
+    options = LoopOptions(
+        device=place,
+        mixed=_mixed(place),
+        record=record,
+        kept_alone=kept_alone,
+        seconds=seconds,
+        teacher=files.teacher,
+        told=told,
+    )
+    try:
+        return run_loop(config, load_dataset(config.dataset, data_dir), files.checkpoint, options)[1]
     finally:
         torch.set_num_threads(before)
 
@@ -190,34 +234,37 @@ def _train(
     checkpoint_seconds: float,
     device: torch.device,
     mixed: bool | None,
+    seconds: float | None,
+    told: Told | None,
 ) -> TrainReport:
     started = time.monotonic()
     files = TrainFiles.under(out)
     dataset = load_dataset(config.dataset, data_dir)
     loaded = time.monotonic() - started
-    model, record = run_loop(
-        config,
-        dataset,
-        files.checkpoint,
-        resume=resume,
+    options = LoopOptions(
         device=device,
         mixed=_mixed(device) if mixed is None else mixed,
-        progress=progress,
+        resume=resume,
+        seconds=seconds,
         checkpoint_seconds=checkpoint_seconds,
+        teacher=files.teacher,
+        progress=progress,
+        told=told,
     )
+    model, record = run_loop(config, dataset, files.checkpoint, options)
     trained = time.monotonic()
     model.cpu()
     network = export_model(
         model, name=config.name, labels=dataset.labels, score_bits=config.score_bits, progress=progress
     )
     check = check_export(model, network, dataset.test_frames, score_bits=config.score_bits, progress=progress)
-    accuracy, told = _accuracy(network, dataset)
+    accuracy, labels = _accuracy(network, dataset)
 
     save_model(files.model, model, config, dataset.labels)
     network.save(files.network)
-    title = f"{config.name} on {dataset.name}: {accuracy:.2%} of the {'labels of the ' if told else ''}test set"
+    title = f"{config.name} on {dataset.name}: {accuracy:.2%} of the {'labels of the ' if labels else ''}test set"
     write_curves(files.curves, title, record.history, record.best_epoch)
-    seconds = record.seconds + loaded + time.monotonic() - trained
+    took = record.seconds + loaded + time.monotonic() - trained
     metrics = _metrics(
         config=config,
         frames=len(dataset.test_labels),
@@ -228,18 +275,18 @@ def _train(
     )
     metrics = {
         "test_accuracy": accuracy,
-        **({} if told is None else {"test_labels": asdict(told)}),
-        "seconds": seconds,
+        **({} if labels is None else {"test_labels": asdict(labels)}),
+        "seconds": took,
         **metrics,
     }
     write_bytes(files.metrics, msgspec.json.format(msgspec.json.encode(metrics), indent=2) + b"\n")
     return TrainReport(
         config=config,
         test_accuracy=accuracy,
-        label_metrics=told,
+        label_metrics=labels,
         validation_accuracy=metrics["validation_accuracy"],
         best_epoch=record.best_epoch,
-        seconds=seconds,
+        seconds=took,
         check=check,
         network=network,
         files=files,
@@ -267,6 +314,7 @@ def _metrics(
     return {
         "validation_accuracy": record.history[record.best_epoch - 1].validation_accuracy,
         "best_epoch": record.best_epoch,
+        **({} if record.teacher_accuracy is None else {"teacher_validation_accuracy": record.teacher_accuracy}),
         "test_frames": frames,
         "digest": network.digest,
         "seed": config.seed,

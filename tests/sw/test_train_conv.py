@@ -14,8 +14,9 @@ from bitwright_data import Dataset, load_dataset
 from bitwright_train import ConvConfig, TrainConfig, load_config, load_model, trace_model, train
 from bitwright_train import loop as loop_module
 from bitwright_train import run as run_module
+from bitwright_train.augment import Augmenter
 from bitwright_train.checkpoint import TrainingRecord
-from bitwright_train.loop import Augmenter, build_model
+from bitwright_train.loop import build_model
 
 SMALL = TrainConfig(
     name="small_conv",
@@ -162,7 +163,8 @@ def test_cnv_runs_on_a_few_frames(tmp_path, monkeypatch):
     }
     data = Dataset(name="cifar10", labels=tuple("0123456789"), **parts)
     monkeypatch.setattr(run_module, "load_dataset", lambda *_: data)
-    config = dataclasses.replace(load_config("cnv"), epochs=1, batch_size=20, validation_fraction=0.0)
+    small = {"epochs": 1, "batch_size": 20, "validation_fraction": 0.0, "teacher_width": 4, "teacher_epochs": 1}
+    config = dataclasses.replace(load_config("cnv"), **small)
     report = train(config, tmp_path, threads=1)
     assert report.check.frames == 10 and len(report.network.layers) == 11
 

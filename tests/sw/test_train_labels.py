@@ -14,7 +14,7 @@ from bitwright_core.network import Thresholds, load
 from bitwright_train import TrainConfig, load_model, trace_model, train
 from bitwright_train.export import export_model
 from bitwright_train.export_check import check_export
-from bitwright_train.loop import loss_of
+from bitwright_train.losses import loss_of
 
 LABELS = ("bright", "left", "rare")
 

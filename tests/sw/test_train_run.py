@@ -17,7 +17,9 @@ from bitwright_core.errors import DataError, ExportError, TrainingError
 from bitwright_data import load_dataset
 from bitwright_train import TrainConfig, load_config, load_model, trace_model, train
 from bitwright_train import run as run_module
-from bitwright_train.loop import Augmenter, learning_rate, loss_of
+from bitwright_train.augment import Augmenter
+from bitwright_train.losses import loss_of
+from bitwright_train.schedule import learning_rate
 
 SMALL = TrainConfig(
     name="small",
@@ -277,12 +279,12 @@ def test_model_files_that_are_none(finished, tmp_path):
 
 def test_learning_rates():
     cosine = dataclasses.replace(SMALL, epochs=10, learning_rate=1.0)
-    assert learning_rate(cosine, 0, 0.0) == 1.0
-    assert learning_rate(cosine, 5, 0.0) == pytest.approx(0.5)
-    assert learning_rate(cosine, 9, 1.0) == pytest.approx(0.0, abs=1e-12)
+    assert learning_rate(cosine, 0.0) == 1.0
+    assert learning_rate(cosine, 0.5) == pytest.approx(0.5)
+    assert learning_rate(cosine, 1.0) == pytest.approx(0.0, abs=1e-12)
     step = dataclasses.replace(cosine, schedule="step", step_epochs=4, step_factor=0.1)
-    assert [learning_rate(step, e, 0.5) for e in (0, 3, 4, 8)] == pytest.approx([1, 1, 0.1, 0.01])
-    assert learning_rate(dataclasses.replace(cosine, schedule="constant"), 9, 0.5) == 1.0
+    assert [learning_rate(step, (e + 0.5) / 10) for e in (0, 3, 4, 8)] == pytest.approx([1, 1, 0.1, 0.01])
+    assert learning_rate(dataclasses.replace(cosine, schedule="constant"), 0.95) == 1.0
 
 
 def test_losses():
