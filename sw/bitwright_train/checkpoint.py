@@ -137,8 +137,10 @@ def load_checkpoint(
     if progress.data_digest != expected.data_digest and progress.data_digest != older_digest():
         raise TrainingError(f"{path}: the checkpoint was trained on other data of the same name; {remedy}")
     best = {name.removeprefix("best."): t for name, t in tensors.items() if name.startswith("best.")}
-    if best and len(best) == len(tensors) and is_over(progress.position or 0.0):
-        return State(progress=progress, best=best)  # a finished run's file with what is kept alone
+    if best and len(best) == len(tensors):
+        if is_over(progress.position or 0.0):
+            return State(progress=progress, best=best)
+        raise TrainingError(f"{path}: has what the export takes alone, so training cannot go on from it; {remedy}")
     names = [name for name, _ in model.named_parameters()]
     try:
         own = {name.removeprefix("model."): t for name, t in tensors.items() if name.startswith("model.")}

@@ -1,7 +1,7 @@
 """Networks: loaded, trained, imported and exported."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from bitwright_bnn_pynq import ParameterSet
     from bitwright_onnx import Imported
     from bitwright_train import TrainConfig, TrainReport
+    from bitwright_train.told import EpochTold
 
 
 def load(path: PathLike) -> Network:
@@ -60,13 +61,16 @@ def train_network(
     epochs: int | None = None,
     seed: int | None = None,
     resume: bool = True,
+    seconds: float | None = None,
     progress: Progress | None = None,
+    told: "Callable[[EpochTold], None] | None" = None,
 ) -> "TrainReport":
     """Trains a network (with torch) and writes network.safetensors, metrics.json and a plot to `out`.
 
     `config` is a TOML file, the name of a configuration that ships (docs/training.md), or a
     TrainConfig; `dataset`, `epochs` and `seed` replace its own. A run that was cut off goes on from its
-    checkpoint unless `resume` is False.
+    checkpoint unless `resume` is False, and a finished one for more `epochs`. With `seconds` the training ends, its
+    schedule with it, within about so many. `told` hears of every epoch.
 
         report = bw.train_network("digits", "run")
         report.test_accuracy, report.network
@@ -79,7 +83,9 @@ def train_network(
         chosen = config if isinstance(config, training.TrainConfig) else training.load_config(str(config))
         chosen = training.with_overrides(chosen, dataset=dataset, epochs=epochs, seed=seed)
         folder = default_data_dir() if data_dir is None else Path(data_dir)
-        return training.train(chosen, Path(out), data_dir=folder, resume=resume, progress=progress)
+        return training.train(
+            chosen, Path(out), data_dir=folder, resume=resume, seconds=seconds, progress=progress, told=told
+        )
 
 
 def import_bnn_pynq(

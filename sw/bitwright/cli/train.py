@@ -1,8 +1,16 @@
 """`bitwright train CONFIG --out DIR`: trains a network with torch and writes its integers."""
 
 import argparse
+import sys
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from bitwright_train.told import EpochTold
+
+_LONG = 60.0  # seconds; for less, nobody needs to know how to go on
 
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -16,7 +24,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     command.add_argument(
         "config",
         metavar="CONFIG",
-        help="a TOML file, or a configuration that ships: digits, tfc, sfc, lfc, cnn-small, cnv",
+        help="a TOML file, or a configuration that ships: digits, tfc, sfc, lfc, cnn-small, cnv and more",
     )
     command.add_argument("--out", required=True, metavar="DIR", type=Path, help="the folder to write")
     command.add_argument(
@@ -28,7 +36,12 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     command.add_argument(
         "--dataset", metavar="NAME", help="another data set: digits, mnist, fashion-mnist, cifar10, or a .npz"
     )
-    command.add_argument("--epochs", metavar="N", type=int, help="another number of epochs")
+    command.add_argument(
+        "--epochs", metavar="N", type=int, help="another number of epochs; more than a finished run had, and it goes on"
+    )
+    command.add_argument(
+        "--time-limit", metavar="M", type=float, help="end the training, its schedule with it, within about M minutes"
+    )
     command.add_argument("--seed", metavar="S", type=int, help="another seed")
     command.add_argument("--fresh", action="store_true", help="start over, whatever the folder holds")
     add_json(command)
@@ -50,7 +63,9 @@ def run(args: argparse.Namespace) -> int:
             epochs=args.epochs,
             seed=args.seed,
             resume=not args.fresh,
+            seconds=None if args.time_limit is None else 60 * args.time_limit,
             progress=report,
+            told=_teller(args.out),
         )
     network = args.out / "network.safetensors"
     if args.json:
@@ -77,3 +92,19 @@ def run(args: argparse.Namespace) -> int:
     )
     say(f"\nNext: bitwright generate {network} --out design")
     return 0
+
+
+def _teller(out: Path) -> "Callable[[EpochTold], None]":
+    """Tells each epoch on standard error, and after the first how to go on if the run is cut off."""
+    said = False
+
+    def tell(epoch: "EpochTold") -> None:
+        nonlocal said
+        from bitwright_train.told import line_of
+
+        print(line_of(epoch), file=sys.stderr)
+        if not said and epoch.seconds_left > _LONG:
+            print(f"If it is cut off, the same command goes on from {out}.", file=sys.stderr)
+        said = True
+
+    return tell
