@@ -169,6 +169,8 @@ class TrainConfig:
             raise TrainingError(f"layers of lookup tables train with cross_entropy, not {self.loss}")
         if self.dropout or self.input_dropout:
             raise TrainingError("layers of lookup tables have no dropout; remove dropout and input_dropout")
+        if self.two_step:
+            raise TrainingError("layers of lookup tables have no weights to round later; remove two_step")
         if self.weights != 1 or self.activations != 1:
             raise TrainingError("layers of lookup tables have no weights and activations of several bits; remove them")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from bitwright_core.progress import Progress
 from bitwright_data import Dataset
@@ -22,7 +22,7 @@ from bitwright_train.quantizers import activation_of, weight_type
 from bitwright_train.schedule import Clock, Span, is_over, learning_rate, weights_are_float
 from bitwright_train.teacher import DECAY, FloatTeacher, load_teacher, save_teacher, teacher_config
 from bitwright_train.told import EpochTold
-from bitwright_train.trainer import Frames, Trainer, adam, evaluate
+from bitwright_train.trainer import Frames, Model, Trainer, adam, evaluate
 
 CHECKPOINT_SECONDS = 10.0
 
@@ -135,6 +135,13 @@ def taught(config: TrainConfig, dataset: Dataset, frames: Frames, digest: str, o
     return teacher.eval().requires_grad_(False)
 
 
+def _kept(model: Model) -> dict[str, Tensor]:
+    """A copy of the state that is exported; of lookup tables, without what learning the wiring takes."""
+    if isinstance(model, LutNetwork):
+        return model.settled_state()
+    return {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
+
+
 @dataclass(kw_only=True, eq=False)
 class _Run:
     """A run under way."""
@@ -201,7 +208,7 @@ class _Run:
         if first or last or merit(entry) > merit(history[progress.best_epoch - 1]):
             progress.best_epoch = epoch + 1
             progress.best_is_float = is_float
-            state.best = {name: tensor.detach().clone() for name, tensor in trainer.model.state_dict().items()}
+            state.best = _kept(trainer.model)
         history.append(entry)
 
 
@@ -214,7 +221,11 @@ def _binary_trainer(config: TrainConfig, dataset: Dataset, digest: str, options:
     if device.type == "cuda":
         torch.cuda.manual_seed(config.seed)
     model = build_model(config, dataset.shape, dataset.classes)
-    model.initialise(generator)
+    _place(model, device)
+    if isinstance(model, LutNetwork):
+        model.prepare(frames.augmenter.frames, frames.labels, generator)
+    else:
+        model.initialise(generator)
     _place(model, device)
     return Trainer(
         config=config,
@@ -232,7 +243,7 @@ def _binary_trainer(config: TrainConfig, dataset: Dataset, digest: str, options:
 
 def run(
     config: TrainConfig, dataset: Dataset, checkpoint: Path, options: LoopOptions
-) -> tuple[BinaryNetwork, TrainingRecord]:
+) -> tuple[BinaryNetwork | LutNetwork, TrainingRecord]:
     """Trains to the end, from `checkpoint` if it is there and may be; returns the model that is kept, and the history.
 
     The same configuration, data, machine and number of threads give the same bits, interrupted or not, on a CPU.
@@ -244,7 +255,7 @@ def run(
     record = _round_trip(TrainingRecord(config=asdict(config), data_digest=digest))
     trainer = _binary_trainer(config, dataset, digest, options)
     model, state = trainer.model, State(progress=record)
-    assert isinstance(model, BinaryNetwork)
+    assert not isinstance(model, FloatTeacher)
     if trainer.teacher is not None and len(trainer.frames.held_labels):
         record.teacher_accuracy = evaluate(
             trainer.teacher, config, trainer.frames.held_frames, trainer.frames.held_labels
@@ -268,8 +279,11 @@ def run(
             written = time.monotonic()
             if options.saved:
                 options.saved(progress)
-    for stage in model.stages:
-        stage.linear.is_float = False
+    if isinstance(model, LutNetwork):
+        model.settle()
+    else:
+        for stage in model.stages:
+            stage.linear.is_float = False
     model.load_state_dict(state.best)
     model.eval()
     return model, state.progress

@@ -11,7 +11,7 @@ from bitwright_train.config import TrainConfig
 
 def scaled(config: TrainConfig, logits: Tensor) -> Tensor:
     """Logits as losses take them: without a last batch norm, over sqrt(inputs)."""
-    if config.final_norm:
+    if config.final_norm or config.luts is not None:
         return logits
     return logits / math.sqrt(config.hidden[-1] if config.hidden else logits.shape[1])
 

@@ -23,10 +23,11 @@ from bitwright_data import Dataset, load_dataset
 from bitwright_train.checkpoint import TrainingRecord
 from bitwright_train.config import TrainConfig, parse_config
 from bitwright_train.curves import write_curves
-from bitwright_train.export import export_model
-from bitwright_train.export_check import ExportCheck, check_export
+from bitwright_train.export_check import ExportCheck
+from bitwright_train.exports import check_export, export_model
 from bitwright_train.loop import CHECKPOINT_SECONDS, LoopOptions, Told, build_model
 from bitwright_train.loop import run as run_loop
+from bitwright_train.lut_model import LutNetwork
 from bitwright_train.model import BinaryNetwork
 
 NETWORK_FILE = "network.safetensors"
@@ -88,14 +89,14 @@ class _ModelHeader(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     labels: list[str]
 
 
-def save_model(path: Path, model: BinaryNetwork, config: TrainConfig, labels: tuple[str, ...]) -> None:
+def save_model(path: Path, model: BinaryNetwork | LutNetwork, config: TrainConfig, labels: tuple[str, ...]) -> None:
     """Writes the float model, its configuration and its labels, atomically. Raises OSError."""
     tensors = {name: tensor.detach().cpu().clone() for name, tensor in model.state_dict().items()}
     header = _ModelHeader(config=asdict(config), shape=list(model.shape), labels=list(labels))
     write_bytes(path, to_bytes(tensors, metadata={_KEY: msgspec.json.encode(header).decode()}))
 
 
-def load_model(out: Path) -> BinaryNetwork:
+def load_model(out: Path) -> BinaryNetwork | LutNetwork:
     """The trained float model of a run's folder (or its model.safetensors), in evaluation mode, on the CPU.
 
     Raises TrainingError for a file that is missing, damaged, or of another version.
@@ -133,7 +134,7 @@ def _mixed(device: torch.device) -> bool:
 
 
 def _default_threads(config: TrainConfig, available: int) -> int:
-    if config.convs:
+    if config.convs or config.luts is not None:
         return available
     hidden = sum(a * b for a, b in itertools.pairwise(config.hidden))
     return 1 if config.batch_size * hidden < _SMALL_WORK else available

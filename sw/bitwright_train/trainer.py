@@ -21,6 +21,8 @@ from bitwright_train.config import TrainConfig
 from bitwright_train.estimators import EdeSign
 from bitwright_train.layers import BinaryConv, BinaryLinear
 from bitwright_train.losses import distilled, loss_of, share_right
+from bitwright_train.lut_layers import LutLayer
+from bitwright_train.lut_model import LutNetwork
 from bitwright_train.model import BinaryNetwork, as_tensor
 from bitwright_train.schedule import Span, learning_rate, weights_are_float
 from bitwright_train.teacher import FloatTeacher
@@ -29,7 +31,7 @@ _EVALUATION_CHUNK = 2000
 _STEPS_A_REPORT = 20
 _WARM_STEPS = 3  # before a step is recorded, as torch asks for
 
-Model = BinaryNetwork | FloatTeacher
+Model = BinaryNetwork | LutNetwork | FloatTeacher
 
 
 def evaluate(model: Model, config: TrainConfig, frames: Tensor, labels: Tensor) -> tuple[float, float]:
@@ -120,6 +122,17 @@ def adam(parameters: list[nn.Parameter], device: torch.device, decay: float | No
     return torch.optim.AdamW(parameters, lr=rate, fused=True, capturable=cuda, weight_decay=decay)
 
 
+def latent_weights(model: nn.Module) -> list[Tensor]:
+    """What stays within -clip..clip: latent weights, and entries of tables."""
+    found: list[Tensor] = []
+    for module in model.modules():
+        if isinstance(module, BinaryLinear | BinaryConv):
+            found.append(module.weight)
+        elif isinstance(module, LutLayer):
+            found.append(module.tables)
+    return found
+
+
 class Trainer:
     """Trains `model` on `frames`, an epoch at a time.
 
@@ -150,7 +163,7 @@ class Trainer:
         self.mixed = mixed
         self.device = frames.labels.device
         self.chance = generator if self.device.type == "cpu" else None
-        self.record = record and self.device.type == "cuda"
+        self.record = record and self.device.type == "cuda" and not isinstance(model, LutNetwork)
         self.teacher = teacher
         self.average = average
         self.what = what
@@ -158,6 +171,7 @@ class Trainer:
         self.batch = min(config.batch_size, len(frames.labels))
         self.steps = len(frames.labels) // self.batch  # batches of an epoch
         self._binary = [module for module in model.modules() if isinstance(module, BinaryLinear | BinaryConv)]
+        self._clipped = latent_weights(model)
         self._index = torch.zeros(self.batch, dtype=torch.int64, device=self.device)
         self._total = torch.zeros((), dtype=torch.float64, device=self.device)
         self._correct = torch.zeros((), dtype=torch.float64, device=self.device)
@@ -232,11 +246,13 @@ class Trainer:
         loss = loss_of(config, logits.float(), goal)
         if said is not None:
             loss = distilled(config, logits.float(), said.float(), loss)
+        if isinstance(self.model, LutNetwork) and self.model.luts.spectral:
+            loss = loss + self.model.luts.spectral * self.model.spectrum
         loss.backward()
         self.optimizer.step()
         with torch.no_grad():
-            for module in self._binary:
-                module.weight.clamp_(-config.clip, config.clip)
+            for weight in self._clipped:
+                weight.clamp_(-config.clip, config.clip)
             if self.average:
                 self.average.update()
             self._total += loss
