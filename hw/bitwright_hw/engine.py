@@ -81,6 +81,9 @@ class MatrixEngine(wiring.Component):
     of the inverter that `o` has for its sign bit. Where they have several levels, T is the middle one, and
     `activations` has their codes of `layer.edge.number.bits` bits while `given` is high, some cycles later (LevelUnit).
 
+    Rows of several groups at a time take lanes of their own: of the word's lanes, lane s of group j of the
+    `fold.groups_at_once` is s * groups_at_once + j, and the rows of a group follow each other.
+
     A pass starts from -T, so that no comparator is needed (the FINN papers compare afterwards).
     Latency: `latency` = read_latency + stages + 1 cycles from a pass's last word to `o`, and that of LevelUnit more to
     `given`. Throughput: a word a cycle, NF * SF cycles a window. With a `read_latency` of 2 the weights pass a register
@@ -114,7 +117,7 @@ class MatrixEngine(wiring.Component):
         fields = data.ArrayLayout(signed(self.bits), fold.pe)
         super().__init__(
             {
-                "i": In(stream.Signature(fold.simd * layer.takes.bits, always_ready=True)),
+                "i": In(stream.Signature(fold.word_lanes * layer.takes.bits, always_ready=True)),
                 "o": Out(stream.Signature(fields, always_ready=True)),
                 **(
                     {"activations": Out(fold.pe * (self.levels.code_bits if self.levels else 1))} if self.biased else {}
@@ -155,7 +158,7 @@ class MatrixEngine(wiring.Component):
                 address.eq(count_up(address, fold.cycles)),
                 word.eq(count_up(word, fold.synapse_folds)),
             ]
-        weights, lanes = self._weights(m, address), Signal(self.row.x_bits)
+        weights, lanes = self._weights(m, address), Signal(fold.groups_at_once * self.row.x_bits)
         m.d.sync += lanes.eq(self._row_lanes(m))
         for _ in range(self.read_latency - 1):
             word_lanes, word_weights = lanes, weights
@@ -166,7 +169,10 @@ class MatrixEngine(wiring.Component):
         if isinstance(self.row, IntegerRow):
             parts = [min(2, fold.simd - 2 * k) for k in range(chain_length(fold.simd))]
             of_row = [skewed(m, row, parts) for row in of_row]
-            lanes = skewed(m, lanes, [x_bits(part, self.layer.takes.bits) for part in parts])
+            terms, of_group = [x_bits(part, self.layer.takes.bits) for part in parts], lanes
+            size = self.row.x_bits
+            skewed_ = [skewed(m, of_group[low : low + size], terms) for low in range(0, len(of_group), size)]
+            lanes = skewed_[0] if len(skewed_) == 1 else Cat(skewed_)
 
         # valid, first and last of the word, delayed to the cycle in which the rows take them.
         starts = Signal()
@@ -198,7 +204,7 @@ class MatrixEngine(wiring.Component):
                 self.row_module,
                 i_clk=ClockSignal(),
                 i_rst=ResetSignal(),
-                i_x=lanes,
+                i_x=lanes if fold.groups_at_once == 1 else self._lanes_of(lanes, pe),
                 i_w=of_row[pe],
                 i_valid=history[taken][0],
                 i_last=history[taken][2],
@@ -216,9 +222,25 @@ class MatrixEngine(wiring.Component):
             self._coded(m, Cat(*totals))
         return m
 
+    def _lanes_of(self, lanes: Value, pe: int) -> Value:
+        """Of the lanes of several groups those of row `pe`."""
+        group, size = pe // self.fold.group_rows, self.row.x_bits
+        return lanes[group * size : (group + 1) * size]
+
     def _row_lanes(self, m: Module) -> Value:
-        """The word as rows take it."""
-        simd, lanes = self.fold.simd, self.i.payload
+        """The word as rows take it, one group after the other."""
+        fold, bits, word = self.fold, self.layer.takes.bits, self.i.payload
+        if fold.groups_at_once == 1:
+            return self._group_lanes(m, word)
+        each = [
+            Cat(word[k * bits : (k + 1) * bits] for k in range(group, fold.word_lanes, fold.groups_at_once))
+            for group in range(fold.groups_at_once)
+        ]
+        return Cat(self._group_lanes(m, lanes) for lanes in each)
+
+    def _group_lanes(self, m: Module, lanes: Value) -> Value:
+        """`simd` lanes as rows take them."""
+        simd = self.fold.simd
         if isinstance(self.row, ProductRow):
             return self.row.products.word(lanes, simd)
         if isinstance(self.row, IntegerRow):

@@ -88,7 +88,9 @@ def _convolution(node: Node, streams: Sequence[Stream], front: Front) -> list[St
     assert matrix is not None and windows is not None and front.fold is not None
     window = window_params(matrix, windows, front.fold, stream.lanes)
     name = f"queue_{front.place}"
-    gives = Stream(lanes=front.fold.simd, lane_bits=stream.lane_bits, size=front.fold.inputs, pixels=node.pixels)
+    fold = front.fold
+    size = fold.inputs * fold.groups_at_once
+    gives = Stream(lanes=fold.word_lanes, lane_bits=stream.lane_bits, size=size, pixels=node.pixels)
     return [Step(WindowStage(name=name, params=window, around=front.around), gives)]
 
 

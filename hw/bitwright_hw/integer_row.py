@@ -123,11 +123,12 @@ def integer_row_luts(simd: int, lane_bits: int, bits: int) -> int:
     return lane_bits + 1 + chain + bits
 
 
-def integer_term_counts(pe: int, simd: int, lane_bits: int) -> Counts:
-    """What `pe` IntegerRows share: sums and differences, and registers that skew words and weights."""
+def integer_term_counts(pe: int, simd: int, lane_bits: int, groups: int = 1) -> Counts:
+    """What `pe` IntegerRows share: sums and differences of each of so many groups, and registers that skew words and
+    weights."""
     pairs, terms = simd // 2, chain_length(simd)
     skew = terms * (terms - 1) // 2
     return Counts(
-        luts=2 * pairs * (lane_bits + 1),
-        ffs=2 * pairs * (lane_bits + 1) + skew * 2 * (lane_bits + 1 + pe) + pe * terms * (lane_bits + 2),
+        luts=2 * groups * pairs * (lane_bits + 1),
+        ffs=2 * groups * (pairs + skew) * (lane_bits + 1) + 2 * skew * pe + pe * terms * (lane_bits + 2),
     )

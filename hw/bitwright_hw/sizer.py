@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from bitwright_core.buildable import check_buildable
 from bitwright_core.framing import input_format, output_format
 from bitwright_core.network import ENCODED, MatrixLayer, Network
-from bitwright_core.plan import Fold, LayerPlan, Plan, distinct_folds
+from bitwright_core.plan import Fold, LayerPlan, Plan, ceil_div, distinct_folds, row_choices
 from bitwright_core.progress import Progress, no_progress
 from bitwright_hw.cells import Counts
 from bitwright_hw.engine_numbers import level_numbers, products_of
@@ -129,7 +129,8 @@ class Sizer:
         """Every interval that some plan has, from the least up."""
         found = {self.least_interval}
         for layer in self.layers:
-            for passes in distinct_folds(layer.outputs):
+            for pe in row_choices(layer.outputs, layer.groups):
+                passes = ceil_div(layer.outputs, pe)
                 found |= {passes * words * layer.pixels for words in distinct_folds(layer.inputs)}
         return sorted(cycles for cycles in found if cycles >= self.least_interval)
 
@@ -261,7 +262,7 @@ class Sizer:
         if before is None or after is None or not self.network.is_chain:
             pass
         elif self.layers[k].windows is not None:
-            key = k, before.pe, after.simd, after.neuron_folds
+            key = k, before.pe, after.simd, after.neuron_folds, after.groups_at_once
         if key not in self._counted:
             self._counted[key] = self._between_counts(k, before, after, interval)
         return self._counted[key]

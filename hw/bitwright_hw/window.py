@@ -23,14 +23,16 @@ class Window(wiring.Component):
 
     Reader: starts on an output pixel, in raster order, when the last pixel that it needs was written and `grant` gives
     a token, and then sends `passes` times the window's ceil(inputs / simd) words, lanes in the order (ky, kx, channel),
-    channel fastest; those that only fill a pass's last word are 0. `o` is never stalled. Pixels that no later window
+    channel fastest; those that only fill a pass's last word are 0. With groups it does so for the lanes of group after
+    group, or of bundles of them (`params.groups_at_once`). `o` is never stalled. Pixels that no later window
     needs give their room back: a stretch of the raster is kept, kernel rows less one and a kernel's width, and what the
     capacity has beyond that lets writing and reading overlap, from frame to frame, too.
 
     Several pixels of the kernel are read at once if `simd` asks for it: each has a memory of its own, and in the
     memory for offset d pixel i lies where pixel i - d lies in the first one, so that one address reads them all. What
-    lies outside the image is replaced as it is read. (FINN's generator moves whole windows through shift registers,
-    or reads `simd` channels of one pixel, which must divide them.)
+    lies outside the image is replaced as it is read. Taps lie as far apart as the windows' dilation says. (FINN's
+    generator moves whole windows through shift registers, or reads `simd` channels of one pixel, which must divide
+    them.)
 
     Latency: `params.latency` cycles from a start to the first word; an output pixel may start in the cycle after its
     last pixel was written. Interval: `params.cycles` for each output pixel, without a gap. Reset: forgets all pixels.
@@ -43,7 +45,7 @@ class Window(wiring.Component):
                 "i": In(stream.Signature(params.in_width * params.lane_bits, always_ready=True)),
                 "space": Out(Tokens),
                 "grant": In(Tokens),
-                "o": Out(stream.Signature(params.simd * params.lane_bits, always_ready=True)),
+                "o": Out(stream.Signature(params.simd * params.bundle_bits, always_ready=True)),
             }
         )
 
@@ -77,12 +79,11 @@ class Window(wiring.Component):
         m.d.comb += [widen.i.valid.eq(self.i.valid), widen.i.payload.eq(self.i.payload), widen.o.ready.eq(1)]
         last: Signal | None = None
         for k, storage in enumerate(copies):
-            down, across = divmod(k, p.tile[1])
-            offset = down * p.windows.image[1] + across
             writer = storage.write_port()
-            address = Signal(range(max(2, p.depth)), name=f"write_{k}", init=-offset % p.depth)
+            address = Signal(range(max(2, p.depth)), name=f"write_{k}", init=-p.offset(k) % p.depth)
+            follows = last if p.chained and k % p.tile[1] else None
             with m.If(widen.o.valid):
-                m.d.sync += address.eq(count_up(address, p.depth) if across == 0 or last is None else last)
+                m.d.sync += address.eq(count_up(address, p.depth) if follows is None else follows)
             last = address
             m.d.comb += [
                 writer.addr.eq(address),
@@ -161,33 +162,44 @@ class Window(wiring.Component):
     ) -> None:
         """Reads the words of every pass, and sends them."""
         p = self.params
-        (down, across), (tall, wide) = p.windows.kernel, p.tile
+        (down, across), (tall, wide), (y, x) = p.windows.kernel, p.tile, p.windows.dilation
         lines, groups = ceil_div(down, tall), across // wide
         reading, fetched, issue = Signal(), Signal(), Signal()
         word, group, line = (
             Signal(range(max(2, n)), name=name)
-            for n, name in ((p.pixel_words, "word"), (groups, "group"), (lines, "line"))
+            for n, name in ((p.round_words, "word"), (groups, "group"), (lines, "line"))
         )
         pass_left = Signal(range(max(2, p.passes)))
         address = Signal(range(max(2, p.depth)))
         last_in_line, last_in_pass, last = Signal(), Signal(), Signal()
-        step = wide if p.pixel_words == 1 else 1
-        to_next_line = (tall * p.windows.image[1] - (across - wide)) * p.pixel_words - (p.pixel_words - 1)
+        to_next_tap = wide * x * p.pixel_words - (p.round_words - 1)
+        to_next_line = (tall * y * p.windows.image[1] - (across - wide) * x) * p.pixel_words - (p.round_words - 1)
         m.d.comb += [
-            last_in_line.eq((word == p.pixel_words - 1) & (group == groups - 1)),
+            last_in_line.eq((word == p.round_words - 1) & (group == groups - 1)),
             last_in_pass.eq(last_in_line & (line == lines - 1)),
-            last.eq(last_in_pass & (pass_left == 0)),
         ]
+        step: Value | int = to_next_tap % p.depth
+        if p.round_words > 1 and to_next_tap != 1:
+            step = Mux(word == p.round_words - 1, to_next_tap % p.depth, 1)
         way = Signal(len(address))
-        m.d.comb += way.eq(Mux(last_in_line, to_next_line % p.depth, step % p.depth))
+        within = Mux(last_in_line, to_next_line % p.depth, step)
+        slot: Value | None = None
+        if p.groups > 1:
+            span = ((lines - 1) * tall * y * p.windows.image[1] + (across - wide) * x) * p.pixel_words
+            rounds = self._rounds(m, issue & last_in_pass, pass_left, back=1 - p.round_words - span)
+            slot = rounds.slot
+            m.d.comb += [last.eq(last_in_pass & rounds.last), way.eq(Mux(last_in_pass, rounds.way, within))]
+        else:
+            m.d.comb += [last.eq(last_in_pass & (pass_left == 0)), way.eq(within)]
         with m.If(issue):
-            m.d.sync += [address.eq(self._added(m, address, way, "address")), word.eq(count_up(word, p.pixel_words))]
-            with m.If(word == p.pixel_words - 1):
+            m.d.sync += [address.eq(self._added(m, address, way, "address")), word.eq(count_up(word, p.round_words))]
+            with m.If(word == p.round_words - 1):
                 m.d.sync += group.eq(count_up(group, groups))
             with m.If(last_in_line):
                 m.d.sync += line.eq(count_up(line, lines))
-            with m.If(last_in_pass):
-                m.d.sync += [address.eq(corner), pass_left.eq(pass_left - 1)]
+            if p.groups == 1:
+                with m.If(last_in_pass):
+                    m.d.sync += [address.eq(corner), pass_left.eq(pass_left - 1)]
             with m.If(last):
                 m.d.sync += reading.eq(0)
         with m.If(start):
@@ -198,11 +210,12 @@ class Window(wiring.Component):
         for k, storage in enumerate(copies):
             reader = storage.read_port()
             m.d.comb += [reader.addr.eq(address), reader.en.eq(issue)]
-            lanes = Signal(len(reader.data), name=f"lanes_{k}")
-            m.d.comb += lanes.eq(self._padded(m, k, reader.data, place))
-            payload.append(lanes)
+            read = reader.data if slot is None else self._slot(m, k, reader.data, issue, slot)
+            lanes = Signal(len(read), name=f"lanes_{k}")
+            m.d.comb += lanes.eq(self._padded(m, k, read, place))
+            payload.append(self._bundled(lanes))
         m.submodules.narrow = narrow = Gearbox(
-            in_width=p.read_lanes * p.lane_bits, out_width=p.simd * p.lane_bits, bits=p.inputs * p.lane_bits
+            in_width=p.read_bits, out_width=p.simd * p.bundle_bits, bits=p.inputs * p.bundle_bits
         )
         m.d.comb += [
             issue.eq(reading & (~fetched | narrow.i.ready)),
@@ -216,6 +229,38 @@ class Window(wiring.Component):
             m.d.sync += fetched.eq(1)
         with m.Elif(narrow.i.ready):
             m.d.sync += fetched.eq(0)
+
+    def _rounds(self, m: Module, ends: Value, pass_left: Signal, *, back: int) -> "_Rounds":
+        """Counts passes and rounds, a pass at the end of each (`ends`). `back` is the way from a pass's last address to
+        its first."""
+        p = self.params
+        slot, round_ = Signal(range(max(2, p.slots)), name="slot"), Signal(range(max(2, p.rounds)), name="round")
+        on, last_slot = Signal(), Signal()
+        m.d.comb += [on.eq(pass_left == 0), last_slot.eq((slot == p.slots - 1) | (round_ == p.rounds - 1))]
+        with m.If(ends):
+            m.d.sync += pass_left.eq(Mux(on, p.passes - 1, pass_left - 1))
+            with m.If(on):
+                m.d.sync += [round_.eq(count_up(round_, p.rounds)), slot.eq(Mux(last_slot, 0, slot + 1))]
+        way = Mux(on & last_slot, (back + p.round_words) % p.depth, back % p.depth)
+        return _Rounds(last=on & (round_ == p.rounds - 1), way=way, slot=slot)
+
+    def _slot(self, m: Module, copy: int, word: Value, issue: Value, slot: Value) -> Value:
+        """The slot of a memory's word that was asked for with its address."""
+        p = self.params
+        if p.slots == 1:
+            return word
+        asked = Signal(range(p.slots), name=f"slot_{copy}")
+        with m.If(issue):
+            m.d.sync += asked.eq(slot)
+        return word.word_select(asked, p.slot_lanes * p.lane_bits)
+
+    def _bundled(self, lanes: Value) -> Value:
+        """Lanes by group as bundles of a lane of each."""
+        p = self.params
+        if p.groups_at_once == 1:
+            return lanes
+        places = [j * p.group_lanes + c for c in range(p.group_lanes) for j in range(p.groups_at_once)]
+        return Cat(lanes[k * p.lane_bits : (k + 1) * p.lane_bits] for k in places)
 
     def _padded(
         self,
@@ -249,7 +294,7 @@ class Window(wiring.Component):
             with m.If(reading.issue):
                 m.d.sync += now.eq(flags[0] & flags[1])
             inside.append(now)
-        padding = C(sum(p.padding_lane << k * p.lane_bits for k in range(p.storage_lanes)), len(lanes))
+        padding = C(sum(p.padding_lane << k * p.lane_bits for k in range(p.slot_lanes)), len(lanes))
         result: Value = Mux(inside[0], lanes, padding) if inside else lanes
         if kernel_rows[-1] >= down:  # the last line of a tall tile hangs over the kernel
             beyond = Signal(name=f"beyond_{copy}")
@@ -269,3 +314,13 @@ class _Reading:
     column: Value
     line: Signal
     group: Signal
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Rounds:
+    """The passes of all groups: whether one is the `last` of a window, the `way` from its last address to that of the
+    next, and the `slot` of words that it reads."""
+
+    last: Value
+    way: Value
+    slot: Value

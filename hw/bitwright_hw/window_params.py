@@ -25,6 +25,10 @@ class WindowParams:
 
     `in_width` and `simd` are in lanes of `lane_bits` bits; a pixel has `channels` lanes. Every lane that pads is
     `padding_lane`. Each output pixel's window is sent `passes` times. `capacity` is in pixels.
+
+    With `groups`, the channels are as many equal parts, and the window of each is sent by itself, `passes` times, in
+    order: of `groups_at_once` parts beside each other, a bundle of their lanes in place of each lane. Where the last
+    bundles lack groups, their lanes are anything.
     """
 
     windows: Windows
@@ -35,8 +39,12 @@ class WindowParams:
     capacity: int
     lane_bits: int = 1
     padding_lane: int = 0
+    groups: int = 1
+    groups_at_once: int = 1
 
     def __post_init__(self) -> None:
+        if self.groups < 1 or self.channels % self.groups or not 1 <= self.groups_at_once <= self.groups:
+            raise ValueError("groups must divide the channels, and groups_at_once lie in 1..groups")
         if min(self.channels, self.in_width, self.simd, self.passes, self.capacity, self.lane_bits) < 1:
             raise ValueError("channels, in_width, simd, passes, capacity and lane_bits must be at least 1")
         if self.in_width > self.channels:
@@ -46,8 +54,23 @@ class WindowParams:
 
     @property
     def inputs(self) -> int:
-        """Lanes of a window."""
-        return self.windows.kernel[0] * self.windows.kernel[1] * self.channels
+        """Lanes of a window, of one group's."""
+        return self.windows.kernel[0] * self.windows.kernel[1] * self.group_lanes
+
+    @property
+    def group_lanes(self) -> int:
+        """Channels of a group."""
+        return self.channels // self.groups
+
+    @property
+    def bundle_bits(self) -> int:
+        """Bits of a bundle: a lane of each of the groups that are read at once."""
+        return self.groups_at_once * self.lane_bits
+
+    @property
+    def rounds(self) -> int:
+        """How often a window is read to send it for all groups."""
+        return ceil_div(self.groups, self.groups_at_once)
 
     @property
     def image_pixels(self) -> int:
@@ -58,9 +81,9 @@ class WindowParams:
         """Rows and columns of the kernel that are read in a cycle: the fewest pixels with `simd` lanes or more."""
         _down, across = self.windows.kernel
         for columns in range(1, across + 1):
-            if across % columns == 0 and columns * self.channels >= self.simd:
+            if across % columns == 0 and columns * self.group_lanes >= self.simd:
                 return 1, columns
-        return ceil_div(self.simd, across * self.channels), across
+        return ceil_div(self.simd, across * self.group_lanes), across
 
     @property
     def copies(self) -> int:
@@ -70,19 +93,55 @@ class WindowParams:
     @property
     def storage_lanes(self) -> int:
         """Lanes of a memory's word."""
-        if self.copies > 1:
-            return self.channels
-        return storage_lanes(self.channels, max(self.in_width, min(self.simd, self.channels)))
+        return self.slots * self.slot_lanes
+
+    @property
+    def slot_lanes(self) -> int:
+        """Lanes of a memory's word that are used in a cycle: those of the groups that are read at once, or a part."""
+        whole = self.groups_at_once * self.group_lanes
+        if self.copies > 1 or self.groups_at_once > 1:
+            return whole
+        return storage_lanes(whole, max(self.in_width, min(self.simd, whole)))
+
+    @property
+    def slots(self) -> int:
+        """Slots of a memory's word: several where a word that comes is wider than what is read at once."""
+        return ceil_div(self.in_width, self.slot_lanes)
 
     @property
     def pixel_words(self) -> int:
         """Words of a pixel in a memory."""
-        return self.channels // self.storage_lanes
+        return ceil_div(self.channels, self.storage_lanes)
+
+    @property
+    def round_words(self) -> int:
+        """Words that a round reads of a pixel."""
+        return self.groups_at_once * self.group_lanes // self.slot_lanes
 
     @property
     def read_lanes(self) -> int:
-        """Lanes that are read in a cycle."""
-        return self.copies * self.storage_lanes
+        """Lanes of each group, or bundles, that are read in a cycle."""
+        return self.copies * self.slot_lanes // self.groups_at_once
+
+    @property
+    def read_bits(self) -> int:
+        """Bits that are read in a cycle."""
+        return self.read_lanes * self.bundle_bits
+
+    @property
+    def chained(self) -> bool:
+        """Whether the memory of the next column of a tile is written where the one before was, a word earlier."""
+        return self.pixel_words == 1 and self.windows.dilation[1] == 1
+
+    @property
+    def writers(self) -> int:
+        """Counters of addresses to write to."""
+        return self.tile[0] if self.chained else self.copies
+
+    def offset(self, copy: int) -> int:
+        """How many words a memory's content lies before that of the first one."""
+        (down, across), (y, x) = divmod(copy, self.tile[1]), self.windows.dilation
+        return (down * y * self.windows.image[1] + across * x) * self.pixel_words
 
     @property
     def depth(self) -> int:
@@ -92,7 +151,7 @@ class WindowParams:
     @property
     def cycles(self) -> int:
         """Cycles of an output pixel: words of `simd` lanes."""
-        return self.passes * ceil_div(self.inputs, self.simd)
+        return self.rounds * self.passes * ceil_div(self.inputs, self.simd)
 
     @property
     def latency(self) -> int:
@@ -159,7 +218,7 @@ def _corners(windows: Windows, axis: int) -> list[int]:
 @lru_cache(maxsize=64)
 def _pixels(windows: Windows) -> tuple[NDArray[np.int64], NDArray[np.int64], int]:
     """`need`, `oldest` and `least_capacity`, which do not depend on the fold."""
-    (height, width), (down, across) = windows.image, windows.kernel
+    (height, width), (down, across) = windows.image, windows.extent
     tops, lefts = np.array(_corners(windows, 0)), np.array(_corners(windows, 1))
     rows, columns = (down - 1 + tops).clip(0, height - 1), (across - 1 + lefts).clip(0, width - 1)
     need = np.maximum.accumulate((rows[:, None] * width + columns).reshape(-1))

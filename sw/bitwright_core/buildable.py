@@ -20,10 +20,6 @@ def _why_not(node: Node) -> str | None:
     if matrix is not None:
         if matrix.output.compared is None and matrix.borders is not None:
             return "gives sums and pads bits with zeros, which engines count with thresholds alone"
-        if matrix.groups > 1:
-            return f"has {matrix.groups} groups, for which no hardware is made yet"
-        if matrix.windows is not None and matrix.windows.dilation != (1, 1):
-            return "has a dilated kernel, for which no hardware is made yet"
         return None
     operator = node.operator
     if operator.join is not None or operator.lanes is not None or operator.kind in STAGES:

@@ -7,8 +7,12 @@ from bitwright_core.network import MatrixLayer, Votes
 HARDWIRED_WEIGHTS = 1 << 18  # the most of a hardwired layer: some 40,000 LUTs of 7-series
 
 
-def _folded(layer: MatrixLayer, pe: int, simd: int) -> None:
-    """Takes every layer at any PE and SIMD that it has."""
+def _folded(layer: MatrixLayer, pe: int, simd: int) -> str | None:
+    """Takes every layer at any PE and SIMD that it has; in groups with whole groups, or parts of one alike."""
+    rows = layer.outputs // layer.groups
+    if layer.groups > 1 and rows % pe and pe % rows:
+        return f"pe must divide the {rows} outputs of a group, or be a multiple of them, not {pe}"
+    return None
 
 
 def _hardwired(layer: MatrixLayer, pe: int, simd: int) -> str | None:

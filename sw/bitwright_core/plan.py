@@ -18,7 +18,7 @@ from bitwright_core.engine_rules import refusal
 from bitwright_core.errors import PlanError
 from bitwright_core.families import PORTABLE, FamilyName
 from bitwright_core.keys import first_mistake
-from bitwright_core.network import Network
+from bitwright_core.network import MatrixLayer, Network
 from bitwright_core.untrusted import MAX_PIXELS, MAX_TEXT_BYTES, NAME_PATTERN, decode_toml
 
 Memory = Literal["auto", "block", "distributed"]
@@ -146,7 +146,8 @@ class Plan:
 class Fold:
     """What follows from a layer's size and its fold. Pad rows and lanes fill the last fold.
 
-    A convolution is a matrix of its weights times a window for each of its `pixels`.
+    A convolution is a matrix of its weights times a window for each of its `pixels`. With `groups` its rows are those
+    of as many small matrices, one's after the other's, each on its own lanes: `inputs` are those of one.
     """
 
     inputs: int
@@ -154,6 +155,7 @@ class Fold:
     pe: int
     simd: int
     pixels: int = 1
+    groups: int = 1
 
     @property
     def neuron_folds(self) -> int:
@@ -180,17 +182,36 @@ class Fold:
         """XNOR gates, PE x SIMD."""
         return self.pe * self.simd
 
+    @property
+    def group_rows(self) -> int:
+        """Rows of a group."""
+        return self.outputs // self.groups
+
+    @property
+    def groups_at_once(self) -> int:
+        """Groups whose rows are computed together, each with `simd` lanes of its own in a word."""
+        return max(1, self.pe // self.group_rows) if self.groups > 1 else 1
+
+    @property
+    def word_lanes(self) -> int:
+        """Lanes of a word that the engine takes: lane s of group j is s * groups_at_once + j."""
+        return self.simd * self.groups_at_once
+
+
+def fold_of(layer: MatrixLayer, pe: int, simd: int) -> Fold:
+    """The fold of `layer` at this PE and SIMD."""
+    return Fold(inputs=layer.inputs, outputs=layer.outputs, pe=pe, simd=simd, pixels=layer.pixels, groups=layer.groups)
+
 
 def folds(network: Network, plan: Plan) -> tuple[Fold, ...]:
     """The fold of each layer. Raises PlanError if the plan does not fit the network."""
     plan.check(network)
     return tuple(
-        Fold(inputs=layer.inputs, outputs=layer.outputs, pe=choice.pe, simd=choice.simd, pixels=layer.pixels)
-        for layer, choice in zip(network.matrix_layers, plan.layers, strict=True)
+        fold_of(layer, choice.pe, choice.simd) for layer, choice in zip(network.matrix_layers, plan.layers, strict=True)
     )
 
 
-def smallest_fold(inputs: int, outputs: int, cycles: int) -> Fold:
+def smallest_fold(inputs: int, outputs: int, cycles: int, groups: int = 1) -> Fold:
     """The fold of the fewest lanes that takes at most `cycles` (at least 1) cycles a frame.
 
     Among equals: fewer padded lanes, then the most square one (PE near SIMD keeps both the accumulators
@@ -202,11 +223,12 @@ def smallest_fold(inputs: int, outputs: int, cycles: int) -> Fold:
         return fold.lanes, padding, max(fold.pe / fold.simd, fold.simd / fold.pe)
 
     best: Fold | None = None
-    for folds_ in distinct_folds(outputs):
+    for pe in row_choices(outputs, groups):
+        folds_ = ceil_div(outputs, pe)
         if folds_ > cycles:
             continue
         simd = ceil_div(inputs, min(inputs, cycles // folds_))
-        fold = Fold(inputs=inputs, outputs=outputs, pe=ceil_div(outputs, folds_), simd=simd)
+        fold = Fold(inputs=inputs, outputs=outputs, pe=pe, simd=simd, groups=groups)
         if best is None or cost(fold) < cost(best):
             best = fold
     assert best is not None  # one neuron fold is always among the candidates
@@ -217,6 +239,16 @@ def distinct_folds(size: int) -> list[int]:
     """Every value of ceil(size / k): about 2 sqrt(size) of them."""
     values = {ceil_div(size, k) for k in range(1, int(size**0.5) + 2)}
     return sorted(values | {ceil_div(size, v) for v in values} | {1})
+
+
+def row_choices(outputs: int, groups: int = 1) -> list[int]:
+    """For every number of passes the least PE that has it: 1 to `outputs`, or in groups what divides the rows of one or
+    is a multiple of them."""
+    if groups == 1:
+        return [ceil_div(outputs, passes) for passes in distinct_folds(outputs)]
+    rows = outputs // groups
+    within = [pe for pe in range(1, rows) if rows % pe == 0]
+    return [*(rows * ceil_div(groups, passes) for passes in distinct_folds(groups)), *within[::-1]]
 
 
 def default_plan(network: Network, *, cycles: int | None = None) -> Plan:
@@ -231,7 +263,7 @@ def default_plan(network: Network, *, cycles: int | None = None) -> Plan:
         raise PlanError(f"a frame takes at least 1 cycle, not {cycles}")
     layers = []
     for layer in network.matrix_layers:
-        fold = smallest_fold(layer.inputs, layer.outputs, max(1, cycles // layer.pixels))
+        fold = smallest_fold(layer.inputs, layer.outputs, max(1, cycles // layer.pixels), layer.groups)
         layers.append(LayerPlan(name=layer.name, pe=fold.pe, simd=fold.simd))
     return Plan(layers=tuple(layers), scores=network.gives == "values")
 
@@ -248,6 +280,8 @@ def with_folds(
     lanes = _chosen(
         "simd", simd, [layer.inputs for layer in network.matrix_layers], [layer.simd for layer in plan.layers]
     )
+    if pe is not None and len(pe) == 1:
+        rows = [_cut(layer, each) for layer, each in zip(network.matrix_layers, rows, strict=True)]
     layers = (replace(layer, pe=pe_, simd=simd_) for layer, pe_, simd_ in zip(plan.layers, rows, lanes, strict=True))
     result = replace(plan, layers=tuple(layers))
     result.check(network)
@@ -263,6 +297,14 @@ def hardwired(plan: Plan, network: Network) -> Plan:
     result = replace(plan, layers=layers)
     result.check(network)
     return result
+
+
+def _cut(layer: MatrixLayer, pe: int) -> int:
+    """The most that is at most `pe` and that the groups of a layer may have."""
+    if layer.groups == 1:
+        return pe
+    rows = layer.outputs // layer.groups
+    return pe // rows * rows if pe >= rows else max(each for each in range(1, pe + 1) if rows % each == 0)
 
 
 def _chosen(key: str, values: Sequence[int] | None, limits: list[int], present: list[int]) -> list[int]:

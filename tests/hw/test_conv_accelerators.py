@@ -10,26 +10,37 @@ import pytest
 from bitwright_core.errors import PlanError
 from bitwright_core.layer import conv_layer
 from bitwright_core.network import Dense, Input, MaxPool2d, Network, ThresholdEncoding, Thresholds
-from bitwright_core.plan import DATA_BITS, LayerPlan, Plan, ceil_div, default_plan
+from bitwright_core.plan import DATA_BITS, LayerPlan, Plan, ceil_div, default_plan, with_folds
 from bitwright_hw.lower import lower
 from bitwright_hw.solve import solved, timing
 from bitwright_hw.stages.window import WindowStage
 from tests.hw.test_accelerator import check
 from tests.sw.conv_networks import random_conv_network
+from tests.sw.few_networks import FEW_ACTIVATIONS, FEW_WEIGHTS
 
 
 def random_plan(network, seed):
     """Any fold of every layer, primes and non-divisors too."""
     dice = random.Random(seed)
     layers = tuple(
-        LayerPlan(name=layer.name, pe=dice.randint(1, layer.outputs), simd=dice.randint(1, layer.inputs))
+        LayerPlan(
+            name=layer.name,
+            pe=dice.randint(1, layer.outputs) if layer.groups == 1 else dice.choice(grouped_pes(layer)),
+            simd=dice.randint(1, layer.inputs),
+        )
         for layer in network.matrix_layers
     )
     scores = network.is_classifier and dice.random() < 0.5
     return Plan(layers=layers, scores=scores, data_bits=dice.choice(DATA_BITS))
 
 
-def random_case(seed, *, most=8, image=9):
+def grouped_pes(layer):
+    """Every PE that a layer in groups may have."""
+    rows = layer.outputs // layer.groups
+    return [pe for pe in range(1, layer.outputs + 1) if rows % pe == 0 or pe % rows == 0]
+
+
+def random_case(seed, *, most=8, image=9, **more):
     """Bits or integers in, one to three convolutions, pools, scores, votes or bits out."""
     dice = random.Random(seed)
     bits = seed % 5 == 4
@@ -42,6 +53,7 @@ def random_case(seed, *, most=8, image=9):
         votes=seed % 3 == 1,
         dense=() if bits else (dice.randint(1, 9),),
         classes=0 if bits else dice.randint(1, 4),
+        **more,
     )
     return network, random_plan(network, seed)
 
@@ -55,6 +67,25 @@ def test_random_accelerators(seed, tmp_path):
 @pytest.mark.parametrize("seed", range(100, 180))
 def test_many_random_accelerators(seed, tmp_path):
     check(*random_case(seed, most=40 if seed % 4 == 0 else 12), tmp_path / "design", frames=12)
+
+
+GROUPED = {"grouped": True, "dilated": True}
+FEW = {"weight_types": FEW_WEIGHTS, "act_types": FEW_ACTIVATIONS}
+
+
+@pytest.mark.parametrize(("seed", "more"), [(6, {}), (7, {}), (1, FEW)])
+def test_random_accelerators_in_groups(seed, more, tmp_path):
+    design = check(*random_case(seed, **GROUPED, **more), tmp_path / "design", frames=6)
+    layers = [node.operator for node in design.network.nodes if node.operator.kind == "conv2d"]
+    assert any(layer.groups > 1 for layer in layers) and any(layer.dilation != (1, 1) for layer in layers)
+    assert design.manifest.interval_cycles == design.ideal_interval_cycles
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(200, 240))
+def test_many_random_accelerators_in_groups(seed, tmp_path):
+    case = random_case(seed, most=24 if seed % 4 == 0 else 12, **GROUPED, **(FEW if seed % 2 and seed % 5 != 4 else {}))
+    check(*case, tmp_path / "design", frames=8)
 
 
 @pytest.mark.parametrize("target", ["xc7", pytest.param("ecp5", marks=pytest.mark.slow)])
@@ -168,6 +199,15 @@ def test_what_hardware_is_not_made_for():
     hard = Plan(layers=(LayerPlan(name="conv", pe=3, simd=18, engine="hardwired"),))
     with pytest.raises(PlanError, match="only dense layers on bits"):
         solved(conv, hard)
+    grouped = random_conv_network(2, shape=(6, 5, 6), convs=1, channels=(12,), grouped=True)
+    (layer, *_) = grouped.matrix_layers
+    rows = layer.outputs // layer.groups
+    assert (layer.groups, rows) == (2, 6)
+    wrong = default_plan(grouped)
+    wrong = replace(wrong, layers=(replace(wrong.layers[0], pe=4), *wrong.layers[1:]))
+    with pytest.raises(PlanError, match=r"pe must divide the 6 outputs of a group, or be a multiple of them, not 4"):
+        solved(grouped, wrong)
+    assert with_folds(wrong, grouped, pe=[4]).layers[0].pe == 3  # one for all is cut to what a layer may have
     integers = random_conv_network(1, integers=True)
     with pytest.raises(PlanError, match="encoding must be hardware"):
         solved(integers, replace(default_plan(integers), encoding="host"))

@@ -5,6 +5,18 @@ import pytest
 
 import bitwright as bw
 from bitwright_core.errors import PlanError
+from bitwright_core.network import (
+    BINARY,
+    Conv2d,
+    Dense,
+    Input,
+    IntegerEncoding,
+    MaxPool2d,
+    Network,
+    Scores,
+    SumPool2d,
+    Thresholds,
+)
 from bitwright_core.plan import LayerPlan, Plan
 from bitwright_hw.emit import emit
 from bitwright_hw.engine import RowPool
@@ -23,8 +35,6 @@ FOLDS = [
 
 def network():
     """12 x 12 x 3 integers, two convolutions of eight channels with a pool between, dense layers."""
-    from bitwright_core.network import Conv2d, Dense, Input, IntegerEncoding, MaxPool2d, Network, Scores, Thresholds
-
     rng = np.random.default_rng(1)
     encoding = IntegerEncoding(table=np.arange(256) - 128)
 
@@ -51,6 +61,38 @@ def network():
     return Network(name="small", input=Input(shape=(12, 12, 3)), encoding=encoding, layers=layers)
 
 
+def depthwise_network():
+    """The shape of MobileNet-V1: a stem on integers, two depthwise separable blocks, the average of the image."""
+    rng = np.random.default_rng(3)
+    encoding = IntegerEncoding(table=np.arange(256) - 128)
+    layers, edge = [], None
+    sizes = [("stem", 8, 3, 1, 1), ("deep0", 8, 3, 8, 1), ("point0", 16, 1, 1, 1), ("deep1", 16, 3, 16, 2)]
+    for name, outputs, kernel, groups, stride in [*sizes, ("point1", 16, 1, 1, 1)]:
+        shape, takes = ((12, 10, 3), encoding.number) if edge is None else (edge.shape, edge.number)
+        inputs = kernel * kernel * shape[2] // groups
+        middle = inputs // 2 if kernel == 1 else 0
+        layers.append(
+            Conv2d(
+                name=name,
+                shape=shape,
+                weights=rng.integers(0, 2, (outputs, kernel, kernel, shape[2] // groups)),
+                output=Thresholds(values=middle + rng.integers(-3, 4, (outputs, 1))),
+                stride=stride,
+                padding=kernel // 2,
+                padding_value="zero",
+                takes=takes,
+                groups=groups,
+            )
+        )
+        edge = layers[-1].edge
+    assert edge.number == BINARY
+    layers.append(SumPool2d(name="mean", shape=edge.shape, kernel=edge.shape[:2]))
+    scores = Scores(scale=np.ones(5, int), offset=rng.integers(-9, 9, 5))
+    weights = rng.integers(0, 2, (5, edge.shape[2]))
+    layers.append(Dense(name="last", weights=weights, output=scores, takes=layers[-1].edge.number))
+    return Network(name="mobile", input=Input(shape=(12, 10, 3)), encoding=encoding, layers=tuple(layers))
+
+
 def plan_of(folds):
     layers = tuple(LayerPlan(name=name, pe=pe, simd=simd) for name, (pe, simd) in folds.items())
     return Plan(layers=layers, target="xc7")
@@ -67,6 +109,29 @@ def test_the_estimate_agrees_with_yosys(folds, tmp_path):
     for mine, theirs in zip(expected.layers, report.layers, strict=True):
         assert abs(mine.engine.luts - theirs.engine.luts) <= 0.2 * theirs.engine.luts + 20, mine.name
         assert abs(mine.queue.luts - theirs.queue.luts) <= 0.25 * theirs.queue.luts + 30, mine.name
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("interval", [480, 2000])
+def test_the_estimate_of_depthwise_layers_agrees_with_yosys(interval, tmp_path):
+    sized = Sizer(depthwise_network(), Plan(layers=(), target="xc7"), family=XC7).smallest(interval)
+    report = bw.synth(bw.generate(depthwise_network(), sized.plan, tmp_path / "d"))
+    assert abs(sized.estimate.total.luts / report.total.luts - 1) <= 0.15
+    assert sized.estimate.total.block_rams == report.total.block_rams
+
+
+def test_depthwise_layers_are_sized_and_keep_their_pace():
+    """Every rate has folds that the groups may have, and more cycles take fewer LUTs."""
+    mobile = depthwise_network()
+    mine = Sizer(mobile, Plan(layers=(), target="xc7"), family=XC7)
+    luts = []
+    for interval in (120, 480, 4000):
+        sized = mine.smallest(interval)
+        assert sized.interval <= interval
+        assert sized.interval == solved(mobile, sized.plan).interval_cycles
+        luts.append(sized.estimate.total.luts)
+    assert luts == sorted(luts, reverse=True)
+    assert {plan.pe for plan in mine.smallest(120).plan.layers[1:4:2]} == {8, 16}
 
 
 @pytest.mark.slow

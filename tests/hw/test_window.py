@@ -13,8 +13,8 @@ from tests.hw.images import random_windows, window_case
 from tests.hw.test_components import cases
 
 
-def windows(image, kernel, stride=(1, 1), padding=(0, 0, 0, 0)):
-    return Windows(image=image, kernel=kernel, stride=stride, padding=padding)
+def windows(image, kernel, stride=(1, 1), padding=(0, 0, 0, 0), **dilated):
+    return Windows(image=image, kernel=kernel, stride=stride, padding=padding, **dilated)
 
 
 SHAPES = {
@@ -26,6 +26,7 @@ SHAPES = {
     "whole": windows((3, 3), (3, 3)),
     "small": windows((2, 2), (5, 4), padding=(2, 3, 2, 3)),
     "line": windows((1, 9), (1, 4), padding=(0, 0, 3, 1)),
+    "dilated": windows((8, 9), (3, 3), padding=(2, 1, 4, 4), dilation=(2, 3), stride=(1, 2)),
 }
 
 
@@ -72,11 +73,56 @@ def test_window(shape, channels, in_width, simd, passes, capacity, lane_bits, pa
     )
 
 
-def random_case(seed):
+@cases(
+    ("shape", "channels", "in_width", "simd", "passes", "capacity", "lane_bits", "padding_lane", "groups", "at_once"),
+    [
+        ("padded", 6, 2, 3, 1, 2, 1, 1, 6, 1),
+        ("padded", 6, 5, 9, 1, 0, 1, 1, 6, 4),
+        ("stride", 8, 3, 4, 2, 3, 1, 0, 2, 1),
+        ("plain", 6, 6, 2, 3, 1, 1, 0, 2, 1),
+        ("padded", 7, 1, 2, 1, 5, 4, 0, 7, 3),
+        ("small", 6, 6, 7, 1, 2, 2, 0, 3, 2),
+        ("dilated", 4, 3, 5, 2, 1, 1, 1, 1, 1),
+        ("dilated", 6, 1, 24, 1, 3, 1, 0, 2, 1),
+        ("dilated", 9, 4, 8, 1, 0, 2, 0, 3, 2),
+    ],
+    verilator=1,
+)
+def test_window_of_groups_and_dilated_taps(
+    shape, channels, in_width, simd, passes, capacity, lane_bits, padding_lane, groups, at_once, simulator, tmp_path
+):
+    params, words, expected = window_case(
+        np.random.default_rng(SEED),
+        SHAPES[shape],
+        channels=channels,
+        in_width=in_width,
+        simd=simd,
+        passes=passes,
+        capacity=capacity,
+        lane_bits=lane_bits,
+        padding_lane=padding_lane,
+        groups=groups,
+        groups_at_once=at_once,
+    )
+    bench(
+        Window(params=params),
+        tmp_path,
+        simulator,
+        words=words,
+        expected=expected,
+        frame_words=ceil_div(channels, in_width),
+        constants={"grant__valid": 1},
+    )
+
+
+def random_case(seed, *, more=False):
+    """A window of random shape and fold; if `more`, of groups and with dilated taps, too."""
     dice = random.Random(seed)
     channels = dice.randint(1, 12)
-    shape = random_windows(dice, most=7)
-    inputs = shape.kernel[0] * shape.kernel[1] * channels
+    shape = random_windows(dice, most=7, dilation=3 if more else 1)
+    groups = dice.choice([n for n in range(1, channels + 1) if channels % n == 0]) if more else 1
+    grouped = {"groups": groups, "groups_at_once": dice.randint(1, groups)} if more else {}
+    inputs = shape.kernel[0] * shape.kernel[1] * (channels // groups)
     lane_bits = dice.choice([1, 1, 1, 4])
     return window_case(
         np.random.default_rng(seed),
@@ -88,13 +134,15 @@ def random_case(seed):
         capacity=dice.randint(0, 9),
         lane_bits=lane_bits,
         padding_lane=dice.randint(0, 1) if lane_bits == 1 else 0,
+        **grouped,
     )
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("more", [False, True])
 @pytest.mark.parametrize("seed", range(60))
-def test_random_windows(seed, tmp_path):
-    params, words, expected = random_case(seed)
+def test_random_windows(seed, more, tmp_path):
+    params, words, expected = random_case(seed, more=more)
     bench(
         Window(params=params),
         tmp_path,

@@ -7,7 +7,7 @@ from functools import cached_property, partial
 import numpy as np
 from numpy.typing import NDArray
 
-from bitwright_core.plan import Fold, Memory, Plan, ceil_div, distinct_folds
+from bitwright_core.plan import Fold, Memory, Plan, ceil_div, distinct_folds, fold_of, row_choices
 from bitwright_hw.engine_numbers import Matrix
 from bitwright_hw.engines.folded_costs import engine_costs
 from bitwright_hw.families.costs import Costs
@@ -49,6 +49,8 @@ class LayerChoices:
         self.scored = scored
         self.done = done
         self.pes = [pe for passes in distinct_folds(layer.outputs) for pe in _sizes(layer.outputs, passes)]
+        if layer.groups > 1:
+            self.pes = row_choices(layer.outputs, layer.groups)
         self.simds = [simd for words in distinct_folds(layer.inputs) for simd in _sizes(layer.inputs, words)]
 
     def within(self, interval: int) -> list[Choice]:
@@ -76,9 +78,7 @@ class LayerChoices:
     def _choice(self, place: int) -> Choice:
         cycles, row, column, distributed, luts, blocks = (table[place] for table in self._every)
         layer = self.layer
-        fold = Fold(
-            inputs=layer.inputs, outputs=layer.outputs, pe=self.pes[row], simd=self.simds[column], pixels=layer.pixels
-        )
+        fold = fold_of(layer, self.pes[row], self.simds[column])
         memory: Memory = "auto" if cycles == layer.pixels else "distributed" if distributed else "block"
         return Choice(fold, memory, int(luts), float(blocks))
 
@@ -126,7 +126,7 @@ class LayerChoices:
         luts, blocks = luts.copy(), blocks.copy()
         for row, pe in enumerate(self.pes):
             for column, simd in enumerate(self.simds):
-                fold = Fold(inputs=layer.inputs, outputs=layer.outputs, pe=pe, simd=simd, pixels=layer.pixels)
+                fold = fold_of(layer, pe, simd)
                 scores = score_counts(score_params(layer, fold), self.costs, sent=self.options.scores)
                 luts[row, column] += scores.luts
                 blocks[row, column] += scores.block_rams

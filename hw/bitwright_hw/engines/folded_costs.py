@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from bitwright_core.plan import Fold, LayerPlan, Memory, Plan
+from bitwright_core.plan import LayerPlan, Memory, Plan, fold_of
 from bitwright_hw.engine_numbers import (
     Matrix,
     accumulator_bits,
@@ -47,15 +47,15 @@ def engine_costs(
     if memory == "distributed":
         in_block = np.zeros_like(in_block)
     rows, stages = _rows(layer, memory, options, pes, simds, in_block, costs, done)
-    bits = np.array([[accumulator_bits(layer, _fold(layer, p, simds[0]))] for p in pes], np.int64)
+    bits = np.array([[accumulator_bits(layer, fold_of(layer, p, simds[0]))] for p in pes], np.int64)
     if not integers:  # and what preloads a pass has does not depend on SIMD
         values = np.array(
-            [[preload_count(layer, _fold(layer, p, 1), int(b[0]))] for p, b in zip(pes, bits, strict=True)]
+            [[preload_count(layer, fold_of(layer, p, 1), int(b[0]))] for p, b in zip(pes, bits, strict=True)]
         )
     else:
         values = np.array(
             [
-                [preload_count(layer, _fold(layer, p, s), int(b[0])) for s in simds]
+                [preload_count(layer, fold_of(layer, p, s), int(b[0])) for s in simds]
                 for p, b in zip(pes, bits, strict=True)
             ]
         )
@@ -64,7 +64,8 @@ def engine_costs(
     counter = _bits(cycles) + _bits(words)
     luts = pe * rows + np.maximum(1, _each(lambda bits: round(costs.engine_control.at(bits)), counter))
     if integers:
-        luts = luts + 2 * (simd // 2) * (layer.takes.bits + 1)
+        at_once = np.array([[fold_of(layer, p, 1).groups_at_once] for p in pes], np.int64)
+        luts = luts + 2 * at_once * (simd // 2) * (layer.takes.bits + 1)
     width = lanes * layer.weight_type.bits
     blocks = _where(in_block, costs.block_rams, width, cycles)
     columns = np.minimum(width, 1 << np.minimum(32, cycles))
@@ -91,16 +92,12 @@ def _levels(layer: Matrix, pes: Sequence[int], simds: Sequence[int], costs: Cost
     luts, blocks = np.zeros((len(pes), len(simds)), np.int64), np.zeros((len(pes), len(simds)))
     for row, pe in enumerate(pes):
         for column, simd in enumerate(simds):
-            levels = level_numbers(layer, _fold(layer, pe, simd))
+            levels = level_numbers(layer, fold_of(layer, pe, simd))
             if levels is None:
                 return luts, blocks
             counts = levels.counts(costs)
             luts[row, column], blocks[row, column] = counts.luts, counts.block_rams
     return luts, blocks
-
-
-def _fold(layer: Matrix, pe: int, simd: int) -> Fold:
-    return Fold(inputs=layer.inputs, outputs=layer.outputs, pe=pe, simd=simd, pixels=layer.pixels)
 
 
 def _rows(
@@ -116,7 +113,7 @@ def _rows(
     """LUTs of a row, and its stages: few distinct ones in each column."""
     family = family_named(options.target)
     luts, stages = np.zeros(in_block.shape, np.int64), np.zeros(in_block.shape, np.int64)
-    bits = [accumulator_bits(layer, _fold(layer, pe, simds[0])) for pe in pes]
+    bits = [accumulator_bits(layer, fold_of(layer, pe, simds[0])) for pe in pes]
     for column, simd in enumerate(simds):
         done(column)
         single = simd >= layer.inputs
@@ -125,7 +122,7 @@ def _rows(
             key = bool(in_block[row, column]), bits[row]
             if key not in found:
                 choice = LayerPlan(name=layer.name, pe=pe, simd=simd, memory=memory)
-                depth = engine_pipeline(_fold(layer, pe, simd), choice, options, layer).stages
+                depth = engine_pipeline(fold_of(layer, pe, simd), choice, options, layer).stages
                 taken = layer_row_luts(
                     layer, simd=simd, bits=key[1], family=family, costs=costs, stages=depth, single=single
                 )

@@ -77,7 +77,7 @@ class MatrixStage(EngineStage):
         kept = bits * (0 if single else 1) + (bits if isinstance(layer.output, Scores) or levels else 1)
         row_ffs = kept + (bits if stages and values > 1 else 0)
         tree_ffs = round(costs.tree_ffs * fold.lanes * stages * (len(products.every) if products else 1))
-        word = fold.simd * (products.takes.bits if products else 1)
+        word = fold.word_lanes * (products.takes.bits if products else 1)
         # words and weights wait a cycle more
         again = (self.pipeline.read_latency - 1) * (word + weight_width(layer, fold))
         counter = counter_bits(fold.cycles) + counter_bits(fold.synapse_folds)
@@ -86,7 +86,7 @@ class MatrixStage(EngineStage):
             ffs=fold.pe * row_ffs + tree_ffs + counter + again + word + 3 * self.latency,
         )
         if not layer.counts_bits and products is None:
-            total += integer_term_counts(fold.pe, fold.simd, layer.takes.bits)
+            total += integer_term_counts(fold.pe, fold.simd, layer.takes.bits, fold.groups_at_once)
         if levels is not None:
             total += levels.counts(costs)
         if fold.cycles > 1:

@@ -84,19 +84,21 @@ class WindowStage(Stage):
         each = control.address if window.depth & (window.depth - 1) == 0 else control.odd_address
         total = Counts(
             luts=round(control.base + control.counter * counters + each * address),
-            ffs=2 * counters + 3 * address + window.read_lanes * window.lane_bits,
+            ffs=2 * counters + 3 * address + window.read_bits,
         )
-        writers = (window.tile[0] - 1) * (address + 2)
+        writers = (window.writers - 1) * (address + 2)
         total += Counts(luts=writers + address, ffs=window.copies * address)
         if any(window.windows.padding):
-            total += Counts(luts=window.read_lanes * window.lane_bits // 2 + 16, ffs=sum(window.windows.kernel) + 1)
+            total += Counts(luts=window.read_bits // 2 + 16, ffs=sum(window.windows.kernel) + 1)
+        if window.slots > 1:  # three more slots a LUT
+            total += Counts(luts=ceil_div(window.read_bits * (window.slots - 1), 3), ffs=2 * counter_bits(window.slots))
         for _ in range(window.copies):
             total += ram_counts(width, window.depth, costs)
         total += gearbox_counts(window.in_width * window.lane_bits, width, window.channels * window.lane_bits, costs)
         return total + gearbox_counts(
-            window.read_lanes * window.lane_bits,
-            window.simd * window.lane_bits,
-            window.inputs * window.lane_bits,
+            window.read_bits,
+            window.simd * window.bundle_bits,
+            window.inputs * window.bundle_bits,
             costs,
         )
 
@@ -119,7 +121,9 @@ def window_params(layer: MatrixLayer, windows: Windows, fold: Fold, in_width: in
         channels=layer.channels,
         in_width=in_width,
         simd=fold.simd,
-        passes=fold.neuron_folds,
+        passes=max(1, fold.neuron_folds // fold.groups),
+        groups=fold.groups,
+        groups_at_once=fold.groups_at_once,
         capacity=1,
         lane_bits=layer.takes.bits,
         padding_lane=layer.padding_lane,

@@ -54,7 +54,7 @@ def neuron(design: Design, golden: Trace) -> Neuron | None:
     held = {node.name: layer.values for node, layer in zip(network.nodes, golden.layers, strict=True)}
     for node in network.nodes:
         layer = node.operator.matrix
-        if layer is None or layer.sums_dots or len(node.takes) != 1:
+        if layer is None or layer.sums_dots or layer.groups > 1 or len(node.takes) != 1:
             continue
         given = held.get(node.takes[0], golden.encoded)
         pixel = 0
