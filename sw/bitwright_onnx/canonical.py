@@ -65,6 +65,9 @@ _ONE = frozenset(
             "LeakyRelu",
             "LogSoftmax",
             "MaxPool",
+            "AveragePool",
+            "GlobalAveragePool",
+            "GlobalMaxPool",
         ),
         *("MaxPoolChannelsLast", "Neg", "Not", "Reciprocal", "Relu", "Round", "Shape", "Sigmoid", "Sign", "Softmax"),
         *("Sqrt", "Transpose"),
@@ -76,7 +79,7 @@ _INPUTS = {
     **dict.fromkeys(("Conv", "ConvChannelsLast", "Gemm"), (2, 3)),
     **dict.fromkeys(("BatchNormalization", "BatchNormalizationChannelsLast"), (5, 5)),
     **dict.fromkeys(("ReduceMax", "ReduceMean", "ReduceSum", "Reshape", "Squeeze", "TopK", "Unsqueeze"), (1, 2)),
-    **dict.fromkeys(("Concat", "Max", "Min"), (1, 64)),
+    **dict.fromkeys(("Concat", "Max", "Min", "Sum"), (1, 64)),
     "Clip": (1, 3),
     "Pad": (1, 4),
     "Quant": (4, 4),
@@ -211,6 +214,10 @@ def _gather(node: OnnxNode, constants: Constants) -> OnnxNode:
     return replace(node, op="Lookup", inputs=node.inputs[1:2], attributes={"table": table})
 
 
+def _sum(node: OnnxNode, constants: Constants) -> OnnxNode:
+    return replace(node, op="Add")
+
+
 _FORMS: dict[str, Callable[[OnnxNode, Constants], OnnxNode | None]] = {
     "BatchNormalization": _batch_norm,
     "BatchNormalizationChannelsLast": _batch_norm,
@@ -221,6 +228,7 @@ _FORMS: dict[str, Callable[[OnnxNode, Constants], OnnxNode | None]] = {
     "Reshape": _listed("shape"),
     "Slice": _listed("starts", "ends", "axes"),
     "Squeeze": _listed("axes"),
+    "Sum": _sum,
     "TopK": _top_k,
     "Unsqueeze": _listed("axes"),
 }

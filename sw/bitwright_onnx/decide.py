@@ -13,7 +13,7 @@ from bitwright_onnx.bisection import MANY, bisect, is_monotone, parts
 from bitwright_onnx.expression import SOURCE, Expr
 from bitwright_onnx.lanes import ScaledRows
 from bitwright_onnx.read_layers import matrix_layer
-from bitwright_onnx.signals import Accumulators, Plane, channel_table, chunk_channels
+from bitwright_onnx.signals import Accumulators, Integers, Plane, channel_table, chunk_channels
 from bitwright_onnx.tables import Activations, activations
 
 CHUNK = 1 << 23  # values of one table
@@ -31,7 +31,7 @@ class Decision:
     rounding: int  # how many activations another order of float32 operations could change
 
 
-def decide(signal: Accumulators, expression: Expr, *, then: Expr = SOURCE) -> Decision:
+def decide(signal: Accumulators | Integers, expression: Expr, *, then: Expr = SOURCE) -> Decision:
     """The thresholds of `signal` followed by `expression`.
 
     With `then`, a pool stands between the two: the bit says what `then` makes of the largest in a window, which
@@ -49,7 +49,7 @@ def decide(signal: Accumulators, expression: Expr, *, then: Expr = SOURCE) -> De
     return Decision(**joined, rounding=sum(part.rounding for part in found))
 
 
-def _decide(signal: Accumulators, part: slice, expression: Expr, then: Expr, short: bool) -> Decision:
+def _decide(signal: Accumulators | Integers, part: slice, expression: Expr, then: Expr, short: bool) -> Decision:
     rows = signal.rows.part(part)
     cut, plane = chunk_channels(expression, signal.plane, part)
     behind, _ = chunk_channels(then, signal.plane, part)
@@ -82,13 +82,15 @@ def _shifted(rows: ScaledRows, margin: NDArray[np.float64], dots: NDArray[np.int
     return rows.exact(dots) + margin
 
 
-def _finite_ends(values: Values, signal: Accumulators, expression: Expr, plane: Plane, exact: bool) -> bool:
+def _finite_ends(values: Values, signal: Accumulators | Integers, expression: Expr, plane: Plane, exact: bool) -> bool:
     """Whether nothing within a monotone expression overflows: what is finite at both ends is so between them."""
     ends = values(np.array([[-signal.largest], [signal.largest]]))
     return all(np.isfinite(channel_table(part, plane, ends, exact=exact)).all() for part in parts(expression))
 
 
-def _bisected(values: Values, signal: Accumulators, expression: Expr, plane: Plane, exact: bool) -> Activations:
+def _bisected(
+    values: Values, signal: Accumulators | Integers, expression: Expr, plane: Plane, exact: bool
+) -> Activations:
     def at(index: NDArray[np.int64]) -> NDArray[Any]:
         return channel_table(expression, plane, values(signal.dots_at(index)[None]), exact=exact)[0]
 

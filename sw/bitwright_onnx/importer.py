@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -27,10 +28,11 @@ from bitwright_onnx.ends import FloatClasses
 from bitwright_onnx.form import Graph, check
 from bitwright_onnx.heads import prune, strip_heads
 from bitwright_onnx.linear import LINEAR, split_linear
-from bitwright_onnx.lower import Lowering, chain_of, network_of
+from bitwright_onnx.lower import Lowering, network_of
 from bitwright_onnx.meaning import MEANINGS, Meaning
 from bitwright_onnx.names import Names, valid_name
 from bitwright_onnx.one_d import lift_signals
+from bitwright_onnx.own_graph import GraphFacts, OwnGraph
 from bitwright_onnx.pads import absorb_pads
 from bitwright_onnx.pointwise import View, lift_pointwise
 from bitwright_onnx.ranges import Scaling, found_range, scale_input
@@ -157,7 +159,8 @@ def _lowered(graph: Graph, options: Options, facts: dict[str, Any], name: str, p
     axis = _channel_axis(lift_pointwise(graph), options.layout, facts)
     chosen = _range(graph, options, bits, axis)
     scaling = Scaling(low=chosen[0], high=chosen[1], mean=options.mean, std=options.std)
-    lifted = check(lift_pointwise(scale_input(graph, scaling, bits, axis)))
+    own = OwnGraph.of(facts)
+    lifted = check(lift_pointwise(scale_input(graph, scaling, bits, axis), own.cuts(graph), own.joins(graph)))
     if progress:
         progress("import", 3, 4)
     lowering = Lowering(
@@ -165,14 +168,16 @@ def _lowered(graph: Graph, options: Options, facts: dict[str, Any], name: str, p
         plane=Plane(shape=shape, axis=axis),
         input_bits=bits,
         input_encoding=options.encoding,
-        names=Names(tuple(facts.get("layers", ()))),
-        hints=facts.get("types", {}),
+        names=Names(() if own.layer_of else tuple(facts.get("layers", ()))),
+        hints=own.hints(facts.get("types", {})),
+        layer_of=own.layer_of,
+        encoded=own.encoded,
         meaning=facts.get("outputs") if options.outputs == "auto" else options.outputs,
         score_bits=options.score_bits,
         meaning_known=options.outputs == "auto" and "outputs" in facts,
         values=facts.get("values") if options.outputs in ("auto", "scores") else None,
     )
-    layers = lowering.run(chain_of(lifted))
+    layers = lowering.run()
     network = network_of(lowering, layers, name, tuple(facts.get("labels", ())))
     if progress:
         progress("import", 4, 4)
@@ -280,6 +285,8 @@ def _checked(facts: dict[str, Any]) -> dict[str, Any]:
         good["types"] = {
             str(name): hint for name, given in facts["types"].items() if (hint := _hint(given)) is not None
         }
+    with contextlib.suppress(msgspec.ValidationError):
+        good["graph"] = msgspec.convert(facts.get("graph"), GraphFacts)
     for key in ("labels", "layers"):
         if isinstance(facts.get(key), list) and all(isinstance(text, str) for text in facts[key]):
             good[key] = facts[key]

@@ -4,6 +4,7 @@ A value of the graph is `middle + half * sum of its lanes`, each lane +-1; a pla
 thermometer-coded input several. A row of weights +-s then gives s * half * dot plus a constant.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,8 +45,27 @@ class ScaledRows:
 
     weights: NDArray[np.integer]  # (outputs, lanes)
     weight_type: NumberType
-    scale: NDArray[np.float64]  # (outputs,), positive
+    scale: NDArray[np.float64]  # (outputs,), positive where there are weights
     offset: NDArray[np.float64]  # (outputs,)
+
+    @staticmethod
+    def of_numbers(middle: NDArray[np.float64], step: NDArray[np.float64]) -> "ScaledRows":
+        """What numbers of channels are worth that no weights made: middle_c + step_c * d."""
+        return ScaledRows(weights=np.zeros((len(step), 0), np.int8), weight_type=BINARY, scale=step, offset=middle)
+
+    @staticmethod
+    def joined(parts: Sequence["ScaledRows"]) -> "ScaledRows":
+        """The rows of groups, one group behind the other, in the widest of their types of weights."""
+        weights, types = [part.weights for part in parts], {part.weight_type for part in parts}
+        weight_type = parts[0].weight_type
+        if len(types) > 1:  # none of them is of bits: one group that is not makes all few bits
+            weight_type = max(types, key=lambda number: number.largest)
+        return ScaledRows(
+            weights=np.concatenate(weights),
+            weight_type=weight_type,
+            scale=np.concatenate([part.scale for part in parts]),
+            offset=np.concatenate([part.offset for part in parts]),
+        )
 
     def part(self, outputs: slice) -> "ScaledRows":
         """Some of the rows."""
@@ -72,14 +92,14 @@ class ScaledRows:
         nothing = np.zeros_like(self.scale)
         if self.dyadic:
             return [nothing]
-        margin = NEAR * (np.abs(self.offset) + self.scale * largest)
+        margin = NEAR * (np.abs(self.offset) + np.abs(self.scale) * largest)
         return [-margin, nothing, margin]
 
     @property
     def dyadic(self) -> bool:
         """Whether every partial sum is exact in float32, in whatever order a runtime adds."""
-        some = self.scale > 0  # of a row of zeros the sum is 0, exactly
-        mantissa, _ = np.frexp(self.scale[some])
+        some = self.scale != 0  # of a row of zeros the sum is 0, exactly
+        mantissa, _ = np.frexp(np.abs(self.scale[some]))
         whole = self.offset[some] / self.scale[some]
         return bool((mantissa == 0.5).all() and (whole == np.rint(whole)).all())
 

@@ -17,11 +17,12 @@ from bitwright_core.network import Operator, Thresholds
 from bitwright_core.outputs.thresholds import MAX_LEVELS
 from bitwright_onnx.expression import SOURCE, Expr
 from bitwright_onnx.read_layers import Hint, matrix_layer
-from bitwright_onnx.signals import Accumulators, Plane, channel_table, chunk_channels
+from bitwright_onnx.signals import Accumulators, Integers, Plane, channel_table, chunk_channels
 
 _CHUNK = 1 << 23  # values of one table
 _SAME = 2.0**-20  # of the largest value: unevenness that float32 arithmetic alone explains
 _SHOWN = 4
+_PARTS = 8  # of the smallest difference between two values may the step be
 Values = Callable[[NDArray[np.int64]], NDArray[Any]]
 
 
@@ -47,7 +48,7 @@ class LevelDecision:
 
 
 def decide_levels(
-    signal: Accumulators, expression: Expr, *, then: Expr = SOURCE, hint: Hint | None = None
+    signal: Accumulators | Integers, expression: Expr, *, then: Expr = SOURCE, hint: Hint | None = None
 ) -> LevelDecision:
     """The thresholds of `signal` followed by `expression`, and, behind a pool, by `then`. Raises ValueError."""
     width = max(1, _CHUNK // signal.count)
@@ -92,7 +93,7 @@ def _holds(hint: Hint, anchored: bool, numbers: list[NDArray[np.int64]]) -> bool
     return anchored and hint.base <= least and most <= hint.base + hint.levels
 
 
-def _part(signal: Accumulators, part: slice, expression: Expr, then: Expr) -> tuple[list[Steps], int]:
+def _part(signal: Accumulators | Integers, part: slice, expression: Expr, then: Expr) -> tuple[list[Steps], int]:
     """The steps of some channels, and how many of them hang on rounding."""
     rows = signal.rows.part(part)
     cut, plane = chunk_channels(expression, signal.plane, part)
@@ -157,26 +158,26 @@ def _grid(found: list[Steps], hint: Hint | None) -> tuple[float, bool, list[NDAr
             step = widest / round(widest / step)
     signs = [-1 if len(of.values) > 1 and of.values[0] > of.values[-1] else 1 for of in found]
 
-    def numbers(anchors: list[float]) -> list[NDArray[np.int64]] | None:
+    def numbers(anchors: list[float], step: float) -> list[NDArray[np.int64]] | None:
         rising = [s * (of.values - a) / step for s, of, a in zip(signs, found, anchors, strict=True)]
         if any(np.abs(k - np.rint(k)).max() * step > _SAME * size for k in rising):
             return None
         return [np.rint(k).astype(np.int64) for k in rising]
 
-    whole = numbers([0.0] * len(found))
-    if whole is not None and max(int(np.abs(k).max()) for k in whole) <= MAX_LEVELS:
-        return step, True, whole
-    even = numbers([float(of.values[0]) for of in found])
-    if even is None:
-        odd = max(found, key=lambda of: len(of.values))
-        shown = ", ".join(f"{value:.6g}" for value in odd.values[:_SHOWN]) + (
-            ", ..." if len(odd.values) > _SHOWN else ""
-        )
-        raise ValueError(
-            f"its activations take {len(odd.values)} values ({shown}) that are not whole steps of one size for all "
-            "channels, so that the next layer cannot add them as integers"
-        )
-    return step, False, even
+    firsts = [float(of.values[0]) for of in found]
+    for parts in range(1, _PARTS + 1 if hint is None else 2):  # channels may lack values that lie between theirs
+        whole = numbers([0.0] * len(found), step / parts)
+        if whole is not None and max(int(np.abs(k).max()) for k in whole) <= MAX_LEVELS:
+            return step / parts, True, whole
+        even = numbers(firsts, step / parts)
+        if even is not None:
+            return step / parts, False, even
+    odd = max(found, key=lambda of: len(of.values))
+    shown = ", ".join(f"{value:.6g}" for value in odd.values[:_SHOWN]) + (", ..." if len(odd.values) > _SHOWN else "")
+    raise ValueError(
+        f"its activations take {len(odd.values)} values ({shown}) that are not whole steps of one size for all "
+        "channels, so that the next layer cannot add them as integers"
+    )
 
 
 def emit_levels(signal: Accumulators, decision: LevelDecision) -> Operator:

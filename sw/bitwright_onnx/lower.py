@@ -1,9 +1,10 @@
-"""The chain of products, pools and expressions between them to the layers of a Network, front to back."""
+"""The graph of products, pools, joins and expressions between them to the layers of a Network, front to back."""
 
-import contextlib
+from collections import Counter
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -11,64 +12,39 @@ from numpy.typing import NDArray
 
 from bitwright_core.errors import BitwrightError
 from bitwright_core.network import (
-    BINARY,
     Input,
     IntegerEncoding,
     Network,
-    NumberType,
     Operator,
     ThresholdEncoding,
     Values,
 )
-from bitwright_core.ops.matrix import dot_range
+from bitwright_core.numbers import TERNARY
 from bitwright_onnx.decide import Decision, decide, emit
-from bitwright_onnx.encoder import (
-    MAX_THERMOMETER,
-    Taken,
-    input_table,
-    integer_encoding,
-    most_levels,
-    threshold_encoding,
-)
 from bitwright_onnx.ends import FloatClasses, emit_choice, emit_numbers, emit_scores, emit_votes, is_one, votes_of
 from bitwright_onnx.expression import DECIDING, SOURCE, Expr, map_constants, operations
-from bitwright_onnx.few_bits import FewBits, few_bits
+from bitwright_onnx.few_bits import FewBits
 from bitwright_onnx.form import Graph, OnnxNode
-from bitwright_onnx.lanes import Lanes, product
+from bitwright_onnx.joins import add, average_pool, concat, max_pool
 from bitwright_onnx.levels import decide_levels, emit_levels
-from bitwright_onnx.linear import not_binary, weight_rows
 from bitwright_onnx.meaning import Ending, Meaning, Outputs
 from bitwright_onnx.names import Names
 from bitwright_onnx.pointwise import View
-from bitwright_onnx.read_layers import Hint, pool_layer, silenced
+from bitwright_onnx.products import accumulators_of, linear
+from bitwright_onnx.read_layers import Hint
 from bitwright_onnx.refusals import Refusals
-from bitwright_onnx.signals import Accumulators, Bits, Levels, Plane, RawInput, channel_table, in_channels
+from bitwright_onnx.settle import quantized, settled
+from bitwright_onnx.signals import Accumulators, Bits, Integers, Levels, Plane, RawInput, channel_table, in_channels
 from bitwright_onnx.tables import ManyValuesError
-from bitwright_onnx.uses import fits_bits, outside_kernel, used_values
-from bitwright_onnx.windows import padding_of, pads_of, window_lanes
 
-Signal = RawInput | Accumulators | Bits | Levels  # what the value at hand is
-Handler = Callable[["Lowering", OnnxNode, Signal, View, OnnxNode | None], Signal]
+Signal = RawInput | Accumulators | Bits | Levels  # what a value is
+Handler = Callable[["Lowering", OnnxNode, list[tuple[Signal, View]]], Signal]
 InputEncoding = str  # "auto", "thermometer" or "integers"
-
-
-def chain_of(graph: Graph) -> list[OnnxNode]:
-    """The nodes from the input to the output. Raises OnnxError if the output does not depend on the input."""
-    producers = graph.producers
-    chain: list[OnnxNode] = []
-    value = graph.outputs[0]
-    while value != graph.input:
-        if value not in producers:
-            raise OnnxNode(name=value, op="output", inputs=(), outputs=()).refuse("it does not depend on the frame")
-        node = producers[value]
-        chain.append(node)
-        value = graph.variable_inputs(node)[0]
-    return chain[::-1]
 
 
 @dataclass(kw_only=True)
 class Lowering:
-    """The walk's state: what the value at hand is, and the layers so far."""
+    """The walk's state: what each value is, and the layers so far."""
 
     graph: Graph
     plane: Plane  # of the raw input
@@ -80,160 +56,126 @@ class Lowering:
     values: Values | None = None  # of scores that are numbers; given where an export says so
     notes: list[str] = field(default_factory=list)
     refusals: Refusals = field(default_factory=Refusals)
-    layers: list[Operator] = field(default_factory=list)
+    made: dict[str, tuple[Operator, tuple[str, ...]]] = field(default_factory=dict)  # layers, and what each takes
     encoding: ThresholdEncoding | IntegerEncoding | None = None
     image: tuple[int, ...] | None = None  # (height, width, channels) of what a first convolution takes
     score_bits: int = 24  # of a class's scores; 0 keeps the order of all, whatever the width
     sentence: str = ""  # what was taken of the outputs
     float_classes: FloatClasses | None = None  # of class scores that are not the graph's own
     hints: Mapping[str, Hint] = field(default_factory=dict)  # by layer, of an export of bitwright's own
-    settled: set[str] = field(default_factory=set)  # values whose expression a layer before a pool has done already
+    layer_of: Mapping[str, str] = field(default_factory=dict)  # value to layer, of an export of a graph of our own
+    encoded: str = ""  # the value that the input is encoded to, of the same
+    signals: dict[str, Signal] = field(default_factory=dict)
+    places: dict[str, NDArray[np.int64]] = field(default_factory=dict)  # of a value, among those of its signal
+    done: set[str] = field(default_factory=set)  # values whose expression a layer before a pool has done already
 
-    def run(self, chain: list[OnnxNode]) -> tuple[Operator, ...]:
+    @cached_property
+    def users(self) -> Counter[str]:
+        """How many nodes take each value, the graph's end among them."""
+        found: Counter[str] = Counter(self.graph.outputs)
+        for node in self.graph.nodes:
+            found.update(self.graph.variable_inputs(node))
+        return found
+
+    @cached_property
+    def is_chain(self) -> bool:
+        """Whether no value has several takers, and no node several values."""
+        return max(self.users.values()) == 1 and all(len(self.graph.variable_inputs(n)) == 1 for n in self.graph.nodes)
+
+    @cached_property
+    def own(self) -> frozenset[str]:
+        """The names of the layers of an export of a graph of our own."""
+        return frozenset(self.layer_of.values())
+
+    def wanted_of(self, node: OnnxNode) -> str | None:
+        """The name that an export of our own gives the layer of `node`."""
+        return node.name if node.name in self.own else None
+
+    def run(self) -> tuple[Operator, ...]:
         """All layers. Raises OnnxError with every reason that was found."""
-        signal: Signal = RawInput(plane=self.plane)
-        view = self._identity(self.graph.input)
-        for place, node in enumerate(chain):
-            if node.op == "Pointwise":
-                view = node.attributes["view"]
-                if node.output in self.settled:
-                    view = replace(view, expression=SOURCE)
-                continue
+        self.signals[self.graph.input] = RawInput(plane=self.plane)
+        try:
+            self._share(self.graph.input)
+        except (BitwrightError, ValueError) as error:
+            self.refusals.add(self.graph.input, "input", str(error))
+        for node in self.graph.nodes:
             try:
-                after = chain[place + 1] if place + 1 < len(chain) else None
+                if node.op == "Pointwise":
+                    self._pointwise(node)
+                    continue
                 if node.op not in HANDLERS:
                     raise ValueError(f"no layer is made of {node.op}")
-                signal = HANDLERS[node.op](self, node, signal, view, after)
+                taken = [self.taken(name) for name in self.graph.variable_inputs(node)]
+                self.signals[node.output] = HANDLERS[node.op](self, node, taken)
+                self._share(node.output)
+            except KeyError:
+                continue  # it takes what was refused
             except (BitwrightError, ValueError) as error:
                 self.refusals.add(node.name, node.op, str(error))
-                break
-            view = self._identity(node.output)
-        else:
-            self._end(signal, view)
+        (end, *_) = self.graph.outputs
+        if end in self.graph.constants:
+            self.refusals.add(end, "output", "it does not depend on the frame")
+        if not self.refusals.found:
+            self._end(*self.taken(end))
         self.refusals.raise_any()
-        return tuple(self.layers)
+        order = {name: place for place, name in enumerate(self.layer_of.values() or self.names.order)}
+        self.made = dict(sorted(self.made.items(), key=lambda item: order[item[0]]))
+        return tuple(layer for layer, _ in self.made.values())
 
-    def _identity(self, name: str) -> View:
-        return View(source=name, shape=self.graph.shapes[name][1:], index=None, expression=SOURCE)
+    @property
+    def takes(self) -> tuple[tuple[str, ...], ...]:
+        """For each layer the names of the values that it takes."""
+        return tuple(takes for _, takes in self.made.values())
 
-    def _inputs(self, signal: Accumulators | Bits | Levels, view: View, node: OnnxNode) -> Lanes:
-        """The lanes that a product takes, in the order of `view`."""
-        if isinstance(signal, Accumulators):
-            signal = self._decided(
-                signal, in_channels(view, signal.plane), fits=partial(fits_bits, self.graph, node, view)
-            )
-            values = signal.values.astype(np.float64)
-            if isinstance(signal, Bits):
-                values = np.stack([signal.zero, signal.one])
+    def taken(self, name: str) -> tuple[Signal, View]:
+        """What a node finds at a value: a signal, and the value as a view of it."""
+        view = self._view(name)
+        if name in self.done:
+            view = replace(view, expression=SOURCE)
+        return self.signals[view.source], view
+
+    def _view(self, name: str) -> View:
+        node = self.producers.get(name)
+        if node is None or node.op != "Pointwise" or name in self.signals:
+            view = View(source=name, shape=self.graph.shapes[name][1:], index=None, expression=SOURCE)
         else:
-            expression = in_channels(view, signal.plane)
-            values = channel_table(expression, signal.plane, signal.values).astype(np.float64)
-            signal = signal.behind(values) if isinstance(signal, Levels) else signal
-        plane = signal.plane
-        indices = view.indices.reshape(-1)
-        channel = np.indices(plane.shape)[plane.axis].reshape(-1)[indices]
-        if isinstance(signal, Levels):
-            return Lanes(
-                lane=plane.position[indices][:, None],
-                middle=signal.middle[channel],
-                half=signal.step[channel],
-                number=signal.number,
-            )
-        zero, one = values[0][channel], values[1][channel]
-        used = used_values(self.graph, node, view)
-        if ((zero == one) & used).any():
-            raise ValueError("an activation before it is always the same")
-        middle = np.where(used, (zero + one) / 2, 0.0)
-        half = np.where(used, (one - zero) / 2, (one - zero)[used][0] / 2)
-        silence = not used.all() and self._few(node) is None
-        idle = self._silenced(node, view, channel, used, zero, one) if silence else None
-        return Lanes(lane=plane.position[indices][:, None], middle=middle, half=half, idle=idle)
+            view = node.attributes["view"]
+        place = self.places.get(view.source)
+        return view if place is None else replace(view, index=place.reshape(-1)[view.indices])
 
-    def _few(self, node: OnnxNode) -> FewBits | None:
-        """The weights of a product as whole numbers; None where they are +-1 times one scale a row."""
-        rows = weight_rows(node, self.graph.constants[node.inputs[1]])
-        hint = self.hints.get(self.names.coming or "")
-        if hint is not None and not hint.weight_type.xnor:
-            return few_bits(rows, hint.weight_type)
-        return few_bits(rows) if not_binary(rows) else None
+    @cached_property
+    def producers(self) -> dict[str, OnnxNode]:
+        return self.graph.producers
 
-    def _silenced(
-        self,
-        node: OnnxNode,
-        view: View,
-        channel: NDArray[np.int64],
-        used: NDArray[np.bool_],
-        zero: NDArray[np.float64],
-        one: NDArray[np.float64],
-    ) -> NDArray[np.float64]:
-        """Channels of the layer before that `node` does not use become constant bits; what each element then adds.
+    def _pointwise(self, node: OnnxNode) -> None:
+        """A value that several take, or that a layer of our own gave, becomes one by itself."""
+        if node.inputs[0] not in self.signals:
+            raise KeyError(node.inputs[0])
+        if self.users[node.output] > 1 or node.output in self.layer_of or node.output == self.encoded:
+            self._settle(node.output)
 
-        The bit is what the node's padding is, if anything pads it. Raises ValueError where a channel is used in part,
-        or zeros pad it.
-        """
-        silent = np.setdiff1d(channel, channel[used])
-        if (np.isin(channel, silent) == used).any():
-            raise ValueError(
-                f"its weights of input channel {int(channel[~used & ~np.isin(channel, silent)][0])} are 0 for some "
-                "pixels only; zeros must be of a whole row or channel"
-            )
-        place = next(k for k in reversed(range(len(self.layers))) if self.layers[k].matrix is not None)
-        bit = 0
-        if node.op != "MatMul":
-            images = Plane(shape=view.shape, axis=0 if node.op == "Conv" else 2)
-            padding, value = pads_of(node, outside_kernel(node, self.graph.constants[node.inputs[1]]), images)
-            around = value[np.indices(view.shape)[images.axis].reshape(-1)]
-            if any(padding) and not (around == zero)[used].all():
-                if not (around == one)[used].all():
-                    raise ValueError("its weights of an input channel are all 0, and zeros pad it: prune the channel")
-                bit = 1
-        self.layers[place] = silenced(self.layers[place], silent, bit)
-        return np.where(used, np.nan, 2.0 * bit - 1.0)
+    def _share(self, name: str) -> None:
+        """The same of what a node gives."""
+        if self.users[name] > 1 or (name in self.layer_of and not isinstance(self.signals[name], Accumulators)):
+            self._settle(name)
 
-    def linear(self, node: OnnxNode, signal: Signal, view: View, after: OnnxNode | None) -> Accumulators:
-        """The sums of a node with weights; the layer follows when it is known what becomes of them."""
-        if isinstance(signal, RawInput):
-            return self._first_product(node, view)
-        return self._product(node, self._inputs(signal, view, node), view)
+    def _settle(self, name: str) -> None:
+        signal, view = self.taken(name)
+        layer = self.layer_of.get(name)
+        if layer is not None and layer in self.made and name == self.graph.outputs[0]:
+            return
+        if isinstance(signal, Accumulators) and name == self.graph.outputs[0] and self.users[name] == 1:
+            return  # the end decides what becomes of it
+        given, plain = settled(self, signal, view, name)
+        self.signals[name] = given
+        if plain.index is not None:
+            self.places[name] = plain.index
 
-    def _first_product(self, node: OnnxNode, view: View) -> Accumulators:
-        """The first product, on bits where they can say what the input becomes, else on integers."""
-        columns, kinds = input_table(view, self.graph.input_dtype, self.input_bits)
-        group = pad = None
-        if node.op != "MatMul":
-            images = Plane(shape=view.shape, axis=0 if node.op == "Conv" else 2)
-            padding, value = pads_of(node, outside_kernel(node, self.graph.constants[node.inputs[1]]), images)
-            group = np.indices(view.shape)[images.axis].reshape(-1)
-            self.image = (*(size for axis, size in enumerate(view.shape) if axis != images.axis), images.channels)
-            pad = value if any(padding) else None
-        taken = Taken(
-            columns=columns,
-            kinds=kinds,
-            source=self.plane.position[view.indices.reshape(-1)],
-            values=int(np.prod(self.plane.shape)),
-            used=used_values(self.graph, node, view),
-            group=group,
-            pad=pad,
-        )
-        taken.check()
-        auto = self.input_encoding == "auto"
-        integers = self.input_encoding == "integers" or (
-            auto and (most_levels(columns) > MAX_THERMOMETER or "Lookup" in operations(view.expression))
-        )
-        if not integers:
-            try:
-                self.encoding, lanes = threshold_encoding(taken)
-                return self._product(node, lanes, view)
-            except ValueError:
-                if not auto:
-                    raise
-        self.encoding, lanes, note = integer_encoding(taken)
-        signal = self._product(node, lanes, view)
-        if note:
-            self.notes.append(f"{signal.name}: {note}")
-        return signal
+    def emit(self, layer: Operator, *takes: str) -> None:
+        """Adds a layer that takes these values."""
+        self.made[layer.name] = layer, takes
 
-    def _decided(
+    def decided(
         self,
         signal: Accumulators,
         expression: Expr,
@@ -258,111 +200,47 @@ class Lowering:
                     raise
                 return self._levels(signal, expression, then, None)
             if not fits(signal.plane, decision):
-                with contextlib.suppress(ValueError):  # what is wrong with the bits is said later
+                with suppress(ValueError):  # what is wrong with the bits is said later
                     return self._levels(signal, expression, then, None)
-            return self._emitted(signal, decision)
+            self.note_rounding(signal, decision.rounding)
+            self.emit(emit(signal, decision), signal.source)
+            return Bits(plane=signal.plane, zero=decision.zero, one=decision.one, giver=signal.name)
         except ValueError as error:
             self.refusals.add(signal.node.name, signal.node.op, str(error))
             ones = np.ones(signal.plane.channels)
-            return Bits(plane=signal.plane, zero=-ones, one=ones)
+            return Bits(plane=signal.plane, zero=-ones, one=ones, giver=signal.name)
 
     def _levels(self, signal: Accumulators, expression: Expr, then: Expr, hint: Hint | None) -> Levels:
         decision = decide_levels(signal, expression, then=then, hint=hint)
-        self._note_rounding(signal, decision.rounding)
+        self.note_rounding(signal, decision.rounding)
         layer = emit_levels(signal, decision)
-        self.layers.append(layer)
+        self.emit(layer, signal.source)
         assert layer.matrix is not None
-        return Levels(plane=signal.plane, number=layer.matrix.edge.number, middle=decision.middle, step=decision.step)
+        return Levels(
+            plane=signal.plane,
+            number=layer.matrix.edge.number,
+            middle=decision.middle,
+            step=decision.step,
+            giver=signal.name,
+        )
 
-    def _note_rounding(self, signal: Accumulators, rounding: int) -> None:
+    def note_rounding(self, signal: Accumulators | Integers, rounding: int) -> None:
+        """Notes how many activations hang on rounding."""
         if rounding:
             self.notes.append(
                 f"{signal.name}: {rounding} of {signal.plane.channels} activations have a sum so near their "
                 "threshold that rounding decides in float32; the exact sum decides here"
             )
 
-    def _emitted(self, signal: Accumulators, decision: Decision) -> Bits:
-        self._note_rounding(signal, decision.rounding)
-        self.layers.append(emit(signal, decision))
-        return Bits(plane=signal.plane, zero=decision.zero, one=decision.one)
-
-    def _product(self, node: OnnxNode, lanes: Lanes, view: View) -> Accumulators:
-        weights = self.graph.constants[node.inputs[1]]
-        shape = self.graph.shapes[node.output][1:]
-        number, few = lanes.number, self._few(node)
-        if few is None and lanes.idle is None and not weights.astype(bool).all():
-            few = few_bits(weight_rows(node, weights))  # zeros need no lane that never changes
-        if node.op == "MatMul":
-            if any(size != 1 for size in view.shape[:-1]):
-                raise ValueError(f"it takes {list(view.shape)}: several rows a frame; only one is supported")
-            rows = product(weight_rows(node, weights), lanes, few)
-            return self._accumulators(node, "dense", Plane(shape=shape, axis=len(shape) - 1), rows, number, None)
-        first = node.op == "Conv"
-        images = Plane(shape=view.shape, axis=0 if first else 2)
-        window = window_lanes(images, weights.shape[2:] if first else weights.shape[1:3], lanes)
-        padding = padding_of(node, outside_kernel(node, weights), images, window)
-        rows = product(weight_rows(node, weights), window, few)
-        outside = (view.shape[1:] if first else view.shape[:2], padding["padding"])
-        whole = outside == (weights.shape[2:] if first else weights.shape[1:3], (0, 0, 0, 0))
-        levels = lanes.lane.shape[1]
-        height, width = outside[0]
-        convolution = {
-            "shape": (height, width, images.channels * levels),
-            "weights": (len(weights), *outside_kernel(node, weights), images.channels * levels),
-            "whole": whole,
-            **padding,
-        }
-        plane = Plane(shape=shape, axis=0 if first else 2)
-        return self._accumulators(node, "conv", plane, rows, number, convolution)
-
-    def _accumulators(
-        self, node: OnnxNode, kind: str, plane: Plane, rows: Any, number: NumberType, convolution: dict[str, Any] | None
-    ) -> Accumulators:
-        bits = number.xnor and rows.weight_type.xnor
-        # as far down as up, so that a row may be turned round
-        largest = max(map(abs, dot_range(rows.weights, rows.weight_type, number)))
-        zeros = convolution is not None and any(convolution["padding"]) and convolution["padding_value"] == "zero"
-        return Accumulators(
-            plane=plane,
-            name=self.names.give(kind),
-            node=node,
-            rows=rows,
-            sums_dots=zeros or not bits,
-            largest=largest,
-            takes=number,
-            convolution=convolution,
-        )
-
-    def max_pool(self, node: OnnxNode, signal: Signal, view: View, after: OnnxNode | None) -> Bits | Levels:
-        """The bits or numbers behind a pool."""
-        if isinstance(signal, RawInput):
-            raise ValueError("it pools the raw input; only bits can be pooled")
-        before = in_channels(view, signal.plane)
-        first = node.op == "MaxPool"
-        images = Plane(shape=view.shape, axis=0 if first else 2)
-        order = signal.plane.position[view.indices.reshape(-1)]
-        if len(view.shape) != 3 or not np.array_equal(order, images.position):
-            raise ValueError("it pools values in another order than the image's")
-        plane = Plane(shape=self.graph.shapes[node.output][1:], axis=images.axis)
-        if isinstance(signal, Accumulators):
-            then = SOURCE
-            if after is not None and after.op == "Pointwise":
-                then = _over(in_channels(after.attributes["view"], plane), plane, signal.plane)
-            # the pool carries what stood before it: the largest of the window decides what follows
-            given = self._decided(signal, before, then=then)
-            if after is not None:
-                self.settled.add(after.output)
-        else:
-            values = channel_table(before, signal.plane, signal.values).astype(np.float64)
-            if (values[-1] < values[0]).any():
-                raise ValueError("it pools bits that a negative scale has turned round; put the scale behind it")
-            if isinstance(signal, Levels):
-                given = signal.behind(values)
-            else:
-                given = Bits(plane=signal.plane, zero=values[0], one=values[1])
-        number = given.number if isinstance(given, Levels) else BINARY
-        self.layers.append(pool_layer(node, self.names.give("pool"), images, number))
-        return replace(given, plane=plane)
+    def pooled(self, signal: Accumulators, view: View, plane: Plane, node: OnnxNode) -> Bits | Levels:
+        """The layer in front of a pool, which decides what follows the pool, too."""
+        before, then = in_channels(view, signal.plane), SOURCE
+        followers = [follower for follower in self.graph.nodes if node.output in follower.inputs]
+        if len(followers) == 1 and self.users[node.output] == 1 and followers[0].op == "Pointwise":
+            then = _over(in_channels(followers[0].attributes["view"], plane), plane, signal.plane)
+            self.done.add(followers[0].output)
+        # the pool carries what stood before it: the largest of the window decides what follows
+        return self.decided(signal, before, then=then)
 
     def _end(self, signal: Signal, view: View) -> None:
         if isinstance(signal, RawInput):
@@ -370,10 +248,16 @@ class Lowering:
             return
         try:
             if isinstance(signal, Levels):
-                raise ValueError(f"the graph ends in {signal.number} values behind a pool; a result is bits or sums")
+                expression = in_channels(view, signal.plane)
+                if not operations(expression) & DECIDING:
+                    sums = _identity_sums(self, signal, view)
+                    self._end_in_sums(sums, SOURCE)
+                    return
+                signal = quantized(self, signal, expression, last=True)
+                view = replace(view, expression=SOURCE)
             if isinstance(signal, Bits):
                 self._end_in_bits(signal, view)
-            else:
+            elif isinstance(signal, Accumulators):
                 self._end_in_sums(signal, in_channels(view, signal.plane))
         except (BitwrightError, ValueError) as error:
             node = signal.node if isinstance(signal, Accumulators) else None
@@ -393,27 +277,27 @@ class Lowering:
         if votes is not None:
             found = self._outputs("votes", count, different_votes=len(np.unique(votes)) > 1)
             if self._meant(found) == "class":
-                self.layers.append(emit_votes(signal, expression))
+                self.emit(emit_votes(signal, expression), signal.source)
             else:
-                self._decided(signal, expression.args[0], last=True)  # type: ignore[arg-type]
+                self.decided(signal, expression.args[0], last=True)  # type: ignore[arg-type]
         elif operations(expression) & DECIDING:
             if self._meant(self._outputs("bits", count)) == "class":
                 decision = decide(signal, expression)
-                self._note_rounding(signal, decision.rounding)
-                self.layers.append(emit_choice(signal, decision))
+                self.note_rounding(signal, decision.rounding)
+                self.emit(emit_choice(signal, decision), signal.source)
             else:
-                self._decided(signal, expression, last=True)
+                self.decided(signal, expression, last=True)
         else:
             meaning = self._meant(self._outputs("sums", count))
             if meaning == "labels":
-                self._decided(signal, is_one(signal, expression), last=True)
+                self.decided(signal, is_one(signal, expression), last=True)
             elif meaning == "class" or self.values is not None:
                 layer, note, self.float_classes = emit_scores(signal, expression, self.score_bits)
-                self.layers.append(layer)
+                self.emit(layer, signal.source)
                 self.notes += [] if note is None else [note]
             else:
                 layer, self.values = emit_numbers(signal, expression)
-                self.layers.append(layer)
+                self.emit(layer, signal.source)
                 self.sentence += f", {self.values.step:.9g}, within {self.values.error:.3g} of the graph's own float32"
 
     def _outputs(self, ending: Ending, count: int, *, different_votes: bool = False) -> Outputs:
@@ -429,12 +313,25 @@ class Lowering:
 
 
 HANDLERS: Mapping[str, Handler] = {  # how each node with a layer of its own is read
-    "MatMul": Lowering.linear,
-    "Conv": Lowering.linear,
-    "ConvChannelsLast": Lowering.linear,
-    "MaxPool": Lowering.max_pool,
-    "MaxPoolChannelsLast": Lowering.max_pool,
+    "Add": add,
+    "AveragePool": average_pool,
+    "AveragePoolChannelsLast": average_pool,
+    "Concat": concat,
+    "Conv": linear,
+    "ConvChannelsLast": linear,
+    "MatMul": linear,
+    "MaxPool": max_pool,
+    "MaxPoolChannelsLast": max_pool,
+    "Sub": add,
 }
+
+
+def _identity_sums(lowering: Lowering, signal: Levels, view: View) -> Accumulators:
+    """Numbers that the graph ends in as the sums of a layer that takes each of them once."""
+    count = int(np.prod(view.shape))
+    few = FewBits(numbers=np.eye(count, dtype=np.int8), scale=np.ones(count), number=TERNARY)
+    node = OnnxNode(name=signal.giver, op="output", inputs=(), outputs=())
+    return accumulators_of(lowering, node, signal, view, few)
 
 
 def _over(expression: Expr, plane: Plane, source: Plane) -> Expr:
@@ -462,6 +359,7 @@ def network_of(lowering: Lowering, layers: tuple[Operator, ...], name: str, labe
         input=Input(shape=shape, bits=lowering.input_bits),
         encoding=lowering.encoding,
         layers=layers,
+        takes=lowering.takes,
         values=lowering.values,
     )
     return replace(network, labels=labels) if len(labels) == network.outputs else network

@@ -19,6 +19,7 @@ class Names:
 
     def __init__(self, given: tuple[str, ...] = ()) -> None:
         self._used: set[str] = set()
+        self.order: list[str] = []  # the names so far
         self._weighted = 0  # layers with weights so far
         self._given = [name for name in given if valid_name(name)]
 
@@ -27,14 +28,21 @@ class Names:
         """The next of the names that are given; None where there are no more."""
         return self._given[0] if self._given else None
 
-    def give(self, kind: str) -> str:
-        """A name for the next layer, of kind conv, dense or pool."""
-        number = max(0, self._weighted - 1) if kind == "pool" else self._weighted
-        self._weighted += kind != "pool"
-        wanted = name = self._given.pop(0) if self._given else f"{kind}{number}"
+    def give(self, kind: str, wanted: str | None = None) -> str:
+        """A name for the next layer, `wanted` if an export of bitwright's own says so.
+
+        `kind` is conv or dense of a layer with weights, which counts, or what else it is.
+        """
+        weighted = kind in ("conv", "dense")
+        number = self._weighted if weighted else max(0, self._weighted - 1)
+        self._weighted += weighted
+        if wanted is None:
+            wanted = self._given.pop(0) if self._given else f"{kind}{number}"
+        name = wanted
         again = 1
         while name in self._used:
             again += 1
             name = f"{wanted[:40]}_{again}"
         self._used.add(name)
+        self.order.append(name)
         return name

@@ -12,8 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bitwright_onnx.form import Graph, OnnxNode
-
-WINDOWS = frozenset(("Conv", "ConvChannelsLast", "MaxPool", "MaxPoolChannelsLast"))
+from bitwright_onnx.shapes import WINDOWS, reduced_axes
 
 
 def lift_signals(graph: Graph) -> Graph:
@@ -25,14 +24,19 @@ def lift_signals(graph: Graph) -> Graph:
             made.nodes.append(original)
             continue
         node = original
-        if node.op == "GlobalMaxPool":
-            node = replace(node, op="MaxPool", attributes={"kernel_shape": list(shape[2:])})
+        if node.op in ("GlobalMaxPool", "GlobalAveragePool"):
+            node = replace(node, op=node.op.removeprefix("Global"), attributes={"kernel_shape": list(shape[2:])})
+        if node.op == "ReduceMean":
+            node = _average(node, shape, made)
         if node.op == "MatMul" and len(shape) in (3, 4) and any(size > 1 for size in shape[1:-1]):
             node = _per_row(node, made)
         if node.op in WINDOWS and len(shape) == 3 and _fits(node, made):
             _wrapped(node, shape, made)
         else:
             made.nodes.append(node)
+        if made.later is not None:
+            made.nodes.append(made.later)
+            made.later = None
     return graph.with_(nodes=tuple(made.nodes), constants=made.constants, shapes=made.shapes)
 
 
@@ -43,6 +47,7 @@ class _Made:
         self.nodes: list[OnnxNode] = []
         self.constants = constants
         self.shapes = shapes
+        self.later: OnnxNode | None = None  # what follows the node at hand
 
     def constant(self, name: str, value: NDArray[Any]) -> str:
         self.constants[name] = value
@@ -52,6 +57,23 @@ class _Made:
 def _fits(node: OnnxNode, made: _Made) -> bool:
     weights = made.constants.get(node.inputs[1]) if node.op.startswith("Conv") and len(node.inputs) > 1 else None
     return not node.op.startswith("Conv") or (weights is not None and weights.ndim == 3)
+
+
+def _average(node: OnnxNode, shape: tuple[int, ...], made: _Made) -> OnnxNode:
+    """A mean over all of an image as an average pool; over other axes it stays as it is, for the survey to name."""
+    axes = reduced_axes(node, len(shape), made.constants)
+    last = axes == tuple(range(1, len(shape) - 1))
+    if not last and axes != tuple(range(2, len(shape))):
+        return node
+    op = "AveragePoolChannelsLast" if last else "AveragePool"
+    pool = replace(node, op=op, inputs=node.inputs[:1], attributes={"kernel_shape": [shape[axis] for axis in axes]})
+    if int(node.attributes.get("keepdims", 1)):
+        return pool
+    kept = f"{node.output}:kept"
+    made.shapes[kept] = tuple(1 if axis in axes else size for axis, size in enumerate(shape))
+    key = made.constant(f"{node.output}:axes", np.array(axes, np.int64))
+    made.later = OnnxNode(name=node.name, op="Squeeze", inputs=(kept, key), outputs=node.outputs)
+    return replace(pool, outputs=(kept,))
 
 
 def _per_row(node: OnnxNode, made: _Made) -> OnnxNode:

@@ -2,7 +2,8 @@
 
 `index` (the shape of a frame's values) says which value of the source each value is made from; Reshape,
 Transpose and broadcasts live in it. Values that fork and join again elementwise (Where(x == 0, 1, Sign(x)))
-end as one expression.
+end as one expression. Sums of values of two sources stay as nodes, and so do values that several takers have in
+common (`forks`): what is made of these has them as its source.
 """
 
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bitwright_onnx.expression import OPERATIONS, SOURCE, Expr, map_constants
+from bitwright_onnx.forks import forks
 from bitwright_onnx.form import Graph, OnnxNode
 from bitwright_onnx.layout import LAYOUT, relayout
 from bitwright_onnx.quantizers import (
@@ -25,6 +27,7 @@ from bitwright_onnx.quantizers import (
 from bitwright_onnx.refusals import Refusals
 
 Array = NDArray[Any]
+JOINED = frozenset(("Add", "Sub"))  # also of values of two sources
 ELEMENTWISE = frozenset(OPERATIONS) | QUANTIZERS | {"BatchNormalization", "BatchNormalizationChannelsLast"}
 
 
@@ -42,49 +45,104 @@ class View:
         return np.arange(int(np.prod(self.shape))).reshape(self.shape) if self.index is None else self.index
 
 
-def lift_pointwise(graph: Graph) -> Graph:
-    """The rewrite. Afterwards nodes are Pointwise, products and pools. Raises OnnxError."""
-    refusals = Refusals()
-    views: dict[str, View] = {}
-    kept: list[OnnxNode] = []
-    needed: set[str] = set(graph.outputs)
+def lift_pointwise(graph: Graph, cuts: frozenset[str] = frozenset(), joins: frozenset[str] = frozenset()) -> Graph:
+    """The rewrite. Afterwards nodes are Pointwise, products, pools and joins. Raises OnnxError.
 
-    def view(name: str) -> View:
-        return views.get(name) or View(source=name, shape=graph.shapes[name][1:], index=None, expression=SOURCE)
+    `cuts` are values that stay apart from what is made of them, whoever takes them, and `joins` the outputs of
+    additions that stay nodes, as an export of bitwright's own names them.
+    """
+    while True:
+        lifted = _Lifted(graph, cuts, joins)
+        found = forks(graph, lifted.views, lifted.needed) - cuts
+        if not found:
+            return lifted.graph()
+        cuts |= found
 
-    for node in graph.nodes:
-        if not (node.op in OPERATIONS or node.op in LAYOUT or node.op in QUANTIZERS or node.op.startswith("BatchN")):
-            kept.append(node)
-            needed.update(graph.variable_inputs(node))
-            continue
-        try:
-            if node.output not in graph.shapes:
-                raise ValueError("the shape of its result is not known")
-            variable = [view(name) for name in graph.variable_inputs(node)]
-            if node.op in LAYOUT:
-                views[node.output] = _moved(graph, node, variable[0])
-            else:
-                views[node.output] = _combined(graph, node, variable, graph.shapes[node.output][1:])
-        except (ValueError, TypeError, IndexError) as error:
-            refusals.add(node.name, node.op, str(error) or "its inputs or attributes are damaged")
-            break  # what follows depends on it
-    refusals.raise_any()
-    made = {name: found for name, found in views.items() if name in needed}
-    return _interleaved(graph, kept, made)
+
+class _Lifted:
+    """The views of all values that are made elementwise, and the nodes that are kept."""
+
+    def __init__(self, given: Graph, cuts: frozenset[str], joins: frozenset[str]) -> None:
+        self.given, self.cuts = given, cuts
+        self.views: dict[str, View] = {}
+        self.kept: list[OnnxNode] = []
+        self.needed: set[str] = {*given.outputs, *cuts}
+        refusals = Refusals()
+        for node in given.nodes:
+            try:
+                self._take(node, joins)
+            except (ValueError, TypeError, IndexError) as error:
+                refusals.add(node.name, node.op, str(error) or "its inputs or attributes are damaged")
+                break  # what follows depends on it
+        refusals.raise_any()
+
+    def _take(self, node: OnnxNode, joins: frozenset[str]) -> None:
+        graph = self.given
+        elementwise = node.op in OPERATIONS or node.op in LAYOUT or node.op in QUANTIZERS
+        if not elementwise and not node.op.startswith("BatchN"):
+            self._keep(node)
+            return
+        if node.output not in graph.shapes:
+            raise ValueError("the shape of its result is not known")
+        variable = [self.view(name) for name in graph.variable_inputs(node)]
+        if node.op in LAYOUT:
+            self.views[node.output] = _moved(graph, node, variable[0])
+        elif node.op in JOINED and (node.output in joins or _apart(variable)):
+            if len(variable) < len([name for name in node.inputs if name]):
+                raise ValueError("it adds a constant to a sum of branches; add it to one of them")
+            self._keep(node)
+        else:
+            self.views[node.output] = _combined(graph, node, variable, graph.shapes[node.output][1:])
+
+    def _keep(self, node: OnnxNode) -> None:
+        self.kept.append(node)
+        self.needed.update(self.given.variable_inputs(node))
+
+    def view(self, name: str) -> View:
+        """The value as what takes it sees it: a value that is cut is a source by itself."""
+        if name in self.views and name not in self.cuts:
+            return self.views[name]
+        return View(source=name, shape=self.given.shapes[name][1:], index=None, expression=SOURCE)
+
+    def graph(self) -> Graph:
+        """The kept nodes with the Pointwise ones in their places."""
+        made = {name: found for name, found in self.views.items() if name in self.needed}
+        return _interleaved(self.given, self.kept, made)
+
+
+def _apart(views: list[View]) -> bool:
+    """Whether values are made of different sources, or of different places in a frame."""
+    first = views[0]
+    return any(
+        view.source != first.source
+        or (view.shape == first.shape and view.index is not first.index and not _same(view, first))
+        for view in views[1:]
+    )
+
+
+def _same(a: View, b: View) -> bool:
+    return np.array_equal(a.indices, b.indices)
 
 
 def _interleaved(graph: Graph, kept: list[OnnxNode], views: dict[str, View]) -> Graph:
-    """The kept nodes with each Pointwise right after its source."""
+    """The kept nodes with each Pointwise behind its source."""
     of_source: dict[str, list[OnnxNode]] = {}
     for name, view in views.items():
         attributes = {"view": view}
         node = OnnxNode(name=name, op="Pointwise", inputs=(view.source,), outputs=(name,), attributes=attributes)
         of_source.setdefault(view.source, []).append(node)
-    nodes = list(of_source.get(graph.input, []))
+    nodes: list[OnnxNode] = []
+
+    def follow(value: str) -> None:
+        for node in of_source.get(value, []):
+            nodes.append(node)
+            follow(node.output)
+
+    follow(graph.input)
     for node in kept:
         nodes.append(node)
         for output in node.outputs:
-            nodes.extend(of_source.get(output, []))
+            follow(output)
     return graph.with_(nodes=tuple(nodes))
 
 
@@ -111,12 +169,12 @@ def _moved(graph: Graph, node: OnnxNode, view: View) -> View:
 def _combined(graph: Graph, node: OnnxNode, variable: list[View], shape: tuple[int, ...]) -> View:
     """An elementwise operator on views of one source and constants."""
     if len({view.source for view in variable}) != 1:
-        raise ValueError("it joins two branches; only chains of layers are supported")
+        raise ValueError("it joins two branches; only Add, Sub, Sum and Concat of branches are supported")
     spread = {id(view): _spread(view, shape) for view in variable}
     first = spread[id(variable[0])]
     for other in spread.values():
         if other.index is not first.index and not np.array_equal(other.indices, first.indices):
-            raise ValueError("it joins values of different places in a frame; only chains of layers are supported")
+            raise ValueError("it joins values of different places in a frame; only Add, Sub and Sum may")
     waiting = iter(variable)
     args: list[Expr | Array | None] = []
     for name in node.inputs:

@@ -5,7 +5,17 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from bitwright_core.network import Conv2d, Dense, MaxPool2d, NumberType, Operator, Thresholds, Votes
+from bitwright_core.network import (
+    BINARY,
+    Conv2d,
+    Dense,
+    MaxPool2d,
+    NumberType,
+    Operator,
+    Sums,
+    Thresholds,
+    Votes,
+)
 from bitwright_core.ops.matrix import dot_range
 from bitwright_core.outputs import Output
 from bitwright_onnx.canonical import integers
@@ -20,9 +30,12 @@ from bitwright_onnx.windows import image_size
 class Hint:
     """What an export of bitwright's own says of a layer: the types that its numbers alone do not tell."""
 
-    weight_type: NumberType
-    levels: int
-    base: int
+    weight_type: NumberType = BINARY
+    levels: int = 1
+    base: int = 0
+    kind: str = ""  # of the operator
+    sums: bool = False  # whether it gives whole sums
+    scales: tuple[int, ...] = ()  # of an addition
 
 
 def matrix_layer(signal: Accumulators, falling: NDArray[np.bool_], output: Output) -> Operator:
@@ -43,9 +56,9 @@ def matrix_layer(signal: Accumulators, falling: NDArray[np.bool_], output: Outpu
         least, largest = (least, largest) if signal.sums_dots else (0, signal.largest)
         output = replace(output, thresholds=np.clip(output.thresholds, least, largest + 1))
     window = signal.convolution
-    if window is None or (window["whole"] and not isinstance(output, Thresholds)):
+    if window is None or (window["whole"] and not isinstance(output, Thresholds | Sums)):
         return Dense(name=signal.name, weights=weights, output=output, takes=signal.takes, weight_type=weight_type)
-    if not isinstance(output, Thresholds):
+    if not isinstance(output, Thresholds | Sums):
         raise ValueError("it gives scores for each pixel; the last layer must be a dense one")
     return Conv2d(
         name=signal.name,
@@ -55,6 +68,8 @@ def matrix_layer(signal: Accumulators, falling: NDArray[np.bool_], output: Outpu
         stride=window["stride"],
         padding=window["padding"],
         padding_value=window["padding_value"],
+        groups=window["groups"],
+        dilation=window["dilation"],
         takes=signal.takes,
         weight_type=weight_type,
     )

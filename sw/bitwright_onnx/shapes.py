@@ -15,7 +15,8 @@ from bitwright_onnx.reader import MAX_ELEMENTS, MAX_RANK
 
 Shape = tuple[int, ...]
 HEADS = frozenset(("ArgMax", "ArgMin", "TopK", "Softmax", "LogSoftmax", "Sigmoid"))
-WINDOWS = frozenset(("Conv", "MaxPool", "ConvChannelsLast", "MaxPoolChannelsLast"))
+POOLS = frozenset(("MaxPool", "MaxPoolChannelsLast", "AveragePool", "AveragePoolChannelsLast"))
+WINDOWS = POOLS | {"Conv", "ConvChannelsLast"}
 
 
 def infer(
@@ -57,9 +58,42 @@ def _infer(node: OnnxNode, given: list[Shape], constants: Mapping[str, NDArray[A
         return tuple(size + before + after for size, (before, after) in zip(first, pads, strict=True))
     if op in WINDOWS:
         return _window(node, given)
-    if op == "GlobalMaxPool" and len(first) in (3, 4):
+    if op == "Concat":
+        return _joined(node, given)
+    if op == "ReduceMean" and len(first) in (3, 4):
+        return _reduced(node, first, constants)
+    if op in ("GlobalMaxPool", "GlobalAveragePool") and len(first) in (3, 4):
         return (*first[:2], *[1] * (len(first) - 2))
     return None
+
+
+def _joined(node: OnnxNode, given: list[Shape]) -> Shape:
+    """The shape of values side by side."""
+    rank = len(given[0])
+    axis = int(node.attributes["axis"])
+    axis += rank if axis < 0 else 0
+    others = [shape[:axis] + shape[axis + 1 :] for shape in given]
+    if not 0 < axis < rank or any(
+        other != others[0] or len(shape) != rank for other, shape in zip(others, given, strict=True)
+    ):
+        raise ValueError(f"it joins values of {', '.join(str(list(shape)) for shape in given)} along axis {axis}")
+    return (*given[0][:axis], sum(shape[axis] for shape in given), *given[0][axis + 1 :])
+
+
+def _reduced(node: OnnxNode, shape: Shape, constants: Mapping[str, NDArray[Any]]) -> Shape:
+    """The shape of averages along axes."""
+    axes = reduced_axes(node, len(shape), constants)
+    keep = int(node.attributes.get("keepdims", 1))
+    return tuple(1 if axis in axes else size for axis, size in enumerate(shape) if keep or axis not in axes)
+
+
+def reduced_axes(node: OnnxNode, rank: int, constants: Mapping[str, NDArray[Any]]) -> tuple[int, ...]:
+    """The axes that a ReduceMean averages over. Raises ValueError where they are not constant."""
+    named = len(node.inputs) > 1 and node.inputs[1]
+    given = constants.get(node.inputs[1]) if named else node.attributes.get("axes")
+    if given is None:
+        raise ValueError("its axes are not given as constants")
+    return tuple(sorted({axis % rank for axis in integers(given, "axes")}))
 
 
 def _chosen(node: OnnxNode, shape: Shape, constants: Mapping[str, NDArray[Any]]) -> Shape:
@@ -85,17 +119,31 @@ def _matmul(a: Shape, b: Shape) -> Shape:
     return (*a[:-1], b[1])
 
 
+def dilations(node: OnnxNode, rank: int) -> Shape:
+    """How far the taps of a window lie apart. Raises ValueError for what does not fit."""
+    found = integers(node.attributes.get("dilations", [1] * rank), "dilations")
+    if len(found) != rank or min(found) < 1:
+        raise ValueError(f"dilations {list(found)} do not fit a window of {rank} axes")
+    return found
+
+
+def reach(kernel: Shape, apart: Shape) -> Shape:
+    """ScaledRows and columns from the first tap of a window to the last."""
+    return tuple((taps - 1) * step + 1 for taps, step in zip(kernel, apart, strict=True))
+
+
 def window_sizes(node: OnnxNode, kernel: Shape, image: Shape) -> tuple[Shape, Shape]:
     """Strides and pads (top, left, bottom, right) of a convolution or pool over `image` (height, width).
 
-    Raises ValueError for what does not fit, and for dilations.
+    Raises ValueError for what does not fit, and for dilations of a pool.
     """
     rank = len(kernel)
+    apart = dilations(node, rank)
+    if node.op in POOLS and any(d != 1 for d in apart):
+        raise ValueError(f"dilations {list(apart)} of a pool are not supported, only 1")
+    kernel = reach(kernel, apart)
     strides = integers(node.attributes.get("strides", [1] * rank), "strides")
     pads = integers(node.attributes.get("pads", [0] * 2 * rank), "pads")
-    dilations = integers(node.attributes.get("dilations", [1] * rank), "dilations")
-    if any(d != 1 for d in dilations):
-        raise ValueError(f"dilations {list(dilations)} are not supported, only 1")
     automatic = str(node.attributes.get("auto_pad", "NOTSET"))
     if automatic not in ("NOTSET", "VALID", "SAME_UPPER", "SAME_LOWER"):
         raise ValueError(f"auto_pad {automatic} is not known")
@@ -127,11 +175,10 @@ def _window(node: OnnxNode, given: list[Shape]) -> Shape:
             (weights[0], weights[-1], weights[1:-1]) if last else (weights[0], weights[1], weights[2:])
         )
         group = int(node.attributes.get("group", 1))
-        if group != 1:
-            kind = "depthwise" if group == channels else "grouped"
-            raise ValueError(f"group {group} is not supported, only 1 (no {kind} convolutions)")
-        if inside != channels:
-            raise ValueError(f"its weights take {inside} channels of {channels}")
+        if group < 1 or channels % group or outputs % group:
+            raise ValueError(f"group {group} divides not both its {channels} channels and its {outputs} outputs")
+        if inside * group != channels:
+            raise ValueError(f"its weights take {inside * group} channels of {channels}")
     else:
         outputs = channels
         kernel = integers(node.attributes.get("kernel_shape", ()), "kernel_shape")
@@ -140,6 +187,7 @@ def _window(node: OnnxNode, given: list[Shape]) -> Shape:
         if int(node.attributes.get("ceil_mode", 0)):
             raise ValueError("ceil_mode = 1 is not supported")
     strides, pads = window_sizes(node, tuple(kernel), spatial)
+    kernel = reach(tuple(kernel), dilations(node, rank - 2))
     sizes = tuple(
         (size + pads[i] + pads[i + len(spatial)] - kernel[i]) // strides[i] + 1 for i, size in enumerate(spatial)
     )

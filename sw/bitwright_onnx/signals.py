@@ -1,4 +1,4 @@
-"""What a value of the graph is in hardware, while the chain is walked: raw input, accumulators, or bits.
+"""What a value of the graph is in hardware, while the graph is walked: raw input, accumulators, bits, or numbers.
 
 Each is a source of expressions; `in_channels` brings a view's constants into the source's own axes, where they
 may differ from channel to channel and not from pixel to pixel.
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bitwright_core.network import NumberType
+from bitwright_core.network import BINARY, ENCODED, NumberType
 from bitwright_onnx.expression import Expr, evaluate, map_constants
 from bitwright_onnx.lanes import ScaledRows
 from bitwright_onnx.pointwise import View
@@ -98,6 +98,7 @@ class RawInput:
     """Frames as the user has them."""
 
     plane: Plane
+    giver: str = ENCODED
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -107,6 +108,11 @@ class Bits:
     plane: Plane
     zero: NDArray[np.float64]  # (channels,)
     one: NDArray[np.float64]  # (channels,)
+    giver: str = ENCODED  # the name of the layer
+
+    @property
+    def number(self) -> NumberType:
+        return BINARY
 
     @property
     def values(self) -> NDArray[np.float32]:
@@ -116,17 +122,26 @@ class Bits:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Levels:
-    """A stored number of a few bits a value; what it stands for, channel by channel."""
+    """A stored number a value, of a few bits or of a sum; what it stands for, channel by channel."""
 
     plane: Plane
     number: NumberType
     middle: NDArray[np.float64]  # (channels,): what the number 0 stands for
     step: NDArray[np.float64]  # (channels,): what each further one adds
+    giver: str = ENCODED  # the name of the layer
+    ends: tuple[int, int] | None = None  # the least and the largest number that occurs; None: all of the type may
+
+    @property
+    def reach(self) -> tuple[int, int]:
+        """The least and the largest number that occurs."""
+        return self.number.stored if self.ends is None else self.ends
 
     @property
     def numbers(self) -> NDArray[np.int64]:
-        """(numbers,): every number that a value may be, rising."""
-        least, largest = self.number.stored
+        """(numbers,): every number that a value may be, rising. Raises ValueError for more than can be looked at."""
+        least, largest = self.reach
+        if largest - least >= MAX_DOTS:
+            raise ValueError(f"its values take {largest - least + 1:,} numbers, too many to look at each")
         return np.arange(least, largest + 1)
 
     @property
@@ -138,15 +153,51 @@ class Levels:
         """What follows, which makes `values` (numbers, channels) of the numbers. Raises ValueError for uneven ones."""
         found = values.astype(np.float64)
         numbers = self.numbers
-        step = (found[-1] - found[0]) / (numbers[-1] - numbers[0])
+        step = (found[-1] - found[0]) / max(1, numbers[-1] - numbers[0])
         middle = found[0] - step * numbers[0]
         if 0 in numbers:
             middle = found[int(np.searchsorted(numbers, 0))]
         size = np.abs(found).max()
         odd = (np.abs(middle + step * numbers[:, None] - found) > _EVEN * size).any(axis=0)
         if not np.isfinite(found).all() or odd.any() or (step == 0).any():
-            raise ValueError("what is made of activations of several bits is no straight line of them in each channel")
+            raise UnevenError("what is made of activations of several bits is no straight line of them in each channel")
         return replace(self, middle=middle, step=step)
+
+
+class UnevenError(ValueError):
+    """What is made of numbers is no straight line of them: it needs thresholds."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Integers:
+    """Numbers that an operator gives, as what thresholds are decided on: as `Accumulators`, without weights."""
+
+    plane: Plane
+    name: str
+    node: Any  # what gave them, for refusals
+    rows: ScaledRows  # without weights: what a number is worth
+    least: int
+    most: int
+    stride: int = 1  # from one number to the next
+
+    @property
+    def largest(self) -> int:
+        """Of the numbers' sizes."""
+        return max(abs(self.least), abs(self.most))
+
+    @property
+    def count(self) -> int:
+        """How many different numbers can occur."""
+        return (self.most - self.least) // self.stride + 1
+
+    def dots_at(self, index: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The numbers at places `index` of those that can occur, rising from 0."""
+        return self.least + self.stride * index
+
+    @property
+    def dots(self) -> NDArray[np.int64]:
+        """Every number that can occur, rising. Raises ValueError for more than can be looked at."""
+        return _all(self)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -161,6 +212,7 @@ class Accumulators:
     largest: int  # of the dot product
     takes: NumberType
     convolution: dict[str, Any] | None
+    source: str = ENCODED  # the name of the layer whose values it takes
 
     @property
     def count(self) -> int:
@@ -174,9 +226,13 @@ class Accumulators:
     @property
     def dots(self) -> NDArray[np.int64]:
         """Every dot product that can occur, rising. Raises ValueError for more than can be looked at."""
-        if self.count > MAX_DOTS:
-            raise ValueError(
-                f"its sums take {self.count:,} values, too many to look at each; only what rises or falls with them by "
-                "its operations alone (sums, products and comparisons with constants) can follow"
-            )
-        return self.dots_at(np.arange(self.count))
+        return _all(self)
+
+
+def _all(signal: Accumulators | Integers) -> NDArray[np.int64]:
+    if signal.count > MAX_DOTS:
+        raise ValueError(
+            f"its sums take {signal.count:,} values, too many to look at each; only what rises or falls with them by "
+            "its operations alone (sums, products and comparisons with constants) can follow"
+        )
+    return signal.dots_at(np.arange(signal.count))

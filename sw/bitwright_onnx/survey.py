@@ -10,11 +10,11 @@ from bitwright_onnx.layout import LAYOUT
 from bitwright_onnx.linear import LINEAR, refused_weights, weight_rows
 from bitwright_onnx.quantizers import QUANTIZERS
 from bitwright_onnx.refusals import Refusal, Refusals
-from bitwright_onnx.shapes import HEADS
+from bitwright_onnx.shapes import HEADS, POOLS
 
-_POOLS = frozenset(("MaxPool", "MaxPoolChannelsLast"))
 _ELEMENTWISE = frozenset(OPERATIONS) | QUANTIZERS | {"BatchNormalizationChannelsLast"}
-_BRANCHES = frozenset(("Concat", "Add", "Sub", "Mul", "Div", "Sum", "Where", "Max", "Min"))
+_BRANCHES = frozenset(("Mul", "Div", "Where", "Max", "Min"))
+_JOINS = frozenset(("Concat",))
 
 
 def survey(graph: Graph) -> list[Refusal]:
@@ -57,12 +57,12 @@ def _before_linear(graph: Graph) -> set[str]:
 def _reason(graph: Graph, node: OnnxNode, roots: set[str], hidden: set[str]) -> str | None:
     op = node.op
     if op in _BRANCHES and len(roots) > 1:
-        return "it joins two branches (a residual sum or a concatenation); only chains of layers are supported"
+        return "it joins two branches; only their sum (Add, Sub, Sum) and their concatenation are supported"
     if op in LINEAR:
         return _weights(graph, node)
     if op in ("Quant", "MultiThreshold"):
         return _width(graph, node, roots, hidden)
-    if op in _ELEMENTWISE or op in LAYOUT or op in HEADS or op in _POOLS or op in ("Gemm", "Pad"):
+    if op in _ELEMENTWISE or op in LAYOUT or op in HEADS or op in POOLS | _JOINS or op in ("Gemm", "Pad"):
         return None
     return "this operator is not supported"
 

@@ -19,7 +19,9 @@ def used_values(graph: Graph, node: OnnxNode, view: View) -> NDArray[np.bool_]:
     if node.op == "MatMul":
         return np.broadcast_to(weights.astype(bool).any(axis=1), view.shape).reshape(-1)
     channels = 1 if node.op == "Conv" else 3
-    found = weights.astype(bool).any(axis=tuple(axis for axis in range(4) if axis != channels))
+    groups = int(node.attributes.get("group", 1))
+    parts = np.split(weights.astype(bool), groups)  # the outputs of a group see its channels alone
+    found = np.concatenate([part.any(axis=tuple(axis for axis in range(4) if axis != channels)) for part in parts])
     return np.broadcast_to(found.reshape(-1, 1, 1) if node.op == "Conv" else found, view.shape).reshape(-1)
 
 
@@ -41,6 +43,6 @@ def fits_bits(graph: Graph, node: OnnxNode, view: View, plane: Plane, decision: 
 
 
 def outside_kernel(node: OnnxNode, weights: NDArray[Any]) -> tuple[int, int]:
-    """Rows and columns of a convolution's kernel."""
+    """ScaledRows and columns of a convolution's kernel."""
     kernel = weights.shape[2:] if node.op == "Conv" else weights.shape[1:3]
     return int(kernel[0]), int(kernel[1])

@@ -4,23 +4,45 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from onnx import TensorProto
 
 from bitwright_core.errors import NetworkError
-from bitwright_core.network import ENCODED, Conv2d, Dense, MatrixLayer, MaxPool2d, Network, Operator, Scores, Votes
+from bitwright_core.network import (
+    ENCODED,
+    Add,
+    Concat,
+    Conv2d,
+    Dense,
+    MatrixLayer,
+    MaxPool2d,
+    Network,
+    Operator,
+    Quantize,
+    Scores,
+    SumPool2d,
+    Sums,
+    Thresholds,
+    Votes,
+)
 from bitwright_core.numbers import PADDING
-from bitwright_onnx.writer import Writer
+from bitwright_onnx.writer import Layout, Writer
 
 Handler = Callable[[Writer, Any], None]  # takes the operator's own type
 
 
-def write_layers(writer: Writer, network: Network) -> None:
-    """Writes all layers, from the encoded input on, and leaves the result as the value at hand."""
+def write_layers(writer: Writer, network: Network) -> dict[str, str]:
+    """Writes all layers, from the encoded input on, and leaves the result as the value at hand.
+
+    Returns the name of the value that each layer gives.
+    """
     at = {ENCODED: (writer.value, writer.layout)}
     for node in network.nodes:
-        writer.value, writer.layout = at[node.takes[0]]
+        writer.branches = [at[name] for name in node.takes]
+        writer.value, writer.layout = writer.branches[0]
         HANDLERS[type(node.operator)](writer, node.operator)
         at[node.name] = writer.value, writer.layout
+    return {name: value for name, (value, _) in at.items()}
 
 
 def check_writable(network: Network) -> None:
@@ -70,12 +92,69 @@ def _max_pool2d(writer: Writer, layer: MaxPool2d) -> None:
     )
 
 
-HANDLERS: Mapping[type[Operator], Handler] = {Dense: _dense, Conv2d: _conv2d, MaxPool2d: _max_pool2d}
+def _sum_pool2d(writer: Writer, layer: SumPool2d) -> None:
+    """An average times the size of its window, rounded to the whole number that it is."""
+    writer.channels_first()
+    kernel, strides = list(layer.kernel), list(layer.stride)
+    writer.node("AveragePool", layer.name, kernel_shape=kernel, strides=strides)
+    count = writer.constant(f"{layer.name}_count", np.array(kernel[0] * kernel[1], np.float32))
+    writer.node("Mul", f"{layer.name}_times", count)
+    writer.node("Round", f"{layer.name}_sum")
+
+
+def _branches(writer: Writer) -> list[tuple[str, Layout]]:
+    """What a join takes, each image with its channels first."""
+    found: list[tuple[str, Layout]] = []
+    for value, layout in list(writer.branches):
+        writer.value, writer.layout = value, layout
+        if writer.layout != "flat":
+            writer.channels_first()
+        found.append((writer.value, writer.layout))
+    return found
+
+
+def _add(writer: Writer, layer: Add) -> None:
+    terms = []
+    for place, ((value, _), scale) in enumerate(zip(_branches(writer), layer.scales, strict=True)):
+        writer.value = value
+        if scale != 1:
+            factor = writer.constant(f"{layer.name}_scale{place}", np.array(scale, np.float32))
+            writer.node("Mul", f"{layer.name}_times{place}", factor)
+        terms.append(writer.value)
+    writer.named_node("Sum", layer.name, terms, f"{layer.name}_out")
+
+
+def _concat(writer: Writer, layer: Concat) -> None:
+    values = [value for value, _ in _branches(writer)]
+    writer.named_node("Concat", layer.name, values, f"{layer.name}_out", axis=1)
+
+
+def _quantize(writer: Writer, layer: Quantize) -> None:
+    if writer.layout != "flat":
+        writer.channels_first()
+    _thresholds(writer, layer.name, layer.output, layer.output.values, () if writer.layout == "flat" else (1, 1))
+
+
+HANDLERS: Mapping[type[Operator], Handler] = {
+    Add: _add,
+    Concat: _concat,
+    Conv2d: _conv2d,
+    Dense: _dense,
+    MaxPool2d: _max_pool2d,
+    Quantize: _quantize,
+    SumPool2d: _sum_pool2d,
+}
 
 
 def _output(writer: Writer, layer: MatrixLayer, after: tuple[int, ...]) -> None:
     """Thresholds on the dot product, or scores of the accumulator; `after` are the axes behind the channels."""
     match layer.output:
+        case Sums(scale=scale, offset=offset):
+            # of the dot product, also where it is of the popcount (dot + inputs) / 2
+            factor, term = (scale, offset) if layer.sums_dots else (scale / 2, offset + scale * layer.inputs / 2)
+            for op, name, array in (("Mul", "scale", factor), ("Add", "offset", term)):
+                key = writer.constant(f"{layer.name}_{name}", np.float32(array).reshape(-1, *after))
+                writer.node(op, f"{layer.name}_{op.lower()}", key)
         case Scores(scale=scale, offset=offset):
             _accumulators(writer, layer)
             writer.node("Mul", f"{layer.name}_scaled", writer.constant(f"{layer.name}_scale", scale))
@@ -89,11 +168,18 @@ def _output(writer: Writer, layer: MatrixLayer, after: tuple[int, ...]) -> None:
             writer.named_node("Where", f"{layer.name}_vote", [fires, won, nothing], f"{layer.name}_scores")
         case thresholds:
             bounds = thresholds.values if layer.sums_dots else 2 * thresholds.values - layer.inputs
-            floats = bounds.astype(np.float32)
-            if layer.edge.number.xnor:
-                writer.sign(layer.name, floats.reshape(-1, *after))
-            else:
-                writer.levels(layer.name, floats, thresholds.base, after)
+            _thresholds(writer, layer.name, thresholds, bounds, after)
+
+
+def _thresholds(
+    writer: Writer, name: str, output: Thresholds, bounds: NDArray[np.int64], after: tuple[int, ...]
+) -> None:
+    """One bit, or a number of several levels, by what the value at hand reaches of `bounds` (outputs, levels)."""
+    floats = bounds.astype(np.float32)
+    if (output.levels, output.base) == (1, 0):
+        writer.sign(name, floats.reshape(-1, *after))
+    else:
+        writer.levels(name, floats, output.base, after)
 
 
 def _accumulators(writer: Writer, layer: MatrixLayer) -> None:

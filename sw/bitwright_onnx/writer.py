@@ -23,6 +23,7 @@ class Writer:
         self.nodes: list[onnx.NodeProto] = []
         self.constants: list[TensorProto] = []
         self.value = "frames"
+        self.branches: list[tuple[str, Layout]] = []  # the values, with their layouts, that an operator takes
         self.layout: Layout = "nhwc" if len(network.encoded_edge.shape) > 1 else "flat"
 
     def constant(self, name: str, values: NDArray[Any]) -> str:

@@ -35,8 +35,9 @@ CONSTANTS = {
     "wc": signs(4, 2, 3, 3),
     "wg": signs(4, 1, 3, 3),
     "wd": np.ones((2, 4, 3, 3)),
+    "third": 0.1414213,
     "bits9": np.sort(RNG.normal(size=(6, 300)), axis=1),
-    "steps": np.linspace(0.5, 2, 6),
+    "steps": np.sqrt(np.arange(2, 8)),
     "nan": np.full(6, np.nan),
     "nans": np.full((8, 6), np.nan),
 }
@@ -85,13 +86,25 @@ REFUSED = {
         [*ENCODE, node("Sign", "zeros", "w"), node("MatMul", "bits w", "y")],
         r"the_y \(MatMul\): all its weights are 0",
     ),
-    "residual sum": (
-        [*FIRST, *SIGN, node("MatMul", "bits w8", "other"), node("Add", "hidden other", "y"), node("Relu", "y", "z")],
-        r"node the_y \(Add\): it joins two branches",
+    "a product of branches": (
+        [*FIRST, *SIGN, node("MatMul", "bits w8", "other"), node("Mul", "hidden other", "y"), node("Relu", "y", "z")],
+        r"node the_y \(Mul\): it joins two branches; only their sum",
     ),
-    "concatenation": (
-        [*FIRST, node("MatMul", "bits w8", "other"), node("Concat", "sums other", "y", axis=1)],
-        r"node the_y \(Concat\): it joins two branches",
+    "steps without a common unit": (
+        [
+            *FIRST,
+            *SIGN,
+            node("Mul", "hidden third", "branch"),
+            node("MatMul", "bits w8", "other"),
+            node("Add", "branch other", "sum"),
+            node("BipolarQuant", "sum one", "q"),
+            node("MatMul", "q w6", "y"),
+        ],
+        r"node the_sum \(Add\): it adds values in steps of 0.141421 and 1, that no whole numbers of one unit make up",
+    ),
+    "a concatenation along another axis": (
+        [*FIRST, node("MatMul", "bits w8", "other"), node("Concat", "sums other", "y", axis=0)],
+        r"node the_y \(Concat\): it joins values of .* along axis 0",
     ),
     "nine-bit activations": (
         [*FIRST, node("Quant", "sums one zero nine", "y", signed=1, narrow=0), node("MatMul", "y w6", "z")],
@@ -162,12 +175,12 @@ REFUSED = {
 }
 IMAGES = {
     "groups": (
-        [*ENCODE, node("Conv", "bits wg", "y", group=2)],
-        r"node the_y \(Conv\): group 2 is not supported",
+        [*ENCODE, node("Conv", "bits wg", "y", group=3)],
+        r"node the_y \(Conv\): group 3 divides not both",
     ),
     "dilations": (
-        [*ENCODE, node("Conv", "bits wc", "y", dilations=[2, 2])],
-        r"node the_y \(Conv\): dilations \[2, 2\] are not supported",
+        [*ENCODE, node("Conv", "bits wc", "y", dilations=[2, 0])],
+        r"node the_y \(Conv\): dilations \[2, 0\] do not fit",
     ),
     "auto_pad": (
         [*ENCODE, node("Conv", "bits wc", "y", auto_pad="SOMEHOW")],
@@ -192,16 +205,12 @@ IMAGES = {
         r"node the_p \(Pad\): only height and width can be padded",
     ),
     "average pool": (
-        [*ENCODE, node("Conv", "bits wc", "c"), node("AveragePool", "c", "y", kernel_shape=[2, 2])],
-        r"node the_y \(AveragePool\): this operator is not supported",
+        [*ENCODE, node("Conv", "bits wc", "c"), node("AveragePool", "c", "y", kernel_shape=[2, 2], pads=[1, 1, 1, 1])],
+        r"node the_y \(AveragePool\): an average pool with padding is not supported",
     ),
     "ceil_mode": (
         [*ENCODE, node("Conv", "bits wc", "c"), node("MaxPool", "c", "y", kernel_shape=[2, 2], ceil_mode=1)],
         r"node the_y \(MaxPool\): ceil_mode",
-    ),
-    "pool of the input": (
-        [*ENCODE, node("MaxPool", "bits", "p", kernel_shape=[2, 2]), node("Conv", "p wc", "y")],
-        r"node the_p \(MaxPool\): it pools the raw input",
     ),
     "scores of pixels": ([*ENCODE, node("Conv", "bits wc", "y")], r"node the_y \(Conv\): it gives scores for each pix"),
     "bits turned round behind a pool": (

@@ -216,14 +216,9 @@ def test_mean_and_deviation_of_a_signals_channels(tmp_path):
 
 
 REFUSED = {
-    "depthwise": ([*BITS, node("Conv", "s w", "y", group=C)], (C, 1, 3), "no depthwise convolutions"),
-    "dilated": ([*BITS, node("Conv", "s w", "y", dilations=[2])], (6, C, 3), r"dilations \[2\] are not supported"),
+    "groups": ([*BITS, node("Conv", "s w", "y", group=C + 1)], (C, 1, 3), f"group {C + 1} divides not both"),
+    "dilated": ([*BITS, node("Conv", "s w", "y", dilations=[0])], (6, C, 3), r"dilations \[0\] do not fit"),
     "weights of two axes more": ([*BITS, node("Conv", "s w", "y")], (6, C, 1, 3), r"its weights have no 3 axes"),
-    "averages": (
-        [*BITS, node("Conv", "s w", "c"), node("GlobalAveragePool", "c", "y")],
-        (6, C, 3),
-        "operator is not supported",
-    ),
     "float weights": ([*BITS, node("Conv", "s w", "y")], None, r"n_y \(Conv\): float weights"),
 }
 
