@@ -78,7 +78,7 @@ def test_what_follows_two_minuses_is_left_alone():
 NEAR = {
     "verfy d": "argument COMMAND: invalid choice: 'verfy' (did you mean verify?); choose from train, import,",
     "Info d": "(did you mean info?)",
-    "import onx f": "argument FORMAT: invalid choice: 'onx' (did you mean onnx?); choose from bnn-pynq, onnx",
+    "import onx f": "argument FORMAT: invalid choice: 'onx' (did you mean onnx?); choose from bnn-pynq, dwn, onnx",
     "export qonx f": "(did you mean onnx?)",
     "generate n --out d --target xc": "(did you mean xc7?); choose from generic, xc7, ecp5, ",
     "generate n --out d --layer conv": "(did you mean conv2d?)",

@@ -21,7 +21,7 @@ from bitwright.api.boards import TEST_VECTORS, build, build_folder, package_ip, 
 from bitwright.api.common import PathLike, needs_extra
 from bitwright.api.designs import frame_waves, generate, simulate, synth, verify, write_testbench
 from bitwright.api.frames import RANDOM_FRAMES, Frames, default_data_dir, load_frames
-from bitwright.api.networks import export_onnx, import_bnn_pynq, import_onnx, load, train_network
+from bitwright.api.networks import export_onnx, import_bnn_pynq, import_dwn, import_onnx, load, train_network
 from bitwright.api.playing import play
 from bitwright.api.reports import report
 from bitwright.api.sizing import estimate, explore, size
@@ -45,6 +45,7 @@ __all__ = [
     "frame_waves",
     "generate",
     "import_bnn_pynq",
+    "import_dwn",
     "import_onnx",
     "load",
     "load_frames",

@@ -111,6 +111,25 @@ def import_bnn_pynq(
     return read_parameters(Path(folder), load_topology(str(topology)), name=name, classes=classes, progress=progress)
 
 
+def import_dwn(
+    path: PathLike,
+    *,
+    classes: int,
+    thresholds: Sequence[Sequence[int]] | Sequence[int] | None = None,
+    shape: Sequence[int] | None = None,
+    input_bits: int = 8,
+    name: str | None = None,
+) -> Network:
+    """The network of a torch-dwn model: its state dict as .safetensors, or an .npz of indices and tables.
+
+    `thresholds` are those of the thermometer code, unless the file has them (docs/import.md).
+    Raises NetworkError for what does not fit.
+    """
+    from bitwright_dwn import import_dwn as read
+
+    return read(Path(path), classes=classes, thresholds=thresholds, shape=shape, input_bits=input_bits, name=name)
+
+
 def import_onnx(
     path: PathLike,
     *,

@@ -3,7 +3,7 @@
 import argparse
 from importlib import import_module
 
-_FORMATS = ("bnn_pynq", "onnx")
+_FORMATS = ("bnn_pynq", "dwn", "onnx")
 
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
