@@ -23,6 +23,7 @@ MANY = {
     "sw/bitwright/api/networks.py import_onnx": "bitwright import onnx",
     "sw/bitwright/api/sizing.py size": "bitwright size",
     "sw/bitwright/api/sizing.py explore": "bitwright explore",
+    "sw/bitwright/api/sizing.py explore_accuracy": "bitwright explore --accuracy",
     "sw/bitwright_train/run.py train": "bitwright train",
     "sim/bitwright_sim/bench.py run_bench": "cocotb's own options, and where a bench leaves what",
     # each argument is a part of what is made

@@ -24,7 +24,7 @@ from bitwright.api.frames import RANDOM_FRAMES, Frames, default_data_dir, load_f
 from bitwright.api.networks import export_onnx, import_bnn_pynq, import_dwn, import_onnx, load, train_network
 from bitwright.api.playing import play
 from bitwright.api.reports import report
-from bitwright.api.sizing import estimate, explore, size
+from bitwright.api.sizing import estimate, explore, explore_accuracy, size
 from bitwright_core.layer import conv_layer, dense_layer
 from bitwright_core.progress import Progress
 
@@ -41,6 +41,7 @@ __all__ = [
     "dense_layer",
     "estimate",
     "explore",
+    "explore_accuracy",
     "export_onnx",
     "frame_waves",
     "generate",

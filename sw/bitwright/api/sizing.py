@@ -15,11 +15,13 @@ from bitwright_core.plan import hardwired as hardwired_plan
 from bitwright_core.progress import Progress
 
 if TYPE_CHECKING:
+    from bitwright.accuracy import AccuracyFrontier
     from bitwright.frontier import Exploration
     from bitwright_boards import Board
     from bitwright_hw.cells import Counts
     from bitwright_hw.estimate import Estimate
     from bitwright_hw.sizing import Limits
+    from bitwright_train import TrainConfig
 
 
 def size(
@@ -235,3 +237,45 @@ def estimate(network: Network, plan: Plan, *, family: FamilyName | None = None) 
     from bitwright_hw.estimate import estimate as model
 
     return model(network, plan, family=family_of(family, plan))
+
+
+def explore_accuracy(
+    config: "PathLike | TrainConfig",
+    out: PathLike,
+    *,
+    widths: Sequence[Sequence[int]] = (),
+    levels: Sequence[int] = (),
+    fan_ins: Sequence[int] = (),
+    seeds: Sequence[int] = (),
+    epochs: int | None = None,
+    data_dir: PathLike | None = None,
+    frames: int = 10_000,
+    progress: Progress | None = None,
+) -> "AccuracyFrontier":
+    """Accuracy against LUTs: a configuration of lookup tables trained in all these sizes, each counted and verified.
+
+    `widths` are neurons of each layer, `levels` bits of a value, `fan_ins` inputs of a neuron; each that is not given
+    stays the configuration's. Each network is trained, exported and proven, generated, synthesized by Yosys for xc7,
+    and simulated on `frames` of the test set. Writes accuracy.png, accuracy.md and accuracy.json under `out`, and each
+    network in a folder of its own; what an earlier call has trained is taken up.
+
+        bw.explore_accuracy("mnist-luts-2000", "frontier", widths=[[300], [600], [1000]])
+
+    Raises TrainingError for a configuration without lookup tables, or where simulation differs.
+    """
+    from bitwright.accuracy import explored, measured, variants
+    from bitwright.api.frames import default_data_dir
+
+    with needs_extra("train", "training"):
+        import matplotlib  # noqa: F401
+
+        import bitwright_train as training
+
+        chosen = config if isinstance(config, training.TrainConfig) else training.load_config(str(config))
+        folder = default_data_dir() if data_dir is None else Path(data_dir)
+        configs = [
+            training.with_overrides(one, seed=seed, epochs=epochs)
+            for one in variants(chosen, widths, levels, fan_ins)
+            for seed in seeds or [chosen.seed]
+        ]
+        return explored(configs, Path(out), lambda one: measured(one, Path(out), folder, frames, progress))

@@ -10,12 +10,12 @@ def add(formats: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     command = formats.add_parser(
         "dwn",
         help="models of torch-dwn (layers of lookup tables)",
-        description="Reads a torch-dwn model's state dict as .safetensors, or an .npz of indices and tables, and writes "
-        "the network that computes the same.",
+        description="Reads a torch-dwn model's state dict as .safetensors, or an .npz of indices and tables, and "
+        "writes the network that computes the same.",
     )
     command.add_argument("file", metavar="FILE", type=Path, help="the .safetensors or .npz file")
     command.add_argument("--out", required=True, metavar="NETWORK", type=Path, help="the network file to write")
-    command.add_argument("--classes", required=True, type=int, metavar="N", help="how many classes bits are summed for")
+    command.add_argument("--classes", required=True, metavar="N", help="how many classes bits are summed for")
     command.add_argument(
         "--thresholds",
         metavar="T,...",
@@ -36,12 +36,15 @@ def run(args: argparse.Namespace) -> int:
 
     check_file(args.out, inputs=(args.file,))
     try:
+        classes = int(args.classes)
         thresholds = None if args.thresholds is None else [int(part) for part in args.thresholds.split(",")]
         shape = None if args.shape is None else [int(part) for part in args.shape.split("x")]
     except ValueError:
-        raise NetworkError("--thresholds is a list such as 64,128,192, and --shape sizes such as 28x28") from None
+        raise NetworkError(
+            "--classes is a whole number, --thresholds a list such as 64,128,192, and --shape sizes such as 28x28"
+        ) from None
     network = api.import_dwn(
-        args.file, classes=args.classes, thresholds=thresholds, shape=shape, input_bits=args.input_bits, name=args.name
+        args.file, classes=classes, thresholds=thresholds, shape=shape, input_bits=args.input_bits, name=args.name
     )
     network.save(args.out)
     if args.json:

@@ -29,10 +29,13 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     command.set_defaults(run=run)
 
 
-def add_board_options(command: argparse.ArgumentParser) -> None:
+def add_board_options(command: argparse.ArgumentParser, *, required: bool = True) -> None:
     """The board, and the options of the plan that it otherwise decides."""
     command.add_argument(
-        "--board", required=True, metavar="B", help="a name that bitwright boards lists, or a .toml file of your own"
+        "--board",
+        required=required,
+        metavar="B",
+        help="a name that bitwright boards lists, or a .toml file of your own",
     )
     command.add_argument("--clock-mhz", metavar="M", type=float, help="the clock to aim for (default: the board's)")
     command.add_argument("--scores", action="store_true", default=None, help="send every class score, then the class")

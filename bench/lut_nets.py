@@ -1,0 +1,148 @@
+"""`bench/lut_nets.py`: networks of lookup tables beside BTHOWeN's on its own tables, and beside others' on MNIST.
+
+Each network is trained from `bench/luts/NAME.toml` with each seed, exported, generated and counted by Yosys for xc7,
+everything in it: encoder, tables, sums, argmax, AXI streams and the AXI4-Lite registers, which are also told apart.
+Data lie under `--data` as `NAME.npz`, and MNIST in `mnist/` (docs/data.md).
+"""
+
+import argparse
+import json
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import mean
+from tempfile import TemporaryDirectory
+
+from bitwright.cli.output import print_table, progress
+from bitwright_core.atomic import write_text
+from bitwright_core.network import Network, load
+from bitwright_core.plan import Plan
+from bitwright_core.progress import Progress
+from bitwright_hw import generate
+from bitwright_hw.estimate import estimate
+from bitwright_hw.families import XC7
+from bitwright_hw.synth import synthesize_verilog
+from bitwright_train import load_config, train, with_overrides
+
+CONFIGS = Path(__file__).parent / "luts"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Peer:
+    """Somebody else's figure for the same data, everything that `what` says counted."""
+
+    accuracy: float  # percent
+    luts: int
+    what: str
+
+
+BTHOWEN = "BTHOWeN (github.com/ZSusskind/BTHOWeN, Vivado reports): xc7z020, the host encodes, no encoder counted"
+PEERS = {
+    "letter": Peer(accuracy=90.0, luts=21_603, what=BTHOWEN),
+    "satimage": Peer(accuracy=88.0, luts=3_771, what=BTHOWEN),
+    "vowel": Peer(accuracy=90.0, luts=1_559, what=BTHOWEN),
+    "vehicle": Peer(accuracy=76.2, luts=1_781, what=BTHOWEN),
+    "shuttle": Peer(accuracy=99.9, luts=593, what=BTHOWEN),
+    "wine": Peer(accuracy=98.3, luts=585, what=BTHOWEN),
+    "iris": Peer(accuracy=98.0, luts=57, what=BTHOWEN),
+    "mnist-luts-2000": Peer(accuracy=97.70, luts=2_246, what="dwn2rtl / dwn-fpga-study: xc7a35t, all counted, routed"),
+    "mnist-luts-3500": Peer(accuracy=97.76, luts=3_464, what="dwn2rtl / dwn-fpga-study: xc7a35t, all counted, routed"),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    """A trained network: how much of the test set it tells right, in percent, and what Yosys counts of it."""
+
+    name: str
+    seed: int
+    accuracy: float
+    neurons: tuple[int, ...]
+    luts: int
+    registers: int  # LUTs of the AXI4-Lite registers, which are among `luts`
+    expected: int  # what the estimate says of `luts`
+
+
+def counted(network: Network, data_bits: int, report: Progress | None = None) -> tuple[int, int, int]:
+    """LUTs by Yosys, those of the registers among them, and LUTs by the estimate."""
+    plan = Plan(layers=(), data_bits=data_bits, target="xc7")
+    with TemporaryDirectory(prefix="bitwright-luts-") as folder:
+        design = generate(network, plan, Path(folder) / "design")
+        top = design.manifest.top
+        control = f"{top}.control"
+        found = synthesize_verilog(design.verilog, top, family=XC7, kept=[control], progress=report)
+    return found[top].luts, found[control].luts, estimate(network, plan, family=XC7).total.luts
+
+
+def measure(name: str, seed: int, data: Path, out: Path, report: Progress | None) -> Measured:
+    """Trains `name` with `seed`, unless `out` has that network already, and counts it."""
+    config = load_config(str(CONFIGS / f"{name}.toml")) if (CONFIGS / f"{name}.toml").is_file() else load_config(name)
+    config = with_overrides(config, seed=seed)
+    folder = out / f"{name}-s{seed}"
+    if not (folder / "network.safetensors").is_file():
+        train(config, folder, data_dir=data, progress=report)
+    network = load(folder / "network.safetensors")
+    metrics = json.loads((folder / "metrics.json").read_text("utf-8"))
+    luts, registers, expected = counted(network, 64 if network.input.size > 100 else 8, report)
+    assert config.luts is not None
+    return Measured(
+        name=name,
+        seed=seed,
+        accuracy=100 * metrics["test_accuracy"],
+        neurons=config.luts.neurons,
+        luts=luts,
+        registers=registers,
+        expected=expected,
+    )
+
+
+def rows(found: list[Measured]) -> list[list[object]]:
+    """A line of the table for each network, means over its seeds, beside its peer."""
+    table: list[list[object]] = []
+    for name in dict.fromkeys(one.name for one in found):
+        mine = [one for one in found if one.name == name]
+        peer = PEERS.get(name)
+        luts = mean(one.luts for one in mine)
+        table.append(
+            [
+                name,
+                "-".join(map(str, mine[0].neurons)),
+                f"{mean(one.accuracy for one in mine):.2f} ({', '.join(f'{one.accuracy:.2f}' for one in mine)})",
+                f"{luts:.0f}",
+                f"{mean(one.registers for one in mine):.0f}",
+                f"{mean(one.expected for one in mine):.0f}",
+                "" if peer is None else f"{peer.accuracy:.2f}",
+                "" if peer is None else f"{peer.luts}",
+                "" if peer is None else f"{luts / peer.luts:.2f}",
+            ]
+        )
+    return table
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Trains and counts what is asked for, prints the table and writes lut-nets.json."""
+    names = sorted(path.stem for path in CONFIGS.glob("*.toml"))
+    parser = argparse.ArgumentParser(description="Networks of lookup tables beside others' figures.")
+    parser.add_argument("--data", type=Path, required=True, help="folder of NAME.npz and mnist/")
+    parser.add_argument("--out", type=Path, default=Path("bench-out/luts"), help="trained networks and lut-nets.json")
+    parser.add_argument("--seeds", type=int, default=3, help="seeds of each, from 1 (default: 3)")
+    parser.add_argument("names", nargs="*", default=names, help=f"of {', '.join(names)}, or a configuration's name")
+    args = parser.parse_args(argv)
+    found: list[Measured] = []
+    with progress() as report:
+        for name in args.names:
+            for seed in range(1, args.seeds + 1):
+                found.append(measure(name, seed, args.data, args.out, report))
+                facts = [
+                    asdict(one) | {"peer": asdict(PEERS[one.name]) if one.name in PEERS else None} for one in found
+                ]
+                write_text(args.out / "lut-nets.json", json.dumps(facts, indent=2) + "\n")
+    columns = ["set", "neurons", "% right (seeds)", "LUTs", "registers", "estimate", "peer, %", "peer, LUTs", "ratio"]
+    print_table(columns, rows(found), title="networks of lookup tables, Yosys xc7, everything counted")
+    for what in dict.fromkeys(PEERS[one.name].what for one in found if one.name in PEERS):
+        print(what)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
