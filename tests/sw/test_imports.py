@@ -39,6 +39,7 @@ ALLOWED: dict[str, set[str]] = {
 ALSO = {
     ("bitwright_data", "digits.py"): {"sklearn"},
     ("bitwright_sim", "ray_cluster.py"): {"ray"},
+    ("bitwright", "accuracy.py"): {"matplotlib"},
     ("bitwright", "frontier.py"): {"matplotlib"},
     ("bitwright_sim", "sliced/yosys_job.py"): {"pyosys"},  # a process of its own
     ("bitwright", "api/sizing.py"): {"matplotlib"},  # to see at once that it is there
