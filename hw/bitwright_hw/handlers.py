@@ -9,7 +9,7 @@ from typing import cast
 
 from bitwright_core.network import GroupSum, LaneRule, Luts, Node, Operand
 from bitwright_core.numbers import unsigned_type
-from bitwright_core.plan import Fold, Plan
+from bitwright_core.plan import Fold, Plan, ceil_div
 from bitwright_hw.families import family_named
 from bitwright_hw.group_sums import count_bits
 from bitwright_hw.lane_unit import LaneParams
@@ -25,6 +25,7 @@ from bitwright_hw.stages.queue import QueueStage
 from bitwright_hw.stages.stage import Stage
 from bitwright_hw.stages.window import WindowStage, window_params
 from bitwright_hw.timing import pipeline_for
+from bitwright_hw.window_params import WindowParams
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,24 @@ def _pool(node: Node, streams: Sequence[Stream], front: Front) -> list[Step]:
         stage = LaneStage(name=front.name(len(found)), params=params)
         found.append(Step(stage, replace(pooled, lane_bits=node.edge.number.bits)))
     return found
+
+
+def _upsample(node: Node, streams: Sequence[Stream], front: Front) -> list[Step]:
+    """A window of a pixel, which gives each as often as it must, in words wide enough to keep the interval."""
+    (stream,) = streams
+    assert node.operator.windows is not None
+    lanes = max(stream.lanes, ceil_div(stream.size, max(1, front.interval // node.pixels)))
+    params = WindowParams(
+        windows=node.operator.windows,
+        channels=stream.size,
+        in_width=stream.lanes,
+        simd=lanes,
+        passes=1,
+        capacity=1,
+        lane_bits=stream.lane_bits,
+    )
+    stage = WindowStage(name=front.name(), params=params, around=front.around)
+    return [Step(stage, replace(stream, lanes=lanes, pixels=node.pixels))]
 
 
 def _convolution(node: Node, streams: Sequence[Stream], front: Front) -> list[Step]:
@@ -174,6 +193,7 @@ HANDLERS: dict[str, Callable[[Node, Sequence[Stream], Front], list[Step]]] = {
     "conv2d": _convolution,
     "max_pool2d": _pool,
     "sum_pool2d": _pool,
+    "upsample2d": _upsample,
     "concat": _join,
     "add": _lanes,
     "quantize": _lanes,

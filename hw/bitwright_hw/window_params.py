@@ -173,11 +173,11 @@ class WindowParams:
 
     @property
     def _tops(self) -> list[int]:
-        return _corners(self.windows, 0)
+        return self.windows.corners(0)
 
     @property
     def _lefts(self) -> list[int]:
-        return _corners(self.windows, 1)
+        return self.windows.corners(1)
 
     @cached_property
     def need_steps(self) -> list[list[int]]:
@@ -210,16 +210,11 @@ class WindowParams:
         return _pixels(self.windows)[2]
 
 
-def _corners(windows: Windows, axis: int) -> list[int]:
-    """Where the windows begin, down (axis 0) or across (1)."""
-    return [k * windows.stride[axis] - windows.padding[2 * axis] for k in range(windows.shape[axis])]
-
-
 @lru_cache(maxsize=64)
 def _pixels(windows: Windows) -> tuple[NDArray[np.int64], NDArray[np.int64], int]:
     """`need`, `oldest` and `least_capacity`, which do not depend on the fold."""
     (height, width), (down, across) = windows.image, windows.extent
-    tops, lefts = np.array(_corners(windows, 0)), np.array(_corners(windows, 1))
+    tops, lefts = np.array(windows.corners(0)), np.array(windows.corners(1))
     rows, columns = (down - 1 + tops).clip(0, height - 1), (across - 1 + lefts).clip(0, width - 1)
     need = np.maximum.accumulate((rows[:, None] * width + columns).reshape(-1))
     need[-1] = height * width - 1

@@ -25,6 +25,7 @@ from bitwright_core.network import (
     SumPool2d,
     ThresholdEncoding,
     Thresholds,
+    Upsample2d,
 )
 from bitwright_core.numbers import KINDS, NumberKind
 from bitwright_core.ops import OPERATORS
@@ -51,12 +52,13 @@ POOL = MaxPool2d(name="pool", shape=(4, 6, 2), kernel=(2, 2), stride=(2, 2))
 ADD = Add(name="sum", shape=(4, 6, 2), takes=(BINARY, BINARY))
 QUANTIZE = Quantize(name="q", shape=(4, 6, 2), takes=ADD.edge.number, output=_bits(2))
 SUM_POOL = SumPool2d(name="mean", shape=(4, 6, 2), kernel=(4, 6))
+UPSAMPLE = Upsample2d(name="up", shape=(4, 6, 2), factors=(2, 3))
 CONCAT = Concat(name="both", sizes=(2, 3), image=(4, 6))
 
 
 LUTS = Luts(name="luts", inputs=12, wires=[[0, 11], [3, 4]], tables=[[0, 1, 1, 0], [1, 0, 0, 0]])
 SUMS = GroupSum(name="sums", groups=(3, 2))
-EVERY = [dense(), conv(), POOL, SUM_POOL, CONCAT, ADD, QUANTIZE, LUTS, SUMS]
+EVERY = [dense(), conv(), POOL, SUM_POOL, UPSAMPLE, CONCAT, ADD, QUANTIZE, LUTS, SUMS]
 
 
 @pytest.mark.parametrize("operator", EVERY, ids=lambda operator: operator.kind)
@@ -112,6 +114,7 @@ def test_what_takes_images_in_windows():
     assert dense().windows is None
     assert conv().windows.shape == (2, 3) and conv().channels == 2
     assert POOL.windows.shape == (2, 3)
+    assert UPSAMPLE.windows.shape == (8, 18) and UPSAMPLE.edge.shape == (8, 18, 2)
 
 
 def test_what_pools():

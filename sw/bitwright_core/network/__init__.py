@@ -8,7 +8,19 @@ from bitwright_core.network.graph import ENCODED, Node
 from bitwright_core.network.model import Network
 from bitwright_core.network.worth import Values
 from bitwright_core.numbers import BINARY, NumberType, signed_bits
-from bitwright_core.ops import Add, Concat, Conv2d, Dense, GroupSum, Luts, MaxPool2d, Operator, Quantize, SumPool2d
+from bitwright_core.ops import (
+    Add,
+    Concat,
+    Conv2d,
+    Dense,
+    GroupSum,
+    Luts,
+    MaxPool2d,
+    Operator,
+    Quantize,
+    SumPool2d,
+    Upsample2d,
+)
 from bitwright_core.ops.lanes import LaneRule, Operand
 from bitwright_core.ops.matrix import MatrixLayer
 from bitwright_core.ops.operator import JoinRule
@@ -44,6 +56,7 @@ __all__ = [
     "Sums",
     "ThresholdEncoding",
     "Thresholds",
+    "Upsample2d",
     "Values",
     "Votes",
     "Windows",

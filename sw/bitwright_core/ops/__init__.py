@@ -10,8 +10,20 @@ from bitwright_core.ops.max_pool2d import MaxPool2d
 from bitwright_core.ops.operator import Operator
 from bitwright_core.ops.quantize import Quantize
 from bitwright_core.ops.sum_pool2d import SumPool2d
+from bitwright_core.ops.upsample2d import Upsample2d
 
-OPERATORS: tuple[type[Operator], ...] = (Dense, Conv2d, MaxPool2d, SumPool2d, Concat, Add, Quantize, Luts, GroupSum)
+OPERATORS: tuple[type[Operator], ...] = (
+    Dense,
+    Conv2d,
+    MaxPool2d,
+    SumPool2d,
+    Upsample2d,
+    Concat,
+    Add,
+    Quantize,
+    Luts,
+    GroupSum,
+)
 
 __all__ = [
     "OPERATORS",
@@ -25,4 +37,5 @@ __all__ = [
     "Operator",
     "Quantize",
     "SumPool2d",
+    "Upsample2d",
 ]

@@ -18,7 +18,8 @@ class Windows:
     """Windows (ky, kx) over an image (height, width), `stride` apart, `padding` added on each side.
 
     Window (y, x) begins at row y * stride[0] - top and column x * stride[1] - left of the image. Rows and columns
-    that no further stride reaches are left out. The taps of a window lie `dilation` apart.
+    that no further stride reaches are left out. The taps of a window lie `dilation` apart. Each place is taken by
+    `repeat` windows one after the other, down and across.
     """
 
     image: tuple[int, int]  # (height, width)
@@ -26,6 +27,7 @@ class Windows:
     stride: tuple[int, int]
     padding: tuple[int, int, int, int]  # (top, bottom, left, right)
     dilation: tuple[int, int] = (1, 1)  # rows from tap to tap down, columns across
+    repeat: tuple[int, int] = (1, 1)
 
     @property
     def extent(self) -> tuple[int, int]:
@@ -39,7 +41,12 @@ class Windows:
         (height, width), (top, bottom, left, right) = self.image, self.padding
         down = (height + top + bottom - self.extent[0]) // self.stride[0] + 1
         across = (width + left + right - self.extent[1]) // self.stride[1] + 1
-        return down, across
+        return down * self.repeat[0], across * self.repeat[1]
+
+    def corners(self, axis: int) -> list[int]:
+        """Where the windows begin, down (axis 0) or across (1)."""
+        places = (k // self.repeat[axis] for k in range(self.shape[axis]))
+        return [place * self.stride[axis] - self.padding[2 * axis] for place in places]
 
     @property
     def pixels(self) -> int:
@@ -59,8 +66,7 @@ class Windows:
     def _outside(self, axis: int) -> tuple[tuple[int, int], ...]:
         """For each place of a window along an axis: the taps that lie (before, behind) the image."""
         size, kernel, apart = self.image[axis], self.kernel[axis], self.dilation[axis]
-        starts = [index * self.stride[axis] - self.padding[2 * axis] for index in range(self.shape[axis])]
-        places = [[start + tap * apart for tap in range(kernel)] for start in starts]
+        places = [[start + tap * apart for tap in range(kernel)] for start in self.corners(axis)]
         return tuple((sum(p < 0 for p in taps_), sum(p >= size for p in taps_)) for taps_ in places)
 
     @property
