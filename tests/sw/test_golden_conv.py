@@ -23,6 +23,7 @@ from bitwright_core.ops import matrix
 from tests.plain import plain_outputs
 
 from .conv_networks import random_conv_network
+from .few_networks import FEW_ACTIVATIONS, FEW_WEIGHTS
 from .networks import random_frames
 
 
@@ -102,6 +103,21 @@ def test_an_engine_that_counts_bits_decides_as_the_golden_model(*, seed, integer
             if layer.counts_bits:
                 assert layer.engine_thresholds.min() >= 0 and layer.engine_thresholds.max() <= layer.inputs + 1
         given_values = traced.values
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 10**6), few=st.booleans(), votes=st.booleans())
+def test_what_an_engine_holds_tells_what_it_gives(*, seed, few, votes):
+    """Activations of any number of levels, whatever pads, from what probes show; votes as whether each is cast."""
+    types = {"weight_types": FEW_WEIGHTS, "act_types": FEW_ACTIVATIONS} if few else {"integers": seed % 2 == 0}
+    network = random_conv_network(seed, convs=2, votes=votes, grouped=seed % 3 == 0, act_levels=3, **types)
+    traced = golden.trace(network, random_frames(network, 3, seed))
+    for layer, made in zip(network.layers, traced.layers, strict=True):
+        if layer.matrix is not None:
+            values = layer.values_of(layer.margins(made.accumulators).reshape(3, -1))
+            cast = isinstance(layer.output, Votes)
+            expected = made.accumulators >= layer.output.thresholds if cast else made.values
+            assert values.shape == made.values.shape and np.array_equal(values, expected), layer.name
 
 
 def test_border_classes_are_those_of_the_kernel_that_is_left():

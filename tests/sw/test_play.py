@@ -8,20 +8,27 @@ import signal
 import time
 from contextlib import closing
 from itertools import pairwise
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from bitwright import api
 from bitwright.cli import main
+from bitwright.playing import worker
 from bitwright.playing.drawn import SIDE, image_shape, to_frame
 from bitwright.playing.server import Play, Server
 from bitwright.playing.simulator import Simulator, SimulatorGoneError
 from bitwright_core.errors import DataError
 from bitwright_core.golden import outputs, trace
+from bitwright_sim.compare import expected_values
 
 from . import chromium
+from .conv_networks import random_conv_network
+from .few_networks import FEW_ACTIVATIONS
 from .networks import random_frames, random_network
+
+FEW = tuple(number for number in FEW_ACTIVATIONS if number.bits > 1)
 
 
 class Stub:
@@ -154,6 +161,33 @@ def test_drawings_become_frames_as_the_data_sets_have_them():
     assert abs(float((large.sum(axis=1) * np.arange(28)).sum() / large.sum()) - 13.5) <= 0.5
     with pytest.raises(DataError, match="takes no grey images"):
         to_frame(drawing, random_network(1, shape=(4, 4, 3)), 15)
+
+
+def test_activations_of_several_levels_are_told_as_the_hardware_gives_them(monkeypatch, tmp_path):
+    """From totals less the middle level, as probes show them; the page says their range, and draws them in grey."""
+    network = random_conv_network(5, shape=(5, 5, 1), classes=3, dense=(6,), act_types=FEW)
+    layers = [layer for layer in network.matrix_layers if layer.edge.number.bits > 1 and not layer.gives_scores]
+    assert len(layers) > 1
+    design = api.generate(network, api.size(network, cycles=2000, scores=True), tmp_path / "d")
+    frame = random_frames(network, 1, 4)
+    golden = trace(network, frame)
+    _, shown = expected_values(network, frame)
+    monkeypatch.setattr(worker, "got_values", lambda *_: shown)
+    model = SimpleNamespace(
+        run=lambda *_, quiet: SimpleNamespace(last_out=np.array([9]), first_in=np.array([2])), probes=()
+    )
+    told = worker.answer(design, model, frame.reshape(-1).tolist())
+    assert told["cycles"] == 7 and told["outputs"] == golden.layers[-1].values[0].tolist()
+    values = {layer.name: layer.values[0].reshape(-1).tolist() for layer in golden.layers}
+    assert told["layers"] == {name: values[name] for name in told["layers"]}
+    assert {layer.name for layer in layers} <= told["layers"].keys()
+    stub = SimpleNamespace(ask=lambda _: told)
+    play = Play(design=design, simulator=stub, frames=api.load_frames(network, "random", frames=1))
+    said = {layer["name"]: layer["says"] for layer in play.classify({"frame": 0})["layers"]}
+    for layer in layers:
+        mine = values[layer.name]
+        nonzero = len(mine) - mine.count(0)
+        assert said[layer.name] == f"{min(mine)} to {max(mine)}, {nonzero} of {len(mine)} are not 0"
 
 
 @pytest.mark.slow

@@ -15,15 +15,17 @@ from bitwright.api.frames import Frames
 from bitwright.pages import page
 from bitwright.playing.drawn import SIDE, image_shape, to_frame
 from bitwright.playing.simulator import Simulator, SimulatorGoneError
-from bitwright.reporting.picture import data_uri, frame_picture, maps, strip
+from bitwright.reporting.picture import data_uri, frame_picture, maps, shades, strip
 from bitwright.reporting.walk import class_name, scores_of
 from bitwright_core.design import Design
+from bitwright_core.edge import Edge
 from bitwright_core.errors import BitwrightError, DataError
 from bitwright_core.golden import outputs
 
 HOST = "127.0.0.1"
 _MOST_BYTES = 1 << 20  # of a request
 _CHANNELS = 8
+_CODE_BITS = 8  # of activations; wider numbers are sums
 _POLICY = (
     "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; "
     "frame-ancestors 'none'"
@@ -81,8 +83,13 @@ class Play:
             "milliseconds": round(1000 * seconds, 1),
             "input": data_uri(frame_picture(frame[0].clip(0, self.largest), self._shown_shape(), self._bits())),
             "layers": [
-                {"name": name, "ones": sum(bits), "size": len(bits), "uri": data_uri(self._activations(name, bits))}
-                for name, bits in told["layers"].items()
+                {
+                    "name": name,
+                    "size": len(values),
+                    "says": self._says(name, values),
+                    "uri": data_uri(self._activations(name, values)),
+                }
+                for name, values in told["layers"].items()
             ],
         }
 
@@ -114,10 +121,22 @@ class Play:
             raise DataError(f"a drawing is a list of {SIDE * SIDE} values from 0 to 255")
         return to_frame(np.asarray(drawing, np.uint8).reshape(SIDE, SIDE), network, self.largest), None
 
-    def _activations(self, name: str, bits: list[int]) -> NDArray[np.uint8]:
-        white = (np.asarray(bits) * 255).astype(np.uint8)
-        shape = next(layer.edge.shape for layer in self.design.network.matrix_layers if layer.name == name)
-        return maps(white.reshape(shape), _CHANNELS) if len(shape) == 3 else strip(white, 32)
+    def _edge(self, name: str) -> Edge:
+        return next(layer.edge for layer in self.design.network.matrix_layers if layer.name == name)
+
+    def _says(self, name: str, values: list[int]) -> str:
+        """What a layer's activations are, in words."""
+        if self._edge(name).number.xnor:
+            return f"{sum(values)} of {len(values)} are 1"
+        nothing = values.count(0)
+        return f"{min(values)} to {max(values)}, {len(values) - nothing} of {len(values)} are not 0"
+
+    def _activations(self, name: str, values: list[int]) -> NDArray[np.uint8]:
+        """A layer's activations, the least that there can be (of sums that there is) black and the largest white."""
+        edge = self._edge(name)
+        least, largest = edge.number.stored if edge.number.bits <= _CODE_BITS else (min(values), max(values))
+        white = shades(np.asarray(values) - least, largest - least)
+        return maps(white.reshape(edge.shape), _CHANNELS) if len(edge.shape) == 3 else strip(white, 32)
 
 
 class Server(ThreadingHTTPServer):

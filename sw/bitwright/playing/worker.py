@@ -28,8 +28,8 @@ def answer(design: Design, model: NativeModel, values: list[int]) -> dict[str, A
     frame = np.asarray(values, np.int64)[None]
     result = model.run(pack_frames(design.network, design.plan, frame), quiet=4)
     got = got_values(design, design.network, result, model.probes)
-    shapes = {layer.name: layer.edge.shape for layer in design.network.matrix_layers if not layer.gives_scores}
-    layers = {name: (got[name][0] >= 0).astype(int).reshape(-1).tolist() for name in shapes if name in got}
+    shown = [layer for layer in design.network.matrix_layers if not layer.gives_scores and layer.name in got]
+    layers = {layer.name: layer.values_of(got[layer.name])[0].reshape(-1).tolist() for layer in shown}
     told = got.get(SCORES, got.get(OUTPUT))
     return {
         "class": int(got[CLASS][0, 0]) if CLASS in got else None,

@@ -318,6 +318,17 @@ class MatrixLayer:
                 counts = (counts + self.inputs) >> 1
         return counts - self.engine_thresholds.astype(integers)[self.border_class].reshape(self.edge.shape)
 
+    def values_of(self, margins: NDArray[np.signedinteger]) -> NDArray[np.integer]:
+        """What it gives, (n, *edge shape), where an engine holds `margins`, (n, ...), in any shape of that size."""
+        held = margins.reshape(-1, self.pixels, self.outputs)
+        if self.output.compared is None:
+            return self.output.of(held).reshape(-1, *self.edge.shape)
+        levels = self.engine_levels - self.engine_thresholds[:, :, None]
+        reached = (held[..., None] >= levels[self.border_class]).sum(axis=-1)
+        if isinstance(self.output, Thresholds):
+            return (self.output.base + reached).reshape(-1, *self.edge.shape)
+        return reached.reshape(-1, *self.edge.shape)
+
     # how it is kept
 
     def arrays(self) -> dict[str, NDArray[np.integer]]:
