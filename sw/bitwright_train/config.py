@@ -26,6 +26,8 @@ class ConvConfig:
     """One convolution, square in everything, and the max-pool behind it.
 
     Its batch norm comes before the pool, or with `pool_first` behind it; the sign last. Padding goes on all four sides.
+    Behind its activation come a `shortcut`, which adds what the convolution so many places before it gives, and then
+    an `average` pool, whose sums are given.
     """
 
     outputs: Positive
@@ -35,8 +37,16 @@ class ConvConfig:
     padding_value: Literal["minus_one", "plus_one", "zero"] = "zero"
     pool: Annotated[int, msgspec.Meta(ge=1, le=64)] = 1  # size and stride; 1 is none
     pool_first: bool = False
+    groups: Positive = 1  # of channels, each seen by outputs of its own
+    depthwise: bool = False  # a group for each channel
+    shortcut: Annotated[int, msgspec.Meta(ge=0, le=64)] = 0  # how many convolutions before it; 0 is none
+    average: Annotated[int, msgspec.Meta(ge=1, le=64)] | Literal["global"] = 1  # size and stride; 1 is none
 
     def __post_init__(self) -> None:
+        if self.depthwise and self.groups != 1:
+            raise TrainingError("a depthwise convolution has a group for each channel; remove groups")
+        if self.pool_first and (self.shortcut or self.average != 1):
+            raise TrainingError("a pool before the batch norm goes with neither shortcut nor average; unset pool_first")
         if self.padding >= self.kernel:
             raise TrainingError(f"a convolution's padding {self.padding} must be less than its kernel {self.kernel}")
 
@@ -47,7 +57,15 @@ class ConvConfig:
         return shape[0], shape[1], shape[2]
 
     def gives(self, shape: tuple[int, int, int]) -> tuple[int, int, int]:
-        """The image behind convolution and pool. Raises TrainingError where the image before is too small."""
+        """The image behind convolution, pool and average. Raises TrainingError where the image before is too small."""
+        height, width, channels = self.pooled(shape)
+        down, across = self.window(height, width)
+        if down > height or across > width:
+            raise TrainingError(f"an average of {self.average} does not fit an image of {height} x {width}")
+        return height // down, width // across, channels
+
+    def pooled(self, shape: tuple[int, int, int]) -> tuple[int, int, int]:
+        """The image behind convolution and pool, to which a shortcut is added. Raises TrainingError."""
         sizes = []
         for size in shape[:2]:
             windows = (size + 2 * self.padding - self.kernel) // self.stride + 1
@@ -57,7 +75,18 @@ class ConvConfig:
                     f"stride {self.stride} and pool {self.pool}"
                 )
             sizes.append(windows // self.pool)
+        groups = self.groups_of(shape[2])
+        if shape[2] % groups or self.outputs % groups:
+            raise TrainingError(f"{groups} groups divide not both {shape[2]} channels and {self.outputs} outputs")
         return sizes[0], sizes[1], self.outputs
+
+    def groups_of(self, channels: int) -> int:
+        """Groups of an image of so many channels."""
+        return channels if self.depthwise else self.groups
+
+    def window(self, height: int, width: int) -> tuple[int, int]:
+        """The window of its average pool on an image."""
+        return (height, width) if self.average == "global" else (self.average, self.average)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,6 +172,7 @@ class TrainConfig:
                     "channels the export may turn; pad with zero, or unset pool_first"
                 )
         self._check_bits()
+        self._check_joins()
         self._check_luts()
         if 0 < self.score_bits < 8:
             raise TrainingError(
@@ -173,6 +203,22 @@ class TrainConfig:
             raise TrainingError("layers of lookup tables have no weights to round later; remove two_step")
         if self.weights != 1 or self.activations != 1:
             raise TrainingError("layers of lookup tables have no weights and activations of several bits; remove them")
+
+    def _check_joins(self) -> None:
+        """Raises TrainingError for shortcuts and groups that find nothing, or channels that the export may turn."""
+        for place, conv in enumerate(self.convs):
+            if conv.shortcut > place:
+                raise TrainingError(f"convolution {place} has a shortcut of {conv.shortcut}, but {place} before it")
+            source = self.convs[place - conv.shortcut]
+            if conv.shortcut and source.pool_first:
+                raise TrainingError("a shortcut cannot begin behind a pool before its batch norm; unset pool_first")
+            before = self.convs[place - 1] if place else None
+            if before is None:
+                continue
+            if (conv.groups > 1 or conv.depthwise) and before.pool_first:
+                raise TrainingError("groups cannot follow a pool before its batch norm; unset pool_first")
+            if (before.shortcut or before.average != 1) and conv.padding and conv.padding_value != "zero":
+                raise TrainingError(f"sums are padded with zero alone, not {conv.padding_value}")
 
     def _check_bits(self) -> None:
         """Raises TrainingError for lists of bits that do not fit, and for what few-bit activations cannot be."""

@@ -6,7 +6,7 @@ weights of that channel complemented.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 from bitwright_core.class_scores import SCORE_BITS, ScoreFit
 from bitwright_core.errors import ExportError
 from bitwright_core.network import (
+    ENCODED,
+    Add,
     Conv2d,
     Dense,
     Edge,
@@ -24,12 +26,15 @@ from bitwright_core.network import (
     Network,
     Operator,
     Scores,
+    SumPool2d,
     Thresholds,
 )
+from bitwright_core.network.graph import Takes
 from bitwright_core.numbers import PADDING, NumberType, PaddingValue
 from bitwright_core.ops.matrix import dot_range
-from bitwright_core.ops.operator import edge_behind
+from bitwright_core.ops.operator import Value, edge_behind
 from bitwright_core.progress import Progress
+from bitwright_train.config import ConvConfig
 from bitwright_train.folding import (
     first_firing,
     fold_scores,
@@ -53,6 +58,7 @@ class FoldedStage:
 
     layers: tuple[Operator, ...]
     inverted: NDArray[np.bool_]  # (outputs,): what is given out complemented
+    takes: Takes = ()  # for each layer the values that it takes
     classes: ScoreFit | None = None  # of the last stage, with a batch norm
 
 
@@ -106,6 +112,7 @@ def _conv_layers(stage: TrainingLayer, index: int, sums: _Sums) -> tuple[Operato
         padding_value=sums.padding_value,
         takes=sums.edge.number,
         weight_type=sums.weight_type,
+        groups=stage.linear.groups,
     )
     if stage.pool is None:
         return (conv,)
@@ -212,12 +219,39 @@ def _fired(
     return weights, np.where(gives, total, len(table) - total)[:, None], gives
 
 
+def _joins(conv: ConvConfig, index: int, given: list[Value]) -> tuple[tuple[Add | SumPool2d, ...], Takes]:
+    """The addition of a shortcut and the average pool of a stage, and what they take; `given` ends in its bits."""
+    layers: list[Add | SumPool2d] = []
+    takes: list[tuple[str, ...]] = []
+    value = given[-1]
+    if conv.shortcut:
+        past = given[index - conv.shortcut]
+        added = Add(name=f"add{index}", shape=value.edge.shape, takes=(value.edge.number, past.edge.number))
+        layers.append(added)
+        takes.append((value.name, past.name))
+        value = Value(name=added.name, giver=added.name, edge=added.edge)
+    if conv.average != 1:
+        height, width, channels = value.edge.shape
+        window = conv.window(height, width)
+        pool = SumPool2d(
+            name=f"average{index}",
+            shape=(height, width, channels),
+            kernel=window,
+            stride=window,
+            takes=value.edge.number,
+        )
+        layers.append(pool)
+        takes.append((value.name,))
+    return tuple(layers), tuple(takes)
+
+
 def folded_stages(model: BinaryNetwork, score_bits: int, progress: Progress | None = None) -> list[FoldedStage]:
     """Each stage of `model` as layers of a Network, front to back. Raises ExportError."""
     result: list[FoldedStage] = []
     edge = Edge(shape=model.encoded_shape, number=model.encoding.number)
     inverted = np.zeros(edge.shape[-1], np.bool_)
     last = len(model.layers) - 1
+    source, given = ENCODED, list[Value]()  # what each convolution gives
     for index, stage in enumerate(model.stages):
         place = _Place(
             stage=stage,
@@ -229,9 +263,21 @@ def folded_stages(model: BinaryNetwork, score_bits: int, progress: Progress | No
             gives="activations" if index < last else "labels" if model.multi_label else "scores",
         )
         folded = _fold(place, score_bits)
-        result.append(folded)
+        names = (source, *(layer.name for layer in folded.layers))
+        takes: Takes = tuple((name,) for name in names[:-1])
         for layer in folded.layers:
             edge = edge_behind(layer, edge)
+        source = folded.layers[-1].name
+        if index < len(model.convs):
+            given.append(Value(name=source, giver=source, edge=edge))
+            joins, more = _joins(model.convs[index], index, given)
+            folded = replace(folded, layers=(*folded.layers, *joins))
+            takes += more
+            if joins:
+                source, edge = joins[-1].name, joins[-1].edge
+                given[-1] = Value(name=source, giver=source, edge=edge)
+        folded = replace(folded, takes=takes)
+        result.append(folded)
         inverted = folded.inverted
         if progress:
             progress("export", index + 1, len(model.layers))
@@ -251,10 +297,12 @@ def export_model(
     Class scores have about `score_bits` bits, so that classes may differ where two logits nearly tie; 0 keeps the order
     of all logits.
     """
+    folds = folded_stages(model, score_bits, progress)
     return Network(
         name=name,
         input=Input(shape=model.shape, bits=model.input_bits),
         encoding=model.encoding,
-        layers=tuple(layer for folded in folded_stages(model, score_bits, progress) for layer in folded.layers),
+        layers=tuple(layer for folded in folds for layer in folded.layers),
+        takes=tuple(takes for folded in folds for takes in folded.takes),
         labels=labels,
     )

@@ -76,7 +76,7 @@ class BinaryConv(nn.Module):
 
     The accumulators are exact.
     `padding` is (top, bottom, left, right), filled with `padding_value`: -1, +1 or 0. The latent weights,
-    (outputs, channels, ky, kx), must stay within -1..1: training clips them.
+    (outputs, channels of a group, ky, kx), must stay within -1..1: training clips them.
     """
 
     def __init__(
@@ -88,24 +88,26 @@ class BinaryConv(nn.Module):
         stride: tuple[int, int] = (1, 1),
         padding: tuple[int, int, int, int] = (0, 0, 0, 0),
         padding_value: float = 0.0,
+        groups: int = 1,
         quantize: Quantizer = clipped_sign,
     ) -> None:
         super().__init__()
         self.quantize = quantize
         self.is_float = False  # in the first of two steps of training the latent weights themselves are used
-        self.inputs = channels * kernel[0] * kernel[1]
+        self.groups = groups
+        self.inputs = channels // groups * kernel[0] * kernel[1]
         self.outputs = outputs
         self.stride = stride
         self.padding = padding
         self.padding_value = padding_value
-        self.weight = nn.Parameter(torch.zeros(outputs, channels, *kernel))
+        self.weight = nn.Parameter(torch.zeros(outputs, channels // groups, *kernel))
 
     def forward(self, x: Tensor) -> Tensor:
         if any(self.padding):
             top, bottom, left, right = self.padding
             x = functional.pad(x, (left, right, top, bottom), value=self.padding_value)
         weight = self.weight if self.is_float else self.quantize(self.weight)
-        return functional.conv2d(x, weight, stride=self.stride)
+        return functional.conv2d(x, weight, stride=self.stride, groups=self.groups)
 
 
 class ExactBatchNorm(nn.modules.batchnorm._BatchNorm):

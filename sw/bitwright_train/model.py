@@ -8,7 +8,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.nn import functional
 
+from bitwright_core.errors import TrainingError
 from bitwright_core.network import Input, IntegerEncoding, ThresholdEncoding
 from bitwright_core.numbers import BINARY, NumberType
 from bitwright_train.config import ConvConfig
@@ -73,9 +75,12 @@ class BinaryNetwork(nn.Module):
         stages: list[TrainingLayer] = []
         size = edge.shape
         quantizers = [partial(quantized, number=number) for number in self.weight_types]
+        images: list[tuple[int, ...]] = []  # what each convolution gives
         for conv, quantize in zip(self.convs, quantizers, strict=False):
+            _check_shortcut(conv, images, conv.pooled(conv.image(size)))
             stage, size = _conv_stage(conv, size, quantize)
             stages.append(stage)
+            images.append(size)
         inputs = int(np.prod(size))
         for index, outputs in enumerate((*self.hidden, classes)):
             linear = BinaryLinear(inputs, outputs, quantizers[len(self.convs) + index])
@@ -113,8 +118,24 @@ class BinaryNetwork(nn.Module):
             return x.permute(0, 2, 3, 1).reshape(len(x), -1)
         return x
 
+    def joined(self, index: int, x: Tensor, given: list[Tensor]) -> Tensor:
+        """What stage `index` gives, of its activations: their sum with those of a shortcut, and the sums of windows.
+
+        `given` are what the stages before it give.
+        """
+        if index >= len(self.convs):
+            return x
+        conv = self.convs[index]
+        if conv.shortcut:
+            x = x + given[index - conv.shortcut]
+        if conv.average != 1:
+            window = conv.window(x.shape[2], x.shape[3])
+            x = functional.avg_pool2d(x, window, window, divisor_override=1)
+        return x
+
     def forward(self, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
         last = len(self.layers) - 1
+        given: list[Tensor] = []
         for index, layer in enumerate(self.stages):
             x = self.arranged(index, x)
             rate = self.input_dropout if index == 0 else self.dropout
@@ -125,7 +146,16 @@ class BinaryNetwork(nn.Module):
             if index < last:
                 activation = self.activations[index]
                 x = self.estimator(x) if self.estimator and activation.number.xnor else activation.apply(x)
+                x = self.joined(index, x, given)
+                given.append(x)
         return x
+
+
+def _check_shortcut(conv: ConvConfig, images: list[tuple[int, ...]], shape: tuple[int, ...]) -> None:
+    """Raises TrainingError where what a shortcut adds has another shape; `images` are what the convolutions give."""
+    if conv.shortcut and images[-conv.shortcut] != shape:
+        before, after = (" x ".join(map(str, sizes)) for sizes in (images[-conv.shortcut], shape))
+        raise TrainingError(f"a shortcut adds images of one shape, not {before} to {after}")
 
 
 def _conv_stage(conv: ConvConfig, shape: tuple[int, ...], quantize: Quantizer) -> tuple[TrainingLayer, tuple[int, ...]]:
@@ -138,6 +168,7 @@ def _conv_stage(conv: ConvConfig, shape: tuple[int, ...], quantize: Quantizer) -
         stride=(conv.stride, conv.stride),
         padding=(conv.padding,) * 4,
         padding_value=_PADDING[conv.padding_value],
+        groups=conv.groups_of(channels),
         quantize=quantize,
     )
     pool = (conv.pool, conv.pool) if conv.pool > 1 else None
@@ -194,14 +225,18 @@ def trace_model(model: BinaryNetwork, frames: NDArray[Any]) -> ModelTrace:
         with torch.no_grad():
             for chunk in as_tensor(frames).split(_TRACE_CHUNK):
                 x = model.encode(chunk.to(device))
+                given: list[Tensor] = []
                 arrays = [x.to(torch.int32) if len(model.table) else (x > 0).to(torch.uint8)]
                 for index, layer in enumerate(model.stages):
                     accumulators = layer.linear(model.arranged(index, x))
                     value = layer.finish(accumulators)
                     arrays.append(_hwc(accumulators).to(torch.int64))
                     if index < len(model.layers) - 1:
-                        x = model.activations[index].apply(value)
-                        arrays.append(_stored(_hwc(x), model.activations[index].number))
+                        bits = model.activations[index].apply(value)
+                        x = model.joined(index, bits, given)
+                        given.append(x)
+                        number = model.activations[index].number
+                        arrays.append(_stored(_hwc(x), number) if x is bits else _hwc(x).to(torch.int32))
                     else:
                         arrays.append(value)
                 parts.append([array.cpu().numpy() for array in arrays])
