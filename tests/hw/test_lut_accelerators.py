@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from bitwright_core.network import GroupSum, Input, Network, ThresholdEncoding
+from bitwright_core.network import GroupSum, Input, Luts, Network, ThresholdEncoding
 from bitwright_core.plan import DATA_BITS, LayerPlan, Plan
 from bitwright_hw.estimate import estimate
 from bitwright_hw.families import ECP5, ICE40, XC7
@@ -105,3 +105,26 @@ def test_a_wrong_table_is_found_by_both_engines(tmp_path):
         report = verify(design, other, frames, jobs=1, engine=engine)
         found = report.first_mismatch
         assert (found.frame, found.layer, found.neuron) == (0, "luts_0", 3)
+
+
+@pytest.mark.slow
+def test_levels_that_nothing_reads_cost_nothing(tmp_path):
+    """Their comparisons and their places in the collector are left out; a threshold of 128 is a wire."""
+    levels, values = 4, 12
+    thresholds = np.array([37, 90, 128, 201])
+    rng = np.random.default_rng(3)
+    counted = {}
+    for name, lanes in (("all", np.arange(values * levels)), ("one", np.arange(2, values * levels, levels))):
+        wires = np.stack([rng.choice(lanes, 6, replace=False) for _ in range(20)])
+        luts = Luts(name="luts", inputs=values * levels, wires=wires, tables=rng.integers(0, 2, (20, 64)))
+        network = Network(
+            name=name,
+            input=Input(shape=(values,), bits=8),
+            encoding=ThresholdEncoding(thresholds=thresholds),
+            layers=(luts, GroupSum(name="sums", groups=(10, 10))),
+        )
+        report = synthesize(generate(network, Plan(layers=(), target="xc7", data_bits=8), tmp_path / name), family=XC7)
+        counted[name] = report.other
+    # the comparisons with 37 and 201 take two LUTs, that with 90 as many; their bits lie in registers, a beat each
+    assert counted["all"].luts - counted["one"].luts >= 5
+    assert counted["all"].ffs - counted["one"].ffs >= (levels - 1) * (values - 1)
