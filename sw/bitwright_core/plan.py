@@ -258,7 +258,7 @@ def default_plan(network: Network, *, cycles: int | None = None) -> Plan:
     """
     check_buildable(network)
     if cycles is None:
-        cycles = max(64, *(ceil_div(layer.weights.size * layer.pixels, 1024) for layer in network.matrix_layers))
+        cycles = max([64, *(ceil_div(layer.weights.size * layer.pixels, 1024) for layer in network.matrix_layers)])
     if cycles < 1:
         raise PlanError(f"a frame takes at least 1 cycle, not {cycles}")
     layers = []

@@ -3,9 +3,11 @@
 import numpy as np
 import pytest
 
+import bitwright as bw
 from bitwright_core import golden
 from bitwright_core.errors import NetworkError
 from bitwright_core.network import GroupSum, Luts, load
+from bitwright_core.plan import default_plan
 from tests.sw.lut_networks import random_lut_network
 
 
@@ -84,3 +86,9 @@ def test_mistakes_are_told(changes, message):
 def test_groups_are_whole_numbers(groups):
     with pytest.raises(NetworkError, match="layer sums: groups must be"):
         GroupSum(name="sums", groups=groups)
+
+
+def test_a_network_of_tables_alone_has_a_plan_without_layers():
+    network = random_lut_network(2)
+    assert not network.matrix_layers
+    assert default_plan(network).layers == () == bw.size(network, target="xc7").layers
