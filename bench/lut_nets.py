@@ -1,4 +1,4 @@
-"""`bench/lut_nets.py`: networks of lookup tables beside BTHOWeN's on its own tables, and beside others' on MNIST.
+"""`bench/lut_nets.py`: networks of lookup tables beside BTHOWeN's on its own tables, and beside dwn2rtl's on MNIST.
 
 Each network is trained from `bench/luts/NAME.toml` with each seed, exported, generated and counted by Yosys for xc7,
 everything in it: encoder, tables, sums, argmax, AXI streams and the AXI4-Lite registers, which are also told apart.
@@ -14,6 +14,7 @@ from statistics import mean
 from tempfile import TemporaryDirectory
 
 from bitwright.cli.output import print_table, progress
+from bitwright.peers import peers_of
 from bitwright_core.atomic import write_text
 from bitwright_core.network import Network, load
 from bitwright_core.plan import Plan
@@ -28,33 +29,11 @@ CONFIGS = Path(__file__).parent / "luts"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Peer:
-    """Somebody else's figure for the same data, everything that `what` says counted."""
-
-    accuracy: float  # percent
-    luts: int
-    what: str
-
-
-BTHOWEN = "BTHOWeN (github.com/ZSusskind/BTHOWeN, Vivado reports): xc7z020, the host encodes, no encoder counted"
-PEERS = {
-    "letter": Peer(accuracy=90.0, luts=21_603, what=BTHOWEN),
-    "satimage": Peer(accuracy=88.0, luts=3_771, what=BTHOWEN),
-    "vowel": Peer(accuracy=90.0, luts=1_559, what=BTHOWEN),
-    "vehicle": Peer(accuracy=76.2, luts=1_781, what=BTHOWEN),
-    "shuttle": Peer(accuracy=99.9, luts=593, what=BTHOWEN),
-    "wine": Peer(accuracy=98.3, luts=585, what=BTHOWEN),
-    "iris": Peer(accuracy=98.0, luts=57, what=BTHOWEN),
-    "mnist-luts-2000": Peer(accuracy=97.70, luts=2_246, what="dwn2rtl / dwn-fpga-study: xc7a35t, all counted, routed"),
-    "mnist-luts-3500": Peer(accuracy=97.76, luts=3_464, what="dwn2rtl / dwn-fpga-study: xc7a35t, all counted, routed"),
-}
-
-
-@dataclass(frozen=True, kw_only=True)
 class Measured:
     """A trained network: how much of the test set it tells right, in percent, and what Yosys counts of it."""
 
     name: str
+    dataset: str
     seed: int
     accuracy: float
     neurons: tuple[int, ...]
@@ -87,6 +66,7 @@ def measure(name: str, seed: int, data: Path, out: Path, report: Progress | None
     assert config.luts is not None
     return Measured(
         name=name,
+        dataset=config.dataset,
         seed=seed,
         accuracy=100 * metrics["test_accuracy"],
         neurons=config.luts.neurons,
@@ -101,7 +81,7 @@ def rows(found: list[Measured]) -> list[list[object]]:
     table: list[list[object]] = []
     for name in dict.fromkeys(one.name for one in found):
         mine = [one for one in found if one.name == name]
-        peer = PEERS.get(name)
+        peer = next(iter(peers_of(mine[0].dataset)), None)
         luts = mean(one.luts for one in mine)
         table.append(
             [
@@ -133,14 +113,12 @@ def main(argv: list[str] | None = None) -> int:
         for name in args.names:
             for seed in range(1, args.seeds + 1):
                 found.append(measure(name, seed, args.data, args.out, report))
-                facts = [
-                    asdict(one) | {"peer": asdict(PEERS[one.name]) if one.name in PEERS else None} for one in found
-                ]
+                facts = [asdict(one) | {"peers": [asdict(peer) for peer in peers_of(one.dataset)]} for one in found]
                 write_text(args.out / "lut-nets.json", json.dumps(facts, indent=2) + "\n")
     columns = ["set", "neurons", "% right (seeds)", "LUTs", "registers", "estimate", "peer, %", "peer, LUTs", "ratio"]
     print_table(columns, rows(found), title="networks of lookup tables, Yosys xc7, everything counted")
-    for what in dict.fromkeys(PEERS[one.name].what for one in found if one.name in PEERS):
-        print(what)
+    for what in dict.fromkeys(peer.source for one in found for peer in peers_of(one.dataset)[:1]):
+        print(f"peer: {what}")
     return 0
 
 

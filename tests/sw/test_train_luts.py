@@ -192,3 +192,10 @@ def test_a_file_with_luts_needs_no_hidden(tmp_path):
     path = tmp_path / "mine.toml"
     path.write_text('name = "mine"\ndataset = "digits"\n[luts]\nneurons = [40]\n')
     assert load_config(path).luts == LutConfig(neurons=(40,))
+
+
+@pytest.mark.parametrize(("name", "neurons"), [("mnist-luts-2000", 1000), ("mnist-luts-3500", 1800)])
+def test_configurations_that_ship(name, neurons):
+    config = load_config(name)
+    assert config.luts == LutConfig(neurons=(neurons,))
+    assert (config.dataset, config.encoding_thresholds) == ("mnist", (64, 128, 192))
