@@ -40,7 +40,7 @@ LEAST_COVERED := 65
 # cocotb's and Verilator's own parallel builds follow this too
 JOBS ?= 2
 
-.PHONY: help demo test test-all coverage fuzz designs prove lint format bench costs site clean distclean env pynq-env
+.PHONY: help demo test test-all coverage fuzz designs prove lint format bench costs site release clean distclean env pynq-env
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -99,14 +99,18 @@ bench: $(TESTS_STAMP) ## measure, beside the goals; writes bench-out/bench.json
 costs: $(STAMP) ## how the cost model's constants suit what Yosys counted (FAMILY=ice40; docs/sizing.md)
 	@$(BIN)/python bench/costs.py fit $(or $(FAMILY),ice40)
 
-$(SITE_STAMP): requirements-site.txt
+$(SITE_STAMP): requirements-pages.txt
 	@python3 -m venv $(SITE_VENV)
-	@$(SITE_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --requirement requirements-site.txt
+	@$(SITE_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --requirement requirements-pages.txt
 	@touch $@
 
 site: $(SITE_STAMP) ## the documents as a site in site/, every link checked (then open site/index.html)
 	@NO_MKDOCS_2_WARNING=1 $(SITE_VENV)/bin/mkdocs build --quiet --strict
 	@echo "site: site/index.html"
+
+release: $(STAMP) $(SITE_STAMP) ## wheel, source archive, licences and SBOM in dist/ (uploads nothing; CONTRIBUTING.md)
+	@$(SITE_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --requirement requirements-release.txt
+	@tools/make_release $(VENV)
 
 clean: ## remove what demo, bench, tests and builds wrote
 	@rm -rf demo-out bench-out build dist site sim_build .pytest_cache .mypy_cache .ruff_cache .hypothesis

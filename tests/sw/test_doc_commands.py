@@ -1,0 +1,108 @@
+"""The commands of README and docs, run as they stand, in the order of their page. Minutes, so with --slow only.
+
+Each page begins in a folder of its own, which holds what its commands speak of (`prepared`): a trained network under
+every name that pages give to one, a design, a board's file. CANNOT lists, each with its reason, what does not run
+without a board, a bought tool or the files of others.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import bitwright as bw
+from tests.sw.networks import middle_layer, random_network
+from tests.test_docs import ROOT, SHOWN
+
+# what a command holds, and why it cannot be run as it stands
+CANNOT = {
+    r"--host ": "a board on the network",
+    r"--jtag": "a board on USB",
+    r"--port /dev/ttyUSB0": "a board on USB",
+    r"--ray HOST:PORT": "a cluster",
+    r"import bnn-pynq ": "BNN-PYNQ's files; tests/sw/test_bnn_pynq.py writes such",
+    r"--data mnist --ray": "MNIST's files; tests/sim/test_cluster.py does so with others",
+    r"build design --board ulx3s-85f|design-ulx3s-85f --simulated": "minutes of placing; tests/boards/serial does so",
+}
+FAIL = {r"--target-fps 1000000$": 2}  # shown for what they say
+FRESH = {"README.md", "docs/four-jobs.md", "docs/first-steps.md"}  # pages that make networks and designs themselves
+SERVES = re.compile(r"^bitwright play ")
+PAGES = sorted({page for page, _ in SHOWN})
+
+
+def runnable(page: str) -> list[str]:
+    """The commands of a page that can be run; those of howto/ and others' folders, with `cp` lines between them."""
+    text = (ROOT / page).read_text("utf-8")
+    copies = re.findall(r"^    (cp \S+ \S+)$", text, re.M)
+    lines = [line for name, line in SHOWN if name == page and not any(re.search(part, line) for part in CANNOT)]
+    return sorted([*lines, *copies], key=text.find)
+
+
+def test_every_reason_is_needed():
+    for part in [*CANNOT, *FAIL]:
+        assert any(re.search(part, line) for _, line in SHOWN), part
+
+
+def test_most_commands_run():
+    assert sum(len(runnable(page)) for page in PAGES) >= 0.75 * len(SHOWN)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a digits network, a design of it, and lfc.safetensors, a random network of lfc's shape."""
+    folder = tmp_path_factory.mktemp("trained")
+    network = bw.train_network("digits", folder / "run", epochs=2).network
+    bw.export_onnx(network, folder / "model.onnx")
+    bw.generate(network, bw.size(network, cycles=64, scores=True), folder / "design")
+    wide = random_network(1, shape=(28, 28), bits=8, levels=1, hidden=(1024,) * 3, classes=10, layer=middle_layer)
+    wide.save(folder / "lfc.safetensors")
+    return folder
+
+
+@pytest.fixture
+def prepared(trained: Path, tmp_path: Path) -> Path:
+    """A folder of its own for a page, with what its commands may speak of."""
+    shutil.copytree(trained, tmp_path, dirs_exist_ok=True)
+    network = tmp_path / "run" / "network.safetensors"
+    for name in ("net", "network"):
+        shutil.copy(network, tmp_path / f"{name}.safetensors")
+    for name in ("DIR", "demo-out/design"):
+        shutil.copytree(tmp_path / "design", tmp_path / name)
+    shutil.copy(ROOT / "boards/bitwright_boards/data/pynq-z2.toml", tmp_path / "my-board.toml")
+    (tmp_path / "my.toml").write_text('name = "mine"\ndataset = "digits"\nhidden = [32]\ninput_bits = 5\nepochs = 2\n')
+    return tmp_path
+
+
+def outcome(line: str, folder: Path) -> tuple[int, str]:
+    """Status and text of a command in `folder`; one that serves is stopped by Ctrl-C, and did well if it said where."""
+    environment = {
+        "BITWRIGHT_PYNQ": str(ROOT / ".venv-pynq"),
+        **os.environ,
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+    }
+    serves = SERVES.match(line)
+    if serves:
+        line = f"timeout --signal=INT 60 {line} --port 0"
+    done = subprocess.run(
+        line, shell=True, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=1200
+    )
+    text = done.stdout + done.stderr
+    if serves:
+        return (0 if "http://127.0.0.1:" in text else 1), text
+    return done.returncode, text
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", [page for page in PAGES if runnable(page)])
+def test_every_command_of_a_page_works(page, prepared):
+    if page in FRESH:
+        for name in ("run", "design"):
+            shutil.rmtree(prepared / name)
+    for line in runnable(page):
+        expected = next((status for part, status in FAIL.items() if re.search(part, line)), 0)
+        status, text = outcome(line, prepared)
+        assert status == expected, f"{line}\n{text}"
