@@ -21,6 +21,7 @@ from bitwright_core.network import (
     ThresholdEncoding,
     Thresholds,
 )
+from bitwright_core.numbers import TERNARY, NumberType
 
 from .conv_networks import random_conv, random_pool, random_thresholds
 
@@ -28,9 +29,10 @@ from .conv_networks import random_conv, random_pool, random_thresholds
 class GraphMaker:
     """Layers and values of a network as it grows; each method adds a layer that takes values there are."""
 
-    def __init__(self, rng, encoded, most, integers):
+    def __init__(self, rng, encoded, most, integers, mixed=False):
         self.rng, self.most = rng, most  # channels and neurons of a layer at the most
         self.integers = integers  # whether sums are among its values
+        self.mixed = mixed  # whether convolutions have groups, dilations, weights and activations of a few bits
         self.edges = {ENCODED: encoded}
         self.layers, self.takes = [], []
 
@@ -87,7 +89,17 @@ class GraphMaker:
         return self.add(layer, taken)
 
     def conv(self, taken):
-        layer = random_conv(self.rng, self.name("conv"), self.edges[taken], int(self.rng.integers(1, self.most + 1)))
+        rng, options = self.rng, {}
+        if self.mixed:
+            types = [BINARY, TERNARY, NumberType(kind="signed", bits=int(rng.integers(2, 5)))]
+            numbers = [None, TERNARY, NumberType(kind="unsigned", bits=2), NumberType(kind="signed", bits=3)]
+            options = {
+                "weight_type": types[int(rng.integers(3))],
+                "gives": numbers[int(rng.integers(4))],
+                "grouped": bool(rng.random() < 0.5),
+                "dilated": bool(rng.random() < 0.3),
+            }
+        layer = random_conv(rng, self.name("conv"), self.edges[taken], int(rng.integers(1, self.most + 1)), **options)
         return self.add(layer, taken)
 
     def pool(self, taken):
@@ -213,7 +225,7 @@ def step(maker):
     elif kind < (0.38 if maker.integers else 0.35) and maker.edges[taken].shape[2] < 40:
         alike = maker.alike(taken)
         maker.concat(*(maker.pick(alike) for _ in range(int(rng.integers(2, 4)))))
-    elif kind < 0.42 and maker.integers:
+    elif kind < (0.48 if maker.mixed else 0.42) and maker.integers:
         maker.sum_pool(taken)
     elif kind < 0.5 and (number == BINARY or maker.integers):
         maker.pool(taken)
@@ -225,9 +237,12 @@ def step(maker):
         maker.same_conv(taken)
 
 
-def random_graph_network(seed, *, shape=(5, 4, 2), bits=3, integers=False, steps=5, most=6, classes=3, sums=False):
+def random_graph_network(
+    seed, *, shape=(5, 4, 2), bits=3, integers=False, steps=5, most=6, classes=3, sums=False, mixed=False
+):
     """A network of random convolutions, pools, dense layers and concatenations, whose loose ends meet in a dense layer
-    of scores, or of bits where `classes` is 0; of a flat input, `shape` of one axis, dense layers alone."""
+    of scores, or of bits where `classes` is 0; of a flat input, `shape` of one axis, dense layers alone. With `mixed`,
+    convolutions have groups, dilations, and weights and activations of a few bits."""
     rng = np.random.default_rng(seed)
     source = Input(shape=shape, bits=bits)
     encoding = ThresholdEncoding(
@@ -235,7 +250,7 @@ def random_graph_network(seed, *, shape=(5, 4, 2), bits=3, integers=False, steps
     )
     if integers:
         encoding = IntegerEncoding(table=rng.integers(-(1 << bits) // 2, (1 << bits) // 2, 1 << bits))
-    maker = GraphMaker(rng, encoding.fitted(source).edge(source), most, sums)
+    maker = GraphMaker(rng, encoding.fitted(source).edge(source), most, sums, mixed)
     for _ in range(steps):
         step(maker)
     if len(shape) == 3 and not any(isinstance(layer, Conv2d) for layer in maker.layers):
