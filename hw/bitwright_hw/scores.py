@@ -29,8 +29,10 @@ class ScoreParams:
     least: int = 0
 
     def __post_init__(self) -> None:
-        if min(self.pe, self.bits, self.spacing, self.inputs) < 1:
-            raise ValueError("pe, bits, spacing and inputs must be positive")
+        if min(self.pe, self.bits, self.spacing) < 1:
+            raise ValueError("pe, bits and spacing must be positive")
+        if not self.least <= 0 <= self.inputs:
+            raise ValueError(f"counts must lie in a range around 0, not {self.least}..{self.inputs}")
         if not self.scale or len(self.scale) != len(self.offset):
             raise ValueError("scale and offset must have one length, at least 1")
 

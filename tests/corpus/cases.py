@@ -12,6 +12,7 @@ from typing import Any
 from bitwright_core.network import Network
 from bitwright_core.plan import LayerPlan, Plan, default_plan, hardwired, with_folds
 from tests.corpus.networks import cnn, drawn_network, mlp
+from tests.corpus.newer import branches, depthwise, tables
 
 QUICK_RANDOM = 4
 RANDOM_COUNT = 300
@@ -175,7 +176,7 @@ def _cases() -> list[Case]:
         Case(name="board-ulx3s", network=small, plan=folded(target="ecp5"), board="ulx3s-85f"),
         Case(name="board-icebreaker", network=small, plan=folded(clock_mhz=12.0), board="icebreaker"),
     ]
-    return found + [_random(seed) for seed in range(QUICK_RANDOM)]
+    return found + [_random(seed) for seed in range(QUICK_RANDOM)] + list(NEWER[:2])
 
 
 def _random(seed: int) -> Case:
@@ -196,6 +197,16 @@ def _cnv() -> Network:
     return cnn(41, shape=(32, 32, 3), bits=8, levels=0, convs=convs, hidden=(512, 512), outputs=10)
 
 
+NEWER = (  # the first two are quick
+    Case(
+        name="deep-groups-at-once", network=lambda: depthwise(1), plan=folded((4, 3, 5, 4, 7, 2), (18, 9, 4, 5, 8, 7))
+    ),
+    Case(name="branches", network=lambda: branches(1), plan=folded(3, 5, target="xc7")),
+    Case(name="deep-1x2", network=lambda: depthwise(1), plan=folded(1, 2, target="xc7")),
+    Case(name="deep-ecp5", network=lambda: depthwise(2), plan=folded(4, 9, target="ecp5", scores=True)),
+    Case(name="branches-1x1", network=lambda: branches(2), plan=folded(1, 1, data_bits=16)),
+    Case(name="tables", network=lambda: tables(1), plan=folded(5, 7, target="xc7")),
+)
 CASES = tuple(_cases())
 RANDOM = tuple(_random(seed) for seed in range(QUICK_RANDOM, RANDOM_COUNT))
 LARGE = (
@@ -206,4 +217,5 @@ LARGE = (
         network=_cnv,
         plan=folded((16, 32, 16, 16, 4, 1, 1, 1, 4), (3, 32, 32, 32, 32, 32, 4, 8, 1), target="xc7"),
     ),
+    *NEWER[2:],
 )

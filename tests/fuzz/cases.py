@@ -9,6 +9,7 @@ from bitwright_core.framing import input_format
 from bitwright_core.network import Conv2d, Network, Values
 from bitwright_core.plan import DATA_BITS, LayerPlan, Plan
 from tests.sw.conv_networks import random_conv_network
+from tests.sw.drawn_networks import NEWER_KINDS, newer_network, random_pe
 from tests.sw.networks import varied_network
 
 KINDS = (
@@ -23,6 +24,7 @@ KINDS = (
     "wide",
     "rows of thresholds",
     "rows of tables",
+    *NEWER_KINDS,
 )
 
 
@@ -33,7 +35,10 @@ def random_case(seed: int) -> tuple[str, Network, Plan]:
     bits = 1 if kind == "bits" else dice.choice([1, 2, 4, 8, 8, 12])
     scores = dice.random() < 0.7
     votes = False
-    if kind.startswith("rows"):
+    if kind in NEWER_KINDS:
+        network = newer_network(kind, seed, dice)
+        bits = network.input.bits
+    elif kind.startswith("rows"):
         images = dice.random() < 0.5
         bits, votes = min(bits, 4), dice.random() < 0.3
         network = random_conv_network(
@@ -90,7 +95,7 @@ def random_case(seed: int) -> tuple[str, Network, Plan]:
     folds = []
     for k, layer in enumerate(network.matrix_layers):
         fast = kind == "hardwired" or (kind == "fast tail" and k)
-        pe = layer.outputs if fast else dice.choice([1, dice.randint(1, layer.outputs), layer.outputs])
+        pe = layer.outputs if fast else dice.choice([1, random_pe(layer, dice), layer.outputs])
         simd = layer.inputs if fast else dice.randint(1, layer.inputs)
         hard = kind == "hardwired" and dice.random() < 0.8 and not isinstance(layer, Conv2d)
         engine = "hardwired" if hard and layer.counts_bits else "matrix"

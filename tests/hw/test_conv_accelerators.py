@@ -73,7 +73,9 @@ GROUPED = {"grouped": True, "dilated": True}
 FEW = {"weight_types": FEW_WEIGHTS, "act_types": FEW_ACTIVATIONS}
 
 
-@pytest.mark.parametrize(("seed", "more"), [(6, {}), (7, {}), (1, FEW)])
+@pytest.mark.parametrize(
+    ("seed", "more"), [(6, {}), *(pytest.param(*each, marks=pytest.mark.slow) for each in ((7, {}), (1, FEW)))]
+)
 def test_random_accelerators_in_groups(seed, more, tmp_path):
     design = check(*random_case(seed, **GROUPED, **more), tmp_path / "design", frames=6)
     layers = [node.operator for node in design.network.nodes if node.operator.kind == "conv2d"]

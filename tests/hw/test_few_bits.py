@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 from amaranth.sim import Simulator
 
-from bitwright_core.numbers import BINARY, signed_type, unsigned_type
-from bitwright_core.plan import Fold, LayerPlan, Plan
+from bitwright_core.network import Dense, Input, Network, Scores, ThresholdEncoding, Thresholds
+from bitwright_core.numbers import BINARY, TERNARY, signed_type, unsigned_type
+from bitwright_core.plan import Fold, LayerPlan, Plan, default_plan
 from bitwright_hw.engine_numbers import level_numbers
 from bitwright_hw.levels import LevelUnit
+from bitwright_hw.lower import lower
 from bitwright_hw.preloads import Borders
 from bitwright_hw.products import Products
 from tests.hw.test_accelerator import check
@@ -158,3 +160,23 @@ def test_random_accelerators(seed, tmp_path):
 @pytest.mark.parametrize("seed", range(100, 160))
 def test_many_random_accelerators(seed, tmp_path):
     check(*random_case(seed, most=40), tmp_path / "design", frames=12)
+
+
+@pytest.mark.parametrize("weight", [-1, 0])
+def test_scores_of_counts_that_are_never_above_zero(weight):
+    """Weights of -1 and 0 alone on unsigned values: the largest count is 0."""
+    rng = np.random.default_rng(1)
+    levels = Thresholds(values=np.sort(rng.integers(1, 9, (5, 3)), axis=1))
+    first = Dense(name="first", weights=rng.integers(0, 2, (5, 8)), output=levels)
+    scores = Scores(scale=np.array([1, 2]), offset=np.array([0, 3]))
+    weights = np.full((2, 5), weight)
+    last = Dense(name="last", weights=weights, output=scores, takes=unsigned_type(2), weight_type=TERNARY)
+    network = Network(
+        name="below",
+        input=Input(shape=(8,), bits=1),
+        encoding=ThresholdEncoding(thresholds=np.array([1])),
+        layers=(first, last),
+    )
+    params = lower(network, default_plan(network)).end.params
+    assert (params.least, params.inputs) == (15 * weight, 0)
+    assert params.score_bits == (6 if weight else 3)

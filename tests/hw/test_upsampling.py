@@ -114,7 +114,7 @@ def test_what_no_upsampling_is():
         Upsample2d(name="up", shape=(512, 512, 64), factors=4)
 
 
-@pytest.mark.parametrize(("seed", "few"), [(0, False), (3, True)])
+@pytest.mark.parametrize(("seed", "few"), [(0, False), pytest.param(3, True, marks=pytest.mark.slow)])
 def test_decoders(seed, few, tmp_path):
     network = decoder(seed, few=few)
     check(network, random_plan(network, seed), tmp_path / "design", frames=6)
@@ -136,6 +136,7 @@ def test_upsampling_is_no_slower_than_a_pixel_a_cycle_or_the_slowest_layer(seed)
     assert solution.interval_cycles <= max(layers, *(node.pixels for node in network.nodes), network.input.size)
 
 
+@pytest.mark.slow
 def test_signals_in_one_dimension(tmp_path):
     """Kernels (1, k), dilated and in groups, pools and the average of all steps: verified, and sized for a rate."""
     network = keyword_network(1)

@@ -11,7 +11,7 @@ import numpy as np
 from bitwright_core.design import Design
 from bitwright_core.framing import pack_frames
 from bitwright_core.golden import trace
-from bitwright_core.network import Conv2d, Dense, MaxPool2d, Network, Values, Votes
+from bitwright_core.network import Conv2d, Dense, Luts, MaxPool2d, Network, Values, Votes
 from bitwright_core.plan import LayerPlan, Plan
 from bitwright_sim.compare import compare
 from bitwright_sim.native.build import build_native
@@ -23,9 +23,11 @@ from bitwright_sim.sliced.model import SlicedModel, Stimulus
 from bitwright_sim.sliced.proof import compare_runs
 from tests.sim.designs import copy_design
 from tests.sw.conv_networks import random_conv_network
+from tests.sw.drawn_networks import NEWER_KINDS, newer_network, random_pe
 from tests.sw.networks import random_network
 
 TARGETS = ("generic", "xc7", "ecp5")
+KINDS = ("dense", "conv", "integers", "hardwired", "mixed", *NEWER_KINDS)
 
 
 @dataclass(kw_only=True)
@@ -77,9 +79,11 @@ def random_network_of(kind: str, ends: str, seed: int, dice: random.Random) -> N
 def random_case(seed: int) -> tuple[Network, Plan]:
     """Dense or convolutional, folded or hardwired, for any target; scores, a class, votes, numbers, bits or labels."""
     dice = random.Random(seed)
-    kind = ("dense", "conv", "integers", "hardwired", "mixed")[seed % 5]
+    kind = KINDS[seed % len(KINDS)]
     ends = dice.choice(("scores", "class", "bits", "votes", "numbers"))
-    network = random_network_of(kind, ends, seed, dice)
+    network = newer_network(kind, seed, dice) if kind in NEWER_KINDS else random_network_of(kind, ends, seed, dice)
+    if kind in NEWER_KINDS:
+        ends = dice.choice(("scores", "class", "numbers")) if network.gives_scores else "bits"
     if dice.random() < 0.3:
         network = replace(network, labels=tuple(f"label {k}" for k in range(network.outputs)))
     if ends == "numbers":
@@ -93,7 +97,7 @@ def random_case(seed: int) -> tuple[Network, Plan]:
             if hard
             else LayerPlan(
                 name=layer.name,
-                pe=dice.randint(1, layer.outputs),
+                pe=random_pe(layer, dice),
                 simd=dice.randint(1, min(40, layer.inputs)),
                 memory=dice.choice(("auto", "block", "distributed")),
             )
@@ -164,6 +168,11 @@ DESIGNS = (
     "bits",
     "labels",
     "a last fold that pads",
+    "values or weights of a few bits",
+    "groups",
+    "dilation",
+    "branches",
+    "tables",
     "target generic",
     "target xc7",
     "target ecp5",
@@ -175,6 +184,7 @@ def situations_of(design: Design) -> dict[str, int]:
     """What a design has, of `DESIGNS`."""
     network, plan = design.network, design.plan
     convs = [layer for layer in network.layers if isinstance(layer, Conv2d)]
+    matrices = network.matrix_layers
     rows = len(network.encoding.rows)
     ends = "numbers" if network.values else "scores" if plan.scores else "class alone"
     if isinstance(network.last, Dense) and isinstance(network.last.output, Votes):
@@ -196,6 +206,12 @@ def situations_of(design: Design) -> dict[str, int]:
         ends if network.gives_scores else "bits": True,
         "labels": bool(network.labels),
         "a last fold that pads": any(one.outputs % one.pe or one.inputs % one.simd for one in design.manifest.layers),
+        "values or weights of a few bits": any(not layer.counts_bits and not layer.takes.signed for layer in matrices)
+        or any(not layer.weight_type.xnor for layer in matrices),
+        "groups": any(layer.groups > 1 for layer in matrices),
+        "dilation": any(layer.dilation != (1, 1) for layer in convs),
+        "branches": not network.is_chain,
+        "tables": any(isinstance(layer, Luts) for layer in network.layers),
         f"target {plan.target}": True,
     }
     return {name: int(there) for name, there in has.items() if there}

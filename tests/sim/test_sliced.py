@@ -76,7 +76,7 @@ def test_memory_contents_are_taken_out_of_the_text():
     assert left == "module a(x);\nendmodule\nmodule \\b.c (x);\n  initial begin\n    y = 1;\n  end\nendmodule\n"
 
 
-@pytest.mark.parametrize("seed", [2, pytest.param(3, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("seed", [2, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (3, 5, 6, 7, 8))])
 def test_random_designs_compute_what_the_golden_model_does(seed, tmp_path):
     check_golden(random_design(seed, tmp_path / "design"), 300, seed)
 
