@@ -85,7 +85,9 @@ _INPUTS = {
     "Quant": (4, 4),
     "Trunc": (5, 5),
     **dict.fromkeys(("QuantizeLinear", "DequantizeLinear"), (2, 3)),
+    "Resize": (1, 4),
     "Slice": (1, 5),
+    "Upsample": (2, 2),
     "Where": (3, 3),
 }
 

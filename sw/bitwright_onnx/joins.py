@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from bitwright_core.network import ENCODED, Add, Concat, NumberType, Quantize, SumPool2d, Thresholds
+from bitwright_core.network import ENCODED, Add, Concat, NumberType, Quantize, SumPool2d, Thresholds, Upsample2d
 from bitwright_core.numbers import signed_type
 from bitwright_onnx.canonical import integers
 from bitwright_onnx.expression import DECIDING, operations
@@ -373,3 +373,23 @@ def max_pool(lowering: "Lowering", node: OnnxNode, taken: list[tuple["Signal", V
     if given.giver == ENCODED:
         lowering.image = layer.shape
     return replace(given, plane=plane, giver=layer.name)
+
+
+def repeat(lowering: "Lowering", node: OnnxNode, taken: list[tuple["Signal", View]]) -> Bits | Levels:
+    """An image whose pixels are repeated down and across."""
+    ((signal, view),) = taken
+    given, view = settled(lowering, signal, view, node.inputs[0])
+    images = arranged(given.plane, view)
+    if len(images.shape) != 3 or images.axis != 0:
+        raise ValueError("it repeats values in another order than the image's")
+    down, across = integers(node.attributes["factors"], "factors")
+    layer = Upsample2d(
+        name=lowering.names.give("upsample", lowering.wanted_of(node)),
+        shape=(*_size(images), images.channels),
+        factors=(down, across),
+        takes=given.number,
+    )
+    lowering.emit(layer, given.giver)
+    if given.giver == ENCODED:
+        lowering.image = layer.shape
+    return replace(given, plane=Plane(shape=lowering.graph.shapes[node.output][1:], axis=0), giver=layer.name)

@@ -25,7 +25,7 @@ from bitwright_onnx.ends import FloatClasses, emit_choice, emit_numbers, emit_sc
 from bitwright_onnx.expression import DECIDING, SOURCE, Expr, map_constants, operations
 from bitwright_onnx.few_bits import FewBits
 from bitwright_onnx.form import Graph, OnnxNode
-from bitwright_onnx.joins import add, average_pool, concat, max_pool
+from bitwright_onnx.joins import add, average_pool, concat, max_pool, repeat
 from bitwright_onnx.levels import decide_levels, emit_levels
 from bitwright_onnx.meaning import Ending, Meaning, Outputs
 from bitwright_onnx.names import Names
@@ -322,6 +322,7 @@ HANDLERS: Mapping[str, Handler] = {  # how each node with a layer of its own is 
     "MatMul": linear,
     "MaxPool": max_pool,
     "MaxPoolChannelsLast": max_pool,
+    "Repeat": repeat,
     "Sub": add,
 }
 

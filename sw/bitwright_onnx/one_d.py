@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bitwright_onnx.form import Graph, OnnxNode
+from bitwright_onnx.resize import RESIZING
 from bitwright_onnx.shapes import WINDOWS, reduced_axes
 
 
@@ -26,11 +27,15 @@ def lift_signals(graph: Graph) -> Graph:
         node = original
         if node.op in ("GlobalMaxPool", "GlobalAveragePool"):
             node = replace(node, op=node.op.removeprefix("Global"), attributes={"kernel_shape": list(shape[2:])})
+        if node.op in RESIZING:
+            wide = made.shapes[node.output]
+            factors = [after // before for after, before in zip(wide[2:], shape[2:], strict=True)]
+            node = replace(node, op="Repeat", inputs=node.inputs[:1], attributes={"factors": factors})
         if node.op == "ReduceMean":
             node = _average(node, shape, made)
         if node.op == "MatMul" and len(shape) in (3, 4) and any(size > 1 for size in shape[1:-1]):
             node = _per_row(node, made)
-        if node.op in WINDOWS and len(shape) == 3 and _fits(node, made):
+        if node.op in WINDOWS | {"Repeat"} and len(shape) == 3 and _fits(node, made):
             _wrapped(node, shape, made)
         else:
             made.nodes.append(node)
@@ -99,7 +104,7 @@ def _wrapped(node: OnnxNode, shape: tuple[int, ...], made: _Made) -> None:
         weights = made.constants[node.inputs[1]]
         inputs[1] = made.constant(f"{node.output}:kernel", np.expand_dims(weights, axis))
     attributes = dict(node.attributes)
-    for name, before in (("kernel_shape", 1), ("strides", 1), ("dilations", 1)):
+    for name, before in (("kernel_shape", 1), ("strides", 1), ("dilations", 1), ("factors", 1)):
         if name in attributes:
             attributes[name] = [before, *attributes[name]]
     if "pads" in attributes:

@@ -12,6 +12,7 @@ from bitwright_onnx.form import OnnxNode
 from bitwright_onnx.layout import LAYOUT, relayout
 from bitwright_onnx.quantizers import QUANTIZERS
 from bitwright_onnx.reader import MAX_ELEMENTS, MAX_RANK
+from bitwright_onnx.resize import RESIZING, resized
 
 Shape = tuple[int, ...]
 HEADS = frozenset(("ArgMax", "ArgMin", "TopK", "Softmax", "LogSoftmax", "Sigmoid"))
@@ -60,6 +61,8 @@ def _infer(node: OnnxNode, given: list[Shape], constants: Mapping[str, NDArray[A
         return _window(node, given)
     if op == "Concat":
         return _joined(node, given)
+    if op in RESIZING:
+        return resized(node, first, constants)
     if op == "ReduceMean" and len(first) in (3, 4):
         return _reduced(node, first, constants)
     if op in ("GlobalMaxPool", "GlobalAveragePool") and len(first) in (3, 4):

@@ -14,7 +14,7 @@ from bitwright_onnx.shapes import HEADS, POOLS
 
 _ELEMENTWISE = frozenset(OPERATIONS) | QUANTIZERS | {"BatchNormalizationChannelsLast"}
 _BRANCHES = frozenset(("Mul", "Div", "Where", "Max", "Min"))
-_JOINS = frozenset(("Concat",))
+_JOINS = frozenset(("Concat", "Repeat"))
 
 
 def survey(graph: Graph) -> list[Refusal]:

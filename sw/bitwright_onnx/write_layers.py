@@ -23,6 +23,7 @@ from bitwright_core.network import (
     SumPool2d,
     Sums,
     Thresholds,
+    Upsample2d,
     Votes,
 )
 from bitwright_core.numbers import PADDING
@@ -135,6 +136,21 @@ def _quantize(writer: Writer, layer: Quantize) -> None:
     _thresholds(writer, layer.name, layer.output, layer.output.values, () if writer.layout == "flat" else (1, 1))
 
 
+def _upsample2d(writer: Writer, layer: Upsample2d) -> None:
+    """To the nearest pixel, asymmetric and rounded down, which is the pixel that each repeats."""
+    writer.channels_first()
+    scales = writer.constant(f"{layer.name}_scales", np.array([1, 1, *layer.factors], np.float32))
+    writer.node(
+        "Resize",
+        layer.name,
+        "",
+        scales,
+        mode="nearest",
+        coordinate_transformation_mode="asymmetric",
+        nearest_mode="floor",
+    )
+
+
 HANDLERS: Mapping[type[Operator], Handler] = {
     Add: _add,
     Concat: _concat,
@@ -143,6 +159,7 @@ HANDLERS: Mapping[type[Operator], Handler] = {
     MaxPool2d: _max_pool2d,
     Quantize: _quantize,
     SumPool2d: _sum_pool2d,
+    Upsample2d: _upsample2d,
 }
 
 

@@ -5,7 +5,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from bitwright_core import golden
-from bitwright_core.network import Add, Concat, Conv2d, Quantize, SumPool2d
+from bitwright_core.network import Add, Concat, Conv2d, Quantize, SumPool2d, Upsample2d
 from bitwright_onnx import OnnxError, Options, export_onnx, import_onnx
 from bitwright_onnx.exporter import to_model
 
@@ -93,10 +93,10 @@ def block(nodes, constants, shape=(3, 6, 6)):
         helper.make_node("GreaterOrEqual", ["d", "zero"], ["f"]),
         helper.make_node("Where", ["f", "one", "minus"], ["bits"]),
     ]
-    made = [helper.make_node(op, i.split(), [o], name=f"n_{o}", **more) for op, i, o, more in nodes]
+    made = [helper.make_node(op, i.split(" "), [o], name=f"n_{o}", **more) for op, i, o, more in nodes]
     given = {"half": 0.5, "zero": 0.0, "one": 1.0, "minus": -1.0, **constants}
     tensors = [
-        numpy_helper.from_array(np.asarray(v) if k == "axes" else np.asarray(v, np.float32), k)
+        numpy_helper.from_array(np.asarray(v, np.int64) if k == "sizes" else np.asarray(v, np.float32), k)
         for k, v in given.items()
     ]
     graph = helper.make_graph(
@@ -150,6 +150,18 @@ CASES = {
         ],
         {"w": signs(6, 1, 3, 3), "v": signs(4, 6, 3, 3), "last": signs(4, 3)},
         {Conv2d, SumPool2d, Quantize},
+    ),
+    "an image made larger beside one that was small": (
+        [
+            ("AveragePool", "bits", "a", {"kernel_shape": [2, 2], "strides": [2, 2]}),
+            ("Resize", "a  up", "m", {"coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}),
+            ("Add", "m bits", "u", {}),
+            ("GreaterOrEqual", "u zero", "g", {}),
+            ("Where", "g one minus", "q", {}),
+            *END,
+        ],
+        {"up": np.array([1, 1, 2, 2]), "last": signs(108, 4)},
+        {Upsample2d, Add},
     ),
     "scores that are averages": (
         [("Conv", "bits w", "a", {}), ("GlobalAveragePool", "a", "m", {}), ("Flatten", "m", "y", {"axis": 1})],
@@ -208,3 +220,34 @@ def test_a_shortcut_is_decided_once(tmp_path):
     _, network = compare(tmp_path, block(nodes, constants), (0.0, 1.0), 1, 500)
     assert [layer.kind for layer in network.layers] == ["conv2d", "conv2d", "add", "quantize", "dense"]
     assert network.takes[2] == ("conv1", "conv0")
+
+
+RESIZES = {
+    "half pixels": ({}, (3, 2), None),
+    "sizes": ({}, (2, 2), np.array([200, 3, 12, 12])),
+    "up to two, rounded": ({"coordinate_transformation_mode": "asymmetric"}, (2, 2), None),
+    "thrice, rounded": ({"coordinate_transformation_mode": "asymmetric"}, (3, 3), "is not the one that it repeats"),
+    "linear": ({"mode": "linear"}, (2, 2), "mode linear is not supported"),
+    "smaller": ({}, (0.5, 1), "only whole numbers"),
+}
+
+
+@pytest.mark.parametrize("name", RESIZES)
+def test_resizing(tmp_path, name):
+    """What repeats pixels is taken, in each way to say it; anything else is refused."""
+    pytest.importorskip("onnxruntime", reason="needs onnxruntime, of the development group")
+    attributes, factors, more = RESIZES[name]
+    sizes = isinstance(more, np.ndarray)
+    nodes = [("Resize", "bits   sizes" if sizes else "bits  up", "q", attributes), *END]
+    given = {"sizes": more} if sizes else {"up": np.array([1, 1, *factors])}
+    count = 108 * int(np.prod(factors))
+    model = block(nodes, {**given, "last": signs(max(1, count), 4)})
+    if isinstance(more, str):
+        (tmp_path / "m.onnx").write_bytes(model.SerializeToString())
+        with pytest.raises(OnnxError, match=rf"n_q \(Resize\): .*{more}"):
+            import_onnx(tmp_path / "m.onnx", Options(input_range=(0.0, 1.0)))
+        return
+    _, network = compare(tmp_path, model, (0.0, 1.0), 1, 200)
+    assert network.layers[0].factors == factors
+    export_onnx(network, tmp_path / "n.onnx")
+    assert import_onnx(tmp_path / "n.onnx").network == network
