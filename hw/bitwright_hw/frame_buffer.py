@@ -15,6 +15,22 @@ def count_up(value: Signal, limit: int) -> Value:
     return Mux(value == limit - 1, 0, value + 1)
 
 
+def frame_ports(width: int, gives: stream.Signature) -> dict[str, wiring.Member]:
+    """The ports of what keeps frames: words of `width` bits in, with tokens, and what it `gives` for them.
+
+    A frame's token is one of `space`; with its last word `drop` says whether to forget it, and `done` is high. What is
+    given takes its token from `grant`.
+    """
+    return {
+        "i": In(stream.Signature(width, always_ready=True)),
+        "drop": In(1),
+        "done": Out(1),
+        "space": Out(Tokens),
+        "grant": In(Tokens),
+        "o": Out(gives),
+    }
+
+
 class FrameBuffer(wiring.Component):
     """Keeps up to `banks` frames of `words` words and sends each one `repeats` times over, first in, first out.
 
@@ -39,16 +55,7 @@ class FrameBuffer(wiring.Component):
         self.words = words
         self.banks = banks
         self.repeats = repeats
-        super().__init__(
-            {
-                "i": In(stream.Signature(width, always_ready=True)),
-                "drop": In(1),
-                "done": Out(1),
-                "space": Out(Tokens),
-                "grant": In(Tokens),
-                "o": Out(stream.Signature(width)),
-            }
-        )
+        super().__init__(frame_ports(width, stream.Signature(width)))
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

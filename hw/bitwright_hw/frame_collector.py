@@ -2,11 +2,9 @@
 
 from amaranth.hdl import Module, Signal
 from amaranth.lib import stream, wiring
-from amaranth.lib.wiring import In, Out
 
 from bitwright_core.plan import ceil_div
-from bitwright_hw.frame_buffer import count_up
-from bitwright_hw.tokens import Tokens
+from bitwright_hw.frame_buffer import count_up, frame_ports
 
 
 class FrameCollector(wiring.Component):
@@ -30,16 +28,7 @@ class FrameCollector(wiring.Component):
         self.in_width = in_width
         self.bits = bits
         self.ahead = ahead
-        super().__init__(
-            {
-                "i": In(stream.Signature(in_width, always_ready=True)),
-                "drop": In(1),
-                "done": Out(1),
-                "space": Out(Tokens),
-                "grant": In(Tokens),
-                "o": Out(stream.Signature(bits, always_ready=True)),
-            }
-        )
+        super().__init__(frame_ports(in_width, stream.Signature(bits, always_ready=True)))
 
     @property
     def words(self) -> int:

@@ -2,12 +2,10 @@
 
 from amaranth.hdl import Module
 from amaranth.lib import stream, wiring
-from amaranth.lib.wiring import In, Out
 
 from bitwright_core.plan import ceil_div
-from bitwright_hw.frame_buffer import FrameBuffer
+from bitwright_hw.frame_buffer import FrameBuffer, frame_ports
 from bitwright_hw.gearbox import Gearbox
-from bitwright_hw.tokens import Tokens
 
 
 class FrameQueue(wiring.Component):
@@ -27,16 +25,7 @@ class FrameQueue(wiring.Component):
         self.bits = bits
         self.banks = banks
         self.repeats = repeats
-        super().__init__(
-            {
-                "i": In(stream.Signature(in_width, always_ready=True)),
-                "drop": In(1),
-                "done": Out(1),
-                "space": Out(Tokens),
-                "grant": In(Tokens),
-                "o": Out(stream.Signature(out_width)),
-            }
-        )
+        super().__init__(frame_ports(in_width, stream.Signature(out_width)))
 
     @property
     def storage_width(self) -> int:

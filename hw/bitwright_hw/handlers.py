@@ -157,16 +157,14 @@ def _lanes(node: Node, streams: Sequence[Stream], front: Front) -> list[Step]:
 
 def _luts(node: Node, streams: Sequence[Stream], front: Front) -> list[Step]:
     """The tables, and a collector of frames in front of the first of several such layers."""
-    found = _collected(streams[0], front)
-    stream = found[-1].gives if found else streams[0]
+    found, stream = _collected(streams[0], front)
     stage = LutsStage(name=front.name(len(found)), layer=cast(Luts, node.operator))
     return [*found, Step(stage, replace(stream, lanes=node.outputs, size=node.outputs))]
 
 
 def _group_sum(node: Node, streams: Sequence[Stream], front: Front) -> list[Step]:
     """The sums, whose registers are those that the clock asks of a popcount of the largest group."""
-    found = _collected(streams[0], front)
-    stream = found[-1].gives if found else streams[0]
+    found, stream = _collected(streams[0], front)
     layer = cast(GroupSum, node.operator)
     target = family_named(front.plan.target)
     stages = pipeline_for(max(layer.groups), front.plan.clock_mhz, target, block_ram=False).stages
@@ -175,16 +173,16 @@ def _group_sum(node: Node, streams: Sequence[Stream], front: Front) -> list[Step
     return [*found, Step(stage, counts)]
 
 
-def _collected(stream: Stream, front: Front) -> list[Step]:
-    """What makes one word of each frame that `stream` brings; nothing where it does."""
+def _collected(stream: Stream, front: Front) -> tuple[list[Step], Stream]:
+    """What makes one word of each frame that `stream` brings, nothing where it does; and the stream of these words."""
     if stream.apart is not None:
-        return []
+        return [], stream
     found = frames(stream)
     given = found[-1].gives if found else stream
     size = given.size * given.lane_bits
     collect = CollectStage(name=front.name(len(found)), in_width=given.bits, bits=size, ahead=frames_ahead(given.words))
     gives = Stream(lanes=given.size, lane_bits=given.lane_bits, size=given.size, apart=given.words)
-    return [*found, Step(collect, gives)]
+    return [*found, Step(collect, gives)], gives
 
 
 # what lies in front of the engine of an operator, or what it is itself: a chain, whose first stage takes all its values

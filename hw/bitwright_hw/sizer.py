@@ -97,6 +97,8 @@ class Sizer:
         self._gaps = gaps(network)
         self._latencies: dict[tuple[int, bool, str | None], int] = {}
         self._counted: dict[tuple[object, ...], Counts] = {}
+        self._stages: dict[tuple[int, int, int, int], list[Stage]] = {}
+        self._stage_costs: dict[Stage, Counts] = {}
         self._references: dict[int, dict[str, Fold]] = {}
         self._folds = [
             FOLDED.choices(
@@ -285,6 +287,8 @@ class Sizer:
         given = dict(self._earlier(k, interval))
         if before is not None:
             filled = min(interval, before.frame_cycles) + self._latency(self.layers[k - 1], before) + 1
+            if after is not None and self.network.is_chain:
+                return self._expected(self._between_engines(k, before, after, interval), filled, interval)
             given[self.layers[k - 1].name] = Given(stream=results_of(self.layers[k - 1], before))
         elif self.network.takes_images:
             others = {} if self.network.is_chain else self._reference(interval)
@@ -300,8 +304,26 @@ class Sizer:
         if after is None:
             steps, end = end_of(self.network, given[self.network.last.name].stream, None, self.output)
             stages += [*(step.stage for step in steps), end]
+        return total + self._expected(stages, filled, interval)
+
+    def _between_engines(self, k: int, before: Fold, after: Fold, interval: int) -> list[Stage]:
+        """The stages between the engines of layers k - 1 and k of a chain, which many folds and all intervals share."""
+        key = k, before.pe, after.simd, after.neuron_folds
+        if key not in self._stages:
+            layer = self.layers[k - 1]
+            given = {layer.name: Given(stream=results_of(layer, before))}
+            found = in_front(self._gaps[k], given, after, plan=self.options, interval=interval)
+            self._stages[key] = [step.stage for _, steps, _ in found for step in steps]
+        return self._stages[key]
+
+    def _expected(self, stages: list[Stage], filled: int, interval: int) -> Counts:
+        """What stages take with the room that they are likely to need."""
+        total = Counts()
         for stage in stages:
-            total += stage.expected(filled, interval).cost(self.costs)
+            roomed = stage.expected(filled, interval)
+            if roomed not in self._stage_costs:
+                self._stage_costs[roomed] = roomed.cost(self.costs)
+            total += self._stage_costs[roomed]
         return total
 
     def _reference(self, interval: int) -> dict[str, Fold]:

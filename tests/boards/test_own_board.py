@@ -1,6 +1,7 @@
 # amaranth: UnusedElaboratable=no
 """Boards of a user's own: a .toml file in the place of a name, from size to build, and what each mistake in it says."""
 
+import ast
 import json
 import tomllib
 from importlib import resources
@@ -140,6 +141,28 @@ def test_the_keys_are_those_of_the_page():
     page = (Path(__file__).parents[2] / "docs" / "howto" / "add-a-board.md").read_text()
     assert len(KEYS) > 30
     assert [key for key, _ in KEYS if f"`{key.rpartition('.')[2]}" not in page and f"[{key}]" not in page] == []
+
+
+# what knows a board by its name, and why
+KNOWERS = {
+    "sw/bitwright/api/boards.py": "the board of `program` unless told otherwise",
+    "sw/bitwright/reporting/counted.py": "what a design without a board is set beside",
+}
+
+
+def test_no_code_knows_a_board_and_the_page_names_what_does(checkout):
+    page = (checkout / "docs/howto/add-a-board.md").read_text("utf-8")
+    names = set(board_names())
+    knowing = set()
+    for file in checkout.glob("*/bitwright*/**/*.py"):
+        constants = {node.value for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.Constant)}
+        if constants & names:
+            knowing.add(file.relative_to(checkout).as_posix())
+    assert knowing == KNOWERS.keys()
+    needed = {"boards/bitwright_boards/data", "boards/bitwright_boards/board.py", "tests/boards/test_boards.py"}
+    assert [path for path in sorted(needed | knowing) if f"`{path}`" not in page] == []
+    listed = (checkout / "tests/boards/test_boards.py").read_text("utf-8")
+    assert [name for name in sorted(names) if f'"{name}"' not in listed] == []
 
 
 @pytest.mark.parametrize("place", [place for place, _ in KEYS])

@@ -23,10 +23,11 @@ from bitwright_core.progress import Progress
 from bitwright_sim.cache import BuildCache, digest
 from bitwright_sim.native.build import probes
 from bitwright_sim.process import run_checked
+from bitwright_sim.sliced.compiler import NetlistCompiler
 from bitwright_sim.sliced.glue import control_functions, glue
 from bitwright_sim.sliced.netlist import UnsupportedError, read
-from bitwright_sim.sliced.part import Function
-from bitwright_sim.sliced.program import NetlistCompiler, Program
+from bitwright_sim.sliced.part_pieces import Function
+from bitwright_sim.sliced.program import Program
 from bitwright_sim.tools import Compiler
 
 LIBRARY = "libsliced.so"

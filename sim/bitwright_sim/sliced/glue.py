@@ -6,7 +6,7 @@ from itertools import accumulate
 from bitwright_core.design import Manifest
 from bitwright_core.plan import ceil_div
 from bitwright_sim.native.build import Probe
-from bitwright_sim.sliced.part import Function
+from bitwright_sim.sliced.part_pieces import Function
 from bitwright_sim.sliced.program import Program
 
 _ARGUMENT_TYPES = "V*, V*, V*, const V* const*, const uint64_t* const*, uint64_t*, const V*"

@@ -5,10 +5,12 @@ A unit is compiled for a set of inputs that carry data; instances with another s
 
 from collections.abc import Callable
 
-from bitwright_sim.sliced.control import ControlCode, ControlCompiler, ControlRom, Naming, Word
+from bitwright_sim.sliced.control import ControlCompiler
+from bitwright_sim.sliced.control_words import ControlCode, ControlRom, Naming, Word
 from bitwright_sim.sliced.gates import Gates
 from bitwright_sim.sliced.netlist import Cell, Flat, Source, UnsupportedError
-from bitwright_sim.sliced.part import Function, Part, UnitShape
+from bitwright_sim.sliced.part import Part
+from bitwright_sim.sliced.part_pieces import Function, UnitShape
 from bitwright_sim.sliced.taint import REGISTERS, tainted_bits
 
 _CELLS = 12  # a module of fewer cells is not worth a call

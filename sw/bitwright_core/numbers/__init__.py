@@ -4,6 +4,7 @@ A kind of number is one object in a file of its own; everything else asks a Numb
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,7 +57,7 @@ class NumberType:
                 else f"a {self.kind} number has {widths.start} bit{'s'[: widths.start > 1]}, not {self.bits}"
             )
 
-    @property
+    @cached_property
     def _kind(self) -> NumberKind:
         if self.kind not in _BY_NAME:
             raise NetworkError(f"a number must be one of {', '.join(_BY_NAME)}, not {self.kind!r}")
@@ -70,21 +71,21 @@ class NumberType:
         """The width in a letter or two, for the line that shows a whole network: 1, 2, t for ternary."""
         return "t" if self == TERNARY else str(self.bits)
 
-    @property
+    @cached_property
     def planes(self) -> tuple[int, ...]:
         """What each bit of a lane adds to the stored number, lowest bit first."""
         return self._kind.planes(self.bits)
 
-    @property
+    @cached_property
     def stored(self) -> tuple[int, int]:
         """The least and the largest number that arrays and lanes hold."""
         return self._kind.stored(self.bits)
 
-    @property
+    @cached_property
     def least(self) -> int:
         return self.value(self.stored[0])
 
-    @property
+    @cached_property
     def largest(self) -> int:
         return self.value(self.stored[1])
 
@@ -93,12 +94,12 @@ class NumberType:
         """The largest size of a value, whatever its sign."""
         return max(-self.least, self.largest)
 
-    @property
+    @cached_property
     def xnor(self) -> bool:
         """Whether XNOR of a lane and a weight bit is their product: the lane is one bit that stands for -1 or +1."""
         return self.bits == 1 and (self.least, self.largest) == (-1, 1)
 
-    @property
+    @cached_property
     def signed(self) -> bool:
         """Whether the highest bit of a lane counts below zero: two's complement."""
         return self.planes[-1] < 0

@@ -125,7 +125,7 @@ class MatrixLayer:
         """Shape and number type of what the layer takes: flat, whatever the shape before, unless it has windows."""
         return Edge(shape=(self.inputs,), number=self.takes)
 
-    @property
+    @cached_property
     def edge(self) -> Edge:
         """Shape and number type of what the layer gives: an image if it has windows."""
         shape = () if self.windows is None else self.windows.shape

@@ -29,13 +29,13 @@ class Windows:
     dilation: tuple[int, int] = (1, 1)  # rows from tap to tap down, columns across
     repeat: tuple[int, int] = (1, 1)
 
-    @property
+    @cached_property
     def extent(self) -> tuple[int, int]:
         """Rows and columns from a window's first tap to its last, both included."""
         down, across = ((size - 1) * apart + 1 for size, apart in zip(self.kernel, self.dilation, strict=True))
         return down, across
 
-    @property
+    @cached_property
     def shape(self) -> tuple[int, int]:
         """Windows down and across."""
         (height, width), (top, bottom, left, right) = self.image, self.padding
