@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from bitwright_core.network import Luts
 
 
-class LutLayer(wiring.Component):
+class LutNeurons(wiring.Component):
     """All neurons of a layer of lookup tables, a frame a cycle.
 
     `i` brings a frame a word, at any pace; `o` gives the neurons' bits, neuron 0 lowest. A table keeps the inputs that

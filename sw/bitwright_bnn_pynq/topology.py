@@ -17,7 +17,7 @@ Size = Annotated[int, msgspec.Meta(ge=1, le=1 << 20)]
 Values = Literal["binary", "ternary"]
 
 
-class Integers(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class InputIntegers(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Input values spread evenly over least .. largest, rounded (halves up) to signed fixed point and clipped."""
 
     least: float
@@ -32,7 +32,7 @@ class InputEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     shape: list[Size]
     bits: Annotated[int, msgspec.Meta(ge=1, le=16)] = 8
     thresholds: list[int] = []
-    integers: Integers | None = None
+    integers: InputIntegers | None = None
 
 
 class FoldedEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -22,7 +22,7 @@ from bitwright_train.quantizers import activation_of, weight_type
 from bitwright_train.schedule import Clock, Span, is_over, learning_rate, weights_are_float
 from bitwright_train.teacher import DECAY, FloatTeacher, load_teacher, save_teacher, teacher_config
 from bitwright_train.told import EpochTold
-from bitwright_train.trainer import Frames, Model, Trainer, adam, evaluate
+from bitwright_train.trainer import Model, Trainer, TrainingFrames, adam, evaluate
 
 CHECKPOINT_SECONDS = 10.0
 
@@ -105,7 +105,9 @@ class LoopOptions:
     saved: Callable[[TrainingRecord], None] | None = None
 
 
-def taught(config: TrainConfig, dataset: Dataset, frames: Frames, digest: str, options: LoopOptions) -> FloatTeacher:
+def taught(
+    config: TrainConfig, dataset: Dataset, frames: TrainingFrames, digest: str, options: LoopOptions
+) -> FloatTeacher:
     """The float teacher of a run, in evaluation mode: the one in its file, or a new one, which is then written."""
     teacher = FloatTeacher(
         shape=dataset.shape, input_bits=config.input_bits, width=config.teacher_width, classes=dataset.classes
@@ -215,7 +217,7 @@ class _Run:
 def _binary_trainer(config: TrainConfig, dataset: Dataset, digest: str, options: LoopOptions) -> Trainer:
     """The trainer of the network itself, before its first epoch; its teacher is trained here if there is to be one."""
     device = options.device
-    frames = Frames.of(config, dataset, device)
+    frames = TrainingFrames.of(config, dataset, device)
     teacher = taught(config, dataset, frames, digest, options) if config.distill else None
     generator = torch.Generator().manual_seed(config.seed)
     if device.type == "cuda":

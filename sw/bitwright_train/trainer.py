@@ -80,7 +80,7 @@ def _check(config: TrainConfig, dataset: Dataset, frames: int) -> None:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Frames:
+class TrainingFrames:
     """The frames of a run on its device: those it trains on, and those that are held back for validation."""
 
     augmenter: Augmenter
@@ -89,7 +89,7 @@ class Frames:
     held_labels: Tensor
 
     @staticmethod
-    def of(config: TrainConfig, dataset: Dataset, device: torch.device) -> "Frames":
+    def of(config: TrainConfig, dataset: Dataset, device: torch.device) -> "TrainingFrames":
         """Splits `dataset`. Raises TrainingError if it does not suit."""
         kept, held = _split(config, dataset.train_labels)
         _check(config, dataset, len(kept))
@@ -105,7 +105,7 @@ class Frames:
             elastic=config.elastic,
             cutout=config.cutout,
         )
-        return Frames(
+        return TrainingFrames(
             augmenter=augmenter,
             labels=labels[kept_index],
             held_frames=frames[held_index],
@@ -144,7 +144,7 @@ class Trainer:
         self,
         *,
         config: TrainConfig,
-        frames: Frames,
+        frames: TrainingFrames,
         model: Model,
         optimizer: torch.optim.Optimizer,
         generator: torch.Generator,

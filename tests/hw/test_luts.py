@@ -8,7 +8,7 @@ from bitwright_core.plan import ceil_div
 from bitwright_hw.families import ECP5, GENERIC, ICE40, XC7
 from bitwright_hw.frame_collector import FrameCollector
 from bitwright_hw.group_sums import GroupSums
-from bitwright_hw.luts import LutLayer, neurons, reduced
+from bitwright_hw.luts import LutNeurons, neurons, reduced
 from tests.hw.benches import SEED, bench, words_of
 from tests.hw.test_components import cases
 
@@ -27,12 +27,12 @@ def test_each_neuron_gives_what_its_table_says(inputs, outputs, fan_in, simulato
     frames = rng.integers(0, 2, (60, inputs)).astype(np.uint8)
     expected = [packed(bits) for bits in layer.compute(frames)]
     bench(
-        LutLayer(layer=layer),
+        LutNeurons(layer=layer),
         tmp_path,
         simulator,
         words=[packed(bits) for bits in frames],
         expected=expected,
-        times=[k + LutLayer.LATENCY for k in range(len(frames))],
+        times=[k + LutNeurons.LATENCY for k in range(len(frames))],
     )
 
 

@@ -10,7 +10,7 @@ from bitwright_core.plan import ceil_div
 from bitwright_hw.families import Family
 from bitwright_hw.frame_collector import FrameCollector
 from bitwright_hw.group_sums import GroupSums
-from bitwright_hw.luts import LutLayer
+from bitwright_hw.luts import LutNeurons
 from tests.proofs.arithmetic import after, delayed, population
 from tests.proofs.spec import Spec
 
@@ -61,13 +61,13 @@ def frame_collector(spec: Spec, *, in_width: int, bits: int, ahead: int) -> None
 
 
 def lut_layer(spec: Spec, *, seed: int, inputs: int, outputs: int, fan_in: int) -> None:
-    """A LutLayer of random tables, each beside the sum of the products of its true addresses."""
+    """LutNeurons of random tables, each beside the sum of the products of its true addresses."""
     m = spec.m
     rng = np.random.default_rng(seed)
     wires, tables = rng.integers(0, inputs, (outputs, fan_in)), rng.integers(0, 2, (outputs, 1 << fan_in))
     wires[-1], tables[-1] = wires[0], tables[0]
     layer = Luts(name="luts", inputs=inputs, wires=wires, tables=tables)
-    m.submodules.luts = unit = LutLayer(layer=layer)
+    m.submodules.luts = unit = LutNeurons(layer=layer)
     send, word = spec.free("send"), spec.free("word", inputs)
     m.d.comb += [unit.i.valid.eq(send), unit.i.payload.eq(word)]
     plain = []
@@ -77,7 +77,7 @@ def lut_layer(spec: Spec, *, seed: int, inputs: int, outputs: int, fan_in: int) 
             read = [word[wire] == (address >> k & 1) for k, wire in enumerate(row)]
             true = true | Cat(read).all()
         plain.append(true)
-    settled = after(spec, LutLayer.LATENCY)
+    settled = after(spec, LutNeurons.LATENCY)
     spec.claim("a word comes out for each", ~settled | (unit.o.valid == delayed(spec, send, 1, "sent")))
     spec.claim("each neuron's bit is its table's", ~settled | (unit.o.payload == delayed(spec, Cat(plain), 1, "plain")))
 

@@ -11,6 +11,7 @@ LINES = 60  # of a body, without its docstring
 ARGUMENTS = 8
 LONG = {
     "boards/bitwright_boards/vivado/example.py example": "a module of Verilog, which is read as one text",
+    "hw/bitwright_hw/window.py _words": "the counters and addresses of a pass, which share every signal",
     "hw/bitwright_hw/engine.py elaborate": "the rows' word, flags and preloads of one cycle, which share every signal",
 }
 MANY = {
@@ -24,7 +25,11 @@ MANY = {
     "sw/bitwright/api/sizing.py size": "bitwright size",
     "sw/bitwright/api/sizing.py explore": "bitwright explore",
     "sw/bitwright/api/sizing.py explore_accuracy": "bitwright explore --accuracy",
+    "sw/bitwright/api/networks.py train_network": "bitwright train",
     "sw/bitwright_train/run.py train": "bitwright train",
+    "sw/bitwright_train/run.py train_only": "bitwright train",
+    "sw/bitwright_train/run.py _train": "bitwright train",
+    "sw/bitwright_train/trainer.py __init__": "a training run's parts, of the configuration",
     "sim/bitwright_sim/bench.py run_bench": "cocotb's own options, and where a bench leaves what",
     # each argument is a part of what is made
     "sw/bitwright_core/layer.py conv_layer": "a convolution's parts, as a user gives them",

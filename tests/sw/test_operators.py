@@ -167,8 +167,15 @@ KNOWERS = {
     "sw/bitwright_core/network/__init__.py": "the names that users import",
     "sw/bitwright_core/layer.py": "makes networks of one layer",
     "sw/bitwright_train/export.py": "training's handlers",
+    "sw/bitwright_train/lut_export.py": "training's tables",
+    "sw/bitwright_train/config.py": "the key luts of a configuration",
     "sw/bitwright_onnx/read_layers.py": "what ONNX nodes become",
     "sw/bitwright_onnx/write_layers.py": "ONNX handlers",
+    "sw/bitwright_onnx/joins.py": "what ONNX nodes that join values become",
+    "sw/bitwright_onnx/settle.py": "thresholds by themselves, where a value is taken several times",
+    "sw/bitwright_onnx/exporter.py": "what an export says of its layers",
+    "sw/bitwright_onnx/own_graph.py": "what an export said of its layers",
+    "sw/bitwright_dwn/importer.py": "torch-dwn's layers",
     "sw/bitwright_bnn_pynq/network.py": "BNN-PYNQ's handlers",
     "hw/bitwright_hw/handlers.py": "hardware's handlers",
     "hw/bitwright_hw/luts.py": "the hardware of one kind",
@@ -224,6 +231,8 @@ NUMBER_KNOWERS = {
     "sw/bitwright_bnn_pynq/topology.py": "what a topology says",
     "sw/bitwright_bnn_pynq/network.py": "BNN-PYNQ's weights",
     "sw/bitwright_onnx/few_bits.py": "which type holds the weights of a graph",
+    "sw/bitwright_onnx/lower.py": "weights of a layer that passes numbers on",
+    "sw/bitwright_onnx/settle.py": "weights of a layer that passes numbers on",
 }
 
 
@@ -270,7 +279,7 @@ def how_to(checkout, page):
 def test_the_how_to_for_operators_names_all_that_knows(checkout):
     text, paths = how_to(checkout, "add-an-operator")
     assert len(paths) >= 12
-    fronts = ("sw/bitwright_onnx", "sw/bitwright_train", "sw/bitwright_bnn")
+    fronts = ("sw/bitwright_onnx", "sw/bitwright_train", "sw/bitwright_bnn", "sw/bitwright_dwn")
     assert {name for name in KNOWERS if name.startswith(fronts)} <= paths
     tables = re.findall(r"`([A-Z]+)` in `(sw/[\w./]+)`", text)
     assert len(tables) == 5 and {"OPERATORS", "EXPORTS", "HANDLERS", "LAYERS"} == {table for table, _ in tables}

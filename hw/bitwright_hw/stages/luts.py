@@ -12,7 +12,7 @@ from bitwright_hw.engine import RowPool
 from bitwright_hw.families import Family
 from bitwright_hw.families.costs import Costs
 from bitwright_hw.group_sums import GroupSums, count_bits
-from bitwright_hw.luts import LutLayer, neurons
+from bitwright_hw.luts import LutNeurons, neurons
 from bitwright_hw.scores import ScoreParams
 from bitwright_hw.stages.engine import give_words, results
 from bitwright_hw.stages.stage import Giver, Stage, Timing, Words
@@ -28,11 +28,11 @@ class LutsStage(Stage):
     def computes(self) -> str:
         return self.layer.name
 
-    def component(self, rows: RowPool) -> LutLayer:
-        return LutLayer(layer=self.layer)
+    def component(self, rows: RowPool) -> LutNeurons:
+        return LutNeurons(layer=self.layer)
 
     def connect(self, m: Module, unit: wiring.Component | None, givers: Sequence[Giver]) -> Giver:
-        assert isinstance(unit, LutLayer)
+        assert isinstance(unit, LutNeurons)
         give_words(m, givers[0], unit.i)
         return results(unit.o.valid, None, unit.o.payload, givers[0])
 
@@ -41,7 +41,7 @@ class LutsStage(Stage):
 
     @property
     def delay(self) -> int:
-        return LutLayer.LATENCY
+        return LutNeurons.LATENCY
 
     def cost(self, costs: Costs) -> Counts:
         """A table for each distinct neuron that depends on two inputs or more."""
