@@ -34,7 +34,17 @@ from bitwright_onnx.products import accumulators_of, linear
 from bitwright_onnx.read_layers import Hint
 from bitwright_onnx.refusals import Refusals
 from bitwright_onnx.settle import quantized, settled
-from bitwright_onnx.signals import Accumulators, Bits, Integers, Levels, Plane, RawInput, channel_table, in_channels
+from bitwright_onnx.signals import (
+    Accumulators,
+    Bits,
+    Integers,
+    Levels,
+    Plane,
+    RawInput,
+    channel_table,
+    counted,
+    in_channels,
+)
 from bitwright_onnx.tables import ManyValuesError
 
 Signal = RawInput | Accumulators | Bits | Levels  # what a value is
@@ -119,7 +129,7 @@ class Lowering:
             self._end(*self.taken(end))
         self.refusals.raise_any()
         order = {name: place for place, name in enumerate(self.layer_of.values() or self.names.order)}
-        self.made = dict(sorted(self.made.items(), key=lambda item: order[item[0]]))
+        self.made = dict(sorted(self.made.items(), key=lambda item: order.get(item[0], len(order))))
         return tuple(layer for layer, _ in self.made.values())
 
     @property
@@ -210,19 +220,13 @@ class Lowering:
             ones = np.ones(signal.plane.channels)
             return Bits(plane=signal.plane, zero=-ones, one=ones, giver=signal.name)
 
-    def _levels(self, signal: Accumulators, expression: Expr, then: Expr, hint: Hint | None) -> Levels:
+    def _levels(self, signal: Accumulators, expression: Expr, then: Expr, hint: Hint | None) -> Bits | Levels:
         decision = decide_levels(signal, expression, then=then, hint=hint)
         self.note_rounding(signal, decision.rounding)
         layer = emit_levels(signal, decision)
         self.emit(layer, signal.source)
         assert layer.matrix is not None
-        return Levels(
-            plane=signal.plane,
-            number=layer.matrix.edge.number,
-            middle=decision.middle,
-            step=decision.step,
-            giver=signal.name,
-        )
+        return counted(signal.plane, layer.matrix.edge.number, decision.middle, decision.step, signal.name)
 
     def note_rounding(self, signal: Accumulators | Integers, rounding: int) -> None:
         """Notes how many activations hang on rounding."""

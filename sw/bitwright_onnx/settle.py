@@ -33,6 +33,7 @@ from bitwright_onnx.signals import (
     RawInput,
     UnevenError,
     channel_table,
+    counted,
     in_channels,
 )
 from bitwright_onnx.tables import ManyValuesError
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from bitwright_onnx.lower import Lowering, Signal
 
 Fits = Callable[[Plane, Decision], bool]
+_WHOLE = 2.0**-16  # how far from a whole number what is one may be computed
 _STRAIGHT = 2.0**-40  # of the largest value: how straight a line computed in float64 is
 
 
@@ -62,8 +64,9 @@ def settled(lowering: "Lowering", signal: "Signal", view: View, name: str) -> tu
     if isinstance(signal, Accumulators):
         hint = lowering.hints.get(signal.name)
         if hint is not None and hint.sums:
-            return whole_sums(lowering, signal, expression), plain
-        if hint is None and not operations(expression) & DECIDING:
+            with contextlib.suppress(UnevenError):
+                return whole_sums(lowering, signal, expression), plain
+        elif hint is None and not operations(expression) & DECIDING:
             with contextlib.suppress(UnevenError):
                 line = line_of(signal, expression)
                 return sums(lowering, signal, line), plain
@@ -133,11 +136,16 @@ def sums(
 
 
 def whole_sums(lowering: "Lowering", signal: Accumulators, expression: Expr) -> Levels:
-    """The layer whose numbers are just what the graph makes of its sums, as an export of bitwright's own says."""
-    places = np.array([0, signal.count - 1])
-    table = channel_table(expression, signal.plane, signal.rows.exact(signal.dots_at(places)[:, None]), exact=True)
-    scale = np.rint((table[1] - table[0]) / (signal.count - 1)).astype(np.int64)
-    first = np.rint(table[0]).astype(np.int64)
+    """The layer whose numbers are just what the graph makes of its sums, as an export of bitwright's own says.
+
+    Raises UnevenError where they are none.
+    """
+    middle, step = line_of(signal, expression)
+    dots = signal.dots_at(np.array([0, 1]))
+    first, rise = middle + step * dots[0], step * (dots[1] - dots[0])
+    if any((np.abs(values - np.rint(values)) > _WHOLE).any() for values in (first, rise)) or (rise < -_WHOLE).any():
+        raise UnevenError("what is made of sums is no whole number of them")
+    scale, first = np.rint(rise).astype(np.int64), np.rint(first).astype(np.int64)
     offset = first + scale * signal.largest if signal.sums_dots else first
     layer = matrix_layer(signal, np.zeros(signal.plane.channels, bool), Sums(scale=scale, offset=offset))
     lowering.emit(layer, signal.source)
@@ -249,7 +257,7 @@ def _bits(lowering: "Lowering", signal: Bits | Levels, source: Integers, decisio
     )
 
 
-def _levels(lowering: "Lowering", signal: Bits | Levels, source: Integers, decision: LevelDecision) -> Levels:
+def _levels(lowering: "Lowering", signal: Bits | Levels, source: Integers, decision: LevelDecision) -> Bits | Levels:
     """Several thresholds a channel.
 
     A number that falls as its source grows is counted from the other end: as its negative where numbers are whole steps
@@ -272,7 +280,7 @@ def _levels(lowering: "Lowering", signal: Bits | Levels, source: Integers, decis
     layer = _emit(lowering, signal, source, places, base)
     number = layer.edge.number
     step = np.where(falling, -step, step)
-    return Levels(plane=signal.plane, number=number, middle=middle, step=step, giver=source.name)
+    return counted(signal.plane, number, middle, step, source.name)
 
 
 def _emit(

@@ -164,6 +164,15 @@ class Levels:
         return replace(self, middle=middle, step=step)
 
 
+def counted(
+    plane: Plane, number: NumberType, middle: NDArray[np.float64], step: NDArray[np.float64], giver: str
+) -> Bits | Levels:
+    """What thresholds give: numbers that count from `middle` in steps, or, of one level from 0, bits."""
+    if number.xnor:
+        return Bits(plane=plane, zero=middle, one=middle + step, giver=giver)
+    return Levels(plane=plane, number=number, middle=middle, step=step, giver=giver)
+
+
 class UnevenError(ValueError):
     """What is made of numbers is no straight line of them: it needs thresholds."""
 

@@ -1,10 +1,13 @@
 """Graphs that fork and join, in and out: against onnxruntime and qonnx, and back to the same network."""
 
+import json
+
 import numpy as np
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from bitwright_core import golden
+from bitwright_core.errors import BitwrightError
 from bitwright_core.network import Add, Concat, Conv2d, Quantize, SumPool2d, Upsample2d
 from bitwright_onnx import OnnxError, Options, export_onnx, import_onnx
 from bitwright_onnx.exporter import to_model
@@ -251,3 +254,33 @@ def test_resizing(tmp_path, name):
     assert network.layers[0].factors == factors
     export_onnx(network, tmp_path / "n.onnx")
     assert import_onnx(tmp_path / "n.onnx").network == network
+
+
+def test_metadata_that_does_not_fit_changes_no_result(tmp_path):
+    """What the metadata of a file says of its layers is believed where the graph agrees, and harms nothing else."""
+    network, frames = residual(), random_frames(residual(), 60).astype(np.uint8)
+    expected, rng, taken = order(golden.outputs(network, frames)), np.random.default_rng(1), 0
+    for _ in range(60):
+        model = to_model(network)
+        facts = json.loads(model.metadata_props[0].value)
+        layers = facts["graph"]["layers"]
+        fact = layers[int(rng.integers(len(layers)))]
+        key = str(rng.choice(["kind", "value", "name", "levels", "base", "sums", "scales", "gone", "encoded"]))
+        if key == "gone":
+            layers.remove(fact)
+        elif key == "encoded":
+            facts["graph"]["encoded"] = fact["value"]
+        else:
+            other = layers[int(rng.integers(len(layers)))]
+            fact[key] = {"levels": 3, "base": -2, "sums": not fact.get("sums"), "scales": [3, 1, 2]}.get(
+                key, other.get(key)
+            )
+        model.metadata_props[0].value = json.dumps(facts)
+        (tmp_path / "m.onnx").write_bytes(model.SerializeToString())
+        try:
+            found = import_onnx(tmp_path / "m.onnx", Options(score_bits=0)).network
+        except BitwrightError:
+            continue
+        taken += 1
+        np.testing.assert_array_equal(order(golden.outputs(found, frames)), expected)
+    assert taken > 20
