@@ -166,7 +166,7 @@ def measured(
     folder = out / f"{sizes}-in{config.luts.fan_in}-levels{levels}-seed{config.seed}"
     report = train(config, folder, data_dir=data_dir, progress=progress)
     network = load(folder / "network.safetensors")
-    design = generate(network, Plan(layers=(), data_bits=_DATA_BITS, target="xc7"), folder / "design")
+    design = generate(network, Plan(layers=(), data_bits=_DATA_BITS, target=XC7.name), folder / "design")
     counted = synthesize(design, family=XC7, progress=progress)
     verified = 0
     if frames:
