@@ -44,7 +44,7 @@ class Measured:
 
 def counted(network: Network, data_bits: int, report: Progress | None = None) -> tuple[int, int, int]:
     """LUTs by Yosys, those of the registers among them, and LUTs by the estimate."""
-    plan = Plan(layers=(), data_bits=data_bits, target="xc7")
+    plan = Plan(layers=(), data_bits=data_bits, target=XC7.name)
     with TemporaryDirectory(prefix="bitwright-luts-") as folder:
         design = generate(network, plan, Path(folder) / "design")
         top = design.manifest.top
