@@ -42,7 +42,7 @@ FULL = (
 )
 SMALL = (
     Shape("small_resnet", "resnet", (2, 8, 8), 1, 2, (4, 6, 8)),
-    Shape("small_mobilenet", "mobilenet", (1, 16, 16), 2, 2, (4, 4, 6, 6, 8)),
+    Shape("small_mobilenet", "mobilenet", (2, 32, 32), 1, 2, (8, 8, 12, 16, 16)),
     Shape("small_keywords", "keywords", (3, 20), 1, 2, (4, 6, 6)),
 )
 
