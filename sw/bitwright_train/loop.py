@@ -214,11 +214,10 @@ class _Run:
         history.append(entry)
 
 
-def _binary_trainer(config: TrainConfig, dataset: Dataset, digest: str, options: LoopOptions) -> Trainer:
-    """The trainer of the network itself, before its first epoch; its teacher is trained here if there is to be one."""
+def _binary_trainer(config: TrainConfig, dataset: Dataset, options: LoopOptions) -> Trainer:
+    """The trainer of the network itself, before its first epoch and without its teacher."""
     device = options.device
     frames = TrainingFrames.of(config, dataset, device)
-    teacher = taught(config, dataset, frames, digest, options) if config.distill else None
     generator = torch.Generator().manual_seed(config.seed)
     if device.type == "cuda":
         torch.cuda.manual_seed(config.seed)
@@ -237,7 +236,6 @@ def _binary_trainer(config: TrainConfig, dataset: Dataset, digest: str, options:
         generator=generator,
         mixed=options.mixed,
         record=options.record,
-        teacher=teacher,
         average=Average(model, config.ema) if config.ema else None,
         progress=options.progress,
     )
@@ -255,17 +253,18 @@ def run(
     started = time.monotonic()
     digest = _data_digest(dataset)
     record = _round_trip(TrainingRecord(config=asdict(config), data_digest=digest))
-    trainer = _binary_trainer(config, dataset, digest, options)
+    trainer = _binary_trainer(config, dataset, options)
     model, state = trainer.model, State(progress=record)
     assert not isinstance(model, FloatTeacher)
-    if trainer.teacher is not None and len(trainer.frames.held_labels):
-        record.teacher_accuracy = evaluate(
-            trainer.teacher, config, trainer.frames.held_frames, trainer.frames.held_labels
-        )[1]
     parts = (model, trainer.optimizer, trainer.generator, trainer.average)
     if options.resume and checkpoint.exists():
         state = load_checkpoint(checkpoint, record, *parts, older_digest=lambda: _older_digest(dataset))
     progress, before = state.progress, state.progress.seconds
+    if config.distill and not _is_over(progress, config):
+        trainer.teacher = taught(config, dataset, trainer.frames, digest, options)
+        if len(trainer.frames.held_labels):
+            held, labels = trainer.frames.held_frames, trainer.frames.held_labels
+            progress.teacher_accuracy = evaluate(trainer.teacher, config, held, labels)[1]
     left = None if options.seconds is None else options.seconds - (time.monotonic() - started)
     under_way = _Run(
         config=config, trainer=trainer, state=state, clock=Clock(epochs=config.epochs, limit=left), told=options.told

@@ -64,6 +64,9 @@ def test_a_run_with_every_recipe_is_exported_exactly_and_resumes_to_the_same_net
     with pytest.raises(KeyboardInterrupt):
         train(config, tmp_path / "parts", checkpoint_seconds=0.0, progress=stop)
     assert train(config, tmp_path / "parts").network.digest == report.network.digest
+    (tmp_path / "parts" / "teacher.safetensors").unlink()
+    train(config, tmp_path / "parts")
+    assert not (tmp_path / "parts" / "teacher.safetensors").exists()  # a finished run needs none
 
 
 def test_training_alone_leaves_what_the_export_takes(tmp_path):

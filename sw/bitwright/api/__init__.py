@@ -21,7 +21,17 @@ from bitwright.api.boards import TEST_VECTORS, build, build_folder, package_ip, 
 from bitwright.api.common import PathLike, needs_extra
 from bitwright.api.designs import frame_waves, generate, simulate, synth, verify, write_testbench
 from bitwright.api.frames import RANDOM_FRAMES, Frames, default_data_dir, load_frames
-from bitwright.api.networks import export_onnx, import_bnn_pynq, import_dwn, import_onnx, load, train_network
+from bitwright.api.networks import (
+    confusion,
+    export,
+    export_onnx,
+    import_bnn_pynq,
+    import_dwn,
+    import_onnx,
+    load,
+    predict,
+    train_network,
+)
 from bitwright.api.playing import play
 from bitwright.api.reports import report
 from bitwright.api.sizing import estimate, explore, explore_accuracy, size
@@ -36,12 +46,14 @@ __all__ = [
     "Progress",
     "build",
     "build_folder",
+    "confusion",
     "conv_layer",
     "default_data_dir",
     "dense_layer",
     "estimate",
     "explore",
     "explore_accuracy",
+    "export",
     "export_onnx",
     "frame_waves",
     "generate",
@@ -53,6 +65,7 @@ __all__ = [
     "needs_extra",
     "package_ip",
     "play",
+    "predict",
     "program",
     "report",
     "run_serial",

@@ -3,13 +3,13 @@
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from bitwright.api.common import PathLike, needs_extra
 from bitwright.api.frames import default_data_dir
 from bitwright_core.board_build import DESIGN_FOLDER
 from bitwright_core.design import MANIFEST, Design
-from bitwright_core.errors import NetworkError
+from bitwright_core.errors import DataError, NetworkError
 from bitwright_core.network import Network
 from bitwright_core.network import load as _load
 from bitwright_core.progress import Progress
@@ -17,6 +17,9 @@ from bitwright_core.progress import Progress
 NETWORK_FILE = "network.safetensors"  # as train and generate write it
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from torch.nn import Module
+
     from bitwright_bnn_pynq import ParameterSet
     from bitwright_onnx import Imported
     from bitwright_train import TrainConfig, TrainReport
@@ -86,6 +89,64 @@ def train_network(
         return training.train(
             chosen, Path(out), data_dir=folder, resume=resume, seconds=seconds, progress=progress, told=told
         )
+
+
+def export(
+    model: "Module",
+    frames: "NDArray[Any]",
+    *,
+    name: str = "network",
+    labels: Sequence[str] = (),
+    score_bits: int = 24,
+) -> Network:
+    """The Network of a torch module of one's own, a chain of the modules of bitwright.train, proven on `frames`.
+
+    `frames` (n, ...) are as they are stored, test frames say; every integer of every layer is compared, and the class
+    with what the module itself says. Docs: own-training-loop.md.
+
+        network = bw.export(model, test_frames, name="mine")
+
+    Raises ExportError, which names the module, for what a Network cannot be; ToolError if torch is not installed.
+    """
+    with needs_extra("train", "the export of a torch module"):
+        from bitwright_train.traced import export_module
+
+        return export_module(model, frames, name=name, labels=tuple(labels), score_bits=score_bits)
+
+
+def predict(network: Network, frames: "NDArray[Any]") -> "NDArray[Any]":
+    """What the golden model tells of frames (n, ...): classes (n,), or of labels or values one each (n, outputs).
+
+        bw.predict(network, frames[:10])
+
+    Raises DataError for frames that are not the network's.
+    """
+    from bitwright_core import golden
+
+    return golden.classify(network, frames) if network.is_classifier else golden.outputs(network, frames)
+
+
+def confusion(network: Network, frames: "NDArray[Any]", classes: "NDArray[Any]") -> "NDArray[Any]":
+    """How many of `frames` (n, ...) of each class are told to be which: (class, told class).
+
+        table = bw.confusion(network, frames, classes)
+        table.diagonal().sum() / table.sum()  # the accuracy
+
+    Raises DataError for a network that tells no class, or for classes (n,) that do not fit.
+    """
+    import numpy as np
+
+    from bitwright_core import golden
+
+    told, true = golden.classify(network, frames), np.asarray(classes)
+    if true.shape != told.shape:
+        raise DataError(f"a confusion matrix needs one class for each of {len(told)} frames, not {true.shape}")
+    count = network.outputs
+    if true.size and not 0 <= true.min() <= true.max() < count:
+        raise DataError(f"classes must lie in 0..{count - 1}, not {int(true.min())}..{int(true.max())}")
+    table = np.zeros((count, count), np.int64)
+    np.add.at(table, (true, told), 1)
+    return table
 
 
 def import_bnn_pynq(

@@ -1,0 +1,34 @@
+"""Torch modules for a training loop of one's own (docs/own-training-loop.md).
+
+    from bitwright.train import BatchNorm, BinaryLinear, Encoder, Sign, clip_latent
+
+`bw.export(model, frames)` then makes a Network of a chain of them. These names stay as they are. Needs torch.
+"""
+
+from bitwright.api.common import needs_extra
+
+with needs_extra("train", "training"):
+    from bitwright_train.average import Average, recalibrate
+    from bitwright_train.modules import (
+        BatchNorm,
+        BinaryConv2d,
+        BinaryLinear,
+        Encoder,
+        FewBits,
+        Sign,
+        clip_latent,
+        latent_weights,
+    )
+
+__all__ = [
+    "Average",
+    "BatchNorm",
+    "BinaryConv2d",
+    "BinaryLinear",
+    "Encoder",
+    "FewBits",
+    "Sign",
+    "clip_latent",
+    "latent_weights",
+    "recalibrate",
+]

@@ -1,0 +1,128 @@
+"""Torch modules for a training loop of one's own; `export_module` makes a Network of a chain of them.
+
+A model begins with an Encoder, which takes frames as they are stored, and goes on with BinaryLinear and BinaryConv2d,
+each with a BatchNorm, at will a pool, and a Sign or FewBits behind it, except the last.
+"""
+
+from collections.abc import Iterable
+from functools import partial
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from bitwright_core.network import Input, IntegerEncoding, ThresholdEncoding
+from bitwright_train import layers
+from bitwright_train.estimators import estimator_of
+from bitwright_train.quantizers import activation_of, quantized, weight_type
+
+BatchNorm = layers.ExactBatchNorm
+
+
+class Encoder(nn.Module):
+    """Frames of unsigned integers (n, *shape), of `bits` bits, to what a first layer takes.
+
+    With `thresholds`: -1 and +1, one for each threshold of each value (+1 where the value reaches it). Without: the
+    values less half their range. Images (H, W) or (H, W, C) become (n, channels, H, W), channel c * levels + level;
+    flat frames (n, values * levels).
+    """
+
+    def __init__(self, shape: tuple[int, ...], *, thresholds: tuple[int, ...] | list[int] = (), bits: int = 8) -> None:
+        super().__init__()
+        self.shape = tuple(shape)
+        self.bits = bits
+        self.limits = tuple(int(value) for value in thresholds)
+        half = 1 << bits - 1
+        encoding: ThresholdEncoding | IntegerEncoding
+        if self.limits:
+            encoding = ThresholdEncoding(thresholds=np.array(self.limits))
+        else:
+            encoding = IntegerEncoding(table=np.arange(-half, half))
+        self.encoded_shape = encoding.edge(Input(shape=self.shape, bits=bits)).shape
+
+    def forward(self, frames: Tensor) -> Tensor:
+        flat = frames.reshape(len(frames), -1)
+        if self.limits:
+            limits = torch.tensor(self.limits, device=frames.device)
+            x = (flat[..., None].to(torch.int32) >= limits).to(torch.float32) * 2 - 1
+        else:
+            x = flat.to(torch.float32) - (1 << self.bits - 1)
+        x = x.reshape(len(frames), *self.encoded_shape)
+        return x.permute(0, 3, 1, 2) if len(self.encoded_shape) == 3 else x
+
+
+def _drawn(weight: nn.Parameter) -> None:
+    nn.init.xavier_uniform_(weight)
+
+
+class BinaryLinear(layers.BinaryLinear):
+    """x (n, inputs) times the signs of latent weights, drawn by torch's chance (Glorot's uniform): exact sums.
+
+    `weights` is 1, or 2 to 4 bits, or "ternary". There is no bias: a BatchNorm behind it has one.
+    """
+
+    def __init__(self, inputs: int, outputs: int, *, weights: int | str = 1) -> None:
+        super().__init__(inputs, outputs, partial(quantized, number=weight_type(weights)))
+        self.weights = weights
+        _drawn(self.weight)
+
+
+class BinaryConv2d(layers.BinaryConv):
+    """x (n, channels, H, W) convolved with the signs of latent weights, square in everything, padded with zero."""
+
+    def __init__(
+        self,
+        channels: int,
+        outputs: int,
+        kernel: int,
+        *,
+        stride: int = 1,
+        padding: int = 0,
+        weights: int | str = 1,
+    ) -> None:
+        quantize = partial(quantized, number=weight_type(weights))
+        sizes = {"stride": (stride, stride), "padding": (padding,) * 4}
+        super().__init__(channels, outputs, (kernel, kernel), quantize=quantize, **sizes)  # type: ignore[arg-type]
+        self.kernel = kernel
+        self.weights = weights
+        _drawn(self.weight)
+
+
+class Sign(nn.Module):
+    """+1 where x is 0 or more, else -1; `estimator` is the derivative that training takes for it."""
+
+    activations: int | str = 1
+
+    def __init__(self, estimator: str = "straight_through") -> None:
+        super().__init__()
+        self.estimator = estimator_of(estimator)
+
+    def forward(self, x: Tensor) -> Tensor:
+        value: Tensor = layers.sign(x) if self.estimator is None else self.estimator(x)
+        return value
+
+
+class FewBits(nn.Module):
+    """Activations of 2 to 4 bits (0 to 2^bits - 1), or "ternary" (-1, 0 and +1): how many levels x reaches."""
+
+    def __init__(self, bits: int | str) -> None:
+        super().__init__()
+        self.activations = bits
+        self._apply_to = activation_of(bits).apply
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self._apply_to(x)
+
+
+def clip_latent(model: nn.Module, limit: float = 1.0) -> None:
+    """Puts latent weights back into -limit .. limit; call it after each step of the optimizer."""
+    with torch.no_grad():
+        for weight in latent_weights(model):
+            weight.clamp_(-limit, limit)
+
+
+def latent_weights(model: nn.Module) -> Iterable[nn.Parameter]:
+    """The latent weights of a model, for an optimizer's groups."""
+    for module in model.modules():
+        if isinstance(module, layers.BinaryLinear | layers.BinaryConv):
+            yield module.weight
