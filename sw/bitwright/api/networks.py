@@ -18,7 +18,6 @@ NETWORK_FILE = "network.safetensors"  # as train and generate write it
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-    from torch.nn import Module
 
     from bitwright_bnn_pynq import ParameterSet
     from bitwright_onnx import Imported
@@ -92,7 +91,7 @@ def train_network(
 
 
 def export(
-    model: "Module",
+    model: Any,  # a torch.nn.Module
     frames: "NDArray[Any]",
     *,
     name: str = "network",
