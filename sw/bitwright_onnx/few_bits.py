@@ -14,7 +14,7 @@ _SAME = 2.0**-21  # relative: what rounding a product of integer and scale to fl
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class FewBits:
+class FewBitRows:
     """Rows of weights: scale_r times `numbers`."""
 
     numbers: NDArray[np.int8]  # (outputs, values)
@@ -32,7 +32,7 @@ def holding(numbers: NDArray[np.integer], least: NumberType | None = None) -> Nu
     return signed_type(max(signed_bits(low), signed_bits(high), 2 if least is None else least.bits))
 
 
-def few_bits(rows: NDArray[Any], least: NumberType | None = None) -> FewBits | None:
+def few_bits(rows: NDArray[Any], least: NumberType | None = None) -> FewBitRows | None:
     """The whole numbers of float rows (outputs, values); None where they are none of few bits.
 
     Weights that are whole numbers already stay as they are; others count in the largest step that divides a row.
@@ -50,7 +50,7 @@ def few_bits(rows: NDArray[Any], least: NumberType | None = None) -> FewBits | N
         nothing = ~values.any(axis=1)
         scale[nothing] = scale[~nothing].max()
     numbers = np.rint(values / scale[:, None]).astype(np.int8)
-    return FewBits(numbers=numbers, scale=scale, number=holding(numbers, least))
+    return FewBitRows(numbers=numbers, scale=scale, number=holding(numbers, least))
 
 
 def _step(sizes: NDArray[np.float64]) -> float | None:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bitwright_core.numbers import BINARY, NumberType
-from bitwright_onnx.few_bits import FewBits, holding
+from bitwright_onnx.few_bits import FewBitRows, holding
 
 NEAR = 2.0**-21  # of the largest sum: what rounding in float32 usually adds up to
 SAME_STEP = 2.0**-20  # relative difference of magnitudes that float32 arithmetic alone explains
@@ -104,7 +104,7 @@ class ScaledRows:
         return bool((mantissa == 0.5).all() and (whole == np.rint(whole)).all())
 
 
-def product(weights: NDArray[Any], lanes: Lanes, few: FewBits | None = None) -> ScaledRows:
+def product(weights: NDArray[Any], lanes: Lanes, few: FewBitRows | None = None) -> ScaledRows:
     """Rows of weights (outputs, values), each +-1 times a scale, or those of `few`, over `lanes`. Raises ValueError.
 
     A row of zeros has the scale 0, and a sum of 0. A column of zeros, a value that no output takes, must be one of the

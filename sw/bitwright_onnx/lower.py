@@ -23,7 +23,7 @@ from bitwright_core.numbers import TERNARY
 from bitwright_onnx.decide import Decision, decide, emit
 from bitwright_onnx.ends import FloatClasses, emit_choice, emit_numbers, emit_scores, emit_votes, is_one, votes_of
 from bitwright_onnx.expression import DECIDING, SOURCE, Expr, map_constants, operations
-from bitwright_onnx.few_bits import FewBits
+from bitwright_onnx.few_bits import FewBitRows
 from bitwright_onnx.form import Graph, OnnxNode
 from bitwright_onnx.joins import add, average_pool, concat, max_pool, repeat
 from bitwright_onnx.levels import decide_levels, emit_levels
@@ -334,7 +334,7 @@ HANDLERS: Mapping[str, Handler] = {  # how each node with a layer of its own is 
 def _identity_sums(lowering: Lowering, signal: Levels, view: View) -> Accumulators:
     """Numbers that the graph ends in as the sums of a layer that takes each of them once."""
     count = int(np.prod(view.shape))
-    few = FewBits(numbers=np.eye(count, dtype=np.int8), scale=np.ones(count), number=TERNARY)
+    few = FewBitRows(numbers=np.eye(count, dtype=np.int8), scale=np.ones(count), number=TERNARY)
     node = OnnxNode(name=signal.giver, op="output", inputs=(), outputs=())
     return accumulators_of(lowering, node, signal, view, few)
 

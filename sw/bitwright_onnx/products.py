@@ -17,7 +17,7 @@ from bitwright_onnx.encoder import (
     threshold_encoding,
 )
 from bitwright_onnx.expression import operations
-from bitwright_onnx.few_bits import FewBits, few_bits
+from bitwright_onnx.few_bits import FewBitRows, few_bits
 from bitwright_onnx.form import OnnxNode
 from bitwright_onnx.lanes import Lanes, ScaledRows, product
 from bitwright_onnx.linear import not_binary, weight_rows
@@ -121,7 +121,7 @@ def _zeros_within(node: OnnxNode, weights: NDArray[Any]) -> bool:
     return int(node.attributes.get("group", 1)) > 1 or bool((taken != taken[:, :1, :1]).any())
 
 
-def accumulators_of(lowering: "Lowering", node: OnnxNode, signal: Levels, view: View, few: FewBits) -> Accumulators:
+def accumulators_of(lowering: "Lowering", node: OnnxNode, signal: Levels, view: View, few: FewBitRows) -> Accumulators:
     """The sums of rows of `few` on numbers."""
     signal = signal.behind(channel_table(in_channels(view, signal.plane), signal.plane, signal.values))
     indices = view.indices.reshape(-1)
@@ -137,7 +137,7 @@ def accumulators_of(lowering: "Lowering", node: OnnxNode, signal: Levels, view: 
     return _accumulators(lowering, node, "dense", plane, rows, signal.number, None, signal.giver)
 
 
-def _few(lowering: "Lowering", node: OnnxNode) -> FewBits | None:
+def _few(lowering: "Lowering", node: OnnxNode) -> FewBitRows | None:
     """The weights of a product as whole numbers; None where they are +-1 times one scale a row."""
     rows = weight_rows(node, lowering.graph.constants[node.inputs[1]])
     hint = lowering.hints.get(lowering.wanted_of(node) or lowering.names.coming or "")
@@ -219,7 +219,7 @@ def _product(lowering: "Lowering", node: OnnxNode, lanes: Lanes, view: View, giv
     return _accumulators(lowering, node, "conv", plane, rows, number, convolution, giver)
 
 
-def _grouped(weights: NDArray[Any], window: Lanes, few: FewBits | None, groups: int, channels: int) -> ScaledRows:
+def _grouped(weights: NDArray[Any], window: Lanes, few: FewBitRows | None, groups: int, channels: int) -> ScaledRows:
     """The rows of a convolution, those of a group on the lanes of its own channels. Raises ValueError."""
     if groups == 1:
         return product(weights, window, few)
@@ -236,7 +236,7 @@ def _grouped(weights: NDArray[Any], window: Lanes, few: FewBits | None, groups: 
             idle=None if window.idle is None else window.idle[chosen],
         )
         rows = slice(group * outputs, (group + 1) * outputs)
-        part = few and FewBits(numbers=few.numbers[rows], scale=few.scale[rows], number=few.number)
+        part = few and FewBitRows(numbers=few.numbers[rows], scale=few.scale[rows], number=few.number)
         parts.append(product(weights[rows], lanes, part))
     return ScaledRows.joined(parts)
 

@@ -114,7 +114,9 @@ def test_what_no_upsampling_is():
         Upsample2d(name="up", shape=(512, 512, 64), factors=4)
 
 
-@pytest.mark.parametrize(("seed", "few"), [(0, False), pytest.param(3, True, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    ("seed", "few"), [pytest.param(*each, marks=pytest.mark.slow) for each in ((0, False), (3, True))]
+)
 def test_decoders(seed, few, tmp_path):
     network = decoder(seed, few=few)
     check(network, random_plan(network, seed), tmp_path / "design", frames=6)

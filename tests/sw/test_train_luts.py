@@ -116,6 +116,7 @@ def test_a_run_learns_and_every_bit_is_proven(finished, tmp_path):
     assert [layer.kind for layer in report.network.layers] == ["luts", "luts", "group_sum"]
 
 
+@pytest.mark.slow
 def test_a_run_that_was_stopped_gives_the_same_network(finished, tmp_path):
     report, _ = finished
 

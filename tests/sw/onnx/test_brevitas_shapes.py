@@ -58,7 +58,7 @@ def test_every_frame_agrees(tmp_path, shape):
 @pytest.mark.slow
 @pytest.mark.parametrize("shape", [*shapes.SMALL, *shapes.FULL], ids=lambda shape: shape.name)
 def test_verilog_is_bit_exact(tmp_path, shape):
-    """Every integer of every layer, in the sliced engine and for some frames in Verilator, at folds with primes."""
+    """Every integer of every layer, in the sliced engine and for some frames in Verilator, at default folds."""
     _, found = imported(shape, tmp_path / "net.onnx")
     plan = default_plan(found.network, cycles=60_000 if shape in shapes.FULL else 3_000)
     design = bw.generate(found.network, plan, tmp_path / "design")
