@@ -1,6 +1,6 @@
 """Torch modules for a training loop of one's own (docs/own-training-loop.md).
 
-    from bitwright.train import BatchNorm, BinaryLinear, Encoder, Sign, clip_latent
+    from bitwright.train import BatchNorm, BinaryLinear, InputEncoder, Sign, clip_latent
 
 `bw.export(model, frames)` then makes a Network of a chain of them. These names stay as they are. Needs torch.
 """
@@ -13,8 +13,8 @@ with needs_extra("train", "training"):
         BatchNorm,
         BinaryConv2d,
         BinaryLinear,
-        Encoder,
         FewBits,
+        InputEncoder,
         Sign,
         clip_latent,
         latent_weights,
@@ -25,8 +25,8 @@ __all__ = [
     "BatchNorm",
     "BinaryConv2d",
     "BinaryLinear",
-    "Encoder",
     "FewBits",
+    "InputEncoder",
     "Sign",
     "clip_latent",
     "latent_weights",

@@ -45,7 +45,7 @@ from bitwright_train.folding import (
     popcount_dots,
     stored_weights,
 )
-from bitwright_train.layers import BinaryConv, BinaryLinear, TrainingLayer
+from bitwright_train.layers import BinaryConv, BinaryDense, TrainingLayer
 from bitwright_train.model import BinaryNetwork
 from bitwright_train.quantizers import Activation, activation_of
 
@@ -128,7 +128,7 @@ def _conv_layers(stage: TrainingLayer, index: int, sums: _Sums) -> tuple[Operato
 
 
 EXPORTS: Mapping[type[torch.nn.Module], Export] = {
-    BinaryLinear: Export(prefix="dense", padding=lambda linear: None, layers=_dense_layers),
+    BinaryDense: Export(prefix="dense", padding=lambda linear: None, layers=_dense_layers),
     BinaryConv: Export(prefix="conv", padding=_conv_padding, layers=_conv_layers),
 }
 

@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from bitwright_core.class_scores import ScoreFit, class_scores
 from bitwright_core.errors import ExportError
 from bitwright_core.numbers import NumberType
-from bitwright_train.layers import BinaryConv, BinaryLinear, ExactBatchNorm
+from bitwright_train.layers import BinaryConv, BinaryDense, ExactBatchNorm
 
 _CHUNK_VALUES = 1 << 24
 
 
-def stored_weights(linear: BinaryLinear | BinaryConv, number: NumberType, where: str) -> NDArray[np.integer]:
+def stored_weights(linear: BinaryDense | BinaryConv, number: NumberType, where: str) -> NDArray[np.integer]:
     """What a layer multiplies with, as stored, channels last. ExportError for NaN, infinities."""
     if not torch.isfinite(linear.weight).all():
         raise ExportError(f"{where}: weights hold NaN or infinities; the training diverged, retrain")

@@ -51,7 +51,7 @@ def clipped_sign(x: Tensor) -> Tensor:
 Quantizer = Callable[[Tensor], Tensor]  # latent weights to what they are worth
 
 
-class BinaryLinear(nn.Module):
+class BinaryDense(nn.Module):
     """x (n, inputs) of whole numbers times the latent weights' signs, or what `quantize` makes of them: exact sums.
 
     The result is the accumulators (n, outputs).
@@ -144,7 +144,7 @@ class TrainingLayer(nn.Module):
 
     def __init__(
         self,
-        linear: BinaryLinear | BinaryConv,
+        linear: BinaryDense | BinaryConv,
         *,
         norm: bool,
         pool: tuple[int, int] | None = None,

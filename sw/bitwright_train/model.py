@@ -14,7 +14,7 @@ from bitwright_core.errors import TrainingError
 from bitwright_core.network import Input, IntegerEncoding, ThresholdEncoding
 from bitwright_core.numbers import BINARY, NumberType
 from bitwright_train.config import ConvConfig
-from bitwright_train.layers import BinaryConv, BinaryLinear, Quantizer, TrainingLayer
+from bitwright_train.layers import BinaryConv, BinaryDense, Quantizer, TrainingLayer
 from bitwright_train.quantizers import Activation, activation_of, quantized
 
 _TRACE_CHUNK = 2048
@@ -83,7 +83,7 @@ class BinaryNetwork(nn.Module):
             images.append(size)
         inputs = int(np.prod(size))
         for index, outputs in enumerate((*self.hidden, classes)):
-            linear = BinaryLinear(inputs, outputs, quantizers[len(self.convs) + index])
+            linear = BinaryDense(inputs, outputs, quantizers[len(self.convs) + index])
             stages.append(TrainingLayer(linear, norm=final_norm or index < len(self.hidden)))
             inputs = outputs
         self.layers = nn.ModuleList(stages)

@@ -1,7 +1,7 @@
 """Torch modules for a training loop of one's own; `export_module` makes a Network of a chain of them.
 
-A model begins with an Encoder, which takes frames as they are stored, and goes on with BinaryLinear and BinaryConv2d,
-each with a BatchNorm, at will a pool, and a Sign or FewBits behind it, except the last.
+A model begins with an InputEncoder, which takes frames as they are stored, and goes on with BinaryLinear and
+BinaryConv2d, each with a BatchNorm, at will a pool, and a Sign or FewBits behind it, except the last.
 """
 
 from collections.abc import Iterable
@@ -19,7 +19,7 @@ from bitwright_train.quantizers import activation_of, quantized, weight_type
 BatchNorm = layers.ExactBatchNorm
 
 
-class Encoder(nn.Module):
+class InputEncoder(nn.Module):
     """Frames of unsigned integers (n, *shape), of `bits` bits, to what a first layer takes.
 
     With `thresholds`: -1 and +1, one for each threshold of each value (+1 where the value reaches it). Without: the
@@ -55,7 +55,7 @@ def _drawn(weight: nn.Parameter) -> None:
     nn.init.xavier_uniform_(weight)
 
 
-class BinaryLinear(layers.BinaryLinear):
+class BinaryLinear(layers.BinaryDense):
     """x (n, inputs) times the signs of latent weights, drawn by torch's chance (Glorot's uniform): exact sums.
 
     `weights` is 1, or 2 to 4 bits, or "ternary". There is no bias: a BatchNorm behind it has one.
@@ -124,5 +124,5 @@ def clip_latent(model: nn.Module, limit: float = 1.0) -> None:
 def latent_weights(model: nn.Module) -> Iterable[nn.Parameter]:
     """The latent weights of a model, for an optimizer's groups."""
     for module in model.modules():
-        if isinstance(module, layers.BinaryLinear | layers.BinaryConv):
+        if isinstance(module, layers.BinaryDense | layers.BinaryConv):
             yield module.weight

@@ -16,13 +16,13 @@ from bitwright_train.config import ConvConfig
 from bitwright_train.export import export_model
 from bitwright_train.export_check import check_export
 from bitwright_train.model import BinaryNetwork, as_tensor
-from bitwright_train.modules import BinaryConv2d, BinaryLinear, Encoder, FewBits, Sign
+from bitwright_train.modules import BinaryConv2d, BinaryLinear, FewBits, InputEncoder, Sign
 from bitwright_train.quantizers import activation_of, weight_type
 
 _FLATTENS = (torch.flatten, "flatten")
 _SILENT = (nn.Dropout, nn.Dropout2d, nn.Identity)
 _NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, layers.ExactBatchNorm)
-_LEAVES = (Encoder, BinaryLinear, BinaryConv2d, Sign, FewBits, layers.ExactBatchNorm)
+_LEAVES = (InputEncoder, BinaryLinear, BinaryConv2d, Sign, FewBits, layers.ExactBatchNorm)
 
 
 class _Tracer(fx.Tracer):
@@ -47,19 +47,19 @@ class _Stage:
 class _Chain:
     """What was read of a model so far."""
 
-    encoder: Encoder | None = None
+    encoder: InputEncoder | None = None
     stages: list[_Stage] = field(default_factory=list)
     flat: bool = False  # an image was flattened, and no layer came since
 
     def take(self, name: str, module: nn.Module) -> None:
         """Adds `module`. Raises ExportError, naming it, where it cannot stand."""
         match module:
-            case Encoder():
+            case InputEncoder():
                 if self.encoder or self.stages:
-                    raise ExportError(f"{name}: an Encoder stands first, and once")
+                    raise ExportError(f"{name}: an InputEncoder stands first, and once")
                 self.encoder = module
             case _ if self.encoder is None:
-                raise ExportError(f"{name}: a model begins with an Encoder, not with {type(module).__name__}")
+                raise ExportError(f"{name}: a model begins with an InputEncoder, not with {type(module).__name__}")
             case BinaryLinear() | BinaryConv2d():
                 if self.stages and self.stages[-1].activation is None:
                     raise ExportError(f"{name}: there must be a Sign or FewBits between it and {self.stages[-1].name}")
@@ -77,7 +77,7 @@ class _Chain:
                 self._behind(name, module, self.stages[-1])
             case _:
                 raise ExportError(
-                    f"{name}: {type(module).__name__} has no counterpart in a Network; there are Encoder, "
+                    f"{name}: {type(module).__name__} has no counterpart in a Network; there are InputEncoder, "
                     "BinaryLinear, BinaryConv2d, BatchNorm, nn.BatchNorm1d, nn.BatchNorm2d, Sign, FewBits, "
                     "nn.MaxPool2d, nn.Flatten and nn.Dropout"
                 )
@@ -141,7 +141,7 @@ def _read(model: nn.Module) -> _Chain:
     return chain
 
 
-def _made(encoder: Encoder, stages: list[_Stage], convs: list[ConvConfig]) -> BinaryNetwork:
+def _made(encoder: InputEncoder, stages: list[_Stage], convs: list[ConvConfig]) -> BinaryNetwork:
     """A model of the chain's shapes and numbers. Raises TrainingError for images that are too small."""
     linears = [stage.linear.outputs for stage in stages if isinstance(stage.linear, BinaryLinear)]
     half = 1 << encoder.bits - 1

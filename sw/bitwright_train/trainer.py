@@ -19,7 +19,7 @@ from bitwright_train.augment import Augmenter, blended
 from bitwright_train.average import Average
 from bitwright_train.config import TrainConfig
 from bitwright_train.estimators import EdeSign
-from bitwright_train.layers import BinaryConv, BinaryLinear
+from bitwright_train.layers import BinaryConv, BinaryDense
 from bitwright_train.losses import distilled, loss_of, share_right
 from bitwright_train.lut_layers import LutLayer
 from bitwright_train.lut_model import LutNetwork
@@ -126,7 +126,7 @@ def latent_weights(model: nn.Module) -> list[Tensor]:
     """What stays within -clip..clip: latent weights, and entries of tables."""
     found: list[Tensor] = []
     for module in model.modules():
-        if isinstance(module, BinaryLinear | BinaryConv):
+        if isinstance(module, BinaryDense | BinaryConv):
             found.append(module.weight)
         elif isinstance(module, LutLayer):
             found.append(module.tables)
@@ -170,7 +170,7 @@ class Trainer:
         self.progress = progress
         self.batch = min(config.batch_size, len(frames.labels))
         self.steps = len(frames.labels) // self.batch  # batches of an epoch
-        self._binary = [module for module in model.modules() if isinstance(module, BinaryLinear | BinaryConv)]
+        self._binary = [module for module in model.modules() if isinstance(module, BinaryDense | BinaryConv)]
         self._clipped = latent_weights(model)
         self._index = torch.zeros(self.batch, dtype=torch.int64, device=self.device)
         self._total = torch.zeros((), dtype=torch.float64, device=self.device)

@@ -13,8 +13,8 @@ from bitwright.train import (
     BatchNorm,
     BinaryConv2d,
     BinaryLinear,
-    Encoder,
     FewBits,
+    InputEncoder,
     Sign,
     clip_latent,
     latent_weights,
@@ -68,7 +68,7 @@ def test_convolutions_pools_and_few_bits_are_traced_through_a_module(tmp_path):
     class Mine(nn.Module):
         def __init__(self):
             super().__init__()
-            self.encoder = Encoder((10, 10, 2))
+            self.encoder = InputEncoder((10, 10, 2))
             self.body = nn.Sequential(
                 BinaryConv2d(2, 6, 3, padding=1),
                 nn.MaxPool2d(2),
@@ -98,7 +98,7 @@ def test_convolutions_pools_and_few_bits_are_traced_through_a_module(tmp_path):
 
 def test_an_image_flattened_at_once_and_torchs_batch_norms():
     model = nn.Sequential(
-        Encoder((10, 10, 2), thresholds=(90, 170)), nn.Flatten(), BinaryLinear(400, 7), nn.BatchNorm1d(7), Sign(),
+        InputEncoder((10, 10, 2), thresholds=(90, 170)), nn.Flatten(), BinaryLinear(400, 7), nn.BatchNorm1d(7), Sign(),
         BinaryLinear(7, 3),
     )  # fmt: skip
     network = bw.export(settled(model), FRAMES)
@@ -115,13 +115,13 @@ def test_latent_weights_are_clipped():
 
 
 def linear(*parts):
-    return nn.Sequential(Encoder((6,)), *parts)
+    return nn.Sequential(InputEncoder((6,)), *parts)
 
 
 class Branches(nn.Module):
     def __init__(self):
         super().__init__()
-        self.encoder, self.linear = Encoder((6,)), BinaryLinear(6, 6)
+        self.encoder, self.linear = InputEncoder((6,)), BinaryLinear(6, 6)
 
     def forward(self, x):
         x = self.encoder(x)
@@ -131,7 +131,7 @@ class Branches(nn.Module):
 class Twice(nn.Module):
     def __init__(self):
         super().__init__()
-        self.encoder, self.one, self.other = Encoder((6,)), BinaryLinear(6, 6), BinaryLinear(6, 6)
+        self.encoder, self.one, self.other = InputEncoder((6,)), BinaryLinear(6, 6), BinaryLinear(6, 6)
 
     def forward(self, x):
         x = self.encoder(x)
@@ -147,7 +147,7 @@ class Depends(nn.Module):
 @pytest.mark.parametrize(
     ("model", "message"),
     [
-        (nn.Sequential(BinaryLinear(6, 2)), "0: a model begins with an Encoder, not with BinaryLinear"),
+        (nn.Sequential(BinaryLinear(6, 2)), "0: a model begins with an InputEncoder, not with BinaryLinear"),
         (linear(nn.Linear(6, 2)), "1: Linear has no counterpart in a Network"),
         (linear(BinaryLinear(6, 4), nn.ReLU(), BinaryLinear(4, 2)), "2: ReLU has no counterpart"),
         (linear(BinaryLinear(6, 4), BinaryLinear(4, 2)), "2: there must be a Sign or FewBits between it and 1"),
