@@ -70,7 +70,8 @@ def in_front(
     """The stages between one engine and the next: for each node of `gap`, its stages and how its value comes.
 
     `given` says how each value comes into the gap. The engine behind the gap has `fold` (None at the network's end) and
-    `latency`; the last entry says what it takes. With `joined` it takes the words of an engine like it as they come.
+    `latency`; the last entry says what it takes. With `joined`, two hardwired engines follow each other, and the second
+    takes the words of the first as they come, with no stage between.
     """
     found: list[tuple[Node, list[Step], Given]] = []
     values = dict(given)

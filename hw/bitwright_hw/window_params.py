@@ -26,9 +26,10 @@ class WindowParams:
     `in_width` and `simd` are in lanes of `lane_bits` bits; a pixel has `channels` lanes. Every lane that pads is
     `padding_lane`. Each output pixel's window is sent `passes` times. `capacity` is in pixels.
 
-    With `groups`, the channels are as many equal parts, and the window of each is sent by itself, `passes` times, in
-    order: of `groups_at_once` parts beside each other, a bundle of their lanes in place of each lane. Where the last
-    bundles lack groups, their lanes are anything.
+    With `groups`, the channels are cut into that many equal parts, and the window of each part is sent by itself,
+    `passes` times, one part after the other. With `groups_at_once` above 1, that many parts are sent side by side: in
+    place of each lane stands a bundle, one lane of each of them. Where too few parts are left to fill the last bundles,
+    their spare lanes may hold anything.
     """
 
     windows: Windows
@@ -54,7 +55,7 @@ class WindowParams:
 
     @property
     def inputs(self) -> int:
-        """Lanes of a window, of one group's."""
+        """Lanes of a window, of one group alone."""
         return self.windows.kernel[0] * self.windows.kernel[1] * self.group_lanes
 
     @property
@@ -97,7 +98,7 @@ class WindowParams:
 
     @property
     def slot_lanes(self) -> int:
-        """Lanes of a memory's word that are used in a cycle: those of the groups that are read at once, or a part."""
+        """Lanes of a memory's word that are used in a cycle: those of the groups read at once, or some of them."""
         whole = self.groups_at_once * self.group_lanes
         if self.copies > 1 or self.groups_at_once > 1:
             return whole
@@ -105,7 +106,7 @@ class WindowParams:
 
     @property
     def slots(self) -> int:
-        """Slots of a memory's word: several where a word that comes is wider than what is read at once."""
+        """Slots of a memory's word, one of which is read in a cycle: several where the words that come are wider."""
         return ceil_div(self.in_width, self.slot_lanes)
 
     @property
@@ -115,12 +116,12 @@ class WindowParams:
 
     @property
     def round_words(self) -> int:
-        """Words that a round reads of a pixel."""
+        """Slots that are read of each pixel in a round."""
         return self.groups_at_once * self.group_lanes // self.slot_lanes
 
     @property
     def read_lanes(self) -> int:
-        """Lanes of each group, or bundles, that are read in a cycle."""
+        """Lanes that are read in a cycle of each group that is read at once; so many bundles."""
         return self.copies * self.slot_lanes // self.groups_at_once
 
     @property
@@ -135,11 +136,11 @@ class WindowParams:
 
     @property
     def writers(self) -> int:
-        """Counters of addresses to write to."""
+        """How many counters of write addresses there are."""
         return self.tile[0] if self.chained else self.copies
 
     def offset(self, copy: int) -> int:
-        """How many words a memory's content lies before that of the first one."""
+        """How many words earlier a pixel lies in memory `copy` than in the first one."""
         (down, across), (y, x) = divmod(copy, self.tile[1]), self.windows.dilation
         return (down * y * self.windows.image[1] + across * x) * self.pixel_words
 

@@ -61,8 +61,8 @@ class DotProducts:
 class GroupedDotProducts:
     """Dot products of the values of several groups, each with `rows` of its own.
 
-    Of `rows` (outputs, inputs) each of the `groups` has as many, one group's after the other's; the rest as for
-    DotProducts.
+    `rows` (outputs, inputs) are those of all `groups`, as many for each, one group's after the other's. The rest is as
+    for DotProducts.
     """
 
     def __init__(self, rows: NDArray[np.integer], groups: int, largest: int, number: NumberType):

@@ -146,8 +146,8 @@ class Plan:
 class Fold:
     """What follows from a layer's size and its fold. Pad rows and lanes fill the last fold.
 
-    A convolution is a matrix of its weights times a window for each of its `pixels`. With `groups` its rows are those
-    of as many small matrices, one's after the other's, each on its own lanes: `inputs` are those of one.
+    A convolution is a matrix of its weights times a window for each of its `pixels`. With `groups` it is that many
+    small matrices, each on lanes of its own, whose rows follow each other; `inputs` are the lanes of one of them.
     """
 
     inputs: int
@@ -242,8 +242,10 @@ def distinct_folds(size: int) -> list[int]:
 
 
 def row_choices(outputs: int, groups: int = 1) -> list[int]:
-    """For every number of passes the least PE that has it: 1 to `outputs`, or in groups what divides the rows of one or
-    is a multiple of them."""
+    """The PEs to choose from: for every number of passes the least PE that gives it.
+
+    Without groups any from 1 to `outputs`; in groups those that divide the rows of a group, or are a multiple of them.
+    """
     if groups == 1:
         return [ceil_div(outputs, passes) for passes in distinct_folds(outputs)]
     rows = outputs // groups

@@ -33,8 +33,8 @@ def import_dwn(
 
     Each layer has `luts` (neurons, 2^n), entries above 0 being 1 (or `tables` of 0 and 1), and `mapping` (neurons, n),
     or the scores of a learned one, `mapping.weights` (inputs, neurons * n); the layers go by the order of their names.
-    Bit k of an address is what column k of the mapping names. The last layer's bits are summed in groups of a class, as
-    GroupSum does: of equal size but for the last.
+    Bit k of an address is the input that column k of the mapping names. The last layer's bits are summed in a group for
+    each class, as torch-dwn's GroupSum does: groups of equal size but for the last.
 
     `thresholds` are those of the thermometer code, one list for all values or one for each value, unless the file has
     `thresholds`: a value's bit is 1 where it is at least the threshold (torch-dwn's is above it: for whole numbers

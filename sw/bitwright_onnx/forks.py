@@ -11,7 +11,8 @@ if TYPE_CHECKING:
 
 
 def forks(graph: Graph, views: Mapping[str, "View"], needed: Iterable[str]) -> frozenset[str]:
-    """Values behind a quantizer through which two needed values, or one that is needed itself, come from one source.
+    """Values behind a quantizer that are used twice: two needed values are made of each, or it is needed itself and
+    another one is made of it.
 
     In the tree of dominators of what is made elementwise of a source, such a value has needed ones below it in two
     branches, or is needed and has one below it. Values that meet again elementwise are no fork.

@@ -34,7 +34,7 @@ _SAME = 2.0**-22  # relative: what rounding scales to float32 explains
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Branch:
-    """What an addition takes: numbers of a layer, or sums that are not given yet."""
+    """One value that an addition takes: numbers of a layer, or the sums of one whose output is not decided yet."""
 
     signal: Bits | Levels | Accumulators
     view: View
@@ -105,9 +105,9 @@ def _branch(lowering: "Lowering", signal: "Signal", view: View, name: str, sign:
 def common_steps(
     steps: NDArray[np.float64], *, fixed: list[bool], wanted: tuple[int, ...] = ()
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """The unit (channels,) and whole numbers (branches, channels) of it that `steps` (branches, channels) are.
+    """`steps` (branches, channels) as whole multiples of a unit: the units (channels,), the multiples as `steps`.
 
-    Branches that are `fixed` have one number for all channels, `wanted` if that is possible. Raises ValueError where
+    Branches that are `fixed` have one multiple for all channels, `wanted` if that is possible. Raises ValueError where
     the steps have no common unit.
     """
     count, channels = steps.shape
@@ -185,7 +185,7 @@ def _plane(lowering: "Lowering", node: OnnxNode, branches: list[Branch]) -> Plan
 
 
 def arranged(plane: Plane, view: View) -> Plane:
-    """The plane of a view that keeps the order of all values. Raises ValueError for another."""
+    """The plane of a view that leaves all values in their order. Raises ValueError for a view that does not."""
     place = plane.position[view.indices.reshape(-1)]
     axes = range(len(view.shape))
     fits = [a for a in axes if view.shape[a] == plane.channels]
@@ -210,7 +210,7 @@ def _size(plane: Plane) -> tuple[int, int]:
 
 
 def concat(lowering: "Lowering", node: OnnxNode, taken: list[tuple["Signal", View]]) -> Bits | Levels:
-    """Channels of branches one behind the other, in one number type that holds those of all."""
+    """The channels of branches one behind the other, in one number type that holds the values of all."""
     rank = len(lowering.graph.shapes[node.output])
     axis = int(node.attributes["axis"])
     axis = axis - 1 if axis > 0 else axis + rank - 1
@@ -289,7 +289,7 @@ def _on_one_grid(lowering: "Lowering", signals: list[Bits | Levels], planes: lis
 
 
 def common_type(signals: list[Bits | Levels]) -> NumberType:
-    """The smallest type of numbers that holds those of all."""
+    """The smallest number type that holds the values of all `signals`."""
     types = {signal.number for signal in signals}
     if len(types) == 1:
         return types.pop()
@@ -319,7 +319,7 @@ def _as_number(lowering: "Lowering", signal: Bits | Levels, plane: Plane, number
 
 
 def average_pool(lowering: "Lowering", node: OnnxNode, taken: list[tuple["Signal", View]]) -> Levels:
-    """The sums of windows; what an average is worth is a part of them."""
+    """An average pool as the sums of its windows, each worth a step divided by the size of the window."""
     ((signal, view),) = taken
     given, view = settled(lowering, signal, view, node.inputs[0])
     images = arranged(given.plane, view)
@@ -353,7 +353,7 @@ def average_pool(lowering: "Lowering", node: OnnxNode, taken: list[tuple["Signal
 
 
 def max_pool(lowering: "Lowering", node: OnnxNode, taken: list[tuple["Signal", View]]) -> Bits | Levels:
-    """The bits or numbers behind a pool. Before one of sums that decide nothing, the layer decides what follows it."""
+    """The bits or numbers behind a pool. A layer whose sums are pooled before any quantizer decides what follows it."""
     ((signal, view),) = taken
     images = Plane(shape=view.shape, axis=2 if node.op.endswith("Last") else 0)
     plane = Plane(shape=lowering.graph.shapes[node.output][1:], axis=images.axis)

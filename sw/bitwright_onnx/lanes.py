@@ -50,12 +50,12 @@ class ScaledRows:
 
     @staticmethod
     def of_numbers(middle: NDArray[np.float64], step: NDArray[np.float64]) -> "ScaledRows":
-        """What numbers of channels are worth that no weights made: middle_c + step_c * d."""
+        """Numbers that no weights made: number d of channel c is worth middle_c + step_c * d."""
         return ScaledRows(weights=np.zeros((len(step), 0), np.int8), weight_type=BINARY, scale=step, offset=middle)
 
     @staticmethod
     def joined(parts: Sequence["ScaledRows"]) -> "ScaledRows":
-        """The rows of groups, one group behind the other, in the widest of their types of weights."""
+        """The rows of all groups, one group behind the other, in the widest of the groups' types of weights."""
         weights, types = [part.weights for part in parts], {part.weight_type for part in parts}
         weight_type = parts[0].weight_type
         if len(types) > 1:  # none of them is of bits: one group that is not makes all few bits

@@ -81,7 +81,7 @@ class Lowering:
 
     @cached_property
     def users(self) -> Counter[str]:
-        """How many nodes take each value, the graph's end among them."""
+        """How many nodes take each value; the graph's output counts as one more."""
         found: Counter[str] = Counter(self.graph.outputs)
         for node in self.graph.nodes:
             found.update(self.graph.variable_inputs(node))
@@ -94,11 +94,11 @@ class Lowering:
 
     @cached_property
     def own(self) -> frozenset[str]:
-        """The names of the layers of an export of a graph of our own."""
+        """The names of the layers, where the file is an export of a graph by bitwright; else empty."""
         return frozenset(self.layer_of.values())
 
     def wanted_of(self, node: OnnxNode) -> str | None:
-        """The name that an export of our own gives the layer of `node`."""
+        """The name that bitwright's own export gave the layer of `node`; None for another exporter's file."""
         return node.name if node.name in self.own else None
 
     def run(self) -> tuple[Operator, ...]:
@@ -229,7 +229,7 @@ class Lowering:
         return counted(signal.plane, layer.matrix.edge.number, decision.middle, decision.step, signal.name)
 
     def note_rounding(self, signal: Accumulators | Integers, rounding: int) -> None:
-        """Notes how many activations hang on rounding."""
+        """Adds a note of how many activations depend on how float32 rounds, if any do."""
         if rounding:
             self.notes.append(
                 f"{signal.name}: {rounding} of {signal.plane.channels} activations have a sum so near their "
@@ -237,7 +237,7 @@ class Lowering:
             )
 
     def pooled(self, signal: Accumulators, view: View, plane: Plane, node: OnnxNode) -> Bits | Levels:
-        """The layer in front of a pool, which decides what follows the pool, too."""
+        """The layer in front of a pool. Its thresholds also do what follows the pool in the graph."""
         before, then = in_channels(view, signal.plane), SOURCE
         followers = [follower for follower in self.graph.nodes if node.output in follower.inputs]
         if len(followers) == 1 and self.users[node.output] == 1 and followers[0].op == "Pointwise":

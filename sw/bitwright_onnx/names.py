@@ -31,7 +31,7 @@ class Names:
     def give(self, kind: str, wanted: str | None = None) -> str:
         """A name for the next layer, `wanted` if an export of bitwright's own says so.
 
-        `kind` is conv or dense of a layer with weights, which counts, or what else it is.
+        `kind` begins the name: conv or dense for a layer with weights, which are numbered, else the operator's own.
         """
         weighted = kind in ("conv", "dense")
         number = self._weighted if weighted else max(0, self._weighted - 1)

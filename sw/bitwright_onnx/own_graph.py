@@ -1,4 +1,4 @@
-"""What an export of bitwright's own tells of a graph: the value of each layer, and what the numbers do not say."""
+"""What bitwright's own export notes of a graph: the value of each layer, and what the graph's numbers do not say."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -33,7 +33,7 @@ class GraphFacts(msgspec.Struct):
 
 @dataclass(frozen=True, kw_only=True)
 class OwnGraph:
-    """What is told of a graph; nothing where the file is of another exporter."""
+    """What the file's metadata notes of a graph; nothing where another exporter wrote the file."""
 
     encoded: str = ""  # the value that the input is encoded to
     layers: tuple[LayerFacts, ...] = ()
@@ -41,7 +41,7 @@ class OwnGraph:
 
     @staticmethod
     def of(facts: Mapping[str, Any]) -> "OwnGraph":
-        """What the metadata of a file tells; nothing if its names are none, or are given twice."""
+        """What the metadata of a file notes; nothing if a name in it is not valid, or stands there twice."""
         told = facts.get("graph")
         if not isinstance(told, GraphFacts):
             return OwnGraph()
@@ -52,7 +52,7 @@ class OwnGraph:
         return OwnGraph(encoded=told.encoded, layers=tuple(told.layers), layer_of=layer_of)
 
     def cuts(self, graph: Graph) -> frozenset[str]:
-        """The values of the graph that stay apart from what is made of them."""
+        """The values of the graph that stay layers of their own, and are not folded into what is made of them."""
         return frozenset({self.encoded, *self.layer_of} & graph.shapes.keys()) - {graph.input, ""}
 
     def joins(self, graph: Graph) -> frozenset[str]:
@@ -61,7 +61,7 @@ class OwnGraph:
         return frozenset(node.output for node in graph.nodes if node.name in names and node.op == "Add")
 
     def hints(self, types: Mapping[str, Hint]) -> Mapping[str, Hint]:
-        """What is told of each layer, with the types of weights that are told of layers."""
+        """What is noted of each layer, added to `types`, the types of weights by layer."""
         told = dict(types)
         for layer in self.layers:
             told[layer.name] = replace(

@@ -122,7 +122,7 @@ def _zeros_within(node: OnnxNode, weights: NDArray[Any]) -> bool:
 
 
 def accumulators_of(lowering: "Lowering", node: OnnxNode, signal: Levels, view: View, few: FewBitRows) -> Accumulators:
-    """The sums of rows of `few` on numbers."""
+    """The sums that the rows of `few` give on the numbers of `signal`."""
     signal = signal.behind(channel_table(in_channels(view, signal.plane), signal.plane, signal.values))
     indices = view.indices.reshape(-1)
     channel = np.indices(signal.plane.shape)[signal.plane.axis].reshape(-1)[indices]

@@ -1,4 +1,4 @@
-"""What several operators take, or one that joins: raw input, sums and expressions as bits or numbers of a layer.
+"""Values that several operators take, or one that joins: raw input, sums and expressions, as bits or numbers.
 
 Sums whose expression decides get thresholds; those that are a straight line of themselves are given as whole numbers
 (`Sums`), and what the graph makes of them is only remembered. Numbers whose expression is no straight line get
@@ -47,13 +47,13 @@ _STRAIGHT = 2.0**-40  # of the largest value: how straight a line computed in fl
 
 
 def even(plane: Plane, decision: Decision) -> bool:
-    """Whether the bits of all channels stand for the same, so that any layer can take them."""
+    """Whether bits stand for the same two values in all channels, so that any layer can take them."""
     size = np.abs(decision.one - decision.zero).max()
     return all(bool(np.ptp(values) <= SAME_STEP * size) for values in (decision.zero, decision.one))
 
 
 def settled(lowering: "Lowering", signal: "Signal", view: View, name: str) -> tuple[Bits | Levels, View]:
-    """The bits or numbers that value `name` is, and where each of them is among those of its layer.
+    """Value `name` as the bits or numbers of a layer, and where each of them is among those of that layer.
 
     Raises ValueError where the graph's values have no such form.
     """
@@ -85,7 +85,7 @@ def straight(
     fits: Fits = even,
     rising: bool = False,
 ) -> Bits | Levels:
-    """What an expression makes of bits or numbers; those of which it is no straight line get thresholds."""
+    """What an expression makes of bits or numbers: only noted if it is a straight line, else by thresholds."""
     if isinstance(signal, Bits):
         values = channel_table(expression, signal.plane, signal.values).astype(np.float64)
         if operations(expression) & DECIDING and (values[0] == values[1]).any():
@@ -100,7 +100,7 @@ def straight(
 
 
 def line_of(signal: Accumulators, expression: Expr) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """What a dot product of 0 is worth, and how much one more adds, for each channel. Raises UnevenError."""
+    """For each channel what a dot product of 0 is worth, and what each further 1 adds. Raises UnevenError."""
     last = signal.count - 1
     tried = np.unique(np.linspace(0, last, min(last + 1, 1025)).astype(np.int64))
     dots = signal.dots_at(tried)
@@ -119,7 +119,7 @@ def sums(
     line: tuple[NDArray[np.float64], NDArray[np.float64]],
     times: NDArray[np.int64] | None = None,
 ) -> Levels:
-    """The layer whose numbers are its dot products, each channel's `times` a whole number (channels,)."""
+    """The layer that gives its dot products as numbers, those of each channel `times` (channels,) a whole number."""
     middle, step = line
     times = np.ones(signal.plane.channels, np.int64) if times is None else times
     falling = times < 0
@@ -136,9 +136,9 @@ def sums(
 
 
 def whole_sums(lowering: "Lowering", signal: Accumulators, expression: Expr) -> Levels:
-    """The layer whose numbers are just what the graph makes of its sums, as an export of bitwright's own says.
+    """The layer that gives as numbers just what the graph makes of its sums, as bitwright's own exports mean it.
 
-    Raises UnevenError where they are none.
+    Raises UnevenError where that is no whole number.
     """
     middle, step = line_of(signal, expression)
     dots = signal.dots_at(np.array([0, 1]))
@@ -166,9 +166,9 @@ def quantized(
     rising: bool = False,
     last: bool = False,
 ) -> Bits | Levels:
-    """Thresholds by themselves, for what an expression makes of numbers. Raises ValueError.
+    """Thresholds by themselves (`Quantize`), for what an expression makes of numbers. Raises ValueError.
 
-    `last` wants bits, and `rising` what stands for more the larger it is, in all channels.
+    With `last` the result is bits. With `rising` a larger number stands for more, in all channels.
     """
     decision = None
     if isinstance(signal, Bits):
@@ -300,7 +300,7 @@ def _emit(
 def encoded(lowering: "Lowering", signal: RawInput, view: View) -> tuple[Bits | Levels, View]:
     """The encoded input where several operators take it, or one that is no product: bits if it becomes two values.
 
-    Also where each of the view's values is among its lanes. Raises ValueError.
+    The second result says which lane each of the view's values is. Raises ValueError.
     """
     raw = signal.plane
     columns, kinds = input_table(view, lowering.graph.input_dtype, lowering.input_bits)

@@ -131,7 +131,7 @@ def dilations(node: OnnxNode, rank: int) -> Shape:
 
 
 def reach(kernel: Shape, apart: Shape) -> Shape:
-    """ScaledRows and columns from the first tap of a window to the last."""
+    """Rows and columns from the first tap of a window to the last."""
     return tuple((taps - 1) * step + 1 for taps, step in zip(kernel, apart, strict=True))
 
 

@@ -122,7 +122,7 @@ class Bits:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Levels:
-    """A stored number a value, of a few bits or of a sum; what it stands for, channel by channel."""
+    """Values that are stored as numbers, of a few bits or sums, and what the numbers stand for, channel by channel."""
 
     plane: Plane
     number: NumberType
@@ -138,7 +138,7 @@ class Levels:
 
     @property
     def numbers(self) -> NDArray[np.int64]:
-        """(numbers,): every number that a value may be, rising. Raises ValueError for more than can be looked at."""
+        """Every number that a value may be, rising, (numbers,). Raises ValueError if there are too many to look at."""
         least, largest = self.reach
         if largest - least >= MAX_DOTS:
             raise ValueError(f"its values take {largest - least + 1:,} numbers, too many to look at each")
@@ -167,19 +167,19 @@ class Levels:
 def counted(
     plane: Plane, number: NumberType, middle: NDArray[np.float64], step: NDArray[np.float64], giver: str
 ) -> Bits | Levels:
-    """What thresholds give: numbers that count from `middle` in steps, or, of one level from 0, bits."""
+    """What thresholds give: bits if there is one level that counts from 0, else numbers; 0 is worth `middle`."""
     if number.xnor:
         return Bits(plane=plane, zero=middle, one=middle + step, giver=giver)
     return Levels(plane=plane, number=number, middle=middle, step=step, giver=giver)
 
 
 class UnevenError(ValueError):
-    """What is made of numbers is no straight line of them: it needs thresholds."""
+    """Raised where what is made of numbers is no straight line of them, so that it needs thresholds."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Integers:
-    """Numbers that an operator gives, as what thresholds are decided on: as `Accumulators`, without weights."""
+    """Numbers that an operator gives and that thresholds are decided on: like `Accumulators`, but without weights."""
 
     plane: Plane
     name: str
@@ -191,7 +191,7 @@ class Integers:
 
     @property
     def largest(self) -> int:
-        """Of the numbers' sizes."""
+        """The largest absolute value of the numbers."""
         return max(abs(self.least), abs(self.most))
 
     @property

@@ -43,6 +43,6 @@ def fits_bits(graph: Graph, node: OnnxNode, view: View, plane: Plane, decision: 
 
 
 def outside_kernel(node: OnnxNode, weights: NDArray[Any]) -> tuple[int, int]:
-    """ScaledRows and columns of a convolution's kernel."""
+    """Rows and columns of a convolution's kernel."""
     kernel = weights.shape[2:] if node.op == "Conv" else weights.shape[1:3]
     return int(kernel[0]), int(kernel[1])

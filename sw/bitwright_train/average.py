@@ -14,7 +14,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 
 class Average:
-    """The parameters' mean, in which each step's weigh 1 - `decay`, and what came before it `decay`."""
+    """A running mean of the parameters: each step moves it by 1 - `decay` of the way to their values."""
 
     def __init__(self, model: nn.Module, decay: float) -> None:
         self.decay = decay
@@ -22,13 +22,13 @@ class Average:
         self.tensors = {name: value.detach().clone() for name, value in model.named_parameters()}
 
     def update(self) -> None:
-        """Takes in what the parameters are now."""
+        """Takes the parameters' present values into the mean."""
         own = [value.detach() for value in self.model.parameters()]
         torch._foreach_lerp_(list(self.tensors.values()), own, 1 - self.decay)
 
     @contextmanager
     def applied(self) -> Iterator[None]:
-        """While it lasts the model has the mean for its parameters; then its own again, and its own buffers."""
+        """Gives the model the mean as its parameters for a `with` block; then its own parameters and buffers again."""
         own = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
         self.model.load_state_dict(self.tensors, strict=False)
         try:

@@ -80,7 +80,10 @@ def save_checkpoint(
     *,
     kept_alone: bool = False,
 ) -> None:
-    """Writes the whole state of the run to `path`, atomically, or the model that is kept alone. Raises OSError."""
+    """Writes the whole state of the run to `path`, atomically; with `kept_alone` only the model that is kept.
+
+    Raises OSError.
+    """
     names = [name for name, _ in model.named_parameters()]
     tensors = {f"best.{name}": tensor for name, tensor in state.best.items()}
     if not kept_alone:

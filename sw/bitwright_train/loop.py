@@ -85,7 +85,7 @@ def _older_digest(dataset: Dataset) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class LoopOptions:
-    """How a run goes, which is no part of its configuration.
+    """How a run is carried out; nothing here is part of its configuration.
 
     `seconds`: the run ends within about so many, its schedule with it. `told` hears of every epoch, `saved` of every
     checkpoint. `teacher` is the file of a float teacher, read if it is the right one, else written. With `kept_alone`

@@ -1,4 +1,4 @@
-"""What training makes small, and how much of a batch is told right."""
+"""The losses that training minimizes, and how much of a batch is classified right."""
 
 import math
 
@@ -17,7 +17,7 @@ def scaled(config: TrainConfig, logits: Tensor) -> Tensor:
 
 
 def loss_of(config: TrainConfig, logits: Tensor, labels: Tensor) -> Tensor:
-    """Mean loss over the batch. `labels` are class numbers, or of every class or label how much of it is meant."""
+    """Mean loss over the batch. `labels` are class numbers (n,), or the share (0..1) of every class or label (n, k)."""
     logits = scaled(config, logits)
     if config.loss == "bce":
         return functional.binary_cross_entropy_with_logits(logits, labels.to(logits.dtype))
@@ -29,7 +29,9 @@ def loss_of(config: TrainConfig, logits: Tensor, labels: Tensor) -> Tensor:
 
 
 def distilled(config: TrainConfig, logits: Tensor, teacher: Tensor, hard: Tensor) -> Tensor:
-    """`hard`, the loss of the labels, and `distill` of the distance to what a teacher says, both at `temperature`.
+    """(1 - distill) of `hard`, the loss of the labels, plus `distill` of the distance to a teacher's logits.
+
+    For that distance both logits are divided by `temperature`.
 
     G. Hinton, O. Vinyals, J. Dean, "Distilling the Knowledge in a Neural Network", arXiv:1503.02531, 2015.
     """

@@ -119,9 +119,9 @@ class BinaryNetwork(nn.Module):
         return x
 
     def joined(self, index: int, x: Tensor, given: list[Tensor]) -> Tensor:
-        """What stage `index` gives, of its activations: their sum with those of a shortcut, and the sums of windows.
+        """What stage `index` gives: its activations `x` plus those of its shortcut, then summed by window (`average`).
 
-        `given` are what the stages before it give.
+        `given` is what each of the stages before it gives.
         """
         if index >= len(self.convs):
             return x

@@ -9,7 +9,7 @@ _RECENT = 5  # epochs whose mean time tells how many more fit
 
 
 def step_of(config: TrainConfig, done: float) -> tuple[float, float]:
-    """Where the step of training that `done` (0..1 of the run) lies in begins and ends, of the run."""
+    """Begin and end, as shares of the run, of that one of the `two_step` steps in which `done` (0..1) lies."""
     return (0.0, config.two_step) if done < config.two_step else (config.two_step, 1.0)
 
 
@@ -46,7 +46,7 @@ def weights_are_float(config: TrainConfig, span: Span) -> bool:
 
 @dataclass(kw_only=True)
 class Clock:
-    """How far each epoch takes the run, which ends after `epochs`, or as many as fit into `limit` seconds."""
+    """How far each epoch takes the run, which ends after `epochs`, or after fewer that fit into `limit` seconds."""
 
     epochs: int
     limit: float | None = None
@@ -54,7 +54,7 @@ class Clock:
 
     @property
     def each(self) -> float:
-        """Seconds of an epoch, of late; 0 before the first, which counts as long as there is no other."""
+        """Mean seconds of the last few epochs; 0 before any. The first, slower one counts only while it is alone."""
         recent = self.durations[1:][-_RECENT:] or self.durations
         return sum(recent) / len(recent) if recent else 0.0
 

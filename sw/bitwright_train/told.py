@@ -1,4 +1,4 @@
-"""An epoch that is over, in a line."""
+"""One line of text for each finished epoch."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from bitwright_train.checkpoint import Epoch
 
 @dataclass(frozen=True, kw_only=True)
 class EpochTold:
-    """An epoch that is over, and what is still to come."""
+    """A finished epoch, and how much of the run is left."""
 
     entry: Epoch
     epochs: int  # of the whole run, as far as is known
@@ -24,7 +24,7 @@ def time_of(seconds: float) -> str:
 
 
 def line_of(told: EpochTold) -> str:
-    """Loss, accuracies, rate and time left, in a line."""
+    """The line of an epoch: loss, accuracies, frames a second and time left."""
     entry, best = told.entry, told.best
     validation = ""
     if entry.validation_accuracy is not None and best.validation_accuracy is not None:

@@ -148,8 +148,8 @@ class Placement:
 class Kinds:
     """A compressor's counters by kind: those whose inputs have the same delays are one, so that there are few to place.
 
-    `inputs` has for each kind the kinds of its bits, earlier ones all, its delay, and whether it takes lanes. `of` is
-    the kind of each bit of the compressor, `left` are the kinds that the columns hold.
+    `inputs` has for each kind the kinds of the bits that it takes (all earlier in the list), its delay, and whether it
+    takes lanes. `of` is the kind of each bit of the compressor, `left` are the kinds of the bits left in the columns.
     """
 
     inputs: tuple[tuple[frozenset[int], float, bool], ...]

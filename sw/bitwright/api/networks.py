@@ -114,7 +114,7 @@ def export(
 
 
 def predict(network: Network, frames: "NDArray[Any]") -> "NDArray[Any]":
-    """What the golden model tells of frames (n, ...): classes (n,), or of labels or values one each (n, outputs).
+    """What the golden model says of frames (n, ...): classes (n,), or for a network of labels or numbers (n, outputs).
 
         bw.predict(network, frames[:10])
 
@@ -126,7 +126,7 @@ def predict(network: Network, frames: "NDArray[Any]") -> "NDArray[Any]":
 
 
 def confusion(network: Network, frames: "NDArray[Any]", classes: "NDArray[Any]") -> "NDArray[Any]":
-    """How many of `frames` (n, ...) of each class are told to be which: (class, told class).
+    """A confusion matrix by the golden model: how many of `frames` (n, ...) there are by (class, class it says).
 
         table = bw.confusion(network, frames, classes)
         table.diagonal().sum() / table.sum()  # the accuracy

@@ -82,7 +82,7 @@ def _told(network: Network, golden: Trace) -> str:
 
 
 def scores_of(network: Network, values: NDArray[np.integer], most: int = 64) -> tuple[Score, ...]:
-    """The first `most` outputs. A bar is as long as its score lies far from the least towards the largest."""
+    """The first `most` outputs, each with a bar: empty for the least score, full for the largest."""
     numbers = [int(value) for value in values]
     low, high = min(numbers), max(numbers)
     chosen = numbers.index(high) if network.is_classifier else -1

@@ -41,8 +41,11 @@ class Node:
 
     @property
     def inputs(self) -> int:
-        """Lanes of a window, of a layer with weights those of one of its rows; of an operator without windows all
-        values that it takes."""
+        """How many values one result is made of.
+
+        For a layer with weights those that a row takes, for other operators with windows those of a window of all
+        channels, else all that the operator takes.
+        """
         if self.operator.matrix is not None:
             return self.operator.matrix.inputs
         if self.operator.windows is None:

@@ -37,9 +37,9 @@ class Network:
     Layers are a chain unless `takes` says for each which values it takes: names of layers, or ENCODED for the encoded
     input. They are put in an order in which each follows those that it takes values of; `nodes` has the graph.
 
-    A network whose last layer has `Scores` or `Votes` is a classifier, or, with `values`, gives numbers; any other
-    gives bits (labels that each stand for themselves, a single layer, or the front of a larger network). Raises
-    NetworkError, in one sentence, for anything that breaks the rules.
+    A network whose last layer has `Scores` or `Votes`, or is a GroupSum, is a classifier, or, with `values`, gives
+    numbers; any other gives bits (labels that each stand for themselves, a single layer, or the front of a larger
+    network). Raises NetworkError, in one sentence, for anything that breaks the rules.
     """
 
     name: str

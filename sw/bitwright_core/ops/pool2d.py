@@ -1,4 +1,4 @@
-"""What pools of every rule share: the image, the kernel's windows on it, and the checks of both."""
+"""What max-pools and pools of sums share: the image, the kernel's windows on it, and the checks of both."""
 
 import math
 from collections.abc import Sequence
@@ -14,9 +14,9 @@ from bitwright_core.ops.windows import Pooling, PoolRule, Windows, windows
 
 
 class Pool2d(Weightless):
-    """A pool of images, channel by channel.
+    """A pool of images, channel by channel; the base of MaxPool2d and SumPool2d.
 
-    Each rule is a frozen dataclass with the fields `name` to `takes`. It adds `rule`, `edge` and `compute`.
+    Each of them is a frozen dataclass with the fields `name` to `takes`, and adds `rule`, `edge` and `compute`.
     """
 
     rule: ClassVar[PoolRule]

@@ -33,7 +33,10 @@ class Upsample2dFacts(Facts, omit_defaults=True, tag="upsample2d"):
 
 @dataclass(frozen=True, kw_only=True)
 class Upsample2d(Weightless):
-    """Pixel (y, x) of what it gives is pixel (y // down, x // across) of what it takes, whatever its numbers."""
+    """Nearest upsampling: pixel (y, x) of what it gives is pixel (y // down, x // across) of what it takes.
+
+    Values of any number type pass unchanged.
+    """
 
     kind: ClassVar[str] = "upsample2d"
     facts_type: ClassVar[type[Facts]] = Upsample2dFacts
@@ -58,7 +61,7 @@ class Upsample2d(Weightless):
 
     @cached_property
     def windows(self) -> Windows:
-        """Windows of one pixel each."""
+        """Windows of one pixel each, every one given down x across times."""
         return Windows(image=self.shape[:2], kernel=(1, 1), stride=(1, 1), padding=(0, 0, 0, 0), repeat=self.factors)
 
     @property
