@@ -12,7 +12,7 @@ from bitwright_hw.arithmetic.tree import adder_tree, agreeing
 from bitwright_hw.encoder import Encoder, TableEncoder
 from bitwright_hw.engine import MatrixEngine, RowPool
 from bitwright_hw.families import GENERIC, Family
-from bitwright_hw.families.ecp5.chains import Chains, Operand
+from bitwright_hw.families.ecp5.chains import ChainOperand, Chains
 from bitwright_hw.families.xc7 import popcount as xc7
 from bitwright_hw.families.xc7.lut_rom import LutRom
 from bitwright_hw.hardwired import HardwiredEngine
@@ -48,10 +48,10 @@ def ecp5_chain(spec: Spec) -> None:
     """Three additions in one carry chain."""
     i = spec.free("i", 11)
     chains = Chains(spec.m)
-    bit = [Operand.bit(value) for value in i]
-    one = chains.add([Operand.lane(i[0], i[1])], [Operand.lane(i[2], i[3])], Operand.lane(i[4], i[5]), 2)
-    two = chains.add(bit[6:8], bit[8:9], Operand.zero(), 3)
-    three = chains.add([Operand.either(i[9], i[10])], [*map(Operand.bit, one)], bit[5], 2)
+    bit = [ChainOperand.bit(value) for value in i]
+    one = chains.add([ChainOperand.lane(i[0], i[1])], [ChainOperand.lane(i[2], i[3])], ChainOperand.lane(i[4], i[5]), 2)
+    two = chains.add(bit[6:8], bit[8:9], ChainOperand.zero(), 3)
+    three = chains.add([ChainOperand.either(i[9], i[10])], [*map(ChainOperand.bit, one)], bit[5], 2)
     chains.close()
     first = Signal(2)
     spec.m.d.comb += first.eq((i[0] ^ i[1]) + (i[2] ^ i[3]) + (i[4] ^ i[5]))
