@@ -29,7 +29,10 @@ from tests.sw.networks import middle_layer
 
 def cases(names, values, verilator=2):
     """Every case in Icarus, which is quick to build and shows X; the first ones in Verilator too."""
-    rows = [(*value, "icarus") for value in values] + [(*value, "verilator") for value in values[:verilator]]
+    rows = [(*value, "icarus") for value in values] + [
+        pytest.param(*value, "verilator", marks=[pytest.mark.slow] if index else [])
+        for index, value in enumerate(values[:verilator])
+    ]
     return pytest.mark.parametrize((*names, "simulator"), rows)
 
 

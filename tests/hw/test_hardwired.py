@@ -261,7 +261,7 @@ def mixed_case(seed):
     return network, replace(plan, layers=tuple(layers), target=target)
 
 
-@pytest.mark.parametrize("seed", QUICK)
+@pytest.mark.parametrize("seed", [*QUICK[::2], *(pytest.param(seed, marks=pytest.mark.slow) for seed in QUICK[1::2])])
 def test_random_accelerators_with_hardwired_layers(seed, tmp_path):
     network, plan = mixed_case(seed)
     design = check(network, plan, tmp_path / "design")

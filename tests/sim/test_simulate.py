@@ -40,8 +40,10 @@ def test_good_design_passes(design, simulator):
     [
         ("scores", {}, {"scores": True, "data_bits": 16}),
         ("one beat", {"shape": (7,)}, {"data_bits": 64}),
-        ("bits", {"hidden": (13, 70), "classes": None, "bits": 1}, {"data_bits": 8}),
-        ("host", {"levels": 3}, {"encoding": "host", "data_bits": 32}),
+        pytest.param(
+            "bits", {"hidden": (13, 70), "classes": None, "bits": 1}, {"data_bits": 8}, marks=pytest.mark.slow
+        ),
+        pytest.param("host", {"levels": 3}, {"encoding": "host", "data_bits": 32}, marks=pytest.mark.slow),
     ],
 )
 def test_other_formats_pass_on_icarus(tmp_path, what, changes, plan):
@@ -135,7 +137,9 @@ DEFECTS = {
 }
 
 
-@pytest.mark.parametrize("defect", DEFECTS)
+@pytest.mark.parametrize(
+    "defect", [pytest.param(name, marks=[pytest.mark.slow] if index % 2 else []) for index, name in enumerate(DEFECTS)]
+)
 def test_planted_defect_is_found(design, tmp_path, defect):
     need_icarus()
     body, ports, test = DEFECTS[defect]

@@ -74,6 +74,7 @@ def test_long_stalls_are_verified(design, network, tmp_path):
         verify(design, network, frames_for(network, 3), stalls=-1)
 
 
+@pytest.mark.slow
 def test_a_result_that_long_stalls_lose_is_found(design, network, tmp_path):
     """A result that waits for 300 cycles is not the frame's any more; only --stalls sees it, and the rerun too."""
     broken = sabotage(

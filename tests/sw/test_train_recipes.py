@@ -49,6 +49,7 @@ ALL = {
 }
 
 
+@pytest.mark.slow
 def test_a_run_with_every_recipe_is_exported_exactly_and_resumes_to_the_same_network(tmp_path):
     config = dataclasses.replace(SMALL, **ALL)
     lines = []

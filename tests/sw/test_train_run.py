@@ -111,7 +111,7 @@ def test_the_same_seed_gives_the_same_network_and_another_one_another(finished, 
     assert other.network.digest != report.network.digest
 
 
-@pytest.mark.parametrize("kill_after", [1, 60])
+@pytest.mark.parametrize("kill_after", [1, pytest.param(60, marks=pytest.mark.slow)])
 def test_a_killed_run_resumes_to_the_same_network(finished, tmp_path, kill_after):
     """SIGKILL at the first sign of work after a checkpoint, and again later; 19 steps an epoch."""
     report, out = finished

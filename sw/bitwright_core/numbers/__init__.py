@@ -57,7 +57,7 @@ class NumberType:
                 else f"a {self.kind} number has {widths.start} bit{'s'[: widths.start > 1]}, not {self.bits}"
             )
 
-    @cached_property
+    @property  # not kept: a kind holds functions, and numbers go to other processes
     def _kind(self) -> NumberKind:
         if self.kind not in _BY_NAME:
             raise NetworkError(f"a number must be one of {', '.join(_BY_NAME)}, not {self.kind!r}")
