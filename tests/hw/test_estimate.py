@@ -29,7 +29,10 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize(("family", "folds", "memories"), CASES)
+@pytest.mark.parametrize(
+    ("family", "folds", "memories"),
+    [pytest.param(*case, marks=[pytest.mark.slow] if index in (1, 3) else []) for index, case in enumerate(CASES)],
+)
 def test_it_agrees_with_yosys(tmp_path, family, folds, memories):
     network = random_network(3, shape=(8, 8), bits=8, levels=1, hidden=(16, 16))
     plan = bw.size(network, **folds, target=family)

@@ -27,6 +27,7 @@ def test_a_point_is_counted_as_synth_counts_it(tmp_path):
     assert counts == bw.synth(bw.generate(NETWORK, plan, tmp_path / "d"), family="ice40").total
 
 
+@pytest.mark.slow
 def test_results_come_in_the_order_of_the_plans():
     told = []
     chosen = plans(16, 2)
