@@ -30,6 +30,20 @@ SHAPES = {
 }
 
 
+def sends(shape, folder, simulator, **fold):
+    """The window of `shape`, folded so, sends what it should, in its cycle."""
+    params, words, expected = window_case(np.random.default_rng(SEED), shape, **fold)
+    bench(
+        Window(params=params),
+        folder,
+        simulator,
+        words=words,
+        expected=expected,
+        frame_words=ceil_div(fold["channels"], fold["in_width"]),
+        constants={"grant__valid": 1},
+    )
+
+
 @cases(
     ("shape", "channels", "in_width", "simd", "passes", "capacity", "lane_bits", "padding_lane"),
     [
@@ -51,9 +65,10 @@ SHAPES = {
     verilator=1,
 )
 def test_window(shape, channels, in_width, simd, passes, capacity, lane_bits, padding_lane, simulator, tmp_path):
-    params, words, expected = window_case(
-        np.random.default_rng(SEED),
+    sends(
         SHAPES[shape],
+        tmp_path,
+        simulator,
         channels=channels,
         in_width=in_width,
         simd=simd,
@@ -61,15 +76,6 @@ def test_window(shape, channels, in_width, simd, passes, capacity, lane_bits, pa
         capacity=capacity,
         lane_bits=lane_bits,
         padding_lane=padding_lane,
-    )
-    bench(
-        Window(params=params),
-        tmp_path,
-        simulator,
-        words=words,
-        expected=expected,
-        frame_words=ceil_div(channels, in_width),
-        constants={"grant__valid": 1},
     )
 
 
@@ -99,9 +105,10 @@ MORE_GROUPED = [
 def test_window_of_groups_and_dilated_taps(
     shape, channels, in_width, simd, passes, capacity, lane_bits, padding_lane, groups, at_once, simulator, tmp_path
 ):
-    params, words, expected = window_case(
-        np.random.default_rng(SEED),
+    sends(
         SHAPES[shape],
+        tmp_path,
+        simulator,
         channels=channels,
         in_width=in_width,
         simd=simd,
@@ -111,15 +118,6 @@ def test_window_of_groups_and_dilated_taps(
         padding_lane=padding_lane,
         groups=groups,
         groups_at_once=at_once,
-    )
-    bench(
-        Window(params=params),
-        tmp_path,
-        simulator,
-        words=words,
-        expected=expected,
-        frame_words=ceil_div(channels, in_width),
-        constants={"grant__valid": 1},
     )
 
 
