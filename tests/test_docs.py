@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from bitwright.cli import parser
+from bitwright.cli import leaves, parser
 from bitwright.cli.arguments import UsageError
-from tests.sw.command_lines import leaves
 
 ROOT = Path(__file__).resolve().parent.parent
 FENCE = re.compile(r"^```.*?^```", re.S | re.M)

@@ -1,11 +1,9 @@
 """Pages of the site that are made as it is built (mkdocs runs this as a hook): the commands as their parsers have them,
 and the changelog, whose links are those of the repository's root."""
 
-import argparse
 import os
 import re
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -32,22 +30,12 @@ def commands_page() -> str:
     """Markdown of every command: what `--help` prints."""
     sys.path[:0] = [str(ROOT / folder) for folder in ("sw", "hw", "sim", "boards")]
     os.environ["COLUMNS"] = COLUMNS  # what argparse wraps to
-    from bitwright.cli import parser
+    from bitwright.cli import leaves
 
     parts = [
         "# Commands\n\nWhat `bitwright COMMAND --help` prints. Exit status 1 means that something did not match, "
         "2 that something given was wrong.\n"
     ]
-    for name, command in leaves(parser()):
+    for name, command in leaves():
         parts.append(f"## {name}\n\n```text\n{command.format_help().rstrip()}\n```\n")
     return "\n".join(parts)
-
-
-def leaves(top: argparse.ArgumentParser, path: tuple[str, ...] = ()) -> Iterator[tuple[str, argparse.ArgumentParser]]:
-    """Every command that runs, with its parser; commands of commands one by one."""
-    below = [action for action in top._actions if isinstance(action, argparse._SubParsersAction)]
-    if not below:
-        yield " ".join(path), top
-    for action in below:
-        for name, command in action.choices.items():
-            yield from leaves(command, (*path, name))

@@ -5,10 +5,8 @@ import json
 
 import pytest
 
-from bitwright.cli import main, parser
+from bitwright.cli import leaves, main, parser
 from bitwright.cli.arguments import UsageError
-
-from .command_lines import leaves
 
 PARSER = parser()
 COMMANDS = dict(leaves(PARSER))

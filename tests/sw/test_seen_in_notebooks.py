@@ -6,13 +6,12 @@ import xml.etree.ElementTree as ET
 import pytest
 
 from bitwright import api
-from bitwright.cli import main
+from bitwright.cli import leaves, main
 from bitwright_core.html import html_table
 from bitwright_core.plan import LayerPlan, Plan
 from bitwright_sim.compare import Mismatch
 from bitwright_sim.report import VerifyReport
 
-from .command_lines import leaves
 from .networks import random_network
 
 

@@ -8,7 +8,7 @@ was given is one line on standard error and status 2.
 import argparse
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import NoReturn
 
@@ -65,6 +65,19 @@ def parser() -> argparse.ArgumentParser:
     for name in _COMMANDS:
         import_module(f"bitwright.cli.{name}").add(commands)
     return top
+
+
+def leaves(
+    top: argparse.ArgumentParser | None = None, path: tuple[str, ...] = ()
+) -> Iterator[tuple[str, argparse.ArgumentParser]]:
+    """Every command that runs, "import onnx" for one, with its parser: for pages and tests that look at all of them."""
+    top = parser() if top is None else top
+    below = [action for action in top._actions if isinstance(action, argparse._SubParsersAction)]
+    if not below:
+        yield " ".join(path), top
+    for action in below:
+        for name, command in action.choices.items():
+            yield from leaves(command, (*path, name))
 
 
 class _Version(argparse.Action):
