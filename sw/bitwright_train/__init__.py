@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from bitwright_train.exports import check_export, export_model
     from bitwright_train.lut_model import LutNetwork
     from bitwright_train.model import BinaryNetwork, ModelTrace, trace_model
-    from bitwright_train.run import TrainFiles, TrainReport, load_model, save_model, train
+    from bitwright_train.model_file import load_model, save_model
+    from bitwright_train.run import TrainFiles, TrainReport, train
 
 _LATE = {
     "BinaryNetwork": "model",
@@ -24,8 +25,8 @@ _LATE = {
     "TrainReport": "run",
     "check_export": "exports",
     "export_model": "exports",
-    "load_model": "run",
-    "save_model": "run",
+    "load_model": "model_file",
+    "save_model": "model_file",
     "trace_model": "model",
     "train": "run",
 }

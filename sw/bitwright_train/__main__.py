@@ -21,6 +21,8 @@ def _arguments() -> argparse.ArgumentParser:
         "--data-dir", metavar="D", type=Path, help="folder of the data files (default: $BITWRIGHT_DATA)"
     )
     parser.add_argument("--epochs", metavar="N", type=int, help="another number of epochs")
+    parser.add_argument("--start", metavar="DIR", help="begin with what the run in DIR learned")
+    parser.add_argument("--teacher", metavar="DIR", help="whom distill follows: the network of the run in DIR")
     parser.add_argument("--seed", metavar="S", type=int, help="another seed")
     parser.add_argument("--time-limit", metavar="M", type=float, help="end, schedule and all, within M minutes")
     parser.add_argument("--eager", action="store_true", help="on a GPU: no recorded steps")
@@ -36,7 +38,9 @@ def main() -> int:
 
     args = _arguments().parse_args()
     try:
-        config = with_overrides(load_config(args.config), epochs=args.epochs, seed=args.seed)
+        config = with_overrides(
+            load_config(args.config), epochs=args.epochs, seed=args.seed, start=args.start, teacher=args.teacher
+        )
         record = train_only(
             config,
             args.out,

@@ -60,6 +60,13 @@ def _optimizer_tensors(optimizer: torch.optim.Optimizer, names: list[str]) -> di
     return {f"adam.{names[index]}.{key}": value for index, entry in state.items() for key, value in entry.items()}
 
 
+def _laid_out(value: Tensor, parameter: Tensor) -> Tensor:
+    """`value` in the memory order of `parameter`, as a fused Adam on a GPU asks for; a count of steps as it is."""
+    if value.shape != parameter.shape:
+        return value
+    return torch.empty_like(parameter, device=value.device, dtype=value.dtype).copy_(value)
+
+
 def _with_defaults(config: dict[str, Any]) -> dict[str, Any]:
     """A stored configuration with the keys that have come since, at their defaults; as it is if it makes no sense."""
     try:
@@ -144,17 +151,16 @@ def load_checkpoint(
         if is_over(progress.position or 0.0):
             return State(progress=progress, best=best)
         raise TrainingError(f"{path}: has what the export takes alone, so training cannot go on from it; {remedy}")
-    names = [name for name, _ in model.named_parameters()]
     try:
         own = {name.removeprefix("model."): t for name, t in tensors.items() if name.startswith("model.")}
         model.load_state_dict(own)
         entries: dict[int, dict[str, Tensor]] = {}
-        for index, name in enumerate(names):
+        for index, (name, parameter) in enumerate(model.named_parameters()):
             prefix = f"adam.{name}."
             keys = {key.removeprefix(prefix): t for key, t in tensors.items() if key.startswith(prefix)}
             if not {"step", "exp_avg", "exp_avg_sq"} <= keys.keys():
                 raise KeyError(f"{prefix}step, exp_avg or exp_avg_sq")
-            entries[index] = keys
+            entries[index] = {key: _laid_out(value, parameter) for key, value in keys.items()}
         optimizer.load_state_dict({**optimizer.state_dict(), "state": entries})
         generator.set_state(tensors["generator"])
         for name, value in (average.tensors if average else {}).items():

@@ -110,11 +110,13 @@ class TrainConfig:
     encoding: Literal["bits", "integers"] = "bits"
     final_norm: bool = True  # the last layer ends in a batch norm
     score_bits: Annotated[int, msgspec.Meta(ge=0, le=48)] = 24  # of class scores, 8 or more; 0: the order of all kept
+    start: str = ""  # the folder of a run whose latent weights and batch norms this one begins with
     epochs: Positive = 100
     batch_size: Annotated[int, msgspec.Meta(ge=2, le=1 << 20)] = 100
     loss: Literal["cross_entropy", "squared_hinge", "bce"] = "cross_entropy"  # bce: labels that stand for themselves
     label_smoothing: Fraction = 0.0  # cross entropy only
     distill: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.0  # share of the loss that follows a float teacher
+    teacher: str = ""  # the folder of the run whose network distill follows; without it a float one is trained
     temperature: Annotated[float, msgspec.Meta(gt=0, le=100)] = 2.0  # of distill
     teacher_width: Annotated[int, msgspec.Meta(ge=4, le=1024)] = 64
     teacher_epochs: Positive = 30
@@ -182,6 +184,8 @@ class TrainConfig:
             raise TrainingError(f"label_smoothing belongs to cross_entropy; remove it with {self.loss}")
         if self.distill and self.loss == "squared_hinge":
             raise TrainingError("distill follows probabilities, which squared_hinge has none of; use cross_entropy")
+        if self.teacher and not self.distill:
+            raise TrainingError("teacher says whom distill follows; set distill = 0.5, say, or remove teacher")
         if self.ema and not self.recalibrate:
             raise TrainingError("ema averages weights that no batch norm has seen; set recalibrate = 20, say")
         if self.estimator != "straight_through" and 1 not in self.activation_bits:
@@ -199,6 +203,8 @@ class TrainConfig:
             raise TrainingError(f"layers of lookup tables train with cross_entropy, not {self.loss}")
         if self.dropout or self.input_dropout:
             raise TrainingError("layers of lookup tables have no dropout; remove dropout and input_dropout")
+        if self.start:
+            raise TrainingError("layers of lookup tables start from no other run; remove start")
         if self.two_step:
             raise TrainingError("layers of lookup tables have no weights to round later; remove two_step")
         if self.weights != 1 or self.activations != 1:
@@ -308,11 +314,16 @@ def load_config(name_or_path: str | Path) -> TrainConfig:
 
 
 def with_overrides(
-    config: TrainConfig, *, dataset: str | None = None, epochs: int | None = None, seed: int | None = None
+    config: TrainConfig,
+    *,
+    dataset: str | None = None,
+    epochs: int | None = None,
+    seed: int | None = None,
+    start: str | None = None,
+    teacher: str | None = None,
 ) -> TrainConfig:
     """`config` with what is not None replaced, checked as a file is. Raises TrainingError."""
     values = dataclasses.asdict(config)
-    values |= {
-        key: value for key, value in (("dataset", dataset), ("epochs", epochs), ("seed", seed)) if value is not None
-    }
+    given = {"dataset": dataset, "epochs": epochs, "seed": seed, "start": start, "teacher": teacher}
+    values |= {key: value for key, value in given.items() if value is not None}
     return parse_config(values, config.name)

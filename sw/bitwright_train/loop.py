@@ -10,16 +10,17 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from bitwright_core.errors import TrainingError
 from bitwright_core.progress import Progress
 from bitwright_data import Dataset
 from bitwright_train.average import Average, recalibrate
 from bitwright_train.checkpoint import Epoch, State, TrainingRecord, load_checkpoint, save_checkpoint
 from bitwright_train.config import TrainConfig
-from bitwright_train.estimators import estimator_of
 from bitwright_train.lut_model import LutNetwork
 from bitwright_train.model import BinaryNetwork
-from bitwright_train.quantizers import activation_of, weight_type
+from bitwright_train.model_file import build_model, load_model
 from bitwright_train.schedule import Clock, Span, is_over, learning_rate, weights_are_float
+from bitwright_train.start import begin_with
 from bitwright_train.teacher import DECAY, FloatTeacher, load_teacher, save_teacher, teacher_config
 from bitwright_train.told import EpochTold
 from bitwright_train.trainer import Model, Trainer, TrainingFrames, adam, evaluate
@@ -28,34 +29,6 @@ CHECKPOINT_SECONDS = 10.0
 
 
 Told = Callable[[EpochTold], None]
-
-
-def build_model(config: TrainConfig, shape: tuple[int, ...], classes: int) -> BinaryNetwork | LutNetwork:
-    """The model that a configuration describes, all latent weights 0."""
-    if config.luts is not None:
-        return LutNetwork(
-            shape=shape,
-            input_bits=config.input_bits,
-            thresholds=config.encoding_thresholds,
-            luts=config.luts,
-            classes=classes,
-        )
-    return BinaryNetwork(
-        shape=shape,
-        input_bits=config.input_bits,
-        thresholds=config.encoding_thresholds,
-        table=config.integer_table,
-        convs=config.convs,
-        hidden=config.hidden,
-        weights=tuple(map(weight_type, config.weight_bits)),
-        activations=tuple(map(activation_of, config.activation_bits)),
-        estimator=estimator_of(config.estimator),
-        classes=classes,
-        final_norm=config.final_norm,
-        multi_label=config.loss == "bce",
-        input_dropout=config.input_dropout,
-        dropout=config.dropout,
-    )
 
 
 def _place(module: nn.Module, device: torch.device) -> None:
@@ -137,6 +110,18 @@ def taught(
     return teacher.eval().requires_grad_(False)
 
 
+def _teacher_of(config: TrainConfig, dataset: Dataset, device: torch.device) -> BinaryNetwork | LutNetwork:
+    """The trained network in the folder `config.teacher`, in evaluation mode. Raises TrainingError."""
+    teacher = load_model(Path(config.teacher))
+    if teacher.shape != dataset.shape or teacher.classes != dataset.classes:
+        raise TrainingError(
+            f"{config.teacher}: a teacher of frames of shape {teacher.shape} and {teacher.classes} classes, but "
+            f"{dataset.name} has frames of shape {dataset.shape} and {dataset.classes} classes; choose another teacher"
+        )
+    _place(teacher, device)
+    return teacher.requires_grad_(False)
+
+
 def _kept(model: Model) -> dict[str, Tensor]:
     """A copy of the state that is exported; of lookup tables, without what learning the wiring takes."""
     if isinstance(model, LutNetwork):
@@ -214,8 +199,11 @@ class _Run:
         history.append(entry)
 
 
-def _binary_trainer(config: TrainConfig, dataset: Dataset, options: LoopOptions) -> Trainer:
-    """The trainer of the network itself, before its first epoch and without its teacher."""
+def _binary_trainer(config: TrainConfig, dataset: Dataset, options: LoopOptions, *, fresh: bool) -> Trainer:
+    """The trainer of the network itself, before its first epoch and without its teacher.
+
+    A run that is not `fresh` takes all it has learned from its checkpoint.
+    """
     device = options.device
     frames = TrainingFrames.of(config, dataset, device)
     generator = torch.Generator().manual_seed(config.seed)
@@ -227,6 +215,11 @@ def _binary_trainer(config: TrainConfig, dataset: Dataset, options: LoopOptions)
         model.prepare(frames.augmenter.frames, frames.labels, generator)
     else:
         model.initialise(generator)
+        if config.start and fresh:
+            source = load_model(Path(config.start))
+            if isinstance(source, LutNetwork):
+                raise TrainingError(f"{config.start}: a network of lookup tables, which no other can start from")
+            begin_with(model, source, config.start)
     _place(model, device)
     return Trainer(
         config=config,
@@ -253,15 +246,20 @@ def run(
     started = time.monotonic()
     digest = _data_digest(dataset)
     record = _round_trip(TrainingRecord(config=asdict(config), data_digest=digest))
-    trainer = _binary_trainer(config, dataset, options)
+    fresh = not (options.resume and checkpoint.exists())
+    trainer = _binary_trainer(config, dataset, options, fresh=fresh)
     model, state = trainer.model, State(progress=record)
     assert not isinstance(model, FloatTeacher)
     parts = (model, trainer.optimizer, trainer.generator, trainer.average)
-    if options.resume and checkpoint.exists():
+    if not fresh:
         state = load_checkpoint(checkpoint, record, *parts, older_digest=lambda: _older_digest(dataset))
     progress, before = state.progress, state.progress.seconds
     if config.distill and not _is_over(progress, config):
-        trainer.teacher = taught(config, dataset, trainer.frames, digest, options)
+        trainer.teacher = (
+            _teacher_of(config, dataset, options.device)
+            if config.teacher
+            else taught(config, dataset, trainer.frames, digest, options)
+        )
         if len(trainer.frames.held_labels):
             held, labels = trainer.frames.held_frames, trainer.frames.held_labels
             progress.teacher_accuracy = evaluate(trainer.teacher, config, held, labels)[1]

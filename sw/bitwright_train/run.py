@@ -10,8 +10,6 @@ from typing import Any
 import msgspec
 import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save as to_bytes
 
 from bitwright_core import golden
 from bitwright_core.atomic import write_bytes
@@ -21,23 +19,19 @@ from bitwright_core.network import Network
 from bitwright_core.progress import Progress
 from bitwright_data import Dataset, load_dataset
 from bitwright_train.checkpoint import TrainingRecord
-from bitwright_train.config import TrainConfig, parse_config
+from bitwright_train.config import TrainConfig
 from bitwright_train.curves import write_curves
 from bitwright_train.export_check import ExportCheck
 from bitwright_train.exports import check_export, export_model
-from bitwright_train.loop import CHECKPOINT_SECONDS, LoopOptions, Told, build_model
+from bitwright_train.loop import CHECKPOINT_SECONDS, LoopOptions, Told
 from bitwright_train.loop import run as run_loop
-from bitwright_train.lut_model import LutNetwork
-from bitwright_train.model import BinaryNetwork
+from bitwright_train.model_file import MODEL_FILE, save_model
 
 NETWORK_FILE = "network.safetensors"
-MODEL_FILE = "model.safetensors"
 CHECKPOINT_FILE = "checkpoint.safetensors"
 TEACHER_FILE = "teacher.safetensors"
 METRICS_FILE = "metrics.json"
 CURVES_FILE = "curves.png"
-_KEY = "bitwright"
-_MODEL_VERSION = 1
 _SMALL_WORK = 4_000_000  # hidden weights times batch: below, a step is too short to share between threads
 
 
@@ -80,48 +74,6 @@ class TrainReport:
     check: ExportCheck
     network: Network
     files: TrainFiles
-
-
-class _ModelHeader(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    version: int = _MODEL_VERSION
-    config: dict[str, Any]
-    shape: list[int]
-    labels: list[str]
-
-
-def save_model(path: Path, model: BinaryNetwork | LutNetwork, config: TrainConfig, labels: tuple[str, ...]) -> None:
-    """Writes the float model, its configuration and its labels, atomically. Raises OSError."""
-    tensors = {name: tensor.detach().cpu().clone() for name, tensor in model.state_dict().items()}
-    header = _ModelHeader(config=asdict(config), shape=list(model.shape), labels=list(labels))
-    write_bytes(path, to_bytes(tensors, metadata={_KEY: msgspec.json.encode(header).decode()}))
-
-
-def load_model(out: Path) -> BinaryNetwork | LutNetwork:
-    """The trained float model of a run's folder (or its model.safetensors), in evaluation mode, on the CPU.
-
-    Raises TrainingError for a file that is missing, damaged, or of another version.
-    """
-    path = Path(out)
-    if path.is_dir():
-        path = path / MODEL_FILE
-    if not path.is_file():
-        raise TrainingError(f"{path}: no such model; bitwright train writes it beside the network")
-    try:
-        with safe_open(path, framework="pt") as opened:
-            text = (opened.metadata() or {}).get(_KEY, "")
-            tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
-        header = msgspec.json.decode(text, type=_ModelHeader)
-        if header.version != _MODEL_VERSION:
-            raise TrainingError(f"{path}: model version {header.version}, not {_MODEL_VERSION}; train again")
-        config = parse_config(header.config, str(path))
-        model = build_model(config, tuple(header.shape), len(header.labels))
-        model.load_state_dict(tensors)
-    except TrainingError:
-        raise
-    except (SafetensorError, OSError, msgspec.DecodeError, RuntimeError, ValueError) as error:
-        raise TrainingError(f"{path}: not a readable model ({error}); train again") from None
-    model.eval()
-    return model
 
 
 def _device(device: str | None) -> torch.device:
@@ -202,6 +154,8 @@ def train_only(
 ) -> TrainingRecord:
     """Trains, or goes on with what `out` has, and leaves a checkpoint that `train` exports and proves, elsewhere say.
 
+    Beside it lies the float model, which another run can start from.
+
     `record` lets a GPU replay a recorded step; with `kept_alone` the checkpoint has only what the export takes. Raises
     DataError or TrainingError.
     """
@@ -220,7 +174,10 @@ def train_only(
         told=told,
     )
     try:
-        return run_loop(config, load_dataset(config.dataset, data_dir), files.checkpoint, options)[1]
+        dataset = load_dataset(config.dataset, data_dir)
+        model, reached = run_loop(config, dataset, files.checkpoint, options)
+        save_model(files.model, model, config, dataset.labels)
+        return reached
     finally:
         torch.set_num_threads(before)
 

@@ -150,7 +150,7 @@ class Trainer:
         generator: torch.Generator,
         mixed: bool = False,
         record: bool = True,
-        teacher: FloatTeacher | None = None,
+        teacher: Model | None = None,
         average: Average | None = None,
         what: str = "train",
         progress: Progress | None = None,

@@ -16,7 +16,7 @@ from bitwright_train import loop as loop_module
 from bitwright_train import run as run_module
 from bitwright_train.augment import Augmenter
 from bitwright_train.checkpoint import TrainingRecord
-from bitwright_train.loop import build_model
+from bitwright_train.model_file import build_model
 
 SMALL = TrainConfig(
     name="small_conv",

@@ -14,8 +14,9 @@ from bitwright_train.config import ConvConfig, config_names, load_config, parse_
 from bitwright_train.export import export_model
 from bitwright_train.export_check import check_export
 from bitwright_train.model import BinaryNetwork, trace_model
+from bitwright_train.model_file import load_model
 from bitwright_train.quantizers import activation_of, quantized, weight_type
-from bitwright_train.run import load_model, train
+from bitwright_train.run import train
 
 BITS = (1, 2, 3, 4, "ternary")
 CONVS = (ConvConfig(outputs=5, padding=1, pool=2), ConvConfig(outputs=4, kernel=2))

@@ -1,0 +1,91 @@
+"""The float model of a run as a file, with its configuration and labels; the model that a configuration describes."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save as to_bytes
+
+from bitwright_core.atomic import write_bytes
+from bitwright_core.errors import TrainingError
+from bitwright_train.config import TrainConfig, parse_config
+from bitwright_train.estimators import estimator_of
+from bitwright_train.lut_model import LutNetwork
+from bitwright_train.model import BinaryNetwork
+from bitwright_train.quantizers import activation_of, weight_type
+
+MODEL_FILE = "model.safetensors"
+_KEY = "bitwright"
+_MODEL_VERSION = 1
+
+
+def build_model(config: TrainConfig, shape: tuple[int, ...], classes: int) -> BinaryNetwork | LutNetwork:
+    """The model that a configuration describes, all latent weights 0."""
+    if config.luts is not None:
+        return LutNetwork(
+            shape=shape,
+            input_bits=config.input_bits,
+            thresholds=config.encoding_thresholds,
+            luts=config.luts,
+            classes=classes,
+        )
+    return BinaryNetwork(
+        shape=shape,
+        input_bits=config.input_bits,
+        thresholds=config.encoding_thresholds,
+        table=config.integer_table,
+        convs=config.convs,
+        hidden=config.hidden,
+        weights=tuple(map(weight_type, config.weight_bits)),
+        activations=tuple(map(activation_of, config.activation_bits)),
+        estimator=estimator_of(config.estimator),
+        classes=classes,
+        final_norm=config.final_norm,
+        multi_label=config.loss == "bce",
+        input_dropout=config.input_dropout,
+        dropout=config.dropout,
+    )
+
+
+class _ModelHeader(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    version: int = _MODEL_VERSION
+    config: dict[str, Any]
+    shape: list[int]
+    labels: list[str]
+
+
+def save_model(path: Path, model: BinaryNetwork | LutNetwork, config: TrainConfig, labels: tuple[str, ...]) -> None:
+    """Writes the float model, its configuration and its labels, atomically. Raises OSError."""
+    tensors = {name: tensor.detach().cpu().clone() for name, tensor in model.state_dict().items()}
+    header = _ModelHeader(config=asdict(config), shape=list(model.shape), labels=list(labels))
+    write_bytes(path, to_bytes(tensors, metadata={_KEY: msgspec.json.encode(header).decode()}))
+
+
+def load_model(out: Path) -> BinaryNetwork | LutNetwork:
+    """The trained float model of a run's folder (or its model.safetensors), in evaluation mode, on the CPU.
+
+    Raises TrainingError for a file that is missing, damaged, or of another version.
+    """
+    path = Path(out)
+    if path.is_dir():
+        path = path / MODEL_FILE
+    if not path.is_file():
+        raise TrainingError(f"{path}: no such model; bitwright train writes it beside the network")
+    try:
+        with safe_open(path, framework="pt") as opened:
+            text = (opened.metadata() or {}).get(_KEY, "")
+            tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
+        header = msgspec.json.decode(text, type=_ModelHeader)
+        if header.version != _MODEL_VERSION:
+            raise TrainingError(f"{path}: model version {header.version}, not {_MODEL_VERSION}; train again")
+        config = parse_config(header.config, str(path))
+        model = build_model(config, tuple(header.shape), len(header.labels))
+        model.load_state_dict(tensors)
+    except TrainingError:
+        raise
+    except (SafetensorError, OSError, msgspec.DecodeError, RuntimeError, ValueError) as error:
+        raise TrainingError(f"{path}: not a readable model ({error}); train again") from None
+    model.eval()
+    return model
