@@ -310,7 +310,17 @@ def load_config(name_or_path: str | Path) -> TrainConfig:
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise TrainingError(f"{name}: not valid TOML ({error})") from None
+    if name not in config_names():
+        values |= _beside(Path(name).parent, values)
     return parse_config(values, name)
+
+
+def _beside(folder: Path, values: dict[str, Any]) -> dict[str, str]:
+    """The paths among `values` that are relative and there, seen from `folder`, that of the TOML file."""
+    found = {key: values[key] for key in ("dataset", "start", "teacher") if isinstance(values.get(key), str)}
+    if "." not in found.get("dataset", ""):
+        found.pop("dataset", None)  # a name, of which a folder may be there by chance
+    return {key: str(folder / path) for key, path in found.items() if path and (folder / path).exists()}
 
 
 def with_overrides(

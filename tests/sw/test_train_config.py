@@ -1,6 +1,7 @@
 """Training configurations: the ones that ship, and the message for each mistake."""
 
 import dataclasses
+from pathlib import Path
 
 import pytest
 
@@ -116,3 +117,17 @@ def test_an_unknown_attribute_of_the_package():
 
     with pytest.raises(AttributeError, match="no attribute 'trian'"):
         _ = bitwright_train.trian
+
+
+def test_relative_paths_are_looked_for_beside_the_toml(tmp_path, monkeypatch):
+    text = 'name = "mine"\ndataset = "own.npz"\nhidden = [8]\ndistill = 0.5\nstart = "run"\nteacher = "elsewhere"\n'
+    folder = tmp_path / "folder"
+    (folder / "run").mkdir(parents=True)
+    (folder / "mine.toml").write_text(text)
+    (folder / "own.npz").touch()
+    monkeypatch.chdir(tmp_path)
+    config = load_config("folder/mine.toml")
+    assert (config.dataset, config.start) == (str(Path("folder/own.npz")), str(Path("folder/run")))
+    assert config.teacher == "elsewhere"  # as it is: there is none beside the file
+    monkeypatch.chdir(folder)
+    assert load_config("mine.toml").dataset == "own.npz"

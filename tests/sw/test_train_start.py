@@ -138,7 +138,7 @@ def test_a_teacher_of_other_frames(first, tmp_path):
 
 
 def test_adam_is_read_back_in_the_memory_order_of_its_parameters(tmp_path):
-    """Of a GPU's convolutions the channels of a pixel lie side by side; a fused Adam refuses moments in another order."""
+    """A GPU has the channels of a pixel side by side; a fused Adam refuses moments in another order."""
     from bitwright_train.checkpoint import State, TrainingRecord, load_checkpoint, save_checkpoint
 
     model = torch.nn.Conv2d(3, 4, 3).to(memory_format=torch.channels_last)

@@ -62,6 +62,8 @@ def train_network(
     dataset: str | None = None,
     epochs: int | None = None,
     seed: int | None = None,
+    start: PathLike | None = None,
+    teacher: PathLike | None = None,
     resume: bool = True,
     seconds: float | None = None,
     progress: Progress | None = None,
@@ -70,9 +72,9 @@ def train_network(
     """Trains a network (with torch) and writes network.safetensors, metrics.json and a plot to `out`.
 
     `config` is a TOML file, the name of a configuration that ships (docs/training.md), or a
-    TrainConfig; `dataset`, `epochs` and `seed` replace its own. A run that was cut off goes on from its
-    checkpoint unless `resume` is False, and a finished one for more `epochs`. With `seconds` the training ends, its
-    schedule with it, within about so many. `told` hears of every epoch.
+    TrainConfig; `dataset`, `epochs`, `seed`, `start` and `teacher` (folders of other runs) replace its own.
+    A run that was cut off goes on from its checkpoint unless `resume` is False, and a finished one for more `epochs`.
+    With `seconds` the training ends, its schedule with it, within about so many. `told` hears of every epoch.
 
         report = bw.train_network("digits", "run")
         report.test_accuracy, report.network
@@ -83,7 +85,14 @@ def train_network(
         import bitwright_train as training
 
         chosen = config if isinstance(config, training.TrainConfig) else training.load_config(str(config))
-        chosen = training.with_overrides(chosen, dataset=dataset, epochs=epochs, seed=seed)
+        chosen = training.with_overrides(
+            chosen,
+            dataset=dataset,
+            epochs=epochs,
+            seed=seed,
+            start=None if start is None else str(start),
+            teacher=None if teacher is None else str(teacher),
+        )
         folder = default_data_dir() if data_dir is None else Path(data_dir)
         return training.train(
             chosen, Path(out), data_dir=folder, resume=resume, seconds=seconds, progress=progress, told=told

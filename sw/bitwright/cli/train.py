@@ -34,13 +34,22 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         help="folder of the data files (default: $BITWRIGHT_DATA, or data)",
     )
     command.add_argument(
-        "--dataset", metavar="NAME", help="another data set: digits, mnist, fashion-mnist, cifar10, or a .npz"
+        "--dataset", metavar="NAME", help="another data set: digits, mnist, fashion-mnist, cifar10, fsdd, or a .npz"
     )
     command.add_argument(
         "--epochs", metavar="N", type=int, help="another number of epochs; more than a finished run had, and it goes on"
     )
     command.add_argument(
         "--time-limit", metavar="M", type=float, help="end the training, its schedule with it, within about M minutes"
+    )
+    command.add_argument(
+        "--start", metavar="RUN", type=Path, help="begin with what another run learned: the folder it wrote"
+    )
+    command.add_argument(
+        "--teacher",
+        metavar="RUN",
+        type=Path,
+        help="whom distill follows, in place of a float network: another run's folder",
     )
     command.add_argument("--seed", metavar="S", type=int, help="another seed")
     command.add_argument("--fresh", action="store_true", help="start over, whatever the folder holds")
@@ -62,6 +71,8 @@ def run(args: argparse.Namespace) -> int:
             dataset=args.dataset,
             epochs=args.epochs,
             seed=args.seed,
+            start=args.start,
+            teacher=args.teacher,
             resume=not args.fresh,
             seconds=None if args.time_limit is None else 60 * args.time_limit,
             progress=report,
