@@ -22,18 +22,16 @@ from numpy.typing import NDArray
 
 from bitwright_core.buildable import check_buildable
 from bitwright_core.framing import input_format, output_format
-from bitwright_core.network import ENCODED, MatrixLayer, Network
+from bitwright_core.network import Network
 from bitwright_core.plan import Fold, LayerPlan, Plan, ceil_div, distinct_folds, row_choices
 from bitwright_core.progress import Progress, no_progress
+from bitwright_hw.between_engines import BetweenEngines
 from bitwright_hw.cells import Counts
-from bitwright_hw.engine_numbers import level_numbers, products_of
 from bitwright_hw.engines.folded import FOLDED
 from bitwright_hw.engines.folded_choices import Choice
 from bitwright_hw.estimate import Estimate, costs_of, estimate, shell_counts
 from bitwright_hw.families import Family
-from bitwright_hw.lower import Given, end_of, gaps, guard_stage, head, in_front, results_of, source
-from bitwright_hw.stages.stage import Stage
-from bitwright_hw.timing import engine_pipeline
+from bitwright_hw.lower import guard_stage, head
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,12 +92,6 @@ class Sizer:
         self.output = output_format(network, options)
         self._head = head(network, guard_stage(network, self.input))
         self._shell = sum((step.stage.cost(self.costs) for step in self._head), shell_counts(self.costs))
-        self._gaps = gaps(network)
-        self._latencies: dict[tuple[int, bool, str | None], int] = {}
-        self._counted: dict[tuple[object, ...], Counts] = {}
-        self._stages: dict[tuple[int, int, int, int], list[Stage]] = {}
-        self._stage_costs: dict[Stage, Counts] = {}
-        self._references: dict[int, dict[str, Fold]] = {}
         self._folds = [
             FOLDED.choices(
                 layer,
@@ -110,6 +102,15 @@ class Sizer:
             )
             for k, layer in enumerate(self.layers)
         ]
+        self._between = BetweenEngines(
+            network,
+            options,
+            costs=self.costs,
+            head=self._head,
+            folds=self._folds,
+            input=self.input,
+            output=self.output,
+        )
 
     @property
     def least_interval(self) -> int:
@@ -218,7 +219,7 @@ class Sizer:
             fronts.append(self._extended(fronts[-1], k, layer, interval, *limits))
         front = fronts[-1]
         ends = [
-            Counts() if self._scored_by_engine else self._between(len(options), fold, None, interval)
+            Counts() if self._scored_by_engine else self._between.counts(len(options), fold, None, interval)
             for fold in front.folds
         ]
         total_luts = front.luts + np.array([end.luts for end in ends], np.int64)[front.fold]
@@ -243,7 +244,7 @@ class Sizer:
         parts: list[tuple[NDArray[np.int64], NDArray[np.floating], NDArray[np.int64], NDArray[np.int64]]] = []
         sizes = []
         for fold, numbers in of_fold.items():
-            queues = [self._between(k, before, fold, interval) for before in front.folds]
+            queues = [self._between.counts(k, before, fold, interval) for before in front.folds]
             way_luts = front.luts + np.array([queue.luts for queue in queues], np.int64)[front.fold]
             way_blocks = front.block_rams + np.array([queue.block_rams for queue in queues], float)[front.fold]
             all_luts = np.concatenate([way_luts + layer[number].luts for number in numbers])
@@ -257,99 +258,6 @@ class Sizer:
         folds = [fold for fold, size in zip(of_fold, sizes, strict=True) if size]
         numbers_of = np.repeat(np.arange(len(folds)), [size for size in sizes if size])
         return _Front(columns[0], columns[1], columns[2], columns[3], [*folds], numbers_of)
-
-    def _between(self, k: int, before: Fold | None, after: Fold | None, interval: int) -> Counts:
-        """`_between_counts`, which many folds and intervals share."""
-        key: tuple[object, ...] = k, before, after, interval
-        if before is None or after is None or not self.network.is_chain:
-            pass
-        elif self.layers[k].windows is not None:
-            key = k, before.pe, after.simd, after.neuron_folds, after.groups_at_once
-        if key not in self._counted:
-            self._counted[key] = self._between_counts(k, before, after, interval)
-        return self._counted[key]
-
-    def _latency(self, layer: MatrixLayer, fold: Fold) -> int:
-        """Of an engine folded so: with weights in block RAM, which may take a cycle more than those in LUTs."""
-        products, levels = products_of(layer), level_numbers(layer, fold)
-        key = fold.simd, fold.cycles > 1, None if products is None else products.key
-        if key not in self._latencies:
-            choice = LayerPlan(name="before", pe=fold.pe, simd=fold.simd, memory="block")
-            binary = None if products is None else layer
-            found = engine_pipeline(fold, choice, self.options, binary)
-            self._latencies[key] = found.read_latency + found.stages + 1
-        return self._latencies[key] + (levels.latency if levels else 0)
-
-    def _between_counts(self, k: int, before: Fold | None, after: Fold | None, interval: int) -> Counts:
-        """What lies in front of the engine of layer k: behind the input if there is no layer before, up to the output
-        if there is none after. Its room is what a frame needs that comes from an idle stage before."""
-        total = Counts()
-        given = dict(self._earlier(k, interval))
-        if before is not None:
-            filled = min(interval, before.frame_cycles) + self._latency(self.layers[k - 1], before) + 1
-            if after is not None and self.network.is_chain:
-                return self._expected(self._between_engines(k, before, after, interval), filled, interval)
-            given[self.layers[k - 1].name] = Given(stream=results_of(self.layers[k - 1], before))
-        elif self.network.takes_images:
-            others = {} if self.network.is_chain else self._reference(interval)
-            folds = others if after is None else {**others, self.layers[k].name: after}
-            step = source(self.network, self.input, folds, interval)
-            total, given[ENCODED], filled = step.stage.cost(self.costs), Given(stream=step.gives), 0
-        else:
-            given[ENCODED], filled = Given(stream=self._head[-1].gives), self.input.beats + 1
-        stages: list[Stage] = []
-        for node, steps, comes in in_front(self._gaps[k], given, after, plan=self.options, interval=interval):
-            given[node.name] = comes
-            stages += [step.stage for step in steps]
-        if after is None:
-            steps, end = end_of(self.network, given[self.network.last.name].stream, None, self.output)
-            stages += [*(step.stage for step in steps), end]
-        return total + self._expected(stages, filled, interval)
-
-    def _between_engines(self, k: int, before: Fold, after: Fold, interval: int) -> list[Stage]:
-        """The stages between the engines of layers k - 1 and k of a chain, which many folds and all intervals share."""
-        key = k, before.pe, after.simd, after.neuron_folds
-        if key not in self._stages:
-            layer = self.layers[k - 1]
-            given = {layer.name: Given(stream=results_of(layer, before))}
-            found = in_front(self._gaps[k], given, after, plan=self.options, interval=interval)
-            self._stages[key] = [step.stage for _, steps, _ in found for step in steps]
-        return self._stages[key]
-
-    def _expected(self, stages: list[Stage], filled: int, interval: int) -> Counts:
-        """What stages take with the room that they are likely to need."""
-        total = Counts()
-        for stage in stages:
-            roomed = stage.expected(filled, interval)
-            if roomed not in self._stage_costs:
-                self._stage_costs[roomed] = roomed.cost(self.costs)
-            total += self._stage_costs[roomed]
-        return total
-
-    def _reference(self, interval: int) -> dict[str, Fold]:
-        """The fold of each layer that takes the fewest LUTs of its own."""
-        if interval not in self._references:
-            chosen = [min(choices.within(interval), key=lambda choice: choice.luts) for choices in self._folds]
-            self._references[interval] = {
-                layer.name: choice.fold for layer, choice in zip(self.layers, chosen, strict=True)
-            }
-        return self._references[interval]
-
-    def _earlier(self, k: int, interval: int) -> dict[str, Given]:
-        """How values come that were given before layer k - 1: nobody takes them in a chain. In a graph they come from
-        layers folded as `_reference` says, so that the search is exact for a chain alone."""
-        if self.network.is_chain:
-            return {}
-        folds = self._reference(interval)
-        stream = self._head[-1].gives
-        if self.network.takes_images:
-            stream = source(self.network, self.input, folds, interval).gives
-        given = {ENCODED: Given(stream=stream)}
-        for layer, gap in zip(self.layers[:k], self._gaps, strict=False):
-            for node, _, comes in in_front(gap, given, folds[layer.name], plan=self.options, interval=interval):
-                given[node.name] = comes
-            given[layer.name] = Given(stream=results_of(layer, folds[layer.name]))
-        return given
 
 
 def _pareto(luts: NDArray[np.int64], block_rams: NDArray[np.floating]) -> NDArray[np.int64]:

@@ -2,16 +2,17 @@
 
 from dataclasses import dataclass
 
-from amaranth.hdl import Array, C, Cat, Module, Mux, Signal, Value, unsigned
+from amaranth.hdl import Cat, Module, Mux, Signal, Value, unsigned
 from amaranth.lib import memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from bitwright_core.plan import ceil_div
 from bitwright_hw.frame_buffer import count_up
 from bitwright_hw.gearbox import Gearbox
-from bitwright_hw.piecewise import piecewise, piecewise_grid
+from bitwright_hw.piecewise import piecewise_grid
 from bitwright_hw.rom import ram_attributes
 from bitwright_hw.tokens import Tokens
+from bitwright_hw.window_lanes import WindowRead, bundled, padded, slot_of
 from bitwright_hw.window_params import WindowParams
 
 
@@ -205,15 +206,15 @@ class Window(wiring.Component):
         with m.If(start):
             m.d.sync += [reading.eq(1), address.eq(base), pass_left.eq(p.passes - 1)]
 
-        place = _Reading(start=start, issue=issue, row=row, column=column, line=line, group=group)
+        place = WindowRead(start=start, issue=issue, row=row, column=column, line=line, group=group)
         payload = []
         for k, storage in enumerate(copies):
             reader = storage.read_port()
             m.d.comb += [reader.addr.eq(address), reader.en.eq(issue)]
-            read = reader.data if slot is None else self._slot(m, k, reader.data, issue, slot)
+            read = reader.data if slot is None else slot_of(m, p, k, reader.data, issue, slot)
             lanes = Signal(len(read), name=f"lanes_{k}")
-            m.d.comb += lanes.eq(self._padded(m, k, read, place))
-            payload.append(self._bundled(lanes))
+            m.d.comb += lanes.eq(padded(m, p, k, read, place))
+            payload.append(bundled(p, lanes))
         m.submodules.narrow = narrow = Gearbox(
             in_width=p.read_bits, out_width=p.simd * p.bundle_bits, bits=p.inputs * p.bundle_bits
         )
@@ -243,77 +244,6 @@ class Window(wiring.Component):
                 m.d.sync += [round_.eq(count_up(round_, p.rounds)), slot.eq(Mux(last_slot, 0, slot + 1))]
         way = Mux(on & last_slot, (back + p.round_words) % p.depth, back % p.depth)
         return _Rounds(last=on & (round_ == p.rounds - 1), way=way, slot=slot)
-
-    def _slot(self, m: Module, copy: int, word: Value, issue: Value, slot: Value) -> Value:
-        """The slot of a memory's word that was asked for with its address."""
-        p = self.params
-        if p.slots == 1:
-            return word
-        asked = Signal(range(p.slots), name=f"slot_{copy}")
-        with m.If(issue):
-            m.d.sync += asked.eq(slot)
-        return word.word_select(asked, p.slot_lanes * p.lane_bits)
-
-    def _bundled(self, lanes: Value) -> Value:
-        """Lanes by group as bundles of a lane of each."""
-        p = self.params
-        if p.groups_at_once == 1:
-            return lanes
-        places = [j * p.group_lanes + c for c in range(p.group_lanes) for j in range(p.groups_at_once)]
-        return Cat(lanes[k * p.lane_bits : (k + 1) * p.lane_bits] for k in places)
-
-    def _padded(
-        self,
-        m: Module,
-        copy: int,
-        lanes: Value,
-        reading: "_Reading",
-    ) -> Value:
-        """The lanes of a memory's word, those outside the image and outside the kernel replaced."""
-        p = self.params
-        (down, across), (tall, wide) = p.windows.kernel, p.tile
-        copy_row, copy_column = divmod(copy, wide)
-        lines, groups = ceil_div(down, tall), across // wide
-        kernel_rows = [k * tall + copy_row for k in range(lines)]
-        taps_across = [k * wide + copy_column for k in range(groups)]
-        inside: list[Value] = []
-        if any(p.windows.padding):
-            flags = []
-            for name, index, outside, taps, count in (
-                ("row", reading.row, p.windows.row_outside, kernel_rows, reading.line),
-                ("column", reading.column, p.windows.column_outside, taps_across, reading.group),
-            ):
-                size = down if name == "row" else across
-                held = Signal(len(taps), name=f"{name}s_inside_{copy}")
-                for k, tap in enumerate(taps):
-                    values = [int(before <= tap < size - after) for before, after in outside]
-                    with m.If(reading.start):
-                        m.d.sync += held[k].eq(piecewise(index, values, 1))
-                flags.append(held[0] if len(taps) == 1 else Array(held)[count])
-            now = Signal(name=f"inside_{copy}")
-            with m.If(reading.issue):
-                m.d.sync += now.eq(flags[0] & flags[1])
-            inside.append(now)
-        padding = C(sum(p.padding_lane << k * p.lane_bits for k in range(p.slot_lanes)), len(lanes))
-        result: Value = Mux(inside[0], lanes, padding) if inside else lanes
-        if kernel_rows[-1] >= down:  # the last line of a tall tile hangs over the kernel
-            beyond = Signal(name=f"beyond_{copy}")
-            with m.If(reading.issue):
-                m.d.sync += beyond.eq(reading.line == lines - 1)
-            result = Mux(beyond, 0, result)
-        return result
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Reading:
-    """What is being read: `start` of the pass at window `row`, `column`; a word with `issue`, from `line`, `group`."""
-
-    start: Value
-    issue: Value
-    row: Value
-    column: Value
-    line: Signal
-    group: Signal
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,7 +5,7 @@ before `oldest[j]` is needed by it or by a later one; so what must be kept at an
 """
 
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cache, cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ from bitwright_core.network import Windows
 from bitwright_core.plan import ceil_div
 
 
+@cache
 def storage_lanes(channels: int, least: int) -> int:
     """Lanes of a storage word: the least divisor of `channels` that is at least `least`, or all."""
     return next(n for n in range(1, channels + 1) if channels % n == 0 and (n >= least or n == channels))

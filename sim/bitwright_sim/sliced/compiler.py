@@ -4,14 +4,16 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 
-from bitwright_sim.sliced.control import ControlCompiler
+from bitwright_sim.sliced.control import ControlCompiler, initial_words
 from bitwright_sim.sliced.control_words import ControlCode, ControlRom, Naming, Word
+from bitwright_sim.sliced.exports import export_levels
+from bitwright_sim.sliced.needed import looked_up, needed_bits
 from bitwright_sim.sliced.netlist import Cell, Source, UnsupportedError
 from bitwright_sim.sliced.order import components
 from bitwright_sim.sliced.part import Part
 from bitwright_sim.sliced.part_pieces import Function, Memory, PartWords, UnitShape
 from bitwright_sim.sliced.program import Observed, Place, Program
-from bitwright_sim.sliced.taint import REGISTERS, extended, is_table, tainted_bits
+from bitwright_sim.sliced.taint import REGISTERS, tainted_bits
 from bitwright_sim.sliced.units import Units
 
 _CONTROL_LINES = 400  # of a control function
@@ -110,42 +112,6 @@ class NetlistCompiler:
             if ports:
                 raise UnsupportedError(f"{cell.name} has a clock other than aclk")
 
-    # ---- which data bits matter
-
-    def _needed(self) -> set[int]:
-        needed: set[int] = set()
-        todo = [bit for _, data in self.observe for bit in data]
-        while todo:
-            bit = todo.pop()
-            if bit in needed or bit not in self.tainted:
-                continue
-            needed.add(bit)
-            if bit in self.driver:
-                todo += self._sources(*self.driver[bit])
-        return needed
-
-    def _sources(self, cell: Cell, port: str, index: int) -> list[int]:
-        """The input bits on which an output bit may depend."""
-        bits, kind = cell.connections, cell.kind
-        if kind in REGISTERS:
-            return [bits["D"][index], *bits.get("EN", ()), *bits.get("SRST", ())]
-        if self._looked_up(cell):
-            return list(bits["RD_ADDR"])
-        if kind == "$mem_v2":
-            width = cell.integer("WIDTH")
-            return list(bits["WR_DATA"][index % width :: width])
-        if kind in ("$mux", "$pmux"):
-            return [bits["A"][index], *bits["B"][index :: len(bits["Y"])], *bits["S"]]
-        if kind in ("$and", "$or", "$xor", "$xnor", "$not", "$pos"):
-            operands = [port for port in ("A", "B") if port in bits]
-            width = len(bits["Y"])
-            return [extended(bits[p], width, bool(cell.integer(f"{p}_SIGNED")))[index] for p in operands]
-        return [bit for name, value in bits.items() if name not in cell.outputs for bit in value]
-
-    def _looked_up(self, cell: Cell) -> bool:
-        """Whether a memory is a table that data choose from."""
-        return is_table(cell) and any(bit in self.tainted for bit in cell.connections["RD_ADDR"])
-
     # ---- parts
 
     def compile(self) -> Program:
@@ -159,7 +125,7 @@ class NetlistCompiler:
         return self.program
 
     def _make_parts(self) -> None:
-        needed = self._needed()
+        needed = needed_bits((bit for _, data in self.observe for bit in data), self.tainted, self.driver)
         by_part: dict[str, list[Cell]] = defaultdict(list)
         for cell in self.flat.cells:
             outputs = (bit for port in cell.outputs for bit in cell.connections.get(port, ()))
@@ -174,7 +140,7 @@ class NetlistCompiler:
             for cell in cells:
                 if cell.kind in REGISTERS:
                     part.add_register(cell, [i for i, bit in enumerate(cell.connections["Q"]) if bit in needed])
-                elif cell.kind == "$mem_v2" and not self._looked_up(cell):
+                elif cell.kind == "$mem_v2" and not looked_up(cell, self.tainted):
                     width = cell.integer("WIDTH")
                     part.add_memory(
                         cell, sorted({i % width for i, bit in enumerate(cell.connections["RD_DATA"]) if bit in needed})
@@ -239,39 +205,6 @@ class NetlistCompiler:
                             parts[owner].export(bit)
             self.order += group
 
-    def _levels(self) -> list[tuple[int, list[int]]]:
-        """Exports as (part, bits), each behind those that it needs."""
-        parts = self.program.parts
-        level: dict[int, int] = {}
-        exported = {bit: k for k, part in enumerate(parts) for bit in part.exports}
-
-        def level_of(bit: int, above: frozenset[int]) -> int:
-            if bit not in level:
-                if bit in above:
-                    raise UnsupportedError("its data has a loop of gates")
-                part = parts[exported[bit]]
-                gates = part.data.gates
-                highest, seen, stack = 0, set(), [part.data.value(bit) >> 1]
-                while stack:
-                    node = stack.pop()
-                    if node in seen:
-                        continue
-                    seen.add(node)
-                    what = gates.nodes[node]
-                    if not gates.is_leaf(node):
-                        stack += [what[1] >> 1, what[2] >> 1]
-                    elif what[0] == "I" and part.imports[what[1]] in exported:
-                        other = part.imports[what[1]]
-                        if not self._is_state(other) or other in parts[exported[other]].exports:
-                            highest = max(highest, level_of(other, above | {bit}) + 1)
-                level[bit] = highest
-            return level[bit]
-
-        found: dict[tuple[int, int], list[int]] = defaultdict(list)
-        for bit, k in exported.items():
-            found[level_of(bit, frozenset()), k].append(bit)
-        return [(k, bits) for (_, k), bits in sorted(found.items())]
-
     # ---- control
 
     def _compile_control(self) -> ControlCode:
@@ -303,7 +236,7 @@ class NetlistCompiler:
         for lines, texts in ((code.comb, program.control), (code.edge, program.edge)):
             for at in range(0, len(lines), _CONTROL_LINES):
                 texts.append("\n".join("    " + line for line in lines[at : at + _CONTROL_LINES]))
-        program.outputs = {name: self.control.run(self.flat.ports[name]) for name in self.control_out}
+        program.outputs = {name: self.control.text.run(self.flat.ports[name]) for name in self.control_out}
         return code
 
     # ---- code of the parts
@@ -314,7 +247,7 @@ class NetlistCompiler:
         for part in program.parts:
             imported.append(PartWords(control.words))
             part.prepare(imported[-1])
-        for k, bits in self._levels():
+        for k, bits in export_levels(program.parts, self._is_state):
             part = program.parts[k]
             program.exports += [(k, f) for f in part.store(bits, [part.exports[bit] for bit in bits], {})]
         for valid, data in self.observe:
@@ -332,8 +265,6 @@ class NetlistCompiler:
         program.units = list(seen.values())
 
     def _start_rows(self, k: int, memory: Memory) -> None:
-        from bitwright_sim.sliced.control import initial_words
-
         width = len(memory.columns)
         for address, word in initial_words(self.flat, memory.cell).items():
             ones = [c for c, column in enumerate(memory.columns) if word >> column & 1]
@@ -385,4 +316,4 @@ class NetlistCompiler:
             known = {part.data.value(bit): slot for bit, slot in part.exports.items()}
             found = part.store([bit for bit, _ in pairs], [slot for _, slot in pairs], known)
             functions += [(number, function) for function in found]
-        return Observed(self.control.bit(valid), [place for place in places if place is not None], functions)
+        return Observed(self.control.text.bit(valid), [place for place in places if place is not None], functions)
