@@ -1,6 +1,6 @@
 """Data sets: `digits` (embedded), those of files that a user fetches, and any user's .npz.
 
-Files are IDX (`mnist`, `fashion-mnist`), CIFAR's records (`cifar10`) and WAV (`fsdd`).
+Files are IDX (`mnist`, `fashion-mnist`), CIFAR's records (`cifar10`), WAV (`fsdd`) and mails (`spam`).
 
 Importing this loads neither torch nor scikit-learn; the latter is loaded by `digits` alone.
 """
@@ -12,7 +12,7 @@ from bitwright_core.near import did_you_mean
 from bitwright_data.dataset import Dataset, HeldOut
 from bitwright_data.idx import LABELS as _IDX_SETS
 
-NAMES = ("digits", *_IDX_SETS, "cifar10", "fsdd")
+NAMES = ("digits", *_IDX_SETS, "cifar10", "fsdd", "spam")
 
 __all__ = ["NAMES", "Dataset", "HeldOut", "load_dataset", "load_held_out"]
 
@@ -20,8 +20,8 @@ __all__ = ["NAMES", "Dataset", "HeldOut", "load_dataset", "load_held_out"]
 def load_dataset(name_or_path: str | Path, data_dir: Path | None = None) -> Dataset:
     """A data set by its name, or from a path that ends in .npz.
 
-    `data_dir` is the folder with the files of `mnist`, `fashion-mnist`, `cifar10` and `fsdd` (in it or in a folder of
-    that name); a relative .npz path that does not exist is looked for there too. Raises DataError, in one
+    `data_dir` is the folder with the files of `mnist`, `fashion-mnist`, `cifar10`, `fsdd` and `spam` (in it or in a
+    folder of that name); a relative .npz path that does not exist is looked for there too. Raises DataError, in one
     sentence that names the file and what to do.
     """
     name = str(name_or_path)
@@ -42,6 +42,10 @@ def load_dataset(name_or_path: str | Path, data_dir: Path | None = None) -> Data
         from bitwright_data.fsdd import load_fsdd
 
         return load_fsdd(folder)
+    if name == "spam":
+        from bitwright_data.mails import load_spam
+
+        return load_spam(folder)
     if name.endswith(".npz"):
         from bitwright_data.npz import load_npz_dataset
 
@@ -68,6 +72,10 @@ def load_held_out(name_or_path: str | Path, data_dir: Path | None = None) -> Hel
         from bitwright_data.fsdd import load_fsdd_held_out
 
         return load_fsdd_held_out(folder)
+    if name == "spam":
+        from bitwright_data.mails import load_spam_held_out
+
+        return load_spam_held_out(folder)
     if name.endswith((".npz", ".npy")):
         from bitwright_data.npz import load_npy_frames, load_npz_held_out
 

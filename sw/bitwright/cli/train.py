@@ -34,7 +34,9 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         help="folder of the data files (default: $BITWRIGHT_DATA, or data)",
     )
     command.add_argument(
-        "--dataset", metavar="NAME", help="another data set: digits, mnist, fashion-mnist, cifar10, fsdd, or a .npz"
+        "--dataset",
+        metavar="NAME",
+        help="another data set: digits, mnist, fashion-mnist, cifar10, fsdd, spam, or a .npz",
     )
     command.add_argument(
         "--epochs", metavar="N", type=int, help="another number of epochs; more than a finished run had, and it goes on"
