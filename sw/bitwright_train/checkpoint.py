@@ -42,6 +42,7 @@ class TrainingRecord(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     seconds: float = 0.0
     best_epoch: int = 0
     teacher_accuracy: float | None = None  # of the float teacher, on the validation frames
+    baseline_accuracy: float | None = None  # of the float network, on the test frames
     best_is_float: bool = False  # its weights are not rounded yet: it is of the first of two steps of training
     position: float | None = None  # 0..1 of the run; None: epochs done over epochs
     history: list[Epoch] = []

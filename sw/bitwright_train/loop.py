@@ -17,7 +17,7 @@ from bitwright_train.average import Average, recalibrate
 from bitwright_train.checkpoint import Epoch, State, TrainingRecord, load_checkpoint, save_checkpoint
 from bitwright_train.config import TrainConfig
 from bitwright_train.lut_model import LutNetwork
-from bitwright_train.model import BinaryNetwork
+from bitwright_train.model import BinaryNetwork, as_tensor
 from bitwright_train.model_file import build_model, load_model
 from bitwright_train.schedule import Clock, Span, is_over, learning_rate, weights_are_float
 from bitwright_train.start import begin_with
@@ -254,12 +254,13 @@ def run(
     if not fresh:
         state = load_checkpoint(checkpoint, record, *parts, older_digest=lambda: _older_digest(dataset))
     progress, before = state.progress, state.progress.seconds
+    if config.baseline or (config.distill and not config.teacher and not _is_over(progress, config)):
+        baseline = taught(config, dataset, trainer.frames, digest, options)
+        if config.baseline:
+            tests = as_tensor(dataset.test_frames).to(options.device), torch.from_numpy(dataset.test_labels.copy())
+            progress.baseline_accuracy = evaluate(baseline, config, tests[0], tests[1].to(options.device))[1]
     if config.distill and not _is_over(progress, config):
-        trainer.teacher = (
-            _teacher_of(config, dataset, options.device)
-            if config.teacher
-            else taught(config, dataset, trainer.frames, digest, options)
-        )
+        trainer.teacher = _teacher_of(config, dataset, options.device) if config.teacher else baseline
         if len(trainer.frames.held_labels):
             held, labels = trainer.frames.held_frames, trainer.frames.held_labels
             progress.teacher_accuracy = evaluate(trainer.teacher, config, held, labels)[1]

@@ -74,6 +74,7 @@ class TrainReport:
     check: ExportCheck
     network: Network
     files: TrainFiles
+    baseline_accuracy: float | None = None  # of the float network on the test set, with `baseline`
 
 
 def _device(device: str | None) -> torch.device:
@@ -248,6 +249,7 @@ def _train(
         check=check,
         network=network,
         files=files,
+        baseline_accuracy=record.baseline_accuracy,
     )
 
 
@@ -273,6 +275,7 @@ def _metrics(
         "validation_accuracy": record.history[record.best_epoch - 1].validation_accuracy,
         "best_epoch": record.best_epoch,
         **({} if record.teacher_accuracy is None else {"teacher_validation_accuracy": record.teacher_accuracy}),
+        **({} if record.baseline_accuracy is None else {"baseline_test_accuracy": record.baseline_accuracy}),
         "test_frames": frames,
         "digest": network.digest,
         "seed": config.seed,

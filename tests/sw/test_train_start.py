@@ -1,10 +1,12 @@
 """Runs that begin with what another has learned, and that learn from a trained network."""
 
 import dataclasses
+import json
 
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from bitwright_core.errors import TrainingError
 from bitwright_data import load_dataset
@@ -13,6 +15,7 @@ from bitwright_train.average import recalibrate
 from bitwright_train.model_file import build_model
 from bitwright_train.run import train_only
 from bitwright_train.start import begin_with
+from bitwright_train.teacher import FloatTeacher
 
 FIRST = TrainConfig(
     name="two_bits",
@@ -152,3 +155,15 @@ def test_adam_is_read_back_in_the_memory_order_of_its_parameters(tmp_path):
     read = adam.state[model.weight]["exp_avg"]
     assert read.stride() == model.weight.stride() != torch.empty(4, 3, 3, 3).stride()
     torch.testing.assert_close(read, moment)
+
+
+def test_a_float_baseline_is_told_beside_the_network(tmp_path):
+    config = dataclasses.replace(FIRST, baseline=True, teacher_width=4, teacher_epochs=2, epochs=1)
+    report = train(config, tmp_path)
+    metrics = json.loads((tmp_path / "metrics.json").read_text())
+    data = load_dataset("digits")
+    teacher = FloatTeacher(shape=data.shape, input_bits=5, width=4, classes=10).eval()
+    teacher.load_state_dict(load_file(tmp_path / "teacher.safetensors"))
+    frames, labels = torch.from_numpy(data.test_frames), torch.from_numpy(data.test_labels)
+    assert report.baseline_accuracy == metrics["baseline_test_accuracy"] == share_right(teacher, frames, labels)
+    assert train(dataclasses.replace(FIRST, epochs=1), tmp_path / "without").baseline_accuracy is None

@@ -86,6 +86,7 @@ def run(args: argparse.Namespace) -> int:
             {
                 "test_accuracy": result.test_accuracy,
                 "test_labels": None if result.label_metrics is None else asdict(result.label_metrics),
+                "baseline_accuracy": result.baseline_accuracy,
                 "seconds": result.seconds,
                 "network": str(network),
                 "digest": result.network.digest,
@@ -99,6 +100,11 @@ def run(args: argparse.Namespace) -> int:
             ("held-out accuracy", percent(result.test_accuracy))
             if result.label_metrics is None
             else ("held-out labels", str(result.label_metrics)),
+            *(
+                []
+                if result.baseline_accuracy is None
+                else [("float network", percent(result.baseline_accuracy) + " of the same test set")]
+            ),
             ("training took", f"{result.seconds:,.1f} s"),
             ("written to", args.out),
         ]
