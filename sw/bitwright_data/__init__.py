@@ -1,6 +1,6 @@
 """Data sets: `digits` (embedded), those of files that a user fetches, and any user's .npz.
 
-Files are IDX (`mnist`, `fashion-mnist`), CIFAR's records (`cifar10`), WAV (`fsdd`) and mails (`spam`).
+Files are IDX (`mnist`, `fashion-mnist`), CIFAR's records (`cifar10`), WAV (`fsdd`), mails (`spam`) and ARFF (`yeast`).
 
 Importing this loads neither torch nor scikit-learn; the latter is loaded by `digits` alone.
 """
@@ -12,7 +12,7 @@ from bitwright_core.near import did_you_mean
 from bitwright_data.dataset import Dataset, HeldOut
 from bitwright_data.idx import LABELS as _IDX_SETS
 
-NAMES = ("digits", *_IDX_SETS, "cifar10", "fsdd", "spam")
+NAMES = ("digits", *_IDX_SETS, "cifar10", "fsdd", "spam", "yeast")
 
 __all__ = ["NAMES", "Dataset", "HeldOut", "load_dataset", "load_held_out"]
 
@@ -20,9 +20,9 @@ __all__ = ["NAMES", "Dataset", "HeldOut", "load_dataset", "load_held_out"]
 def load_dataset(name_or_path: str | Path, data_dir: Path | None = None) -> Dataset:
     """A data set by its name, or from a path that ends in .npz.
 
-    `data_dir` is the folder with the files of `mnist`, `fashion-mnist`, `cifar10`, `fsdd` and `spam` (in it or in a
-    folder of that name); a relative .npz path that does not exist is looked for there too. Raises DataError, in one
-    sentence that names the file and what to do.
+    `data_dir` is the folder with the files of `mnist`, `fashion-mnist`, `cifar10`, `fsdd`, `spam` and `yeast` (in
+    it or in a folder of that name); a relative .npz path that does not exist is looked for there too. Raises
+    DataError, in one sentence that names the file and what to do.
     """
     name = str(name_or_path)
     folder = None if data_dir is None else Path(data_dir)
@@ -46,6 +46,10 @@ def load_dataset(name_or_path: str | Path, data_dir: Path | None = None) -> Data
         from bitwright_data.mails import load_spam
 
         return load_spam(folder)
+    if name == "yeast":
+        from bitwright_data.tables import load_yeast
+
+        return load_yeast(folder)
     if name.endswith(".npz"):
         from bitwright_data.npz import load_npz_dataset
 
@@ -76,6 +80,10 @@ def load_held_out(name_or_path: str | Path, data_dir: Path | None = None) -> Hel
         from bitwright_data.mails import load_spam_held_out
 
         return load_spam_held_out(folder)
+    if name == "yeast":
+        from bitwright_data.tables import load_yeast_held_out
+
+        return load_yeast_held_out(folder)
     if name.endswith((".npz", ".npy")):
         from bitwright_data.npz import load_npy_frames, load_npz_held_out
 

@@ -28,7 +28,7 @@ def add_frames(
         metavar="NAME",
         default=default,
         required=required and default is None,
-        help="digits, mnist, fashion-mnist, cifar10, fsdd, spam, a .npz file (x_test, y_test), a .npy of frames, "
+        help="digits, mnist, fashion-mnist, cifar10, fsdd, spam, yeast, a .npz file (x_test, y_test), a .npy of frames "
         "or random[:SEED] for random frames" + (f" (default: {default})" if default else ""),
     )
     command.add_argument(

@@ -36,7 +36,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     command.add_argument(
         "--dataset",
         metavar="NAME",
-        help="another data set: digits, mnist, fashion-mnist, cifar10, fsdd, spam, or a .npz",
+        help="another data set: digits, mnist, fashion-mnist, cifar10, fsdd, spam, yeast, or a .npz",
     )
     command.add_argument(
         "--epochs", metavar="N", type=int, help="another number of epochs; more than a finished run had, and it goes on"
