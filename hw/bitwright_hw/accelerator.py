@@ -119,14 +119,17 @@ class AxiAccelerator(wiring.Component):
 
     Arm IHI 0051 (stream) and IHI 0022 (lite). `aresetn` and the soft reset act synchronously; a soft reset
     resets all but the registers, and may take back a result that waits on the output stream. The core starts a cycle
-    after `aresetn` rises.
+    after `aresetn` rises. A plan without registers has no control bus: then a packet is a frame, and wrong frames are
+    dropped without a word.
     """
 
     def __init__(self, *, solution: Solution):
         self.solution = solution
         self.core = AcceleratorCore(solution=solution)
         width = solution.graph.input.data_bits
-        ports = {name: (Out if port.driven else In)(port.bits) for name, port in accelerator_ports(width).items()}
+        registers = solution.graph.plan.registers
+        declared = accelerator_ports(width, registers=registers)
+        ports = {name: (Out if port.driven else In)(port.bits) for name, port in declared.items()}
         super().__init__({CLOCK: In(1), RESET: In(1), **ports})
 
     @property
@@ -139,16 +142,11 @@ class AxiAccelerator(wiring.Component):
         m.domains.axi = ClockDomain()
         m.domains.sync = ClockDomain()
         m.submodules.core = core = self.core
-        m.submodules.control = control = Control(
-            constants={
-                **network_constants(graph.network.digest),
-                "INPUT_BYTES": graph.input.bytes,
-                "OUTPUT_BEATS": graph.output.beats,
-                "OUTPUTS": graph.output.outputs,
-            }
-        )
+        control = self._control() if graph.plan.registers else None
+        if control is not None:
+            m.submodules.control = control
         core_reset = Signal(init=1)
-        m.d.axi += core_reset.eq(control.soft_reset)
+        m.d.axi += core_reset.eq(0 if control is None else control.soft_reset)
         m.d.comb += [
             ClockSignal("axi").eq(self.aclk),
             ClockSignal("sync").eq(self.aclk),
@@ -165,6 +163,26 @@ class AxiAccelerator(wiring.Component):
             self.m_axis_tkeep.eq((1 << RESULT_BITS // 8) - 1),
             self.m_axis_tlast.eq(core.o.payload.last),
             core.o.ready.eq(self.m_axis_tready & ~core_reset),
+        ]
+        if control is not None:
+            self._connect(m, control, core_reset)
+        return m
+
+    def _control(self) -> Control:
+        graph = self.solution.graph
+        return Control(
+            constants={
+                **network_constants(graph.network.digest),
+                "INPUT_BYTES": graph.input.bytes,
+                "OUTPUT_BEATS": graph.output.beats,
+                "OUTPUTS": graph.output.outputs,
+            }
+        )
+
+    def _connect(self, m: Module, control: Control, core_reset: Signal) -> None:
+        """Connects the registers to the core and to their bus."""
+        core = self.core
+        m.d.comb += [
             core.batch.eq(control.batch),
             # nor is anything counted: the frames inside are about to be forgotten
             control.busy.eq(core.busy & ~core_reset),
@@ -174,4 +192,3 @@ class AxiAccelerator(wiring.Component):
         for name, member in AxiLiteSignature().members.items():
             mine, theirs = getattr(self, f"s_axi_control_{name}"), getattr(control.bus, name)
             m.d.comb += theirs.eq(mine) if member.flow == In else mine.eq(theirs)
-        return m

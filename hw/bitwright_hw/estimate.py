@@ -84,15 +84,16 @@ def estimate(network: Network, plan: Plan, *, family: Family) -> Estimate:
         layers.append(LayerEstimate(name=stage.computes, engine=counts, queue=Counts(), cycles=1))
     names = [node.name for node in network.shown_nodes]
     layers.sort(key=lambda layer: names.index(layer.name))
-    other = shell_counts(costs)
+    other = shell_counts(costs, registers=plan.registers)
     for stage in left.values():
         other += stage.cost(costs)
     return Estimate(family=family, layers=tuple(layers), other=other, cycles=solution.interval_cycles)
 
 
-def shell_counts(costs: Costs) -> Counts:
-    """What the parts around the stages take: the registers, and the queues of verdicts and tags."""
-    return control_counts(costs) + frame_record_counts(costs)
+def shell_counts(costs: Costs, *, registers: bool = True) -> Counts:
+    """What the parts around the stages take: the registers, if any, and the queues of verdicts and tags."""
+    records = frame_record_counts(costs)
+    return control_counts(costs) + records if registers else records
 
 
 def costs_of(family: Family) -> Costs:

@@ -22,11 +22,10 @@ from bitwright_core.design import (
     verilog_digest,
 )
 from bitwright_core.errors import DesignError, NetworkError
-from bitwright_core.manifest import planned_entry, whole_entry
+from bitwright_core.manifest import planned_entry, register_map, whole_entry
 from bitwright_core.network import Network
 from bitwright_core.plan import Plan
 from bitwright_core.progress import Progress, no_progress
-from bitwright_core.registers import REGISTERS
 from bitwright_hw.accelerator import AxiAccelerator
 from bitwright_hw.earlier import check_folder
 from bitwright_hw.emit import emit
@@ -101,7 +100,7 @@ def generate(
             input=solution.graph.input,
             output=solution.graph.output,
             stream_cycles=solution.stream_cycles,
-            registers=dict(REGISTERS),
+            registers=register_map(plan),
             simulation_models=[f"{MODELS_FOLDER}/{model.name}" for model in models],
         )
         digests = {file: file_digest(folder / file) for file in manifest.names}

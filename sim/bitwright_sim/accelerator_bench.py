@@ -74,7 +74,7 @@ async def long_output_stall(dut: Any) -> None:
     assert taken < count * acc.manifest.input.beats, "the input never stopped"
     acc.sink.stall(None)
     await acc.check()
-    assert await acc.register("FRAMES_OUT") == count
+    await acc.check_registers(FRAMES_OUT=count)
 
 
 @register_test
@@ -90,7 +90,7 @@ async def reset_in_a_frame(dut: Any) -> None:
         acc.send(1)
         await acc.check()
         assert acc.outputs.beats[-1] - acc.inputs.beats[0] == acc.manifest.latency_cycles
-        assert await acc.register("FRAMES_IN") == 1
+        await acc.check_registers(FRAMES_IN=1)
     acc.send(4)
     await acc.check()
 
@@ -131,11 +131,13 @@ async def wrong_frames(dut: Any) -> None:
     cases = wrong_packets(acc)
     for stalled in (False, True):
         acc.source.stall(stalls(acc.seed, 0.5) if stalled else None)
-        before = await acc.register("FRAMES_DROPPED")
+        before = await acc.register("FRAMES_DROPPED") if acc.has_registers else 0
         for number, (what, error, data, keep) in enumerate(cases):
             acc.source.send(data, keep)
             acc.send(1)
             await acc.check()
+            if not acc.has_registers:
+                continue
             flags = await acc.register("ERRORS")
             assert flags == error, f"{what}: ERRORS is {flags}, not {error}"
             await acc.write("ERRORS", 0)
@@ -150,8 +152,8 @@ async def wrong_frames(dut: Any) -> None:
         acc.source.send(data, keep)
     acc.send(2)
     await acc.check()
-    assert await acc.register("FRAMES_DROPPED") == 3 * len(cases)
-    assert await acc.register("FRAMES_IN") == await acc.register("FRAMES_OUT") == 2 * len(cases) + 2
+    sent = 2 * len(cases) + 2
+    await acc.check_registers(FRAMES_DROPPED=3 * len(cases), FRAMES_IN=sent, FRAMES_OUT=sent)
 
 
 def wrong_packets(acc: Harness) -> list[tuple[str, int, bytes, bytes]]:

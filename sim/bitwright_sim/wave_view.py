@@ -18,7 +18,8 @@ _SUFFIX = ".gtkw"
 def groups(design: Design) -> dict[str, list[tuple[str, int]]]:
     """Signals below the top, with their widths in bits, in the order of a frame's way; by the group's name."""
     manifest = design.manifest
-    ports = {name: port.bits for name, port in accelerator_ports(manifest.input.data_bits).items()}
+    declared = accelerator_ports(manifest.input.data_bits, registers=bool(manifest.registers))
+    ports = {name: port.bits for name, port in declared.items()}
 
     def bus(prefix: str) -> list[tuple[str, int]]:
         return [(name, bits) for name, bits in ports.items() if name.startswith(f"{prefix}_")]
@@ -28,7 +29,8 @@ def groups(design: Design) -> dict[str, list[tuple[str, int]]]:
         found[f"layer {probe.layer}: results"] = [(probe.valid, 1), (probe.data, probe.pe * probe.bits)]
     if (score := manifest.score_probe) is not None:
         found["scores"] = [(score.valid, 1), (score.data, score.lanes * score.bits)]
-    return {**found, "output stream": bus(OUTPUT), "registers": bus(CONTROL)}
+    found["output stream"] = bus(OUTPUT)
+    return {**found, "registers": bus(CONTROL)} if manifest.registers else found
 
 
 def view_file(waves: Path) -> Path:

@@ -33,7 +33,7 @@ def write_testbench(design: Design, out: Path, frames: Frames) -> tuple[Path, ..
             kept = given.bytes - (given.beats - 1) * keep_bits if last else keep_bits
             value = int(last) << (given.data_bits + keep_bits) | ((1 << kept) - 1) << given.data_bits
             lines.append(f"{value | int.from_bytes(beat.tobytes(), 'little'):0{-(-(9 * keep_bits + 1) // 4)}x}")
-    ports = accelerator_ports(given.data_bits).items()
+    ports = accelerator_ports(given.data_bits, registers=bool(manifest.registers)).items()
     sources = [os.path.relpath(design.folder / name, out) for name in (*manifest.simulation_models, *manifest.verilog)]
     text = page(
         "testbench.v",

@@ -9,10 +9,9 @@ from collections.abc import Iterator
 from bitwright_core.design import Design
 from bitwright_core.errors import DesignError
 from bitwright_core.framing import input_format, output_format
-from bitwright_core.manifest import planned_entry, whole_entry
+from bitwright_core.manifest import planned_entry, register_map, whole_entry
 from bitwright_core.network import Network
 from bitwright_core.plan import folds
-from bitwright_core.registers import REGISTERS
 
 SCORES, CLASS, OUTPUT = "scores", "class", "output"
 
@@ -54,4 +53,4 @@ def _fields(design: Design) -> Iterator[tuple[str, object, object]]:
     yield "probe of scores", manifest.score_probe is not None, network.gives_scores
     yield "input", manifest.input, input_format(network, plan)
     yield "output", manifest.output, output_format(network, plan)
-    yield "registers", manifest.registers, dict(REGISTERS)
+    yield "registers", manifest.registers, register_map(plan)

@@ -15,7 +15,8 @@ from bitwright_core.errors import DesignError
 from bitwright_core.families import FamilyName
 from bitwright_core.framing import InputFormat, OutputFormat
 from bitwright_core.network import Node
-from bitwright_core.plan import Engine, Fold, LayerPlan
+from bitwright_core.plan import Engine, Fold, LayerPlan, Plan
+from bitwright_core.registers import REGISTERS
 from bitwright_core.untrusted import (
     MAX_TEXT_BYTES,
     Count,
@@ -97,6 +98,11 @@ def whole_entry(node: Node, *, latency_cycles: int) -> LayerEntry:
     )
 
 
+def register_map(plan: Plan) -> dict[str, int]:
+    """Name to byte offset of each register of a design of `plan`."""
+    return dict(REGISTERS) if plan.registers else {}
+
+
 class LayerProbe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where a simulator sees a layer's integers: Verilog paths below the top, `pe` fields at a time.
 
@@ -143,7 +149,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     score_probe: ScoreProbe | None
     input: InputFormat
     output: OutputFormat
-    registers: dict[str, int]  # AXI4-Lite register name to byte offset
+    registers: dict[str, int]  # AXI4-Lite register name to byte offset; none where the design has no registers
     stream_cycles: Cycles = 0  # cycles a frame that pixels take on their way, beside the layers, where there are images
     simulation_models: Annotated[list[ModelFile], Meta(max_length=16)] = []  # of vendor cells, for simulators alone
     files: dict[AnyFile, Digest] = {}  # SHA-256 of every file of the design beside this one

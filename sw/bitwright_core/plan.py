@@ -61,6 +61,7 @@ class Plan:
     encoding: Literal["hardware", "host"] = "hardware"
     scores: bool = False  # send every class score before the class
     data_bits: int = 64  # width of the input stream; the output stream is 64 bits wide
+    registers: bool = True  # AXI4-Lite registers; without them there is neither batch mode nor soft reset
     board: str = ""  # the board that it was sized for; generate refuses weights that do not fit there
 
     def _repr_html_(self) -> str:
@@ -121,7 +122,10 @@ class Plan:
         import tomli_w
 
         text = "# How the network is folded into hardware. Edit, then: bitwright generate NETWORK --plan THIS\n"
-        return text + tomli_w.dumps(msgspec.to_builtins(self))
+        values = msgspec.to_builtins(self)
+        if self.registers:
+            del values["registers"]  # as plans were before there was a choice
+        return text + tomli_w.dumps(values)
 
     @staticmethod
     def load(path: object) -> "Plan":

@@ -37,11 +37,12 @@ def lite_ports() -> tuple[BusPort, ...]:
     return tuple(BusPort(name=name, bits=bits, driven=driven) for channel in channels for name, bits, driven in channel)
 
 
-def accelerator_ports(data_bits: int) -> dict[str, BusPort]:
-    """Every port but clock and reset by its full name, for an input stream of `data_bits` bits."""
-    interfaces = {
-        INPUT: stream_ports(data_bits, driven=False),
-        OUTPUT: stream_ports(RESULT_BITS, driven=True),
-        CONTROL: lite_ports(),
-    }
+def accelerator_ports(data_bits: int, *, registers: bool = True) -> dict[str, BusPort]:
+    """Every port but clock and reset by its full name, for an input stream of `data_bits` bits.
+
+    A design without `registers` has no control bus.
+    """
+    interfaces = {INPUT: stream_ports(data_bits, driven=False), OUTPUT: stream_ports(RESULT_BITS, driven=True)}
+    if registers:
+        interfaces[CONTROL] = lite_ports()
     return {f"{prefix}_{port.name}": port for prefix, ports in interfaces.items() for port in ports}

@@ -21,7 +21,8 @@ class Augmenter:
     """Batches of frames (n, H, W[, C]), each shifted by up to `shift` pixels each way, zeros moving in.
 
     With `flip`, half of them, by chance, are turned left to right. `rotate` (degrees, each way), `zoom` (share, each
-    way) and `elastic` (pixels that places move, each way) warp them; `cutout` is the side of a square set to 0.
+    way) and `elastic` (pixels that places move, each way) warp them; `cutout` is the side of a square set to 0. At last
+    each value, of frames of any shape, moves by up to `jitter`, each way, and stays in 0..`top`.
     """
 
     def __init__(
@@ -34,6 +35,8 @@ class Augmenter:
         zoom: float = 0.0,
         elastic: float = 0.0,
         cutout: int = 0,
+        jitter: int = 0,
+        top: int = 255,
     ) -> None:
         if (shift or flip) and frames.ndim < 3:
             raise TrainingError("shift and flip are for images; these frames are flat, so set shift = 0, flip = false")
@@ -45,6 +48,8 @@ class Augmenter:
         self.zoom = zoom
         self.elastic = elastic
         self.cutout = cutout
+        self.jitter = jitter
+        self.top = top
         self.frames = frames
         if shift:
             height, width = frames.shape[1:3]
@@ -60,7 +65,13 @@ class Augmenter:
             batch = torch.where(turned.reshape(-1, *[1] * (batch.ndim - 1)), batch.flip(2), batch)
         if self.rotate or self.zoom or self.elastic:
             batch = self._warped(batch, generator)
-        return self._with_hole(batch, generator) if self.cutout else batch
+        if self.cutout:
+            batch = self._with_hole(batch, generator)
+        return self._moved(batch, generator) if self.jitter else batch
+
+    def _moved(self, batch: Tensor, generator: torch.Generator | None) -> Tensor:
+        by = torch.randint(-self.jitter, self.jitter + 1, batch.shape, generator=generator, device=batch.device)
+        return (batch.to(torch.int32) + by).clamp(0, self.top).to(batch.dtype)
 
     def _shifted(self, index: Tensor, generator: torch.Generator | None) -> Tensor:
         if not self.shift:

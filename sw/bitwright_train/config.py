@@ -140,6 +140,7 @@ class TrainConfig:
     zoom: Annotated[float, msgspec.Meta(ge=0, le=0.5)] = 0.0  # share of the size, each way
     elastic: Annotated[float, msgspec.Meta(ge=0, le=64)] = 0.0  # pixels that places move, each way
     cutout: Annotated[int, msgspec.Meta(ge=0, le=64)] = 0  # side of a square set to 0
+    jitter: Annotated[int, msgspec.Meta(ge=0, le=1 << 15)] = 0  # that values move by, each way, inside their range
     mixup: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.0  # share of frames that are blended with another
     validation_fraction: Annotated[float, msgspec.Meta(ge=0, le=0.5)] = 0.1
     seed: Annotated[int, msgspec.Meta(ge=0, lt=1 << 62)] = 1
@@ -202,6 +203,10 @@ class TrainConfig:
             raise TrainingError('layers of lookup tables take bits; remove encoding = "integers"')
         if self.loss != "cross_entropy":
             raise TrainingError(f"layers of lookup tables train with cross_entropy, not {self.loss}")
+        if self.luts.placement != "even" and self.thresholds:
+            raise TrainingError(f'placement = "{self.luts.placement}" finds thresholds; remove those that are given')
+        if self.luts.threshold_cost and self.luts.placement not in ("information", "tree"):
+            raise TrainingError('threshold_cost belongs to placement = "information" or "tree"; remove it')
         if self.dropout or self.input_dropout:
             raise TrainingError("layers of lookup tables have no dropout; remove dropout and input_dropout")
         if self.start:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from bitwright_core.errors import TrainingError
 from bitwright_core.progress import Progress
@@ -23,7 +23,7 @@ from bitwright_train.schedule import Clock, Span, is_over, learning_rate, weight
 from bitwright_train.start import begin_with
 from bitwright_train.teacher import DECAY, FloatTeacher, load_teacher, save_teacher, teacher_config
 from bitwright_train.told import EpochTold
-from bitwright_train.trainer import Model, Trainer, TrainingFrames, adam, evaluate
+from bitwright_train.trainer import Trainer, TrainingFrames, adam, evaluate
 
 CHECKPOINT_SECONDS = 10.0
 
@@ -122,13 +122,6 @@ def _teacher_of(config: TrainConfig, dataset: Dataset, device: torch.device) -> 
     return teacher.requires_grad_(False)
 
 
-def _kept(model: Model) -> dict[str, Tensor]:
-    """A copy of the state that is exported; of lookup tables, without what learning the wiring takes."""
-    if isinstance(model, LutNetwork):
-        return model.settled_state()
-    return {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
-
-
 @dataclass(kw_only=True, eq=False)
 class _Run:
     """A run under way."""
@@ -195,7 +188,7 @@ class _Run:
         if first or last or merit(entry) > merit(history[progress.best_epoch - 1]):
             progress.best_epoch = epoch + 1
             progress.best_is_float = is_float
-            state.best = _kept(trainer.model)
+            state.best = trainer.model.kept_state()
         history.append(entry)
 
 
@@ -279,11 +272,7 @@ def run(
             written = time.monotonic()
             if options.saved:
                 options.saved(progress)
-    if isinstance(model, LutNetwork):
-        model.settle()
-    else:
-        for stage in model.stages:
-            stage.linear.is_float = False
+    model.finish()
     model.load_state_dict(state.best)
     model.eval()
     return model, state.progress

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from bitwright_core.errors import TrainingError
+from bitwright_train.thresholds import Placement
 
 Count = Annotated[int, msgspec.Meta(ge=1, le=1 << 20)]
 
@@ -21,7 +22,9 @@ class LutConfig:
     fan_in: Annotated[int, msgspec.Meta(ge=1, le=6)] = 6
     temperature: Annotated[float, msgspec.Meta(gt=0, le=1000)] | None = None  # counts over it are logits; None: by size
     wiring: Literal["first", "all", "random"] = "first"
-    start: Literal["random", "information"] = "random"  # of the first layer's wiring
+    start: Literal["random", "information", "tree"] = "random"  # of the first layer's wiring, and with tree its tables
+    placement: Placement = "even"  # of the code's `levels` thresholds, where none are given
+    threshold_cost: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.0  # bits that a LUT of a comparison has to tell
     rare: Annotated[float, msgspec.Meta(ge=0, lt=0.5)] = 0.002  # inputs that differ in fewer frames are not read
     spectral: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.0  # weight of the norms of the tables' spectra
 

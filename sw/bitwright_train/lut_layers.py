@@ -6,11 +6,15 @@ Weightless Neural Networks", ICML 2024, arXiv:2410.11112 (DWN): extended finite 
 Values are 0 and 1 and lie the other way round than elsewhere, (lanes, frames), so that what a neuron reads is a row.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from bitwright_train.lut_trees import Began
+
+_BEGUN = 0.5  # latent entries of a table that is not drawn
 _NEAR = 0.75  # how much a difference counts of tables' entries at the address itself, for each further input
 _FALL = 1 / 3  # and how much less for each input in which an entry's address differs
 
@@ -98,6 +102,26 @@ class LutLayer(nn.Module):
             rounds = -(-self.wires.numel() // len(lanes))
             drawn = torch.cat([lanes[torch.randperm(len(lanes), generator=generator)] for _ in range(rounds)])
             self.wires.copy_(drawn[: self.wires.numel()].reshape(self.wires.shape))
+
+    def begin(self, neurons: Sequence[Began | None]) -> None:
+        """Begins with the tables and the wires of `neurons`; those that are None give 0 and keep their wires.
+
+        Wires that are learned begin with what they are to read as their first choice.
+        """
+        size = 1 << self.fan_in
+        with torch.no_grad():
+            self.tables.copy_(-self.tables.abs().clamp_min(1e-3))
+            for place, neuron in enumerate(neurons):
+                if neuron is None:
+                    continue
+                wires = torch.tensor([*neuron.lanes, *[neuron.lanes[0]] * (self.fan_in - len(neuron.lanes))])
+                read = torch.arange(size) & ((1 << len(neuron.lanes)) - 1)
+                self.tables[place] = (2 * torch.tensor(neuron.table)[read] - 1) * _BEGUN
+                self.wires[place] = wires
+                if self.scores is not None:
+                    rows = torch.arange(place * self.fan_in, (place + 1) * self.fan_in)
+                    at = torch.searchsorted(self.lanes, wires)
+                    self.scores[rows, at] = self.scores[rows].max(1).values + 1e-3
 
     def learn_wiring(self, lanes: Tensor, worth: Tensor | None, generator: torch.Generator) -> None:
         """Gives each wire a random score for each of `lanes`; a lane is the first choice as often as it has `worth`.

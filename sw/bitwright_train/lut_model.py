@@ -8,19 +8,23 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from bitwright_core.network import Input, ThresholdEncoding
+from bitwright_core.network import ThresholdEncoding
 from bitwright_train.lut_config import LutConfig
 from bitwright_train.lut_layers import LutLayer
+from bitwright_train.lut_trees import Began, tree_neurons
+from bitwright_train.thresholds import placed
+from bitwright_train.trained import TrainedModel
 
 _CHUNK = 4096
 _FRAMES = 20_000  # that the first wiring looks at
 
 
-class LutNetwork(nn.Module):
+class LutNetwork(TrainedModel):
     """Encoded frames (n, lanes) of 0 and 1 to logits (n, classes): counts of each class's bits over a temperature."""
 
     thresholds: Tensor
     multi_label = False
+    can_be_recorded = False  # a recorded step was never compared with one that is not
 
     def __init__(
         self, *, shape: tuple[int, ...], input_bits: int, thresholds: tuple[int, ...], luts: LutConfig, classes: int
@@ -32,9 +36,12 @@ class LutNetwork(nn.Module):
         self.classes = classes
         self.group = luts.group(classes)
         self.scale = luts.logit_scale(classes)
-        self.register_buffer("thresholds", torch.tensor(thresholds, dtype=torch.int32), persistent=False)
-        self.encoding = ThresholdEncoding(thresholds=np.array(thresholds))
-        inputs = int(np.prod(self.encoding.edge(Input(shape=self.shape, bits=input_bits)).shape))
+        even = luts.placement == "even"
+        levels = torch.tensor(thresholds, dtype=torch.int32)
+        if luts.placement == "quantiles":
+            levels = levels.repeat(int(np.prod(self.shape)), 1)
+        self.register_buffer("thresholds", levels, persistent=not even)
+        inputs = int(np.prod(self.shape)) * len(thresholds)
         stages: list[LutLayer] = []
         for neurons in luts.neurons:
             stages.append(LutLayer(inputs, neurons, luts.fan_in))
@@ -46,11 +53,38 @@ class LutNetwork(nn.Module):
         """The layers, in order and with their type."""
         return tuple(cast(LutLayer, layer) for layer in self.layers)
 
-    def prepare(self, frames: Tensor, labels: Tensor, generator: torch.Generator) -> None:
-        """Draws tables and wiring, of the lanes that differ between some of the training `frames` (n, ...).
+    @property
+    def encoding(self) -> ThresholdEncoding:
+        """The thermometer code."""
+        return ThresholdEncoding(thresholds=self.thresholds.cpu().numpy().astype(np.int64))
 
-        Where wiring is learned, layers get the scores that training needs.
+    @property
+    def clipped(self) -> list[Tensor]:
+        """What training keeps within -clip..clip: the entries of the tables."""
+        return [layer.tables for layer in self.stages]
+
+    def penalty(self) -> Tensor | None:
+        """What is added to the loss."""
+        return self.luts.spectral * self.spectrum if self.luts.spectral else None
+
+    def prepare(self, frames: Tensor, labels: Tensor, generator: torch.Generator) -> None:
+        """Places thresholds, and draws tables and wiring, of the lanes that differ between some training `frames`
+        (n, ...).
+
+        Where wiring is learned, layers get the scores that training needs. Raises TrainingError for frames that tell
+        too little for so many thresholds.
         """
+        if self.luts.placement != "even":
+            found = placed(
+                self.luts.placement,
+                frames.cpu().numpy(),
+                labels.cpu().numpy(),
+                classes=self.classes,
+                bits=self.input_bits,
+                levels=self.thresholds.shape[-1],
+                cost=self.luts.threshold_cost,
+            )
+            self.thresholds.copy_(torch.from_numpy(found))
         some = torch.randperm(len(frames), generator=generator)[:_FRAMES].to(frames.device)
         encoded = torch.cat([self.encode(part) for part in frames[some].split(_CHUNK)])
         share = encoded.mean(0)
@@ -65,14 +99,34 @@ class LutNetwork(nn.Module):
             layer.initialise(lanes, generator)
             if self.luts.wiring == "all" or (self.luts.wiring == "first" and index == 0):
                 layer.learn_wiring(lanes, worth, generator)
+            if self.luts.start == "tree" and index == 0:
+                layer.begin(self._leaves(frames, labels))
             lanes, worth = torch.arange(layer.neurons), None
 
-    def settle(self) -> None:
+    def _leaves(self, frames: Tensor, labels: Tensor) -> list[Began | None]:
+        """What the neurons of the first layer begin as: leaves of a decision tree, None for those that get none.
+
+        A class has neurons of its own where the first layer is the last, too.
+        """
+        layer = self.stages[0]
+        alone = len(self.stages) == 1
+        return tree_neurons(
+            frames.reshape(len(frames), -1).cpu().numpy(),
+            labels.cpu().numpy(),
+            self.encoding,
+            classes=self.classes,
+            bits=self.input_bits,
+            fan_in=layer.fan_in,
+            neurons=layer.neurons,
+            group=self.group if alone else None,
+        )
+
+    def finish(self) -> None:
         """Fixes all wiring as it is, and drops what learning it took."""
         for layer in self.stages:
             layer.settle()
 
-    def settled_state(self) -> dict[str, Tensor]:
+    def kept_state(self) -> dict[str, Tensor]:
         """A copy of the state that this model would have once settled."""
         state = {name: tensor.detach().clone() for name, tensor in self.state_dict().items() if "scores" not in name}
         return state | {f"layers.{k}.wires": layer.chosen.clone() for k, layer in enumerate(self.stages)}

@@ -16,12 +16,13 @@ from bitwright_core.numbers import BINARY, NumberType
 from bitwright_train.config import ConvConfig
 from bitwright_train.layers import BinaryConv, BinaryDense, Quantizer, TrainingLayer
 from bitwright_train.quantizers import Activation, activation_of, quantized
+from bitwright_train.trained import TrainedModel
 
 _TRACE_CHUNK = 2048
 _PADDING = {"minus_one": -1.0, "plus_one": 1.0, "zero": 0.0}
 
 
-class BinaryNetwork(nn.Module):
+class BinaryNetwork(TrainedModel):
     """Encoded frames (n, values * levels), as +-1 or integers, to logits (n, classes), or (n, labels) if `multi_label`.
 
     `encode` gives them for frames of unsigned integers; `forward` takes them, so that training encodes a batch
@@ -101,6 +102,16 @@ class BinaryNetwork(nn.Module):
                 fans = (weight.shape[0] + weight.shape[1]) * weight[0, 0].numel()
                 bound = min(1.0, (6.0 / fans) ** 0.5)
                 weight.copy_((torch.rand(weight.shape, generator=generator) * 2 - 1) * bound)
+
+    @property
+    def clipped(self) -> list[Tensor]:
+        """The latent weights."""
+        return [layer.linear.weight for layer in self.stages]
+
+    def finish(self) -> None:
+        """Rounds weights, if the second step of training has not."""
+        for stage in self.stages:
+            stage.linear.is_float = False
 
     def encode(self, frames: Tensor) -> Tensor:
         """Integer frames (n, ...) to (n, values * levels): +-1, lane value * levels + level, or integers."""

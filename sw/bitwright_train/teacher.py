@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from bitwright_core.atomic import write_bytes
 from bitwright_core.errors import TrainingError
 from bitwright_train.config import TrainConfig
+from bitwright_train.trained import TrainedModel
 
 _KEY = "bitwright"
 RATE = 0.002  # of AdamW
@@ -42,7 +43,7 @@ _OWN = (
 )
 
 
-class FloatTeacher(nn.Module):
+class FloatTeacher(TrainedModel):
     """Frames (n, H, W[, C]) or (n, values) of whole numbers, of `input_bits`, to logits (n, classes)."""
 
     def __init__(self, *, shape: tuple[int, ...], input_bits: int, width: int, classes: int) -> None:

@@ -21,7 +21,6 @@ from bitwright_train.config import TrainConfig
 from bitwright_train.estimators import EdeSign
 from bitwright_train.layers import BinaryConv, BinaryDense
 from bitwright_train.losses import distilled, loss_of, share_right
-from bitwright_train.lut_layers import LutLayer
 from bitwright_train.lut_model import LutNetwork
 from bitwright_train.model import BinaryNetwork, as_tensor
 from bitwright_train.schedule import Span, learning_rate, weights_are_float
@@ -104,6 +103,8 @@ class TrainingFrames:
             zoom=config.zoom,
             elastic=config.elastic,
             cutout=config.cutout,
+            jitter=config.jitter,
+            top=(1 << config.input_bits) - 1,
         )
         return TrainingFrames(
             augmenter=augmenter,
@@ -120,17 +121,6 @@ def adam(parameters: list[nn.Parameter], device: torch.device, decay: float | No
     if decay is None:
         return torch.optim.Adam(parameters, lr=rate, fused=True, capturable=cuda)
     return torch.optim.AdamW(parameters, lr=rate, fused=True, capturable=cuda, weight_decay=decay)
-
-
-def latent_weights(model: nn.Module) -> list[Tensor]:
-    """What stays within -clip..clip: latent weights, and entries of tables."""
-    found: list[Tensor] = []
-    for module in model.modules():
-        if isinstance(module, BinaryDense | BinaryConv):
-            found.append(module.weight)
-        elif isinstance(module, LutLayer):
-            found.append(module.tables)
-    return found
 
 
 class Trainer:
@@ -163,7 +153,7 @@ class Trainer:
         self.mixed = mixed
         self.device = frames.labels.device
         self.chance = generator if self.device.type == "cpu" else None
-        self.record = record and self.device.type == "cuda" and not isinstance(model, LutNetwork)
+        self.record = record and self.device.type == "cuda" and model.can_be_recorded
         self.teacher = teacher
         self.average = average
         self.what = what
@@ -171,7 +161,7 @@ class Trainer:
         self.batch = min(config.batch_size, len(frames.labels))
         self.steps = len(frames.labels) // self.batch  # batches of an epoch
         self._binary = [module for module in model.modules() if isinstance(module, BinaryDense | BinaryConv)]
-        self._clipped = latent_weights(model)
+        self._clipped = model.clipped
         self._index = torch.zeros(self.batch, dtype=torch.int64, device=self.device)
         self._total = torch.zeros((), dtype=torch.float64, device=self.device)
         self._correct = torch.zeros((), dtype=torch.float64, device=self.device)
@@ -246,8 +236,9 @@ class Trainer:
         loss = loss_of(config, logits.float(), goal)
         if said is not None:
             loss = distilled(config, logits.float(), said.float(), loss)
-        if isinstance(self.model, LutNetwork) and self.model.luts.spectral:
-            loss = loss + self.model.luts.spectral * self.model.spectrum
+        penalty = self.model.penalty()
+        if penalty is not None:
+            loss = loss + penalty
         loss.backward()
         self.optimizer.step()
         with torch.no_grad():

@@ -83,7 +83,7 @@ def wrapper(manifest: Manifest) -> str:
     """SystemVerilog around the top: the streams, the probes, and a silent control bus."""
     ports, connections = [f"input {CLOCK}", f"input {RESET}"], [f".{CLOCK}({CLOCK})", f".{RESET}({RESET})"]
     silent = []
-    for name, port in accelerator_ports(manifest.input.data_bits).items():
+    for name, port in accelerator_ports(manifest.input.data_bits, registers=bool(manifest.registers)).items():
         if not name.startswith(CONTROL):
             wide = "" if port.bits == 1 else f"[{port.bits - 1}:0] "
             ports.append(f"{'output' if port.driven else 'input'} {wide}{name}")

@@ -57,6 +57,7 @@ def build(
 
     opened = open_design(design, trust_verilog=trust_verilog)
     found = load_board(board)
+    _check_registers(opened)
     folder = build_folder(opened, found.name) if out is None else Path(out)
     if seeds < 1:
         raise BoardError(f"at least 1 placement is needed, not {seeds}")
@@ -91,6 +92,17 @@ def build(
     raise BoardError(
         f"nothing is built for {found.name}, it is only sized: that needs {found.needs}; boards with a build: {known}"
     )
+
+
+def _check_registers(design: Design) -> None:
+    """Raises BoardError for a design without registers: drivers know by them what they talk to."""
+    from bitwright_core.errors import BoardError
+
+    if not design.manifest.registers:
+        raise BoardError(
+            f"{design.folder}: the design has no registers, which every build is driven by; generate it with them "
+            "(registers = true in its plan)"
+        )
 
 
 def _placed_here(board: "Board") -> bool:
@@ -128,6 +140,7 @@ def package_ip(
     from bitwright_hw.families import FAMILIES, family_named
 
     opened = open_design(design, trust_verilog=trust_verilog)
+    _check_registers(opened)
     target = opened.manifest.target
     if target != PORTABLE and family_named(target).vivado is None:
         able = " or ".join(family.name for family in FAMILIES if family.vivado is not None)
@@ -223,6 +236,7 @@ def program(
         raise BoardError("say where the board is with host, or give simulated")
     job = Job() if job is None else job
     opened = open_design(design, trust_verilog=trust_verilog)
+    _check_registers(opened)
     if host is None:
         assert simulated is not None
         check_pynq(Path(simulated))

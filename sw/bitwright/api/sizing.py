@@ -37,6 +37,7 @@ def size(
     target: FamilyName | None = None,
     clock_mhz: float | None = None,
     data_bits: int | None = None,
+    registers: bool | None = None,
     board: str | None = None,
     target_fps: float | None = None,
     max_luts: int | None = None,
@@ -77,6 +78,7 @@ def size(
                 "target": target,
                 "clock_mhz": clock_mhz,
                 "data_bits": data_bits,
+                "registers": registers,
             },
         )
     if any(given is not None for given in (target_fps, max_luts, max_brams)):
@@ -94,6 +96,7 @@ def size(
         "target": target,
         "clock_mhz": clock_mhz,
         "data_bits": data_bits,
+        "registers": registers,
     }
     plan = replace(plan, **{key: value for key, value in options.items() if value is not None})
     if hardwired:

@@ -67,6 +67,13 @@ def _add_streams(command: argparse._ArgumentGroup) -> None:
     )
     command.add_argument("--target", choices=FAMILY_NAMES, help="the FPGA family (default: the plan's, or generic)")
     command.add_argument("--clock-mhz", metavar="M", type=float, help="the clock to aim for (default: 100)")
+    command.add_argument(
+        "--no-registers",
+        dest="registers",
+        action="store_false",
+        default=None,
+        help="leave the AXI4-Lite registers out (some 140 LUTs); no board's build takes such a design",
+    )
     command.add_argument("--data-bits", metavar="B", type=int, help="width of the input stream (default: 64)")
 
 
@@ -132,6 +139,7 @@ def run(args: argparse.Namespace) -> int:
             target=args.target,
             clock_mhz=args.clock_mhz,
             data_bits=args.data_bits,
+            registers=args.registers,
         )
         design = api.generate(network, plan, args.out, name=args.name, force=args.force, progress=report)
         if args.testbench is not None:

@@ -84,7 +84,10 @@ def layout(design: Design, family: Family, measured: dict[str, Counts]) -> Block
         for stage in graph.order
     ]
     shell = DrawnBlock(
-        name="control", title="registers, control", colour="stream", counts=shell_counts(costs_of(family))
+        name="control",
+        title="registers, control" if design.plan.registers else "control",
+        colour="stream",
+        counts=shell_counts(costs_of(family), registers=design.plan.registers),
     )
     return BlockDiagram(blocks=(*blocks, shell), wires=_wires(graph, design), interval=solution.interval_cycles)
 
