@@ -390,6 +390,25 @@ def hardwired_against_da4ml(context: Context) -> list[Row]:
     return rows
 
 
+def lut_networks_against_dwn2rtl(context: Context) -> list[Row]:
+    """A layer of 300 tables on MNIST by bitwright and by dwn2rtl, each trained here for as long, and counted by Yosys
+    for xc7 with everything in it. Needs MNIST (BITWRIGHT_DATA) and training; without dwn2rtl its row is missing."""
+    compared = "300 tables on MNIST, networks trained and counted"
+    if not os.environ.get("BITWRIGHT_DATA"):
+        note = "skipped: BITWRIGHT_DATA names no folder with MNIST"
+        return [Row(what=compared, value=0, unit="of 2", goal="reference", note=note)]
+    import dwn2rtl_compare
+
+    seconds = float(os.environ.get("BITWRIGHT_LUT_SECONDS", dwn2rtl_compare.SECONDS))
+    data = Path(os.environ["BITWRIGHT_DATA"])
+    found, skipped = dwn2rtl_compare.sides(300, context.folder, data, seconds, context.progress)
+    rows = [Row(what=compared, value=len(found), unit="of 2", goal="reference", note=skipped)]
+    for side in found:
+        rows.append(Row(what=f"{side.what}, xc7", value=side.luts, unit="LUTs", goal="reference", note=side.note))
+        rows.append(Row(what=f"{side.what}, told right", value=side.accuracy, unit="%", goal="reference"))
+    return rows
+
+
 def _cnv() -> tuple[Network, Plan]:
     """A random network of the shape of BNN-PYNQ's CNV, and its original folding."""
     network = random_cnn("cnv", channels=(64, 64, 128, 128, 256, 256), pooled=(1, 3), dense=(512, 512, 10))
@@ -477,6 +496,7 @@ MEASUREMENTS: list[Callable[[Context], list[Row]]] = [
     clocks,
     hardwired_digits,
     hardwired_against_da4ml,
+    lut_networks_against_dwn2rtl,
 ]
 
 

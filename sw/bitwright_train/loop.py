@@ -275,6 +275,7 @@ def run(
     model.finish()
     model.load_state_dict(state.best)
     model.eval()
+    model.after_training(trainer.frames.augmenter.frames)
     return model, state.progress
 
 

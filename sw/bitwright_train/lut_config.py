@@ -26,6 +26,7 @@ class LutConfig:
     placement: Placement = "even"  # of the code's `levels` thresholds, where none are given
     threshold_cost: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.0  # bits that a LUT of a comparison has to tell
     rare: Annotated[float, msgspec.Meta(ge=0, lt=0.5)] = 0.002  # inputs that differ in fewer frames are not read
+    minimise: bool = False  # what no training frame reads of a table is chosen so that it depends on few inputs
     spectral: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.0  # weight of the norms of the tables' spectra
 
     def __post_init__(self) -> None:

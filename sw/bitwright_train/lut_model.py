@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from bitwright_core.network import ThresholdEncoding
 from bitwright_train.lut_config import LutConfig
 from bitwright_train.lut_layers import LutLayer
+from bitwright_train.lut_minimise import minimised, seen_addresses
 from bitwright_train.lut_trees import Began, tree_neurons
 from bitwright_train.thresholds import placed
 from bitwright_train.trained import TrainedModel
@@ -125,6 +126,23 @@ class LutNetwork(TrainedModel):
         """Fixes all wiring as it is, and drops what learning it took."""
         for layer in self.stages:
             layer.settle()
+
+    def after_training(self, frames: Tensor) -> None:
+        """Minimises tables, if that is asked for: what they give for these frames stays, for others it may change."""
+        if not self.luts.minimise:
+            return
+        seen: list[Tensor | None] = [None] * len(self.stages)
+        for part in frames.split(_CHUNK):
+            bits = self.encode(part).t().contiguous()
+            for k, layer in enumerate(self.stages):
+                found, before = seen_addresses(bits, layer.chosen), seen[k]
+                seen[k] = found if before is None else before | found
+                bits = layer(bits)
+        with torch.no_grad():
+            for layer, reached in zip(self.stages, seen, strict=True):
+                assert reached is not None
+                wanted = minimised(layer.tables >= 0, reached)
+                layer.tables.copy_(torch.where(wanted == (layer.tables >= 0), layer.tables, -layer.tables - 1e-6))
 
     def kept_state(self) -> dict[str, Tensor]:
         """A copy of the state that this model would have once settled."""

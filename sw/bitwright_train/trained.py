@@ -21,5 +21,8 @@ class TrainedModel(nn.Module):
         """A copy of the state that is exported."""
         return {name: tensor.detach().clone() for name, tensor in self.state_dict().items()}
 
+    def after_training(self, frames: Tensor) -> None:
+        """What is done once with the model that is kept, and the training `frames` (n, ...), before it is exported."""
+
     def finish(self) -> None:
         """Makes it the model whose state `kept_state` gives, as training leaves it."""

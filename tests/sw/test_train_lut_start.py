@@ -9,11 +9,13 @@ import torch
 from bitwright_core import golden
 from bitwright_core.errors import TrainingError
 from bitwright_core.network import GroupSum, Luts, ThresholdEncoding
+from bitwright_data import load_dataset
 from bitwright_train import TrainConfig, load_model, train
 from bitwright_train.augment import Augmenter
 from bitwright_train.config import parse_config
 from bitwright_train.lut_config import LutConfig
 from bitwright_train.lut_export import export_luts
+from bitwright_train.lut_minimise import minimised
 from bitwright_train.lut_trees import tree_neurons
 from bitwright_train.model import BinaryNetwork
 from bitwright_train.thresholds import placed
@@ -198,3 +200,40 @@ def test_models_say_what_training_clips():
     spectral = dataclasses.replace(tables.luts, spectral=0.5)
     tables.luts = spectral
     assert float(tables.penalty().detach()) == pytest.approx(0.5 * 8.0)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.2, 0.6, 1.0])
+def test_minimised_tables_keep_what_is_seen(share):
+    generator = torch.Generator().manual_seed(4)
+    tables = torch.rand((40, 16), generator=generator) < 0.5
+    seen = torch.rand((40, 16), generator=generator) < share
+    found = minimised(tables, seen)
+    assert (found[seen] == tables[seen]).all()
+
+    def inputs(of):
+        address = torch.arange(16)
+        return sum(int((of != of[:, address ^ (1 << k)]).any(1).sum()) for k in range(4))
+
+    assert inputs(found) <= inputs(tables)
+    if share == 0.0:
+        assert inputs(found) == 0
+    if share == 1.0:
+        assert (found == tables).all()
+
+
+def test_a_table_gives_up_the_inputs_that_it_can():
+    table = torch.tensor([[0, 1, 1, 0]], dtype=torch.bool)  # of two inputs, exclusive or
+    seen = torch.tensor([[1, 1, 0, 0]], dtype=torch.bool)  # the second one is always 0
+    assert minimised(table, seen).tolist() == [[False, True, False, True]]
+
+
+def test_a_minimised_network_gives_the_same_for_training_frames(tmp_path):
+    luts = LutConfig(neurons=(40, 30), fan_in=5, wiring="all")
+    config = dataclasses.replace(TREE, luts=luts, levels=2, epochs=2, learning_rate=0.02)
+    plain = train(config, tmp_path / "plain", threads=1)
+    small = train(
+        dataclasses.replace(config, luts=dataclasses.replace(luts, minimise=True)), tmp_path / "small", threads=1
+    )
+    frames = load_dataset("digits").train_frames
+    assert plain.network.digest != small.network.digest
+    assert (golden.outputs(plain.network, frames) == golden.outputs(small.network, frames)).all()
