@@ -22,7 +22,7 @@ class Augmenter:
 
     With `flip`, half of them, by chance, are turned left to right. `rotate` (degrees, each way), `zoom` (share, each
     way) and `elastic` (pixels that places move, each way) warp them; `cutout` is the side of a square set to 0. At last
-    each value, of frames of any shape, moves by up to `jitter`, each way, and stays in 0..`top`.
+    each value, of frames of any shape, moves by up to `jitter[0]`, each way, and stays in 0..`jitter[1]`.
     """
 
     def __init__(
@@ -35,8 +35,7 @@ class Augmenter:
         zoom: float = 0.0,
         elastic: float = 0.0,
         cutout: int = 0,
-        jitter: int = 0,
-        top: int = 255,
+        jitter: tuple[int, int] = (0, 0),
     ) -> None:
         if (shift or flip) and frames.ndim < 3:
             raise TrainingError("shift and flip are for images; these frames are flat, so set shift = 0, flip = false")
@@ -49,7 +48,6 @@ class Augmenter:
         self.elastic = elastic
         self.cutout = cutout
         self.jitter = jitter
-        self.top = top
         self.frames = frames
         if shift:
             height, width = frames.shape[1:3]
@@ -67,11 +65,12 @@ class Augmenter:
             batch = self._warped(batch, generator)
         if self.cutout:
             batch = self._with_hole(batch, generator)
-        return self._moved(batch, generator) if self.jitter else batch
+        return self._moved(batch, generator) if self.jitter[0] else batch
 
     def _moved(self, batch: Tensor, generator: torch.Generator | None) -> Tensor:
-        by = torch.randint(-self.jitter, self.jitter + 1, batch.shape, generator=generator, device=batch.device)
-        return (batch.to(torch.int32) + by).clamp(0, self.top).to(batch.dtype)
+        most, top = self.jitter
+        by = torch.randint(-most, most + 1, batch.shape, generator=generator, device=batch.device)
+        return (batch.to(torch.int32) + by).clamp(0, top).to(batch.dtype)
 
     def _shifted(self, index: Tensor, generator: torch.Generator | None) -> Tensor:
         if not self.shift:

@@ -103,8 +103,7 @@ class TrainingFrames:
             zoom=config.zoom,
             elastic=config.elastic,
             cutout=config.cutout,
-            jitter=config.jitter,
-            top=(1 << config.input_bits) - 1,
+            jitter=(config.jitter, (1 << config.input_bits) - 1),
         )
         return TrainingFrames(
             augmenter=augmenter,

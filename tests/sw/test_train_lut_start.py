@@ -172,7 +172,7 @@ def load_model_of_zeros():
 
 def test_jitter_moves_values_and_stays_in_range():
     frames = torch.tensor([[0, 100, 31], [31, 5, 16]], dtype=torch.uint8).clamp_max(31)
-    augmenter = Augmenter(frames, 0, jitter=3, top=31)
+    augmenter = Augmenter(frames, 0, jitter=(3, 31))
     generator = torch.Generator().manual_seed(1)
     seen = torch.stack([augmenter.batch(torch.tensor([0, 1]), generator) for _ in range(200)])
     assert seen.dtype == torch.uint8 and int(seen.max()) == 31 and int(seen.min()) == 0
