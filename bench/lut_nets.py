@@ -1,7 +1,8 @@
 """`bench/lut_nets.py`: networks of lookup tables beside BTHOWeN's on its own tables, and beside dwn2rtl's on MNIST.
 
-Each network is trained from `bench/luts/NAME.toml` with each seed, exported, generated and counted by Yosys for xc7,
-everything in it: encoder, tables, sums, argmax, AXI streams and the AXI4-Lite registers, which are also told apart.
+Each network is trained from `bench/luts/NAME.toml` with each seed, exported, generated without AXI4-Lite registers and
+counted by Yosys for xc7: the whole design, flat; and its core, the sum of what encoder, tables, sums and the choice of
+the class take as modules of their own. The rest is the AXI streams' guard, queues and the register of a frame.
 Data lie under `--data` as `NAME.npz`, and MNIST in `mnist/` (docs/data.md).
 """
 
@@ -22,6 +23,7 @@ from bitwright_core.progress import Progress
 from bitwright_hw import generate
 from bitwright_hw.estimate import estimate
 from bitwright_hw.families import XC7
+from bitwright_hw.lower import lower
 from bitwright_hw.synth import synthesize_verilog
 from bitwright_train import load_config, train, with_overrides
 
@@ -38,19 +40,27 @@ class Measured:
     accuracy: float
     neurons: tuple[int, ...]
     luts: int
-    registers: int  # LUTs of the AXI4-Lite registers, which are among `luts`
+    core: int
+    encoder: int
     expected: int  # what the estimate says of `luts`
 
 
-def counted(network: Network, data_bits: int, report: Progress | None = None) -> tuple[int, int, int]:
-    """LUTs by Yosys, those of the registers among them, and LUTs by the estimate."""
-    plan = Plan(layers=(), data_bits=data_bits, target=XC7.name)
+def counted(network: Network, data_bits: int, report: Progress | None = None) -> dict[str, int]:
+    """LUTs by Yosys: of the whole design, of its core, of its encoder; and of the whole by the estimate."""
+    plan = Plan(layers=(), data_bits=data_bits, target=XC7.name, registers=False)
     with TemporaryDirectory(prefix="bitwright-luts-") as folder:
         design = generate(network, plan, Path(folder) / "design")
         top = design.manifest.top
-        control = f"{top}.control"
-        found = synthesize_verilog(design.verilog, top, family=XC7, kept=[control], progress=report)
-    return found[top].luts, found[control].luts, estimate(network, plan, family=XC7).total.luts
+        names = ["encoder", *(stage.name for stage in lower(network, plan).whole), "scores", "argmax"]
+        core = [f"{top}.core.{name}" for name in names]
+        whole = synthesize_verilog(design.verilog, top, family=XC7, progress=report)
+        parts = synthesize_verilog(design.verilog, top, family=XC7, kept=core, progress=report)
+    return {
+        "luts": whole[top].luts,
+        "core": sum(parts[name].luts for name in core),
+        "encoder": parts[core[0]].luts,
+        "expected": estimate(network, plan, family=XC7).total.luts,
+    }
 
 
 def measure(name: str, seed: int, data: Path, out: Path, report: Progress | None) -> Measured:
@@ -62,7 +72,6 @@ def measure(name: str, seed: int, data: Path, out: Path, report: Progress | None
         train(config, folder, data_dir=data, progress=report)
     network = load(folder / "network.safetensors")
     metrics = json.loads((folder / "metrics.json").read_text("utf-8"))
-    luts, registers, expected = counted(network, 64 if network.input.size > 100 else 8, report)
     assert config.luts is not None
     return Measured(
         name=name,
@@ -70,9 +79,7 @@ def measure(name: str, seed: int, data: Path, out: Path, report: Progress | None
         seed=seed,
         accuracy=100 * metrics["test_accuracy"],
         neurons=config.luts.neurons,
-        luts=luts,
-        registers=registers,
-        expected=expected,
+        **counted(network, 64 if network.input.size > 100 else 8, report),
     )
 
 
@@ -89,7 +96,8 @@ def rows(found: list[Measured]) -> list[list[object]]:
                 "-".join(map(str, mine[0].neurons)),
                 f"{mean(one.accuracy for one in mine):.2f} ({', '.join(f'{one.accuracy:.2f}' for one in mine)})",
                 f"{luts:.0f}",
-                f"{mean(one.registers for one in mine):.0f}",
+                f"{mean(one.core for one in mine):.0f}",
+                f"{mean(one.encoder for one in mine):.0f}",
                 f"{mean(one.expected for one in mine):.0f}",
                 "" if peer is None else f"{peer.accuracy:.2f}",
                 "" if peer is None else f"{peer.luts}",
@@ -115,8 +123,9 @@ def main(argv: list[str] | None = None) -> int:
                 found.append(measure(name, seed, args.data, args.out, report))
                 facts = [asdict(one) | {"peers": [asdict(peer) for peer in peers_of(one.dataset)]} for one in found]
                 write_text(args.out / "lut-nets.json", json.dumps(facts, indent=2) + "\n")
-    columns = ["set", "neurons", "% right (seeds)", "LUTs", "registers", "estimate", "peer, %", "peer, LUTs", "ratio"]
-    print_table(columns, rows(found), title="networks of lookup tables, Yosys xc7, everything counted")
+    columns = ["set", "neurons", "% right (seeds)", "LUTs", "core", "its encoder", "estimate"]
+    columns += ["peer, %", "peer, LUTs", "ratio"]
+    print_table(columns, rows(found), title="networks of lookup tables, Yosys xc7")
     for what in dict.fromkeys(peer.source for one in found for peer in peers_of(one.dataset)[:1]):
         print(f"peer: {what}")
     return 0

@@ -209,8 +209,6 @@ class TrainConfig:
             raise TrainingError('threshold_cost belongs to placement = "information" or "tree"; remove it')
         if self.dropout or self.input_dropout:
             raise TrainingError("layers of lookup tables have no dropout; remove dropout and input_dropout")
-        if self.start:
-            raise TrainingError("layers of lookup tables start from no other run; remove start")
         if self.two_step:
             raise TrainingError("layers of lookup tables have no weights to round later; remove two_step")
         if self.weights != 1 or self.activations != 1:

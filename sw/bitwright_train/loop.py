@@ -204,14 +204,16 @@ def _binary_trainer(config: TrainConfig, dataset: Dataset, options: LoopOptions,
         torch.cuda.manual_seed(config.seed)
     model = build_model(config, dataset.shape, dataset.classes)
     _place(model, device)
+    source = load_model(Path(config.start)) if config.start and fresh else None
+    if isinstance(source, LutNetwork):
+        raise TrainingError(f"{config.start}: a network of lookup tables, which no other can start from")
     if isinstance(model, LutNetwork):
         model.prepare(frames.augmenter.frames, frames.labels, generator)
+        if source is not None:
+            model.begin_with(source, frames.augmenter.frames, config.start)
     else:
         model.initialise(generator)
-        if config.start and fresh:
-            source = load_model(Path(config.start))
-            if isinstance(source, LutNetwork):
-                raise TrainingError(f"{config.start}: a network of lookup tables, which no other can start from")
+        if source is not None:
             begin_with(model, source, config.start)
     _place(model, device)
     return Trainer(

@@ -120,7 +120,9 @@ class LutLayer(nn.Module):
                 self.wires[place] = wires
                 if self.scores is not None:
                     rows = torch.arange(place * self.fan_in, (place + 1) * self.fan_in)
-                    at = torch.searchsorted(self.lanes, wires)
+                    at = torch.searchsorted(self.lanes, wires).clamp_max(len(self.lanes) - 1)
+                    known = self.lanes[at] == wires  # rare lanes have no score
+                    rows, at = rows[known], at[known]
                     self.scores[rows, at] = self.scores[rows].max(1).values + 1e-3
 
     def learn_wiring(self, lanes: Tensor, worth: Tensor | None, generator: torch.Generator) -> None:

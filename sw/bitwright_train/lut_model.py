@@ -8,11 +8,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from bitwright_core.errors import TrainingError
 from bitwright_core.network import ThresholdEncoding
 from bitwright_train.lut_config import LutConfig
 from bitwright_train.lut_layers import LutLayer
 from bitwright_train.lut_minimise import minimised, seen_addresses
+from bitwright_train.lut_prune import pruned
 from bitwright_train.lut_trees import Began, tree_neurons
+from bitwright_train.model import BinaryNetwork, as_tensor
 from bitwright_train.thresholds import placed
 from bitwright_train.trained import TrainedModel
 
@@ -127,6 +130,34 @@ class LutNetwork(TrainedModel):
         for layer in self.stages:
             layer.settle()
 
+    def begin_with(self, source: BinaryNetwork, frames: Tensor, where: str) -> None:
+        """Begins with the first dense layer of `source`, each of its neurons pruned to the inputs that tell most of it
+        on some of the training `frames` (n, ...).
+
+        `where` begins the message of the TrainingError for a layer of another size, or of other inputs.
+        """
+        layer, few, stage = self.stages[0], frames[:_FRAMES].cpu(), source.stages[0]
+        if (
+            source.convs
+            or not source.hidden
+            or not source.weight_types[0].xnor
+            or not source.activations[0].number.xnor
+        ):
+            raise TrainingError(f"{where}: its first layer is not dense and of one bit; choose another start")
+        if source.hidden[0] != layer.neurons:
+            raise TrainingError(
+                f"{where}: its first layer has {source.hidden[0]} neurons, this one's {layer.neurons}; make them alike"
+            )
+        if not torch.equal(source.thresholds, self.thresholds.cpu()):
+            raise TrainingError(
+                f"{where}: its thresholds are {source.thresholds.tolist()}, this network's "
+                f"{self.thresholds.tolist()}; make them alike"
+            )
+        with torch.no_grad():
+            bits = torch.cat([(stage(source.encode(part)) >= 0).float() for part in few.split(_CHUNK)])
+            lanes = torch.cat([self.encode(part.to(self.thresholds.device)) for part in few.split(_CHUNK)]).cpu()
+        layer.begin(pruned(lanes.t(), bits.t(), layer.fan_in))
+
     def after_training(self, frames: Tensor) -> None:
         """Minimises tables, if that is asked for: what they give for these frames stays, for others it may change."""
         if not self.luts.minimise:
@@ -193,8 +224,6 @@ class LutTrace:
 
 def trace_luts(model: LutNetwork, frames: NDArray[Any]) -> LutTrace:
     """Runs `model` on integer frames (n, ...), layer by layer, and keeps every bit."""
-    from bitwright_train.model import as_tensor
-
     device = model.thresholds.device
     parts: list[list[NDArray[Any]]] = []
     with torch.no_grad():

@@ -16,6 +16,7 @@ from bitwright_train.config import parse_config
 from bitwright_train.lut_config import LutConfig
 from bitwright_train.lut_export import export_luts
 from bitwright_train.lut_minimise import minimised
+from bitwright_train.lut_prune import pruned
 from bitwright_train.lut_trees import tree_neurons
 from bitwright_train.model import BinaryNetwork
 from bitwright_train.thresholds import placed
@@ -237,3 +238,32 @@ def test_a_minimised_network_gives_the_same_for_training_frames(tmp_path):
     frames = load_dataset("digits").train_frames
     assert plain.network.digest != small.network.digest
     assert (golden.outputs(plain.network, frames) == golden.outputs(small.network, frames)).all()
+
+
+def test_pruned_neurons_read_what_they_follow():
+    generator = torch.Generator().manual_seed(6)
+    lanes = torch.randint(0, 2, (12, 500), generator=generator).float()
+    outputs = torch.stack([lanes[3], 1 - lanes[7], ((lanes[1] + lanes[2] + lanes[9]) >= 2).float()])
+    first, second, third = pruned(lanes, outputs, 3)
+    assert 3 in first.lanes and 7 in second.lanes and third.lanes == (1, 2, 9)
+    assert third.table == (0, 0, 0, 1, 0, 1, 1, 1)
+    for neuron, wanted in ((first, outputs[0]), (second, outputs[1])):
+        address = sum(lanes[lane].long() << k for k, lane in enumerate(neuron.lanes))
+        assert (torch.tensor(neuron.table)[address] == wanted).all()
+
+
+def test_tables_begin_with_a_dense_layer(tmp_path):
+    dense = TrainConfig(
+        name="dense", dataset="digits", input_bits=5, levels=2, hidden=(60,), epochs=2, validation_fraction=0.0
+    )
+    train(dense, tmp_path / "dense", threads=1)
+    luts = LutConfig(neurons=(60,), wiring="random")
+    config = dataclasses.replace(TREE, levels=2, luts=luts, start=str(tmp_path / "dense"))
+    begun = train(config, tmp_path / "luts", threads=1).network
+    source, frames = load_model(tmp_path / "dense"), torch.from_numpy(load_dataset("digits").train_frames.copy())
+    with torch.no_grad():
+        wanted = (source.stages[0](source.encode(frames)) >= 0).numpy()
+    bits = {layer.name: layer.values for layer in golden.trace(begun, frames.numpy()).layers}["luts0"]
+    assert bits.shape == wanted.shape and (bits == wanted).mean() > 0.7
+    with pytest.raises(TrainingError, match="first layer has 60 neurons, this one's 50; make them alike"):
+        train(dataclasses.replace(config, luts=LutConfig(neurons=(50,))), tmp_path / "other", threads=1)
