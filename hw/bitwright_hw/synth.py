@@ -15,14 +15,16 @@ from bitwright_core.design import Design
 from bitwright_core.errors import ToolError
 from bitwright_core.plain_folder import plain_folder
 from bitwright_core.progress import Progress
+from bitwright_core.verilog_ports import module_text, verilog_ports
 from bitwright_core.writable import check_file
 from bitwright_hw.cells import Counts, LayerCounts
 from bitwright_hw.estimate import Estimate, estimate
 from bitwright_hw.families import COUNTED, FAMILIES, Family
 from bitwright_hw.families.synthesis import Synthesis
-from bitwright_hw.lower import lower
 from bitwright_hw.nextpnr import Nextpnr, Placed, pins, prepare
 from bitwright_hw.yosys import Yosys, module, read_verilog
+
+_HEAD = re.compile(r"^module \\?([\w.]+)", re.M)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,10 +103,8 @@ def synthesize(
     started = time.monotonic()
     yosys = Yosys()
     top = design.manifest.top
-    graph = lower(design.network, design.plan)
-    units = {entry.layer.name: (entry.engine.name, entry.queue) for entry in graph.layers}
-    units |= {stage.computes: (stage.name, None) for stage in graph.whole}
-    parts = [f"{top}.core.{unit}" for pair in units.values() for unit in pair if unit is not None]
+    units = _units(design)
+    parts = [name for pair in units.values() for name in pair if name]
     hardwired = any(layer.engine == "hardwired" for layer in design.plan.layers)
     expected = None if hardwired else estimate(design.network, design.plan, family=family)
     placed = None
@@ -118,8 +118,8 @@ def synthesize(
     layers = tuple(
         LayerCounts(
             name=layer.name,
-            queue=modules.get(f"{top}.core.{units[layer.name][1]}", Counts()),
-            engine=modules[f"{top}.core.{units[layer.name][0]}"],
+            queue=modules.get(units[layer.name][1], Counts()),
+            engine=modules[units[layer.name][0]],
         )
         for layer in design.manifest.layers
     )
@@ -134,6 +134,20 @@ def synthesize(
     )
     write_text(report_file, json.dumps(report.to_dict(), indent=2) + "\n")
     return report
+
+
+def _units(design: Design) -> dict[str, tuple[str, str]]:
+    """For each layer, by its name, the module that computes it and that of its queue or window, "" if it has none."""
+    top = design.manifest.top
+    names = {name for file in design.verilog for name in _HEAD.findall(file.read_text())}
+    # earlier versions wrote a dot between the names of modules
+    core = next(core for core in (f"{top}__core__", f"{top}.core.") if any(name.startswith(core) for name in names))
+    found = {}
+    for probe in design.manifest.probes:
+        unit = probe.valid.split(".")[-2]
+        queue = core + unit.replace("engine_", "queue_") if unit.startswith("engine_") else ""
+        found[probe.layer] = (core + unit, queue if queue in names else "")
+    return found
 
 
 def _placer(family: Family) -> Nextpnr:
@@ -200,9 +214,7 @@ def synthesize_verilog(
 def _ports(files: list[Path], top: str) -> list[tuple[str, str, int]]:
     """(direction, name, width) of the ports of `top`, as the emitter writes them."""
     text = "\n".join(file.read_text() for file in files)
-    body = text.partition(f"module {top}(")[2].partition("endmodule")[0]
-    found = re.findall(r"^\s*(input|output) (?:\[(\d+):0\] )?(\w+);", body, re.M)
-    return [(direction, name, int(high or 0) + 1) for direction, high, name in found]
+    return [(port.direction, port.name, port.width) for port in verilog_ports(module_text(text, top))]
 
 
 def _recursive(name: str, modules: Mapping[str, Mapping[str, int]], script: Synthesis) -> Counts:

@@ -250,8 +250,8 @@ def test_module_names_begin_with_the_tops(tmp_path):
     design = bw.generate(network, bw.size(network, cycles=64, target="xc7"), tmp_path / "a")
     top = design.manifest.top
     names = modules(designs_text(design))
-    assert top in names and any(name.startswith(f"{top}.row_") for name in names)
-    assert all(name == top or name.startswith(f"{top}.") for name in names)
+    assert top in names and any(name.startswith(f"{top}__row_") for name in names)
+    assert all(name == top or name.startswith(f"{top}__") for name in names)
 
 
 def test_names_of_designs(tmp_path):

@@ -12,6 +12,7 @@ from bitwright_core.design import Design
 from bitwright_core.errors import ToolError
 from bitwright_core.network import Network
 from bitwright_core.plan import LayerPlan, Plan
+from bitwright_core.verilog_ports import module_text, verilog_ports
 from bitwright_sim.tools import Icarus
 from tests.sw.networks import random_network
 
@@ -75,23 +76,15 @@ def sabotage(design: Design, folder: Path, *, body: str, **outputs: str) -> Desi
     manifest = copy.manifest
     file = copy.verilog[0]
     text = file.read_text()
-    head = re.search(rf"^module {manifest.top}\((.*?)\);", text, re.MULTILINE | re.DOTALL)
-    names = [name.strip() for name in head[1].split(",")]
-    declared = {
-        name: re.search(rf"^  (input|output) (\[[^]]*\] )?{name};", text[head.start() :], re.MULTILINE)
-        for name in names
-    }
     ports, wires, pins = [], [], []
-    for name in names:
-        direction, width = declared[name][1], declared[name][2] or ""
+    for port in verilog_ports(module_text(text, manifest.top)):
+        name, direction, width = port.name, port.direction, port.shape
         ports.append(f"{direction} {width}{name}")
         wires.append(f"  wire {width}inner_{name};")
         source, target = (f"inner_{name}", name) if direction == "input" else (name, f"inner_{name}")
         wires.append(f"  assign {source} = {outputs.get(name, target)};")
         pins.append(f".{name}(inner_{name})")
-    text = text[: head.start()] + text[head.start() :].replace(
-        f"module {manifest.top}(", f"module {manifest.top}_inner(", 1
-    )
+    text = text.replace(f"module {manifest.top}(", f"module {manifest.top}_inner(", 1)
     text += f"module {manifest.top}({', '.join(ports)});\n" + "\n".join(wires)
     text += f"\n{body}\n  {manifest.top}_inner inner({', '.join(pins)});\nendmodule\n"
     file.write_text(text)

@@ -77,7 +77,7 @@ def test_the_view_names_signals_that_there_are(scores_design):
         for path, bits in signals:
             signal = path.rpartition(".")[2]
             wide = rf"\[{bits - 1}:0\] " if bits > 1 else ""
-            assert re.search(rf"\b(wire|reg|input|output) {wide}{re.escape(signal)};", text), path
+            assert re.search(rf"\b(wire|reg) {wide}{re.escape(signal)}[ ,;\n]", text), path
 
 
 def test_one_bench_runs_alone(design, tmp_path):

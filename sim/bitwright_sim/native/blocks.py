@@ -13,11 +13,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
+from bitwright_core.verilog_ports import verilog_ports
+
 _LEAST_BLOCK = 4_000  # of a block, its instances counted
 _TOP = "design"  # in place of the top's name
 _HEAD = re.compile(r"^module\s+(\\\S+|\w+)\s*\(", re.M)
-_PORT = re.compile(r"^ *(input|output) ((?:signed )?(?:\[\d+:\d+\] )?)(\w+|\\\S+ );$", re.M)
-_ANY_PORT = re.compile(r"^ *(?:input|output|inout)\b", re.M)
 _INSTANCE = re.compile(r"^ *(\\\S+|[A-Za-z_]\w*) +(\\\S+|[A-Za-z_]\w*) +\($", re.M)
 _NET = r"^ *(?:wire|reg) ((?:signed )?(?:\[\d+:\d+\] )?){name}(?: =[^;]*)?;$"
 
@@ -56,7 +56,7 @@ class Block:
     @property
     def library(self) -> str:
         """The library's name, a C identifier."""
-        return "block_" + re.sub(r"\W", "_", self.module.removeprefix(f"\\{_TOP}."))
+        return "block_" + re.sub(r"\W", "_", self.module.removeprefix(f"{_TOP}__"))
 
     @property
     def top(self) -> str:
@@ -101,7 +101,7 @@ class Modules:
     """The modules of emitted Verilog, by name."""
 
     def __init__(self, text: str, top: str):
-        text = re.sub(rf"(?<=\\){re.escape(top)}(?=\.)", _TOP, text)
+        text = re.sub(rf"\b{re.escape(top)}(?=__)", _TOP, text)
         self.top = top
         self.texts: dict[str, str] = {}
         for part in re.split(r"(?<=^endmodule\n)", text, flags=re.M):
@@ -146,11 +146,11 @@ class Modules:
 
     def ports(self, module: str) -> tuple[BlockPort, ...]:
         """The ports of `module`."""
-        text = self.texts[module]
-        found = tuple(BlockPort(direction=a, shape=b, name=c) for a, b, c in _PORT.findall(text))
-        if len(found) != len(_ANY_PORT.findall(text)) or len({port.plain for port in found}) != len(found):
-            raise NoBlocksError(f"the ports of module {module} are written in another way")
-        return found
+        try:
+            found = verilog_ports(self.texts[module])
+        except ValueError as error:
+            raise NoBlocksError(f"module {module}: {error}") from None
+        return tuple(BlockPort(direction=port.direction, shape=port.shape, name=port.name) for port in found)
 
     def net(self, module: str, name: str) -> BlockPort:
         """A net of `module`, as something to be seen: its name is an identifier."""

@@ -2,7 +2,6 @@
 """Bitstreams for open boards: PLL, pins, the choice of a placement; and, slow, the tools themselves."""
 
 import json
-import re
 import subprocess
 import sys
 
@@ -17,6 +16,7 @@ from bitwright_boards.driver import Description
 from bitwright_core.board_build import load_build
 from bitwright_core.errors import BoardError
 from bitwright_core.golden import outputs
+from bitwright_core.verilog_ports import module_text, verilog_ports
 from bitwright_hw.families.ecp5.pll import DETECTOR_MHZ, OSCILLATOR_MHZ, choose_pll
 from bitwright_hw.serial import build as flow
 from bitwright_hw.serial.link import LinkParams
@@ -144,7 +144,7 @@ def test_tops_have_the_ports_and_the_clock(name, design, tmp_path):
     build = flow.write_sources(design, open_board(load_board(name)), tmp_path / "b", clock_mhz=96.0)
     assert 0.98 * 96 <= build.clock_mhz <= 96
     top = (tmp_path / "b" / build.verilog).read_text()
-    ports = set(re.findall(r"^  (?:input|output) (?:wire |reg )?(?:\[\d+:0\] )?(\w+);$", top, re.M))
+    ports = {port.name for port in verilog_ports(module_text(top, build.top))}
     assert ports >= {"clk", "rx", "tx", "led"}
 
 

@@ -162,7 +162,7 @@ def test_two_networks_share_a_project(ips, tmp_path):
     assert len(of[0]) > 10 and len(of[1]) > 10 and not of[0] & of[1]
     for names, name in zip(of, ("digits", "images"), strict=True):
         top = bw.Design.load(ips[name] / "design").manifest.top
-        assert all(module in (top, f"{top}_ip") or module.startswith(f"{top}.") for module in names)
+        assert all(module in (top, f"{top}_ip") or module.startswith(f"{top}__") for module in names)
 
 
 def declared(file: Path) -> set[str]:

@@ -13,6 +13,7 @@ import bitwright as bw
 from bitwright_boards.vivado.component import NAMESPACE, component
 from bitwright_boards.vivado.interfaces import interfaces
 from bitwright_boards.vivado.wrapper import wrapper, wrapper_name
+from bitwright_core.verilog_ports import module_text, verilog_ports
 from bitwright_hw.yosys import Yosys
 from tests.sw.networks import random_network
 
@@ -99,14 +100,8 @@ def describe(design) -> etree._Element:
 
 def component_faults(root: etree._Element, design) -> list[str]:
     """Where component.xml says something else than the emitted Verilog and the manifest."""
-    declared = {
-        name: (direction, int(high or 0) + 1)
-        for direction, high, name in re.findall(
-            r"^  (input|output) (?:\[(\d+):0\] )?(\w+);",
-            design.verilog[0].read_text().partition(f"module {design.manifest.top}(")[2].partition("endmodule")[0],
-            re.MULTILINE,
-        )
-    }
+    text = module_text(design.verilog[0].read_text(), design.manifest.top)
+    declared = {port.name: (port.direction, port.width) for port in verilog_ports(text)}
     ports = {}
     for port in root.iterfind(".//s:model/s:ports/s:port", SPIRIT):
         left = port.findtext(".//s:left", "0", SPIRIT)
