@@ -7,7 +7,9 @@ without a board, a bought tool or the files of others.
 
 import os
 import re
+import shlex
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -84,16 +86,29 @@ def outcome(line: str, folder: Path) -> tuple[int, str]:
         **os.environ,
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
     }
-    serves = SERVES.match(line)
-    if serves:
-        line = f"timeout --signal=INT 60 {line} --port 0"
+    if SERVES.match(line):
+        return served(f"{line} --port 0", folder, environment)
     done = subprocess.run(
         line, shell=True, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=1200
     )
-    text = done.stdout + done.stderr
-    if serves:
-        return (0 if "http://127.0.0.1:" in text else 1), text
-    return done.returncode, text
+    return done.returncode, done.stdout + done.stderr
+
+
+def served(line: str, folder: Path, environment: dict[str, str]) -> tuple[int, str]:
+    """Status and text of a command that serves until it is stopped: 0 if it said where, within ten minutes."""
+    command = ["timeout", "--signal=INT", "600", *shlex.split(line)]
+    with subprocess.Popen(
+        command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as run:
+        said = []
+        for heard in run.stdout:
+            said.append(heard)
+            if "http://127.0.0.1:" in heard:
+                run.send_signal(signal.SIGINT)
+                break
+        said.append(run.stdout.read())
+    text = "".join(said)
+    return (0 if "http://127.0.0.1:" in text else 1), text
 
 
 @pytest.mark.slow
