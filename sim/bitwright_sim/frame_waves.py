@@ -11,6 +11,7 @@ from bitwright_core.progress import Progress
 from bitwright_core.writable import check_file
 from bitwright_sim.cache import BuildCache
 from bitwright_sim.native.model import MISSING, NativeModel
+from bitwright_sim.surfer_view import surfer_file
 from bitwright_sim.wave_view import view_file, write_view
 
 _SCOPE = "bitwright.bitwright_native.dut"  # of the top, below the wrapper (native/build.py)
@@ -26,13 +27,14 @@ def frame_waves(
     cache: BuildCache | None = None,
     progress: Progress | None = None,
 ) -> Path:
-    """Simulates `frame` (1, ...) and writes its signals to `file` (VCD), and a save file for GTKWave, which it returns,
-    with marks where the first beat goes in and the last one comes out.
+    """Simulates `frame` (1, ...) and writes its signals to `file` (VCD), and save files for GTKWave, which it returns,
+    and Surfer, with marks where the first beat goes in and the last one comes out.
 
     Raises OutputError if the file cannot be written, ToolError without a simulator.
     """
     check_file(file)
     check_file(view_file(file))
+    check_file(surfer_file(file))
     with NativeModel(design, trace=file, cache=cache, progress=progress) as model:
         result = model.run(pack_frames(design.network, design.plan, frame), quiet=_AFTER)
     times = {"first beat in": result.first_in[0], "last beat out": result.last_out[0]}

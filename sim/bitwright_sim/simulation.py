@@ -84,9 +84,9 @@ def simulate(
     """Runs every test of `accelerator_bench` on `design`, or the one called `bench`: protocol, timing, resets, errors,
     registers.
 
-    `simulator` is "verilator" or "icarus". `waves` leaves the signal traces in the design's folder, and a save file for
-    GTKWave with a mark where each test starts. `seed` makes
-    a run repeatable; the report has the one used. Failed tests are in the report, not raised.
+    `simulator` is "verilator" or "icarus". `waves` leaves the signal traces in the design's folder, and save files for
+    GTKWave and Surfer with a mark where each test starts. `seed` makes a run repeatable; the report has the one used.
+    Failed tests are in the report, not raised.
 
     A test that did not run counts as failed. What registers alone can do is not asked of a design without them.
 

@@ -1,4 +1,7 @@
-"""A save file for GTKWave beside a trace: streams, each layer's results and the scores in groups, marks with names."""
+"""A save file for GTKWave beside a trace: streams, each layer's results and the scores in groups, marks with names.
+
+Surfer's command file is written with it (surfer_view.py).
+"""
 
 import io
 import string
@@ -10,27 +13,10 @@ from vcd.gtkw import GTKWSave
 
 from bitwright_core.atomic import write_text
 from bitwright_core.design import Design
-from bitwright_core.ports import CLOCK, CONTROL, INPUT, OUTPUT, RESET, accelerator_ports
+from bitwright_sim.surfer_view import write_surfer
+from bitwright_sim.wave_groups import groups
 
 _SUFFIX = ".gtkw"
-
-
-def groups(design: Design) -> dict[str, list[tuple[str, int]]]:
-    """Signals below the top, with their widths in bits, in the order of a frame's way; by the group's name."""
-    manifest = design.manifest
-    declared = accelerator_ports(manifest.input.data_bits, registers=bool(manifest.registers))
-    ports = {name: port.bits for name, port in declared.items()}
-
-    def bus(prefix: str) -> list[tuple[str, int]]:
-        return [(name, bits) for name, bits in ports.items() if name.startswith(f"{prefix}_")]
-
-    found = {"clock and reset": [(CLOCK, 1), (RESET, 1)], "input stream": bus(INPUT)}
-    for probe in manifest.probes:
-        found[f"layer {probe.layer}: results"] = [(probe.valid, 1), (probe.data, probe.pe * probe.bits)]
-    if (score := manifest.score_probe) is not None:
-        found["scores"] = [(score.valid, 1), (score.data, score.lanes * score.bits)]
-    found["output stream"] = bus(OUTPUT)
-    return {**found, "registers": bus(CONTROL)} if manifest.registers else found
 
 
 def view_file(waves: Path) -> Path:
@@ -39,9 +25,9 @@ def view_file(waves: Path) -> Path:
 
 
 def write_view(waves: Path, design: Design, scope: str, marks: Mapping[str, int]) -> Path:
-    """Writes the save file of the trace `waves`, in which the top is `scope`; `marks` are times in the trace's unit.
+    """Writes the save files of the trace `waves`, in which the top is `scope`; `marks` are times in the trace's unit.
 
-    GTKWave has a mark for each letter: the first 26 are set, and a group names them.
+    Returns GTKWave's. GTKWave has a mark for each letter: the first 26 are set, and a group names them.
     """
     text = io.StringIO()
     save = GTKWSave(text)
@@ -59,4 +45,5 @@ def write_view(waves: Path, design: Design, scope: str, marks: Mapping[str, int]
                 save.trace(f"{scope}.{signal}" + (f"[{bits - 1}:0]" if bits > 1 else ""), datafmt="hex")
     file = view_file(waves)
     write_text(file, text.getvalue())
+    write_surfer(waves, design, scope, marks)
     return file

@@ -7,7 +7,7 @@ import pytest
 
 from bitwright_core.errors import DataError, ToolError
 from bitwright_sim import run_bench, simulate, simulate_frames
-from bitwright_sim.wave_view import groups
+from bitwright_sim.wave_groups import groups
 from tests.sim.designs import COUNT_RESULTS, frames_for, generate, need_icarus, sabotage, small_network
 
 TESTS = {

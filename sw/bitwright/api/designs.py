@@ -104,7 +104,8 @@ def simulate(
 
         bw.simulate(design, simulator="icarus")
 
-    `bench` runs one of them alone. `waves` keeps the signals in the design's folder, with a save file for GTKWave.
+    `bench` runs one of them alone. `waves` keeps the signals in the design's folder, with save files
+    for GTKWave and Surfer.
 
     Verilog that could run, read or write something on this machine is refused with a DesignError (docs/hardware.md),
     unless `trust_verilog`. Raises ToolError if the simulator is missing.
@@ -194,7 +195,7 @@ def frame_waves(
     progress: Progress | None = None,
 ) -> Path:
     """Writes every signal of frame number `frame` of `data`, in the idle accelerator, to waves-frame-N.vcd in the
-    design's folder, and a save file for GTKWave, waves-frame-N.gtkw, which it returns.
+    design's folder, and save files for GTKWave, waves-frame-N.gtkw, which it returns, and Surfer.
 
         bw.frame_waves("design", "digits", 12)
 

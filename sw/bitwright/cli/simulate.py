@@ -47,7 +47,10 @@ def run(args: argparse.Namespace) -> int:
         title=f"{report.simulator}, seed {report.seed}: {report.frames:,} frames, {report.cycles:,} cycles",
     )
     if report.waves is not None:
+        from bitwright_sim.surfer_view import surfer_command
+
         say(f"waves: {report.waves}; look at them with:\n  gtkwave {report.waves.with_suffix('.gtkw')}")
+        say(f"or {surfer_command(report.waves)}")
     if not report.passed:
         again = f"--simulator {args.simulator} --seed {report.seed} --waves"
         say(f"repeat with: bitwright simulate {args.design} {again}")

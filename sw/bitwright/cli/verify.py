@@ -95,7 +95,10 @@ def run(args: argparse.Namespace) -> int:
         _print(report, design, args)
         if view is not None:
             say(f"The signals of frame {args.frame} are in {view.with_suffix('.vcd')}; look at them with:")
+            from bitwright_sim.surfer_view import surfer_command
+
             say(f"  gtkwave {view}")
+            say(f"or {surfer_command(view.with_suffix('.vcd'))}")
     return 0 if report.passed else 1
 
 
