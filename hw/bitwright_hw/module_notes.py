@@ -5,6 +5,7 @@ import inspect
 import re
 import textwrap
 from collections.abc import Iterator
+from typing import TypeAlias
 
 from amaranth.hdl import Fragment
 from amaranth.lib import fifo, wiring
@@ -15,7 +16,7 @@ _MOST = 160  # characters of one size, in the comment
 _SIGNS = {"\N{PLUS-MINUS SIGN}": "+-", "\N{MULTIPLICATION SIGN}": "x"}
 
 
-Part = wiring.Component | fifo.FIFOInterface
+Part: TypeAlias = wiring.Component | fifo.FIFOInterface
 
 
 def components(fragment: Fragment, name: str) -> Iterator[tuple[str, Part]]:

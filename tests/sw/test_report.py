@@ -9,6 +9,7 @@ import xml.etree.ElementTree as ET
 import zlib
 from html.parser import HTMLParser
 from itertools import pairwise
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -23,7 +24,8 @@ from bitwright.reporting.picture import frame_picture, maps, png, strip
 from bitwright.reporting.svg import TIMES
 from bitwright_core.errors import DataError
 from bitwright_core.golden import trace
-from bitwright_core.plan import LayerPlan, Plan
+from bitwright_core.network import Conv2d, Dense, Input, Network, Scores, ThresholdEncoding, Thresholds
+from bitwright_core.plan import LayerPlan, Plan, default_plan
 from bitwright_hw.families import family_named
 from bitwright_hw.solve import solved
 
@@ -179,6 +181,36 @@ def test_the_neuron_is_counted_as_the_golden_model_does(design):
     for word in found.words:
         agree = "".join("1" if a == b else "0" for a, b in zip(word.given, word.weights, strict=True))
         assert agree == word.agree and agree.count("1") == word.count
+
+
+def test_a_neuron_of_a_grouped_convolution_counts_its_groups_lanes():
+    rng = np.random.default_rng(7)
+    conv = Conv2d(
+        name="grouped",
+        shape=(5, 6, 6),
+        weights=rng.integers(0, 2, (9, 3, 3, 2), np.uint8),
+        output=Thresholds(values=rng.integers(5, 14, (9, 1))),
+        padding=(1, 1, 1, 1),
+        groups=3,
+    )
+    last = Dense(
+        name="last",
+        weights=rng.integers(0, 2, (4, conv.edge.size), np.uint8),
+        output=Scores(scale=np.ones(4, np.int64), offset=np.zeros(4, np.int64)),
+    )
+    network = Network(
+        name="groups",
+        input=Input(shape=(5, 6, 6), bits=1),
+        encoding=ThresholdEncoding(thresholds=np.array([1])),
+        layers=(conv, last),
+    )
+    golden = trace(network, random_frames(network, 1, 5))
+    found = neuron(SimpleNamespace(network=network, plan=default_plan(network)), golden)
+    held = golden.layers[0]
+    middle = np.asarray(held.values).reshape(5, 6, 9)[2, 3]
+    assert (found.layer, found.place) == ("grouped", "at row 2, column 3") and found.inputs == 18
+    assert found.bit == middle[found.index]
+    assert found.popcount == np.asarray(held.accumulators).reshape(5, 6, 9)[2, 3, found.index]
 
 
 def test_the_golden_model_fills_the_confusion_matrix(page, design, frames):

@@ -54,7 +54,7 @@ def neuron(design: Design, golden: Trace) -> Neuron | None:
     held = {node.name: layer.values for node, layer in zip(network.nodes, golden.layers, strict=True)}
     for node in network.nodes:
         layer = node.operator.matrix
-        if layer is None or layer.sums_dots or layer.groups > 1 or len(node.takes) != 1:
+        if layer is None or layer.sums_dots or len(node.takes) != 1:
             continue
         given = held.get(node.takes[0], golden.encoded)
         pixel = 0
@@ -67,15 +67,18 @@ def neuron(design: Design, golden: Trace) -> Neuron | None:
 
 
 def _window(layer: MatrixLayer, given: NDArray[np.integer], pixel: int) -> NDArray[np.uint8]:
-    """The lanes (inputs,) that the layer counts for a pixel, of the bits (1, ...) that it takes."""
+    """The lanes (groups, inputs) that the layer counts for a pixel, of the bits (1, ...) that it takes."""
     if layer.windows is None:
-        return given.reshape(-1).astype(np.uint8)
+        return given.reshape(1, -1).astype(np.uint8)
     padded = pad(given.reshape(1, *layer.source.shape).astype(np.uint8), layer.windows, layer.padding_lane)
-    return taps(padded, layer.windows).reshape(layer.pixels, layer.inputs)[pixel]
+    down, across = divmod(pixel, layer.windows.shape[1])
+    window = taps(padded, layer.windows)[0, down, across]  # (ky, kx, channels)
+    return np.moveaxis(window.reshape(*window.shape[:2], layer.groups, -1), 2, 0).reshape(layer.groups, layer.inputs)
 
 
 def _neuron(layer: MatrixLayer, window: NDArray[np.uint8], pixel: int, simd: int) -> Neuron:
-    agree = (layer.rows == window).astype(np.uint8)
+    lanes = np.repeat(window, layer.outputs // layer.groups, axis=0)  # of each row, those of its group
+    agree = (layer.rows == lanes).astype(np.uint8)
     counts = agree.sum(axis=1, dtype=np.int64)
     compared = layer.output.compared
     thresholds = None if compared is None else compared[:, 0]
@@ -84,7 +87,7 @@ def _neuron(layer: MatrixLayer, window: NDArray[np.uint8], pixel: int, simd: int
     words: list[DrawnWord] = []
     for start in range(0, layer.inputs, simd):
         given, weights, same = (
-            _digits(bits[start : start + simd]) for bits in (window, layer.rows[index], agree[index])
+            _digits(bits[start : start + simd]) for bits in (lanes[index], layer.rows[index], agree[index])
         )
         total = same.count("1") + (words[-1].total if words else 0)
         words.append(DrawnWord(given=given, weights=weights, agree=same, count=same.count("1"), total=total))
@@ -114,10 +117,10 @@ def _digits(bits: NDArray[np.uint8]) -> str:
 def _draw(words: list[DrawnWord], layer: str, index: int) -> str:
     """Each word as rows of input, weights and XNOR, and what it adds to the sum."""
     parts: list[str] = [text(_LEFT, 11, "lane 0 first", class_="fact")]
-    y = 16
+    y = 20
     wide = max(min(LANES, len(word.given)) for word in words)
     for number, word in enumerate(words):
-        parts.append(text(2, y - 1, f"cycle {number}", class_="fact strong"))
+        parts.append(text(2, y - 3, f"cycle {number}", class_="fact strong"))
         for start in range(0, len(word.given), LANES):
             lanes = slice(start, start + LANES)
             rows = (("input", word.given, "in"), ("weight", word.weights, "in"), ("XNOR", word.agree, "xnor"))
@@ -130,9 +133,9 @@ def _draw(words: list[DrawnWord], layer: str, index: int) -> str:
                 y += _CELL + 1
             y += 3
         parts.append(text(_LEFT + _CELL * wide + 6, y - 6, f"+{word.count} = {word.total}", class_="fact strong"))
-        y += 13
+        y += 17
     said = (
         f"{len(words)} words, the last of which brings the sum to {words[-1].total}; a table below has the same digits"
     )
     title = f"Neuron {index} of {layer}, lane by lane"
-    return drawing(_LEFT + _CELL * wide + _SUMS, y - 8, title, said, *parts, class_="lanes")
+    return drawing(_LEFT + _CELL * wide + _SUMS, y - 12, title, said, *parts, class_="lanes")
