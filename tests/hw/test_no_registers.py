@@ -1,6 +1,5 @@
 """Designs without AXI4-Lite registers: their streams, and what is refused of them."""
 
-import re
 from dataclasses import replace
 
 import numpy as np
@@ -11,13 +10,14 @@ from bitwright.cli import main
 from bitwright_core.errors import BoardError, DataError
 from bitwright_core.plan import Plan, default_plan
 from bitwright_core.ports import accelerator_ports
+from bitwright_core.verilog_ports import module_text, verilog_ports
 from bitwright_hw.estimate import estimate
 from bitwright_hw.families import XC7
 from bitwright_hw.generator import generate
 from bitwright_sim.native.build import wrapper
 from bitwright_sim.simulation import simulate
 from bitwright_sim.verification import verify
-from bitwright_sim.wave_view import groups
+from bitwright_sim.wave_groups import groups
 from tests.hw.benches import require_icarus
 from tests.sw.lut_networks import random_lut_network
 
@@ -37,10 +37,8 @@ def design(network, tmp_path_factory):
 
 def test_the_top_has_the_streams_alone(design):
     text = design.verilog[0].read_text()
-    top = text[text.index(f"module {design.manifest.top}(") :]
-    ports = re.search(r"\((.*?)\);", top, re.S)[1].replace("\n", " ").split(",")
-    declared = accelerator_ports(16, registers=False)
-    assert {port.strip() for port in ports} == {"aclk", "aresetn", *declared}
+    ports = [port.name for port in verilog_ports(module_text(text, design.manifest.top))]
+    assert sorted(ports) == sorted({"aclk", "aresetn", *accelerator_ports(16, registers=False)})
     assert design.manifest.registers == {} and "s_axi_" not in text and "s_axi_" not in wrapper(design.manifest)
     assert "registers" not in groups(design)
 
