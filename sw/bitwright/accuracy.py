@@ -112,8 +112,14 @@ class AccuracyFrontier:
                     [p.luts for p in some], [p.accuracy for p in some], mark, color=_THEIRS, markersize=5, label=label
                 )
             for peer in some:
+                right = peer.luts == max(other.luts for other in self.peers)  # its name would run out of the picture
                 panel.annotate(
-                    peer.what, (peer.luts, peer.accuracy), xytext=(5, -3), textcoords="offset points", fontsize=8
+                    peer.what,
+                    (peer.luts, peer.accuracy),
+                    xytext=(-6 if right else 5, -3),
+                    textcoords="offset points",
+                    ha="right" if right else "left",
+                    fontsize=8,
                 )
         panel.set_xscale("log")
         panel.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
@@ -122,7 +128,7 @@ class AccuracyFrontier:
         panel.set_xlabel("LUTs of xc7 (Yosys), everything counted")
         panel.set_ylabel("% of the test set told right")
         panel.grid(True, color="#e5e7eb")
-        panel.legend(loc="lower right", edgecolor="white", fontsize=9)
+        panel.legend(loc="best", edgecolor="white", fontsize=9)
         figure.suptitle(f"Lookup tables on {self.dataset}")
         out = io.BytesIO()
         figure.savefig(out, format="png")

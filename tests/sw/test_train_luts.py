@@ -195,7 +195,9 @@ def test_a_file_with_luts_needs_no_hidden(tmp_path):
     assert load_config(path).luts == LutConfig(neurons=(40,))
 
 
-@pytest.mark.parametrize(("name", "neurons"), [("mnist-luts-2000", 1000), ("mnist-luts-3500", 1800)])
+@pytest.mark.parametrize(
+    ("name", "neurons"), [("mnist-luts-600", 600), ("mnist-luts-2000", 1000), ("mnist-luts-3500", 1800)]
+)
 def test_configurations_that_ship(name, neurons):
     config = load_config(name)
     assert config.luts == LutConfig(neurons=(neurons,))
