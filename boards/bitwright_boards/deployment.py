@@ -36,8 +36,8 @@ class Vectors:
     """Frames as the user has them, and what the golden model gives for them."""
 
     frames: NDArray[np.integer]  # (n, *shape)
-    classes: NDArray[np.int64] | None  # (n,), None for a network that gives bits
-    scores: NDArray[np.int64] | None  # (n, outputs), scores or bits, None if the design sends none
+    classes: NDArray[np.int64] | None  # (n,), None for a network that gives bits or integers
+    scores: NDArray[np.int64] | None  # (n, outputs), scores, bits or integers, None if the design sends none
     labels: NDArray[np.int64] | None = None  # what the data set says: classes (n,), or 0 and 1 (n, labels)
 
     def to_bytes(self) -> bytes:

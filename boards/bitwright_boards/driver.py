@@ -168,9 +168,14 @@ class Description:
         out[:, : body.shape[1]] = body
 
     def unpack(self, words: np.ndarray) -> tuple[np.ndarray | None, np.ndarray | None]:
-        """Beats int64 (n, beats) to classes and scores, or None and bits."""
+        """Beats int64 (n, beats) to classes and scores, or None and bits or integers."""
         outputs = int(self.output["outputs"])
         if not self.output["classifier"]:
+            bits = int(self.output.get("value_bits", 1))
+            if bits > 1:
+                kind = "i" if self.output.get("signed") else "u"
+                packed = np.ascontiguousarray(words).view(f"<{kind}{bits // 8}")
+                return None, packed[:, :outputs].astype(np.int64)
             packed = np.ascontiguousarray(words).view(np.uint8)
             return None, np.unpackbits(packed, axis=1, bitorder="little", count=outputs).astype(np.int64)
         return words[:, -1].copy(), words[:, :-1].copy() if self.output["scores"] else None

@@ -104,9 +104,13 @@ def _starts(layer: Matrix, fold: Fold, bits: int) -> NDArray[np.int64]:
     if not isinstance(layer.output, Scores):
         levels = _padded_levels(layer, fold)
         start = (1 << (bits - 1)) - levels[:, :, levels.shape[2] // 2]
+    elif preload_borders(layer) is not None:  # sums of the lanes inside the image alone
+        start = -_padded_levels(layer, fold)[:, :, 0]
     products = products_of(layer)
     if products is not None:
         start = start - products.excess(_folded(layer, fold))
+        if products.takes.xnor and products.weights.xnor:  # a lane is twice its bit, less 1
+            start[:, : layer.outputs] -= layer.weight_type.integers(layer.rows).sum(axis=1)
     elif not layer.counts_bits:
         start = start + corrections(_folded(layer, fold).astype(np.uint8), fold.simd)
     return start.reshape(-1, fold.pe)

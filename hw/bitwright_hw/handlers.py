@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import cast
 
 from bitwright_core.network import GroupSum, LaneRule, Luts, Node, Operand
-from bitwright_core.numbers import unsigned_type
+from bitwright_core.numbers import NumberType, unsigned_type
 from bitwright_core.plan import Fold, Plan, ceil_div
 from bitwright_hw.families import family_named
 from bitwright_hw.group_sums import count_bits
@@ -131,17 +131,42 @@ def _dense(node: Node, streams: Sequence[Stream], front: Front) -> list[Step]:
 
 
 def _join(node: Node, streams: Sequence[Stream], front: Front) -> list[Step]:
-    """A join of all values."""
+    """A join of all values; those that follow each other are made numbers of one type first, and frames."""
     rule = node.operator.join
     assert rule is not None
+    before: list[list[Step]] = [[] for _ in streams]
+    if not rule.beside:
+        before = [
+            _alike(stream, value.edge.number, node.edge.number, flat=rule.pixels is None)
+            for stream, value in zip(streams, node.given, strict=True)
+        ]
+        streams = [steps[-1].gives if steps else stream for steps, stream in zip(before, streams, strict=True)]
     params = join_params(rule, streams, front.interval)
-    stage = JoinStage(name=front.name(), params=params, pixels=rule.pixels)
+    stage = JoinStage(
+        name=front.name(),
+        params=params,
+        pixels=rule.pixels,
+        before=tuple(tuple(step.stage for step in steps) for steps in before) if any(before) else (),
+    )
     words = params.inputs[0]
     lanes = words.out_width // streams[0].lane_bits
     if params.beside and not rule.beside:
         lanes = rule.lanes
     bits = sum(stream.lane_bits for stream in streams) if rule.beside else streams[0].lane_bits
     return [Step(stage, replace(streams[0], lanes=lanes, lane_bits=bits, size=rule.lanes, apart=None))]
+
+
+def _alike(stream: Stream, number: NumberType, wanted: NumberType, *, flat: bool) -> list[Step]:
+    """What makes numbers of the type that is wanted, and of an image a frame if values are to be flat."""
+    found = []
+    if number != wanted:
+        rule = LaneRule(
+            operands=(Operand(number=number, scales=(1,)),), offsets=(0,), levels=None, base=0, gives=wanted
+        )
+        stage = LaneStage(name="numbers", params=LaneParams(rule=rule, size=stream.size, lanes=stream.lanes))
+        stream = replace(stream, lane_bits=wanted.bits, apart=None)
+        found.append(Step(stage, stream))
+    return [*found, *frames(stream)] if flat else found
 
 
 def _lanes(node: Node, streams: Sequence[Stream], front: Front) -> list[Step]:

@@ -118,8 +118,17 @@ def end_of(network: Network, stream: Stream, fold: Fold | None, format: OutputFo
     scores has `fold`."""
     if not network.gives_scores:
         found = frames(stream)
-        width = (found[-1].gives if found else stream).bits
-        return found, BitsStage(name="results", in_width=width, out_width=RESULT_BITS, bits=network.outputs, repeats=1)
+        lane_bits = stream.lane_bits
+        stage = BitsStage(
+            name="results",
+            in_width=(found[-1].gives if found else stream).bits,
+            out_width=RESULT_BITS // format.value_bits * lane_bits,
+            bits=network.outputs * lane_bits,
+            repeats=1,
+            format=format,
+            lane_bits=lane_bits,
+        )
+        return found, stage
     last = network.nodes[-1]
     if last.operator.matrix is not None:
         assert fold is not None

@@ -12,7 +12,6 @@ from cocotb.triggers import ClockCycles, with_timeout
 from cocotb.utils import get_sim_time
 from numpy.typing import NDArray
 
-from bitwright_core.bits import pack_bits
 from bitwright_core.design import Design
 from bitwright_core.framing import OutputFormat, pack_frames
 from bitwright_core.golden import trace
@@ -51,15 +50,7 @@ def expected_results(network: Network, output: OutputFormat, frames: NDArray[Any
     """The bytes of each frame's result, by the golden model."""
     golden = trace(network, frames)
     values = golden.layers[-1].values.reshape(len(frames), -1)
-    if golden.classes is None:
-        packed = pack_bits(values.astype(np.uint8))
-        words = np.zeros((len(frames), output.beats * 8), np.uint8)
-        words[:, : packed.shape[1]] = packed
-        return [row.tobytes() for row in words]
-    columns: list[NDArray[np.integer]] = [golden.classes[:, None]]
-    if output.scores:
-        columns.insert(0, values)
-    return [row.astype("<i8").tobytes() for row in np.concatenate(columns, axis=1)]
+    return [row.tobytes() for row in output.pack(golden.classes, values)]
 
 
 class Harness:

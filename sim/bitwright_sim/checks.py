@@ -39,10 +39,14 @@ def check_shape(design: Design, network: Network) -> None:
         ("encoding levels", network.encoding.levels, known.encoding.levels),
         ("what the first layer takes", str(network.encoding.number), str(known.encoding.number)),
         ("shapes of layers", _edges(network), _edges(known)),
-        ("kind of output (scores or bits)", network.gives_scores, known.gives_scores),
+        ("kind of output (scores, bits or integers)", _result(network), _result(known)),
     ):
         if a != b:
             raise DesignError(f"network {network.name} differs from that of {design.folder} in {what}: {a}, not {b}")
+
+
+def _result(network: Network) -> str:
+    return "scores" if network.gives_scores else network.gives
 
 
 def _edges(network: Network) -> list[tuple[int, ...]]:

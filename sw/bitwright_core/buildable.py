@@ -16,13 +16,13 @@ def check_buildable(network: Network) -> None:
 
 def _why_not(node: Node) -> str | None:
     """What of a node no hardware does; None where it can be made."""
-    matrix = node.operator.matrix
-    if matrix is not None:
-        if matrix.output.compared is None and matrix.borders is not None:
-            return "gives sums and pads bits with zeros, which engines count with thresholds alone"
-        return None
     operator = node.operator
-    if operator.join is not None or operator.lanes is not None or operator.kind in STAGES:
+    if (
+        operator.matrix is not None
+        or operator.join is not None
+        or operator.lanes is not None
+        or operator.kind in STAGES
+    ):
         return None
     if node.operator.pooling is None:
         return f"is of kind {node.operator.kind}, for which no hardware is made"

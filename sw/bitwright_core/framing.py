@@ -5,12 +5,14 @@ host) are packed one a lane; values of 2 to 8 bits take a byte, wider ones two (
 of the last beat is padding, with TKEEP low.
 
 Output, beats of 64 bits: with scores, one signed score a beat, class 0 first; then one beat with the class.
-A network that gives bits sends them packed, lane 0 first. TLAST is on a result's last beat.
+A network that gives bits sends them packed, lane 0 first; one that gives integers likewise, each in 8, 16, 32 or 64
+bits, little-endian. TLAST is on a result's last beat.
 """
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,6 +22,7 @@ from bitwright_core.network import Network
 from bitwright_core.plan import DATA_BITS, Plan, ceil_div
 
 RESULT_BITS = 64
+ValueBits = Literal[1, 8, 16, 32, 64]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,27 +61,55 @@ class InputFormat:
         return packed
 
 
-@dataclass(frozen=True, kw_only=True)
-class OutputFormat:
+class OutputFormat(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A result on the output stream."""
 
-    outputs: int  # classes, or bits
+    outputs: int  # classes, or bits, or integers
     classifier: bool
     scores: bool
+    value_bits: ValueBits = 1  # of each output of a network that gives no class: 1, or what an integer takes
+    signed: bool = False  # of integers
 
     @property
     def beats(self) -> int:
         if not self.classifier:
-            return ceil_div(self.outputs, RESULT_BITS)
+            return ceil_div(self.outputs * self.value_bits, RESULT_BITS)
         return 1 + (self.outputs if self.scores else 0)
 
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """What an integer lies in, in memory."""
+        return np.dtype(f"<{'i' if self.signed else 'u'}{max(1, self.value_bits // 8)}")
+
+    def pack(self, classes: NDArray[Any] | None, values: NDArray[Any] | None) -> NDArray[np.int64]:
+        """Classes (n,) and scores (n, outputs), if they are sent, or bits or integers, to beats (n, beats)."""
+        if self.classifier:
+            assert classes is not None
+            sent = [values] if self.scores and values is not None else []
+            return np.hstack([*sent, classes[:, None]]).astype(np.int64)
+        assert values is not None
+        if self.value_bits == 1:
+            body = pack_bits(values.astype(np.uint8))
+        else:
+            body = np.ascontiguousarray(values.astype(self.dtype)).view(np.uint8)
+        beats = np.zeros((len(values), self.beats * RESULT_BITS // 8), np.uint8)
+        beats[:, : body.shape[1]] = body
+        return beats.view(np.int64)
+
     def unpack(self, words: NDArray[Any]) -> tuple[NDArray[np.int64] | None, NDArray[np.int64] | None]:
-        """Beats (n, beats) of 64 bits to (classes (n,) or None, scores or bits (n, outputs) or None)."""
+        """Beats (n, beats) of 64 bits to (classes (n,) or None, scores, bits or integers (n, outputs) or None)."""
         words = np.ascontiguousarray(words).view(np.uint64).reshape(-1, self.beats)
-        if not self.classifier:
+        if self.classifier:
+            signed = words.view(np.int64)
+            return signed[:, -1].copy(), signed[:, :-1].copy() if self.scores else None
+        if self.value_bits == 1:
             return None, unpack_bits(words.view(np.uint8), self.outputs).astype(np.int64)
-        signed = words.view(np.int64)
-        return signed[:, -1].copy(), signed[:, :-1].copy() if self.scores else None
+        return None, words.view(self.dtype)[:, : self.outputs].astype(np.int64)
+
+    def in_beat(self, beat: int) -> range:
+        """The outputs, bits or integers, that lie in a beat."""
+        each = RESULT_BITS // self.value_bits
+        return range(beat * each, min(self.outputs, (beat + 1) * each))
 
 
 def input_format(network: Network, plan: Plan) -> InputFormat:
@@ -102,7 +133,13 @@ def frame_wide(plan: Plan, network: Network) -> Plan:
 
 
 def output_format(network: Network, plan: Plan) -> OutputFormat:
-    return OutputFormat(outputs=network.outputs, classifier=network.gives_scores, scores=plan.scores)
+    """The form of results on the output stream."""
+    if network.gives != "integers":
+        return OutputFormat(outputs=network.outputs, classifier=network.gives_scores, scores=plan.scores)
+    number = network.nodes[-1].edge.number
+    widths: tuple[ValueBits, ...] = (8, 16, 32, 64)
+    wide = next(bits for bits in widths if bits >= number.bits)
+    return OutputFormat(outputs=network.outputs, classifier=False, scores=False, value_bits=wide, signed=number.signed)
 
 
 def pack_frames(network: Network, plan: Plan, frames: NDArray[Any]) -> NDArray[np.uint8]:

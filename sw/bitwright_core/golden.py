@@ -31,7 +31,7 @@ class Trace:
 
     encoded: NDArray[np.integer]  # (n, encoded_size): bits (uint8), or signed integers (int32)
     layers: tuple[LayerTrace, ...]
-    classes: NDArray[np.int64] | None  # (n,), the first largest score; None for a network that gives bits
+    classes: NDArray[np.int64] | None  # (n,), the first largest score; None for a network that gives no scores
 
 
 def check_frames(network: Network, frames: NDArray[Any]) -> NDArray[np.integer]:
@@ -123,7 +123,7 @@ def trace(network: Network, frames: NDArray[Any]) -> Trace:
 
 
 def outputs(network: Network, frames: NDArray[Any]) -> NDArray[np.int64]:
-    """What the network gives for frames (n, ...): scores (n, classes), or bits (n, outputs)."""
+    """What the network gives for frames (n, ...): scores (n, classes), or bits or integers (n, outputs)."""
     flat = check_frames(network, frames)
     parts = [np.zeros((0, network.outputs), np.int64)]
     for part in chunks(network, len(flat)):

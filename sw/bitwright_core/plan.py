@@ -108,8 +108,8 @@ class Plan:
                 f"network {network.name} takes integers, which the hardware makes: encoding must be hardware"
             )
         if self.scores and not network.gives_scores:
-            raise PlanError(f"network {network.name} gives bits, so a plan for it cannot ask for scores")
-        if network.values is not None and not self.scores:
+            raise PlanError(f"network {network.name} gives {network.gives}, so a plan for it cannot ask for scores")
+        if network.gives == "values" and not self.scores:
             raise PlanError(f"network {network.name} gives values, which its scores are: the plan needs scores = true")
 
     def save(self, path: object) -> None:

@@ -92,7 +92,7 @@ DECLARED: tuple[Register, ...] = (  # by offset
     *COUNTERS,
     Register(name="INPUT_BYTES", offset=0x24, access="ro", description="Bytes of a frame"),
     Register(name="OUTPUT_BEATS", offset=0x28, access="ro", description="Beats of a result"),
-    Register(name="OUTPUTS", offset=0x2C, access="ro", description="Classes, or bits"),
+    Register(name="OUTPUTS", offset=0x2C, access="ro", description="Classes, bits or integers"),
     *(
         Register(
             name=f"DIGEST_{k}",

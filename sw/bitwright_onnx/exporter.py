@@ -120,7 +120,7 @@ def _model(network: Network, dialect: Dialect) -> onnx.ModelProto:
         "input_layout": "nhwc",
         "layers": [layer.name for layer in network.layers],
         "labels": list(network.labels),
-        "outputs": {"class": "class", "values": "scores", "bits": "labels"}[network.gives],
+        "outputs": {"class": "class", "values": "scores", "bits": "labels", "integers": "integers"}[network.gives],
     }
     types: dict[str, Any] = {layer.name: _types(layer) for layer in network.matrix_layers if layer.format_version > 2}
     if types:

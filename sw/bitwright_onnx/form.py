@@ -44,7 +44,8 @@ class Graph:
     input_dtype: np.dtype[Any]
     outputs: tuple[str, ...]
     batch: int = 1  # what the file declares for axis 0; a Reshape may name it
-    heads: tuple[str, ...] = ()  # operators that were taken off the output, the last one first
+    heads: tuple[str, ...] = ()  # operators that were taken off the outputs, the last one first
+    heads_of: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # those of each output
 
     def with_(self, **changes: Any) -> "Graph":
         return replace(self, **changes)

@@ -14,24 +14,25 @@ _MOVING = LAYOUT - {"Expand"}
 
 
 def strip_heads(graph: Graph) -> Graph:
-    """The rewrite; afterwards the graph has one output, the scores or bits themselves."""
+    """The rewrite; afterwards the outputs are the scores or bits themselves, each once."""
     refusals = Refusals()
     found: list[str] = []
     outputs: list[tuple[str, bool]] = []
+    heads_of: dict[str, tuple[str, ...]] = {}
     for output in graph.outputs:
         value, heads, smallest = _stripped(graph, output, refusals)
         found += [op for op in heads if op not in found]
+        heads_of[value] = (*heads_of.get(value, ()), *heads)
         if (value, smallest) not in outputs:
             outputs.append((value, smallest))
-    kept = prune(graph.with_(outputs=tuple(dict.fromkeys(value for value, _ in outputs)), heads=tuple(found)))
+    values = tuple(dict.fromkeys(value for value, _ in outputs))
+    kept = prune(graph.with_(outputs=values, heads=tuple(found), heads_of=heads_of))
     for node in kept.nodes:
         if node.op in HEADS and node.op != "Sigmoid":
             refusals.add(node.name, node.op, "it is followed by further layers")
-    if len(outputs) > 1:
+    if len(outputs) > 1 and any(smallest for _, smallest in outputs):
         shown = ", ".join(graph.outputs)
-        refusals.add(
-            "", "", f"the graph has {len(graph.outputs)} outputs ({shown}) that tell different things; one is needed"
-        )
+        refusals.add("", "", f"of several outputs ({shown}) none may choose the smallest score; negate it in the graph")
     refusals.raise_any()
     return _negated(kept) if outputs[0][1] else kept
 
@@ -95,8 +96,10 @@ def _check(graph: Graph, node: OnnxNode, value: str, refusals: Refusals, seen_cl
 
 
 def _class_axes(shape: tuple[int, ...]) -> set[int]:
-    """The axes that could be the classes: the only one that is not 1, or the last."""
+    """The axes that could be the classes: the only one that is not 1, or the last; the channels of an image."""
     large = {axis for axis, size in enumerate(shape) if axis and size > 1}
+    if len(large) != 1 and len(shape) == 4:
+        return {1, 3} if not large else {1}
     return large if len(large) == 1 else set() if large else {len(shape) - 1}
 
 

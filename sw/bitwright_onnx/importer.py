@@ -172,7 +172,8 @@ def _lowered(graph: Graph, options: Options, facts: dict[str, Any], name: str, p
         hints=own.hints(facts.get("types", {})),
         layer_of=own.layer_of,
         encoded=own.encoded,
-        meaning=facts.get("outputs") if options.outputs == "auto" else options.outputs,
+        meaning=_told_meaning(facts) if options.outputs == "auto" else options.outputs,
+        integers=options.outputs == "auto" and facts.get("outputs") == "integers",
         score_bits=options.score_bits,
         meaning_known=options.outputs == "auto" and "outputs" in facts,
         values=facts.get("values") if options.outputs in ("auto", "scores") else None,
@@ -277,7 +278,7 @@ def _checked(facts: dict[str, Any]) -> dict[str, Any]:
         good["input_bits"] = int(facts["input_bits"])
     if facts.get("input_layout") in ("nchw", "nhwc"):
         good["input_layout"] = facts["input_layout"]
-    if facts.get("outputs") in MEANINGS:
+    if facts.get("outputs") in (*MEANINGS, "integers"):
         good["outputs"] = facts["outputs"]
     with contextlib.suppress(KeyError, TypeError, NetworkError):
         good["values"] = Values(**facts["values"])
@@ -291,6 +292,11 @@ def _checked(facts: dict[str, Any]) -> dict[str, Any]:
         if isinstance(facts.get(key), list) and all(isinstance(text, str) for text in facts[key]):
             good[key] = facts[key]
     return good
+
+
+def _told_meaning(facts: dict[str, Any]) -> Meaning | None:
+    """What an export says that the outputs mean; None where it says nothing, or that they are integers."""
+    return next((meaning for meaning in MEANINGS if meaning == facts.get("outputs")), None)
 
 
 def _hint(given: object) -> Hint | None:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from bitwright_core.network import ENCODED, Add, Concat, NumberType, Quantize, SumPool2d, Thresholds, Upsample2d
-from bitwright_core.numbers import signed_type
+from bitwright_core.network import ENCODED, Add, Concat, Quantize, SumPool2d, Thresholds, Upsample2d
+from bitwright_core.numbers import joined_type
 from bitwright_onnx.canonical import integers
 from bitwright_onnx.expression import DECIDING, operations
 from bitwright_onnx.form import OnnxNode
@@ -215,6 +215,7 @@ def concat(lowering: "Lowering", node: OnnxNode, taken: list[tuple["Signal", Vie
     axis = int(node.attributes["axis"])
     axis = axis - 1 if axis > 0 else axis + rank - 1
     pairs = [settled(lowering, signal, view, name) for (signal, view), name in zip(taken, node.inputs, strict=True)]
+    pairs = [_in_line(given, view) for given, view in pairs]
     planes = [arranged(given.plane, view) for given, view in pairs]
     signals = [given for given, _ in pairs]
     if any(plane.axis != axis for plane in planes):
@@ -222,30 +223,43 @@ def concat(lowering: "Lowering", node: OnnxNode, taken: list[tuple["Signal", Vie
     steps = np.concatenate([np.abs(_worth(signal)[1]) for signal in signals])
     if steps.max() - steps.min() > _SAME * steps.max():
         signals = _on_one_grid(lowering, signals, planes)
-    else:
-        number = common_type(signals)
-        signals = [_as_number(lowering, signal, plane, number) for signal, plane in zip(signals, planes, strict=True)]
     shape = lowering.graph.shapes[node.output][1:]
     plane = Plane(shape=shape, axis=axis)
     layer = Concat(
         name=lowering.names.give("concat", lowering.wanted_of(node)),
         sizes=tuple(one.channels for one in planes),
         image=_size(plane) if len(shape) == 3 else None,
+        takes=tuple(signal.number for signal in signals),
     )
     lowering.emit(layer, *(signal.giver for signal in signals))
     bits = [signal for signal in signals if isinstance(signal, Bits)]
     if len(bits) == len(signals):
         zero, one = (np.concatenate(parts) for parts in ([b.zero for b in bits], [b.one for b in bits]))
         return Bits(plane=plane, zero=zero, one=one, giver=layer.name)
-    numbers = [signal for signal in signals if isinstance(signal, Levels)]
+    middle, step = (np.concatenate([_worth(signal)[k] for signal in signals]) for k in (0, 1))
+    reached = [_reach(signal) for signal in signals]
     return Levels(
         plane=plane,
-        number=numbers[0].number,
-        middle=np.concatenate([signal.middle for signal in numbers]),
-        step=np.concatenate([signal.step for signal in numbers]),
+        number=joined_type(layer.takes) if layer.takes else signals[0].number,
+        middle=middle,
+        step=step,
         giver=layer.name,
-        ends=(min(signal.reach[0] for signal in numbers), max(signal.reach[1] for signal in numbers)),
+        ends=(min(low for low, _ in reached), max(high for _, high in reached)),
     )
+
+
+def _in_line(given: Bits | Levels, view: View) -> tuple[Bits | Levels, View]:
+    """An image that the graph has made flat, in raster order, channels fastest, as flat values; else as it is."""
+    place = given.plane.position[view.indices.reshape(-1)]
+    size = len(place)
+    if len(view.shape) > 1 or len(given.plane.shape) == 1 or not np.array_equal(place, np.arange(size)):
+        return given, view
+    plane, times = Plane(shape=(size,), axis=0), size // given.plane.channels
+    if isinstance(given, Bits):
+        given = replace(given, plane=plane, zero=np.tile(given.zero, times), one=np.tile(given.one, times))
+    else:
+        given = replace(given, plane=plane, middle=np.tile(given.middle, times), step=np.tile(given.step, times))
+    return given, replace(view, index=None)
 
 
 def _worth(signal: Bits | Levels) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -286,36 +300,6 @@ def _on_one_grid(lowering: "Lowering", signals: list[Bits | Levels], planes: lis
         number = layer.edge.number
         found.append(Levels(plane=plane, number=number, middle=0 * ones, step=unit * ones, giver=name))
     return found
-
-
-def common_type(signals: list[Bits | Levels]) -> NumberType:
-    """The smallest number type that holds the values of all `signals`."""
-    types = {signal.number for signal in signals}
-    if len(types) == 1:
-        return types.pop()
-    least, most = min(of.least for of in types), max(of.largest for of in types)
-    holding = [of for of in types if not of.xnor and of.least <= least and of.largest >= most]
-    if holding:
-        return min(holding, key=lambda of: of.bits)
-    return signed_type(max(most.bit_length() + 1, (-least - 1).bit_length() + 1))
-
-
-def _as_number(lowering: "Lowering", signal: Bits | Levels, plane: Plane, number: NumberType) -> Bits | Levels:
-    """The same values as numbers of another type, by thresholds that keep each as it is."""
-    if signal.number == number:
-        return signal
-    least, most = number.stored
-    values = np.arange(least + 1, most + 1).clip(signal.number.least, signal.number.largest + 1)
-    output = Thresholds(values=np.tile(values, (plane.channels, 1)), base=least)
-    name = lowering.names.give("quantize")
-    layer = Quantize(name=name, shape=_shape(plane), takes=signal.number, output=output)
-    if layer.edge.number != number:
-        raise ValueError(f"its branches give {signal.number} and {number} values, which have no type in common")
-    lowering.emit(layer, signal.giver)
-    if isinstance(signal, Bits):
-        middle, step = _worth(signal)
-        return Levels(plane=plane, number=number, middle=middle, step=step, giver=name, ends=(-1, 1))
-    return replace(signal, number=number, giver=name, ends=signal.reach)
 
 
 def average_pool(lowering: "Lowering", node: OnnxNode, taken: list[tuple["Signal", View]]) -> Levels:

@@ -34,6 +34,7 @@ from bitwright_onnx.products import accumulators_of, linear
 from bitwright_onnx.read_layers import Hint
 from bitwright_onnx.refusals import Refusals
 from bitwright_onnx.settle import quantized, settled
+from bitwright_onnx.several import integers, several_outputs
 from bitwright_onnx.signals import (
     Accumulators,
     Bits,
@@ -64,6 +65,7 @@ class Lowering:
     meaning: Meaning | None = None  # of the outputs, where the user or an export says it
     meaning_known: bool = False  # an export of bitwright's own says it
     values: Values | None = None  # of scores that are numbers; given where an export says so
+    integers: bool = False  # an export says that its result is integers
     notes: list[str] = field(default_factory=list)
     refusals: Refusals = field(default_factory=Refusals)
     made: dict[str, tuple[Operator, tuple[str, ...]]] = field(default_factory=dict)  # layers, and what each takes
@@ -122,11 +124,16 @@ class Lowering:
                 continue  # it takes what was refused
             except (BitwrightError, ValueError) as error:
                 self.refusals.add(node.name, node.op, str(error))
-        (end, *_) = self.graph.outputs
-        if end in self.graph.constants:
-            self.refusals.add(end, "output", "it does not depend on the frame")
+        for end in self.graph.outputs:
+            if end in self.graph.constants:
+                self.refusals.add(end, "output", "it does not depend on the frame")
         if not self.refusals.found:
-            self._end(*self.taken(end))
+            if len(self.graph.outputs) > 1:
+                several_outputs(self)
+            elif self.integers:
+                integers(self, end)
+            else:
+                self._end(*self.taken(end))
         self.refusals.raise_any()
         order = {name: place for place, name in enumerate(self.layer_of.values() or self.names.order)}
         self.made = dict(sorted(self.made.items(), key=lambda item: order.get(item[0], len(order))))
@@ -172,9 +179,9 @@ class Lowering:
     def _settle(self, name: str) -> None:
         signal, view = self.taken(name)
         layer = self.layer_of.get(name)
-        if layer is not None and layer in self.made and name == self.graph.outputs[0]:
+        if layer is not None and layer in self.made and name in self.graph.outputs:
             return
-        if isinstance(signal, Accumulators) and name == self.graph.outputs[0] and self.users[name] == 1:
+        if isinstance(signal, Accumulators) and name in self.graph.outputs and self.users[name] == 1:
             return  # the end decides what becomes of it
         given, plain = settled(self, signal, view, name)
         self.signals[name] = given
@@ -292,11 +299,13 @@ class Lowering:
             else:
                 self.decided(signal, expression, last=True)
         else:
-            meaning = self._meant(self._outputs("sums", count))
+            pixels = count // signal.plane.channels
+            meaning = self._meant(self._outputs("sums", count, pixels=pixels))
             if meaning == "labels":
                 self.decided(signal, is_one(signal, expression), last=True)
             elif meaning == "class" or self.values is not None:
-                layer, note, self.float_classes = emit_scores(signal, expression, self.score_bits)
+                layer, note, classes = emit_scores(signal, expression, self.score_bits)
+                self.float_classes = None if pixels > 1 else classes
                 self.emit(layer, signal.source)
                 self.notes += [] if note is None else [note]
             else:
@@ -304,8 +313,8 @@ class Lowering:
                 self.emit(layer, signal.source)
                 self.sentence += f", {self.values.step:.9g}, within {self.values.error:.3g} of the graph's own float32"
 
-    def _outputs(self, ending: Ending, count: int, *, different_votes: bool = False) -> Outputs:
-        return Outputs(ending=ending, heads=self.graph.heads, count=count, different_votes=different_votes)
+    def _outputs(self, ending: Ending, count: int, **more: Any) -> Outputs:
+        return Outputs(ending=ending, heads=self.graph.heads, count=count, **more)
 
     def _meant(self, found: Outputs) -> Meaning:
         """The meaning of the outputs, which is then said. Raises ValueError."""

@@ -13,6 +13,7 @@ Meaning = Literal["class", "labels", "scores"]
 MEANINGS: tuple[Meaning, ...] = get_args(Meaning)
 Ending = Literal["sums", "bits", "votes"]
 _SOFT = frozenset(("Softmax", "LogSoftmax"))
+CHOSEN = CHOOSING | _SOFT  # operators behind the scores of a class
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,6 +24,7 @@ class Outputs:
     heads: tuple[str, ...]  # operators that were taken off, the last first
     count: int
     different_votes: bool = False
+    pixels: int = 1  # of an image of outputs, `count` in all
 
     def chosen(self, asked: Meaning | None, *, known: bool = False) -> Meaning:
         """The meaning that was asked for, or the one that the graph tells. Raises ValueError if it cannot be had.
@@ -38,10 +40,12 @@ class Outputs:
         return meaning
 
     def _told(self) -> Meaning:
-        if CHOOSING & set(self.heads) or _SOFT & set(self.heads):
+        if CHOSEN & set(self.heads):
             return "class"
         if self.ending == "bits" or "Sigmoid" in self.heads:
             return "labels"
+        if self.pixels > 1 and self.ending == "sums":
+            return "scores"
         if self.count == 1:
             return "labels" if self.ending == "votes" else "scores"
         return "labels" if self.ending == "votes" and not self.different_votes else "class"
@@ -51,6 +55,9 @@ class Outputs:
         behind = [op for op in reversed(self.heads) if op not in CHOOSING]
         before = f" before {' and '.join(behind)}" if behind else ""
         match meaning:
+            case "class" if self.pixels > 1:
+                each = self.count // self.pixels
+                return f"{each} scores of each of {self.pixels} pixels, the class of one its first largest"
             case "class":
                 first = "smallest" if "ArgMin" in self.heads else "largest"
                 return f"one class of {self.count}, the first {first} score; scores keep their order, not their size"
@@ -60,7 +67,8 @@ class Outputs:
             case "labels":
                 return f"{_count(self.count, 'bit')}, 1 where the graph gives the larger of its two values"
         # scores
-        return f"{_count(self.count, 'number')}, the value{before}: the step times the score"
+        where = f" ({self.count // self.pixels} of each of {self.pixels} pixels)" if self.pixels > 1 else ""
+        return f"{_count(self.count, 'number')}{where}, the value{before}: the step times the score"
 
 
 def _count(number: int, what: str) -> str:

@@ -12,6 +12,7 @@ from bitwright_core.network import (
     MaxPool2d,
     NumberType,
     Operator,
+    Scores,
     Sums,
     Thresholds,
     Votes,
@@ -39,7 +40,10 @@ class Hint:
 
 
 def matrix_layer(signal: Accumulators, falling: NDArray[np.bool_], output: Output) -> Operator:
-    """The layer with `output`, rows complemented where `falling`. Raises ValueError for scores of each pixel."""
+    """The layer with `output`, rows complemented where `falling`; scores of each pixel are its sums.
+
+    Raises ValueError for votes of each pixel.
+    """
     weights, weight_type = signal.rows.weights, signal.rows.weight_type
     if weight_type.xnor:
         weights = np.where(falling[:, None], 1 - weights, weights)
@@ -58,8 +62,12 @@ def matrix_layer(signal: Accumulators, falling: NDArray[np.bool_], output: Outpu
     window = signal.convolution
     if window is None or (window["whole"] and not isinstance(output, Thresholds | Sums)):
         return Dense(name=signal.name, weights=weights, output=output, takes=signal.takes, weight_type=weight_type)
+    if isinstance(output, Votes):
+        raise ValueError(
+            "it chooses a class of each pixel by bits; only the sums of a convolution are scores of pixels"
+        )
     if not isinstance(output, Thresholds | Sums):
-        raise ValueError("it gives scores for each pixel; the last layer must be a dense one")
+        output = Sums(scale=output.scale, offset=output.offset)
     return Conv2d(
         name=signal.name,
         shape=window["shape"],
@@ -73,6 +81,13 @@ def matrix_layer(signal: Accumulators, falling: NDArray[np.bool_], output: Outpu
         takes=signal.takes,
         weight_type=weight_type,
     )
+
+
+def with_sums(layer: Operator) -> Operator:
+    """A layer whose scores are one output of several: its sums."""
+    if isinstance(layer, Dense) and isinstance(layer.output, Scores):
+        return replace(layer, output=Sums(scale=layer.output.scale, offset=layer.output.offset))
+    return layer
 
 
 def silenced(layer: Operator, outputs: NDArray[np.int64], bit: int) -> Operator:

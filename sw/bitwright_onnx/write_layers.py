@@ -103,12 +103,14 @@ def _sum_pool2d(writer: Writer, layer: SumPool2d) -> None:
     writer.node("Round", f"{layer.name}_sum")
 
 
-def _branches(writer: Writer) -> list[tuple[str, Layout]]:
-    """What a join takes, each image with its channels first."""
+def _branches(writer: Writer, *, flat: bool = False) -> list[tuple[str, Layout]]:
+    """What a join takes, each image with its channels first, or `flat` in raster order."""
     found: list[tuple[str, Layout]] = []
     for value, layout in list(writer.branches):
         writer.value, writer.layout = value, layout
-        if writer.layout != "flat":
+        if flat:
+            writer.flat()
+        elif writer.layout != "flat":
             writer.channels_first()
         found.append((writer.value, writer.layout))
     return found
@@ -126,7 +128,7 @@ def _add(writer: Writer, layer: Add) -> None:
 
 
 def _concat(writer: Writer, layer: Concat) -> None:
-    values = [value for value, _ in _branches(writer)]
+    values = [value for value, _ in _branches(writer, flat=layer.image is None)]
     writer.named_node("Concat", layer.name, values, f"{layer.name}_out", axis=1)
 
 

@@ -16,7 +16,6 @@ from pathlib import Path
 
 import numpy as np
 
-from bitwright_core.bits import pack_bits
 from bitwright_core.design import Design
 from bitwright_core.framing import pack_frames
 from bitwright_core.golden import trace
@@ -97,13 +96,7 @@ def expected_beats(network: Network, design: Design, frames: np.ndarray) -> np.n
     """The result of each frame as 64-bit words (n, beats), by the golden model."""
     golden = trace(network, frames)
     values = golden.layers[-1].values.reshape(len(frames), -1)
-    if golden.classes is None:
-        packed = pack_bits(values.astype(np.uint8))
-        words = np.zeros((len(frames), design.manifest.output.beats * 8), np.uint8)
-        words[:, : packed.shape[1]] = packed
-        return np.ascontiguousarray(words).view("<u8")
-    columns = [values.astype("<i8")] if design.manifest.output.scores else []
-    return np.ascontiguousarray(np.concatenate([*columns, golden.classes[:, None].astype("<i8")], axis=1)).view("<u8")
+    return design.manifest.output.pack(golden.classes, values).view("<u8")
 
 
 def config(design: Design) -> str:

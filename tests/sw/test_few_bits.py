@@ -3,9 +3,8 @@
 import numpy as np
 import pytest
 
-from bitwright.api import size
 from bitwright_core import golden
-from bitwright_core.errors import BitwrightError, NetworkError, PlanError
+from bitwright_core.errors import NetworkError
 from bitwright_core.network import (
     BINARY,
     Conv2d,
@@ -15,8 +14,6 @@ from bitwright_core.network import (
     MaxPool2d,
     Network,
     NumberType,
-    Quantize,
-    Sums,
     ThresholdEncoding,
     Thresholds,
     load,
@@ -24,7 +21,6 @@ from bitwright_core.network import (
 )
 from bitwright_core.network.file import format_version
 from bitwright_core.numbers import TERNARY, signed_type, unsigned_type
-from bitwright_core.plan import LayerPlan, Plan, default_plan
 from tests.plain import plain_outputs
 
 from .conv_networks import random_conv_network
@@ -333,46 +329,6 @@ def test_old_networks_stay_in_their_versions():
     assert format_version(random_network(1)) == 1
 
 
-def _sums_of_padded_bits():
-    conv = Conv2d(
-        name="conv",
-        shape=(4, 4, 1),
-        weights=np.ones((2, 3, 3, 1), np.uint8),
-        output=Sums(scale=np.ones(2, int), offset=np.zeros(2, int)),
-        padding=(1, 1, 1, 1),
-        padding_value="zero",
-    )
-    last = Quantize(name="last", shape=(4, 4, 2), takes=conv.edge.number, output=Thresholds(values=[[0], [1]]))
-    return Network(
-        name="padded",
-        input=Input(shape=(4, 4, 1), bits=8),
-        encoding=ThresholdEncoding(thresholds=np.array([128])),
-        layers=(conv, last),
-    )
-
-
-REFUSED = {
-    "sums": (
-        _sums_of_padded_bits,
-        "layer conv gives sums and pads bits with zeros, which engines count with thresholds alone",
-    ),
-}
-
-
-@pytest.mark.parametrize("case", REFUSED)
-def test_hardware_refuses_it_in_one_sentence(case):
-    make, message = REFUSED[case]
-    network = make()
-    plan = Plan(layers=tuple(LayerPlan(name=layer.name, pe=1, simd=1) for layer in network.matrix_layers))
-    for attempt in (
-        lambda: plan.check(network),
-        lambda: default_plan(network),
-        lambda: size(network, board="pynq-z1"),
-    ):
-        with pytest.raises(PlanError, match=f"^{message}$"):
-            attempt()
-
-
 def test_a_layer_that_takes_few_bits_is_refused_too():
     first = few(THREE[:, :1])
     middle = Dense(
@@ -392,4 +348,3 @@ def test_a_layer_that_takes_few_bits_is_refused_too():
 
 def test_an_engine_starts_below_the_middle_level():
     assert few().engine_thresholds.tolist() == [[2, 3]]
-    assert issubclass(PlanError, BitwrightError)

@@ -109,3 +109,20 @@ def test_a_wrong_count_of_values_is_told():
     network = random_network(1)
     with pytest.raises(DataError, match="frame values must lie in"):
         pack_frames(network, plan_for(network), np.full((1, 6), 99))
+
+
+@pytest.mark.parametrize("bits", [8, 16, 32, 64])
+@pytest.mark.parametrize("signed", [False, True])
+def test_integers_lie_packed_in_beats(bits, signed):
+    """Value k in the bits from k * value_bits up, two's complement; what is left of the last beat is 0."""
+    form = OutputFormat(outputs=11, classifier=False, scores=False, value_bits=bits, signed=signed)
+    rng, span = np.random.default_rng(bits), 1 << min(bits - 1, 40)
+    values = rng.integers(-span if signed else 0, span, (5, 11))
+    beats = form.pack(None, values)
+    assert beats.shape == (5, form.beats) and form.beats == -(-11 * bits // 64)
+    for row, sent in zip(values, beats.view(np.uint64), strict=True):
+        word = sum(int(beat) << 64 * k for k, beat in enumerate(sent))
+        assert [word >> bits * k & (1 << bits) - 1 for k in range(11)] == [int(v) % (1 << bits) for v in row]
+        assert word >> 11 * bits == 0
+    assert np.array_equal(form.unpack(beats)[1], values)
+    assert [place for beat in range(form.beats) for place in form.in_beat(beat)] == list(range(11))

@@ -209,7 +209,8 @@ MISTAKES = {
     ),
     "an unused value": (
         lambda: branched(takes=(*TAKES[:2], ("left", "left"), TAKES[3])),
-        "no layer takes what layers right and last give; of all values only the result is left over",
+        "no layer takes what layers right and last give; of all values only the result is left over, and a concat "
+        "brings several outputs together",
     ),
     "no input": (
         lambda: branched(takes=(("last",), ("last",), *TAKES[2:])),
@@ -230,10 +231,6 @@ MISTAKES = {
     "scores inside": (
         lambda: branched(layers=(_scores(), RIGHT, JOIN, LAST)),
         "layer left gives scores but is not the last layer",
-    ),
-    "a result of integers": (
-        lambda: branched(layers=(LEFT, RIGHT, JOIN), takes=TAKES[:3]),
-        "layer join gives signed 3-bit values, but a result is bits or scores",
     ),
 }
 

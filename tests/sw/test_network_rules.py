@@ -135,10 +135,6 @@ MISTAKES = {
         lambda: dense(output=Thresholds(values=np.array([[-1], [1]]))),
         "thresholds must lie in 0..5 (inputs + 1), not -1..1",
     ),
-    "two levels": (
-        lambda: network(layers=(dense(output=Thresholds(values=np.array([[0, 1], [0, 1]]))),)),
-        "layer hidden gives unsigned 2-bit values, but a result is bits or scores",
-    ),
     "too many levels": (
         lambda: Thresholds(values=np.zeros((2, 256), int)),
         "thresholds may have at most 255 levels, not 256",

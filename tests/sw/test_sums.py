@@ -128,18 +128,22 @@ def test_what_cannot_be_added_or_compared_is_refused(case):
     assert str(caught.value).startswith(message)
 
 
-def residual(seed=1, *, channels=4, image=(5, 4), blocks=2):
+def residual(seed=1, *, channels=4, image=(5, 4), blocks=2, padding_value="minus_one"):
     """The shape of a Bi-Real net: each block adds the dot products of a convolution on bits to integers that go on."""
     rng = np.random.default_rng(seed)
     shape = (*image, channels)
 
     def conv(name, source):
+        dots = Sums.of_dots(9 * source[2], channels)
+        if padding_value == "zero":
+            dots = Sums(scale=np.ones(channels, int), offset=np.zeros(channels, int))
         return Conv2d(
             name=name,
             shape=source,
             weights=rng.integers(0, 2, (channels, 3, 3, source[2]), dtype=np.uint8),
-            output=Sums.of_dots(9 * source[2], channels),
+            output=dots,
             padding=(1, 1, 1, 1),
+            padding_value=padding_value,
         )
 
     layers, takes = [conv("stem", (*image, 2))], [(ENCODED,)]

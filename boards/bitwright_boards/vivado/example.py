@@ -5,13 +5,10 @@ control bus tied off. It synthesizes, and in a simulation `done` rises after the
 were right.
 """
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
 from bitwright_boards.deployment import Vectors
-from bitwright_core.bits import pack_bits
 from bitwright_core.design import Design
 from bitwright_core.framing import RESULT_BITS, InputFormat, OutputFormat, pack_frames
 from bitwright_core.ports import CONTROL, lite_ports
@@ -108,15 +105,7 @@ endmodule
 
 def result_beats(form: OutputFormat, vectors: Vectors) -> NDArray[np.uint8]:
     """The beats (n, 8) that the results of all frames make, as bytes."""
-    if not form.classifier:
-        assert vectors.scores is not None  # the bits
-        packed = pack_bits(vectors.scores.astype(np.uint8))
-        beats = np.zeros((len(packed), form.beats * RESULT_BITS // 8), np.uint8)
-        beats[:, : packed.shape[1]] = packed
-        return beats.reshape(-1, RESULT_BITS // 8)
-    assert vectors.classes is not None  # a classifier has them
-    words: list[NDArray[Any]] = [] if vectors.scores is None else [vectors.scores]
-    rows = np.hstack([*words, vectors.classes[:, None]]).astype("<i8")
+    rows = form.pack(vectors.classes, vectors.scores)
     return np.ascontiguousarray(rows).view(np.uint8).reshape(-1, RESULT_BITS // 8)
 
 

@@ -32,18 +32,25 @@ ON_THE_WAY = 8  # cycles that words are in gearboxes and memories around it
 class JoinStage(Stage):
     """Keeps what comes of each input until there is some of all; takes a token for each unit that it gives.
 
-    A unit is a pixel, `pixels` of them a frame, or a whole frame where `pixels` is None.
+    A unit is a pixel, `pixels` of them a frame, or a whole frame where `pixels` is None. `before` are the stages that
+    the words of each input pass first, none where it is empty.
     """
 
     params: JoinParams
     pixels: int | None
+    before: tuple[tuple[Stage, ...], ...] = ()
 
     def component(self, rows: RowPool) -> Join:
         return Join(params=self.params)
 
     def connect(self, m: Module, unit: wiring.Component | None, givers: Sequence[Giver]) -> Giver:
         assert isinstance(unit, Join)
-        for k, giver in enumerate(givers):
+        for k, given in enumerate(givers):
+            giver = given
+            for stage in self._before(k):
+                part = stage.component(RowPool())
+                m.submodules[f"{self.name}_{stage.name}_{k}"] = part
+                giver = stage.connect(m, part, [giver])
             i = getattr(unit, f"i_{k}")
             m.d.comb += [i.valid.eq(giver.valid), i.payload.eq(giver.payload)]
             wiring.connect(m, giver.grant, getattr(unit, f"space_{k}"))
@@ -54,15 +61,26 @@ class JoinStage(Stage):
         p, units = self.params, self.pixels or 1
         timing.actors.append(Actor(name=self.name, firings=units, cycles=p.words))
         every = np.arange(units, dtype=np.int64)
-        for k, (each, made) in enumerate(zip(p.inputs, words, strict=True)):
+        for k, (each, given) in enumerate(zip(p.inputs, words, strict=True)):
+            made = given
+            for stage in self._before(k):
+                made = stage.times(timing, [made])
+            parts = self.pixels is None and made.by_pixel  # an image as a frame: its words come by pixels
+            if parts:
+                order = gearbox_times(range(made.count), each.in_width, each.out_width, each.bits)
+                delay = int(made.after[-1]) + order[-1] - (made.count - 1)
+                made = made.whole()
+            else:
+                delay = gearbox_times(made.after.tolist(), each.in_width, each.out_width, each.bits)[-1]
             link = Link(
                 name=self._room(k),
                 giver=made.actor,
                 taker=self.name,
                 takes=made.takes,
                 makes=made.makes,
-                delay=gearbox_times(made.after.tolist(), each.in_width, each.out_width, each.bits)[-1],
+                delay=delay,
                 late=made.late,
+                late_firings=1 if parts else 0,  # the token of a frame's first pixel may come a pixel early
                 need=every,
                 oldest=np.arange(units + 1, dtype=np.int64),
                 handover=HANDOVER + p.offset(k) + each.words - p.words,
@@ -71,6 +89,10 @@ class JoinStage(Stage):
             timing.links.append(link)
         after = Join.LATENCY + np.arange(p.words, dtype=np.int64)
         return Words(actor=self.name, takes=every, makes=every, after=after, by_pixel=self.pixels is not None)
+
+    def _before(self, k: int) -> tuple[Stage, ...]:
+        """The stages that the words of input k pass first."""
+        return self.before[k] if self.before else ()
 
     def _room(self, k: int) -> str:
         """The name of the room of input k."""
@@ -81,9 +103,12 @@ class JoinStage(Stage):
         return replace(self, params=replace(self.params, inputs=inputs))
 
     def cost(self, costs: Costs) -> Counts:
-        """A queue for each input, and whose turn it is."""
+        """A queue for each input, and whose turn it is; and what its words pass first."""
         p = self.params
         total = Counts(luts=len(p.inputs) + counter_bits(p.words), ffs=counter_bits(p.words))
+        for stages in self.before:
+            for stage in stages:
+                total += stage.cost(costs)
         if not p.beside:
             total += Counts(luts=ceil_div(p.out_width * len(p.inputs), 3))
         for each in p.inputs:

@@ -182,9 +182,11 @@ def _first(
     if classifier:
         due = int(values["scores"][0, beat])
         return Mismatch(frame=frame, layer=OUTPUT, neuron=beat, expected=due, got=got), start
-    bits = values[OUTPUT][0, 64 * beat : 64 * beat + 64]
-    neuron = next((k for k, bit in enumerate(bits) if bit != got >> k & 1), 0)
-    mismatch = Mismatch(
-        frame=frame, layer=OUTPUT, neuron=64 * beat + neuron, expected=int(bits[neuron]), got=got >> neuron & 1
-    )
+    due, places = values[OUTPUT][0], design.manifest.output.in_beat(beat)
+    row = np.zeros((1, design.manifest.output.beats), np.uint64)
+    row[0, beat] = got % (1 << 64)
+    seen = design.manifest.output.unpack(row)[1]
+    assert seen is not None
+    neuron = next((k for k in places if due[k] != seen[0, k]), places.start)
+    mismatch = Mismatch(frame=frame, layer=OUTPUT, neuron=neuron, expected=int(due[neuron]), got=int(seen[0, neuron]))
     return mismatch, start

@@ -55,16 +55,13 @@ class Expected:
         output = self.design.manifest.output
         if CLASS in kept:
             self.classes[:, step] = kept[CLASS][:, 0]
-            beats = kept[CLASS]
             if output.scores:
-                beats = np.concatenate([kept[SCORES], beats], axis=1)
                 self.counts[OUTPUT] = output.outputs
+            beats = output.pack(kept[CLASS][:, 0], kept.get(SCORES))
         else:
             self.bits[:, step] = kept[OUTPUT]
-            bits = np.zeros((len(frames), output.beats * 64), np.uint8)
-            bits[:, : kept[OUTPUT].shape[1]] = kept[OUTPUT]
-            beats = np.packbits(bits, axis=1, bitorder="little").view(np.int64)
-        self._planes[len(self.model.probes), step] = self.model.planes(beats.astype(np.int64), 64)
+            beats = output.pack(None, kept[OUTPUT])
+        self._planes[len(self.model.probes), step] = self.model.planes(beats, 64)
 
     def _type(self, name: str) -> type:
         if name in (CLASS, OUTPUT, SCORES):

@@ -80,7 +80,12 @@ def _labels(network: Network, name: str, labels: NDArray[np.int64]) -> NDArray[n
         if network.gives != "bits" or network.outputs != labels.shape[1]:
             raise DataError(
                 f"data set {name} has {labels.shape[1]} labels a frame, but network {network.name} gives "
-                + {"class": "one class", "values": "values", "bits": f"{network.outputs} bits"}[network.gives]
+                + {
+                    "class": "one class",
+                    "values": "values",
+                    "bits": f"{network.outputs} bits",
+                    "integers": "integers",
+                }[network.gives]
             )
         return labels
     if network.gives == "bits" and network.outputs == 1 and int(labels.max()) <= 1:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from bitwright_core.design import Design
-    from bitwright_core.network import Network
+    from bitwright_core.network import Head, Network
 
 _LABELS = 20  # names that are shown
 
@@ -169,13 +169,21 @@ def _encoding(network: "Network") -> str:
 
 
 def _result(network: "Network") -> str:
-    result = f"{network.outputs} classes" if network.is_classifier else f"{network.outputs} bits"
+    result = f"{network.outputs} {'classes' if network.is_classifier else network.gives}"
+    if len(network.heads) > 1:
+        result += f" of {len(network.heads)} outputs: {', '.join(_head(head) for head in network.heads)}"
+    elif network.gives == "integers" and len(network.nodes[-1].edge.shape) > 1:
+        result = f"{_head(network.heads[0])} integers"
     if network.values is not None:
         result = f"{network.outputs} numbers: {network.values.step:.9g} times the score, "
         result += f"within {network.values.error:.3g}"
     if network.labels:
         result += f" ({', '.join(network.labels[:_LABELS])}{', ...' if len(network.labels) > _LABELS else ''})"
     return result
+
+
+def _head(head: "Head") -> str:
+    return f"{head.name} {' x '.join(map(str, head.edge.shape))}"
 
 
 def _cell(value: object) -> object:

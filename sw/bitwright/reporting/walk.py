@@ -76,8 +76,8 @@ def class_name(network: Network, index: int) -> str:
 def _told(network: Network, golden: Trace) -> str:
     if golden.classes is not None and network.is_classifier:
         return f"class {class_name(network, int(golden.classes[0]))}"
-    if network.gives == "values":
-        return f"{network.outputs} numbers"
+    if network.gives != "bits":
+        return f"{network.outputs} {'numbers' if network.gives == 'values' else 'integers'}"
     return f"{int(golden.layers[-1].values.sum())} of {network.outputs} bits are 1"
 
 

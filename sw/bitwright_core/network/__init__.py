@@ -5,6 +5,7 @@ from bitwright_core.edge import Edge
 from bitwright_core.network.encoding import Input, IntegerEncoding, ThresholdEncoding
 from bitwright_core.network.file import load, save
 from bitwright_core.network.graph import ENCODED, Node
+from bitwright_core.network.heads import Head
 from bitwright_core.network.model import Network
 from bitwright_core.network.worth import Values
 from bitwright_core.numbers import BINARY, NumberType, signed_bits
@@ -37,6 +38,7 @@ __all__ = [
     "Dense",
     "Edge",
     "GroupSum",
+    "Head",
     "Input",
     "IntegerEncoding",
     "JoinRule",

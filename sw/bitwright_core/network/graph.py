@@ -111,7 +111,8 @@ def _check_wanted(layers: Sequence[Operator], wanted: Mapping[str, tuple[str, ..
         raise NetworkError("no layer takes the encoded input")
     if len(unused) > 1:
         raise NetworkError(
-            f"no layer takes what layers {' and '.join(unused)} give; of all values only the result is left over"
+            f"no layer takes what layers {' and '.join(unused)} give; of all values only the result is left over, "
+            "and a concat brings several outputs together"
         )
 
 

@@ -10,7 +10,7 @@ meaning of each number are in docs/network.md; in short:
 - an activation bit is a >= T, an activation of more bits a base and the number of T that a reaches;
 - images are HWC, in raster order;
 - the last layer of a classifier gives scores, and the class is the first largest;
-- `values` says what scores are worth where they are numbers by themselves.
+- `values` says what scores, or integers, are worth where they are numbers by themselves.
 """
 
 import hashlib
@@ -18,11 +18,14 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
+import numpy as np
+
 from bitwright_core.checks import check_name
 from bitwright_core.edge import Edge
 from bitwright_core.errors import NetworkError
 from bitwright_core.network.encoding import Input, IntegerEncoding, ThresholdEncoding
 from bitwright_core.network.graph import ENCODED, Node, Takes, chain, nodes_of
+from bitwright_core.network.heads import Head
 from bitwright_core.network.worth import Values
 from bitwright_core.ops.matrix import MatrixLayer
 from bitwright_core.ops.operator import Operator
@@ -39,7 +42,8 @@ class Network:
 
     A network whose last layer has `Scores` or `Votes`, or is a GroupSum, is a classifier, or, with `values`, gives
     numbers; any other gives bits (labels that each stand for themselves, a single layer, or the front of a larger
-    network). Raises NetworkError, in one sentence, for anything that breaks the rules.
+    network), or integers (a map of scores for each pixel, or the outputs of several heads, which a Concat brings
+    together). Raises NetworkError, in one sentence, for anything that breaks the rules.
     """
 
     name: str
@@ -60,9 +64,6 @@ class Network:
         layers, takes = tuple(node.operator for node in self.nodes), tuple(node.takes for node in self.nodes)
         object.__setattr__(self, "layers", layers)
         object.__setattr__(self, "takes", () if takes == chain(layers) else takes)
-        number = self.nodes[-1].edge.number
-        if not self.gives_scores and not number.xnor:
-            raise NetworkError(f"layer {self.last.name} gives {number} values, but a result is bits or scores")
         for label in self.labels:
             if not label.isprintable() or len(label) > MAX_LABEL:
                 raise NetworkError(
@@ -70,7 +71,7 @@ class Network:
                 )
         if self.labels and len(self.labels) != self.outputs:
             raise NetworkError(f"{len(self.labels)} labels for {self.outputs} outputs; give one for each output")
-        if self.values is not None and not self.gives_scores:
+        if self.values is not None and self.gives == "bits":
             raise NetworkError(f"network {self.name} gives bits, and only scores can stand for values")
 
     @cached_property
@@ -124,13 +125,32 @@ class Network:
         return self.gives_scores and self.values is None
 
     @property
-    def gives(self) -> Literal["class", "values", "bits"]:
-        """What a result is: one class, a number for each output, or a bit for each."""
-        return "class" if self.is_classifier else "values" if self.gives_scores else "bits"
+    def gives(self) -> Literal["class", "values", "bits", "integers"]:
+        """What a result is: one class, a number for each output that scores stand for, a bit for each, or an integer.
+
+        Integers are those of the last layer's number type, in raster order; `values` may say what they are worth.
+        """
+        if self.gives_scores:
+            return "class" if self.values is None else "values"
+        return "bits" if self.nodes[-1].edge.number.xnor else "integers"
+
+    @property
+    def heads(self) -> tuple[Head, ...]:
+        """The outputs that a last Concat brings together, in its order; without one all that is given, as one."""
+        node = self.nodes[-1]
+        rule = node.operator.join
+        if rule is None or rule.beside:
+            return (Head(name=node.name, edge=node.edge, places=np.arange(node.edge.size)),)
+        places = np.arange(node.edge.size).reshape(node.pixels, -1)
+        ends = np.cumsum(rule.sizes).tolist()
+        return tuple(
+            Head(name=value.name, edge=value.edge, places=places[:, end - size : end].reshape(-1))
+            for value, size, end in zip(node.given, rule.sizes, ends, strict=True)
+        )
 
     @property
     def outputs(self) -> int:
-        """Classes of a classifier, or values, or bits of a network that gives those."""
+        """Classes of a classifier, or values, bits or integers of a network that gives those."""
         return self.nodes[-1].edge.size
 
     @property

@@ -3,6 +3,7 @@
 A kind of number is one object in a file of its own; everything else asks a NumberType and never for a kind by its name.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -27,6 +28,7 @@ __all__ = [
     "NumberKind",
     "NumberType",
     "PaddingValue",
+    "joined_type",
     "signed_bits",
     "signed_type",
     "unsigned_type",
@@ -138,6 +140,15 @@ class NumberType:
 
 BINARY = NumberType(kind=BIPOLAR.name)
 TERNARY = NumberType(kind=_TERNARY.name, bits=2)
+
+
+def joined_type(numbers: Iterable[NumberType]) -> NumberType:
+    """The narrowest unsigned or signed integer that holds all values of these types."""
+    found = tuple(numbers)
+    least, largest = min(number.least for number in found), max(number.largest for number in found)
+    if least >= 0:
+        return unsigned_type(max(1, largest.bit_length()))
+    return signed_type(max(signed_bits(least), signed_bits(largest)))
 
 
 def unsigned_type(bits: int) -> NumberType:

@@ -1,4 +1,4 @@
-"""Concatenation: values side by side."""
+"""Concatenation: values side by side, among them the outputs of several heads."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -7,10 +7,12 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from bitwright_core.checks import MAX_LANES, MAX_VALUES, check_name, sizes
+from bitwright_core.checks import MAX_INTEGER_BITS, MAX_LANES, MAX_VALUES, check_name, sizes
 from bitwright_core.edge import Edge
 from bitwright_core.errors import NetworkError
-from bitwright_core.ops.operator import Facts, JoinRule, Value, Weightless
+from bitwright_core.numbers import NumberType, joined_type
+from bitwright_core.ops.number_facts import NumberFacts
+from bitwright_core.ops.operator import Facts, JoinRule, Value, Weightless, check_number
 from bitwright_core.tensors import Tensors
 
 MAX_JOINED = 64  # values
@@ -21,16 +23,20 @@ class ConcatFacts(Facts, omit_defaults=True, tag="concat"):
 
     sizes: list[int]
     image: tuple[int, int] | None = None
+    takes: tuple[NumberFacts, ...] = ()
 
     def build(self, tensors: Tensors) -> "Concat":
-        return Concat(name=self.name, sizes=tuple(self.sizes), image=self.image)
+        takes = tuple(NumberType(kind=number.kind, bits=number.bits) for number in self.takes)
+        return Concat(name=self.name, sizes=tuple(self.sizes), image=self.image, takes=takes)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Concat(Weightless):
-    """The channels of images side by side, those of the first value first; or flat values one behind the other.
+    """The channels of images side by side, those of the first value first; or values one behind the other, each flat or
+    an image in raster order.
 
-    All values are of one number type, and images of one height and width.
+    Images side by side have one height and width. Values are of one number type, which it gives; or of those that
+    `takes` names, and then it gives the narrowest signed or unsigned integers that hold all of them, a bit as -1 or +1.
     """
 
     kind: ClassVar[str] = "concat"
@@ -38,7 +44,8 @@ class Concat(Weightless):
 
     name: str
     sizes: tuple[int, ...]  # of the last axis of each value: channels, or all its values
-    image: tuple[int, int] | None = None  # (height, width) of the images; None of flat values
+    image: tuple[int, int] | None = None  # (height, width) of the images; None of values one behind the other
+    takes: tuple[NumberType, ...] = ()  # of each value where they differ
 
     def __post_init__(self) -> None:
         check_name(self.name, "layer name")
@@ -49,6 +56,14 @@ class Concat(Weightless):
         if self.image is not None:
             height, width = sizes(self.image, 2, f"{where}: the image (height, width)", 1)
             object.__setattr__(self, "image", (height, width))
+        takes = tuple(self.takes)
+        object.__setattr__(self, "takes", () if len(set(takes)) == 1 and len(takes) == len(self.sizes) else takes)
+        if self.takes and len(takes) != len(self.sizes):
+            raise NetworkError(f"{where}: {len(self.sizes)} values but {len(takes)} number types")
+        if self.takes and joined_type(takes).bits > MAX_INTEGER_BITS:
+            raise NetworkError(
+                f"{where}: {joined_type(takes)} values would hold those that it takes; at most {MAX_INTEGER_BITS} bits"
+            )
         if sum(self.sizes) > MAX_LANES or sum(self.sizes) * self.pixels > MAX_VALUES:
             raise NetworkError(f"{where}: at most {MAX_LANES} channels and {MAX_VALUES} values")
 
@@ -70,29 +85,36 @@ class Concat(Weightless):
         return f"cat{len(self.sizes)}"
 
     def infer(self, given: Sequence[Value]) -> Edge:
-        first = given[0]
         for value, size in zip(given, self.sizes, strict=True):
             shape = (*(self.image or ()), size)
-            if value.edge.shape != shape:
+            if value.edge.shape != shape and (self.image is not None or value.edge.size != size):
                 raise NetworkError(
                     f"layer {self.name} takes {_text(shape)} of {value.giver}, which gives {_text(value.edge.shape)}"
                 )
-            if value.edge.number != first.edge.number:
+        first = given[0]
+        for value, number in zip(given, self.takes or (first.edge.number,) * len(given), strict=True):
+            if self.takes:
+                check_number(self.name, number, value)
+            elif value.edge.number != number:
                 raise NetworkError(
-                    f"layer {self.name} takes values of one type, but {first.giver} gives {first.edge.number} and "
-                    f"{value.giver} {value.edge.number}"
+                    f"layer {self.name} takes values of one type, but {first.giver} gives {number} and "
+                    f"{value.giver} {value.edge.number}; say the type of each in takes"
                 )
-        return Edge(shape=(*(self.image or ()), sum(self.sizes)), number=first.edge.number)
+        number = joined_type(self.takes) if self.takes else first.edge.number
+        return Edge(shape=(*(self.image or ()), sum(self.sizes)), number=number)
 
     def compute(self, *given: NDArray[np.integer]) -> NDArray[np.integer]:
         """The values along the last axis, (n, *edge shape)."""
+        if self.takes:
+            given = tuple(number.integers(value) for number, value in zip(self.takes, given, strict=True))
         shaped = [
             value.reshape(len(value), *(self.image or ()), size) for value, size in zip(given, self.sizes, strict=True)
         ]
         return np.concatenate(shaped, axis=-1)
 
     def facts(self) -> ConcatFacts:
-        return ConcatFacts(name=self.name, sizes=list(self.sizes), image=self.image)
+        takes = tuple(NumberFacts(kind=number.kind, bits=number.bits) for number in self.takes)
+        return ConcatFacts(name=self.name, sizes=list(self.sizes), image=self.image, takes=takes)
 
     def digest_parts(self) -> Iterator[bytes]:
         yield repr((self.kind, self.sizes, self.image)).encode()

@@ -125,7 +125,10 @@ class Conv2d(MatrixLayer):
         elif self.padding_value not in self.takes.paddings:
             raise NetworkError(f"{where}: integers can be padded with zero alone, not {self.padding_value}")
         if self.output.gives_scores:
-            raise NetworkError(f"{where}: a convolution needs thresholds; scores come from a dense layer")
+            raise NetworkError(
+                f"{where}: a convolution gives thresholds or sums, not scores; sums of a last layer are the scores of "
+                "each pixel, and one pixel is a dense layer's"
+            )
         self._check_output()
 
     @property
@@ -173,6 +176,11 @@ class Conv2d(MatrixLayer):
     def sums_dots(self) -> bool:
         """Whether accumulators are dot products instead of popcounts."""
         return not self.counts_bits or self.padding_value == "zero"
+
+    @property
+    def counts_bits(self) -> bool:
+        """Whether an engine counts agreeing lanes; its sums of bits that are padded with zeros are dot products."""
+        return super().counts_bits and not (self._border and self.output.compared is None)
 
     @property
     def _border(self) -> bool:

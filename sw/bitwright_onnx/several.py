@@ -1,0 +1,100 @@
+"""Ends of a graph that are integers: several outputs, by a Concat, and what an export says of its own."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bitwright_core.errors import BitwrightError
+from bitwright_core.network import Concat, NumberType
+from bitwright_onnx.ends import emit_numbers, emit_scores, is_one
+from bitwright_onnx.expression import DECIDING, operations
+from bitwright_onnx.meaning import CHOSEN
+from bitwright_onnx.read_layers import with_sums
+from bitwright_onnx.settle import settled
+from bitwright_onnx.signals import Accumulators, Bits, RawInput, in_channels
+
+if TYPE_CHECKING:
+    from bitwright_onnx.lower import Lowering
+
+
+@dataclass(frozen=True, kw_only=True)
+class GraphOutput:
+    """One of several outputs: the layer that gives it, its size and number type, and what it says."""
+
+    giver: str
+    size: int
+    number: NumberType
+    text: str
+
+
+def several_outputs(lowering: "Lowering") -> None:
+    """Adds the layers that give the outputs, and the Concat that brings them together. Refuses what is none."""
+    found = []
+    for output in lowering.graph.outputs:
+        try:
+            found.append(_output(lowering, output))
+        except (BitwrightError, ValueError) as error:
+            lowering.refusals.add(output, "output", str(error))
+    lowering.refusals.raise_any()
+    lowering.values = None
+    _bring_together(lowering, found)
+    lowering.sentence = f"{len(found)} outputs, one behind the other: " + "; ".join(each.text for each in found)
+
+
+def _bring_together(lowering: "Lowering", outputs: Sequence[GraphOutput]) -> None:
+    layer = Concat(
+        name=lowering.names.give("outputs"),
+        sizes=tuple(each.size for each in outputs),
+        takes=tuple(each.number for each in outputs),
+    )
+    lowering.emit(layer, *(each.giver for each in outputs))
+
+
+def _output(lowering: "Lowering", output: str) -> GraphOutput:
+    """The layer that gives an output. Raises ValueError."""
+    signal, view = lowering.taken(output)
+    if isinstance(signal, RawInput):
+        raise ValueError("it is the input as it is")
+    ops = set(lowering.graph.heads_of.get(output, ()))
+    size = int(np.prod(signal.plane.shape))
+    if isinstance(signal, Accumulators):
+        expression = in_channels(view, signal.plane)
+        if not operations(expression) & DECIDING and ("Sigmoid" not in ops or ops & CHOSEN):
+            if ops & CHOSEN:
+                layer, note, _ = emit_scores(signal, expression, lowering.score_bits)
+                lowering.notes += [] if note is None else [note]
+                text = f"{output}, {size} scores, the class is the first largest"
+            else:
+                layer, worth = emit_numbers(signal, expression)
+                text = f"{output}, {size} numbers, {worth.step:.9g} times the integer, within {worth.error:.3g}"
+            layer = with_sums(layer)
+            lowering.emit(layer, signal.source)
+            assert layer.matrix is not None
+            return GraphOutput(giver=layer.name, size=size, number=layer.matrix.edge.number, text=text)
+        if ops & CHOSEN:
+            raise ValueError("a class is chosen among clipped values; among several outputs scores must be sums")
+        if not operations(expression) & DECIDING:
+            expression = is_one(signal, expression)
+        given = lowering.decided(signal, expression, last=True)
+    else:
+        given, _ = settled(lowering, signal, view, output)
+    if isinstance(given, Bits):
+        if (given.one <= given.zero).any():
+            raise ValueError("its bits are turned round; negate it in the graph")
+        text = f"{output}, {size} bits as -1 and +1"
+    else:
+        text = f"{output}, {size} whole numbers as layer {given.giver} has them"
+    return GraphOutput(giver=given.giver, size=size, number=given.number, text=text)
+
+
+def integers(lowering: "Lowering", end: str) -> None:
+    """The end of bitwright's own export of a network that gives integers: its last layer as it is."""
+    signal, view = lowering.taken(end)
+    try:
+        given, _ = settled(lowering, signal, view, end)
+        count = int(np.prod(given.plane.shape))
+        lowering.sentence = f"{count} integers, as layer {given.giver} gives them"
+    except (BitwrightError, ValueError) as error:
+        lowering.refusals.add(end, "output", str(error))
