@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from amaranth.hdl import Value
 
 from bitwright_core.network import MatrixLayer, Thresholds
 from bitwright_hw.arithmetic.shared_sums import SharedSums, share
@@ -81,6 +82,20 @@ class Neurons:
     def distinct(self) -> tuple[Row, ...]:
         """The rows that differ."""
         return tuple(dict.fromkeys(self.rows))
+
+    @property
+    def below(self) -> int:
+        """Bits of a total below the row's value: none."""
+        return 0
+
+    @property
+    def seen_bits(self) -> int:
+        """Width of the last sum."""
+        return sum_bits(self.known)
+
+    def lanes(self, word: Value) -> Value:
+        """What the sums add, of a frame's word: its bits."""
+        return word
 
     @cached_property
     def sums(self) -> SharedSums:

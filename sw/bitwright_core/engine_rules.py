@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 from bitwright_core.network import MatrixLayer, Votes
 
-HARDWIRED_WEIGHTS = 1 << 18  # the most of a hardwired layer: some 40,000 LUTs of 7-series
+HARDWIRED_WEIGHTS = 1 << 18  # the most of a hardwired layer, times its planes: some 40,000 LUTs of 7-series
+HARDWIRED_LANE_BITS = 16
 
 
 def _folded(layer: MatrixLayer, pe: int, simd: int) -> str | None:
@@ -21,14 +22,18 @@ def _hardwired(layer: MatrixLayer, pe: int, simd: int) -> str | None:
             f"a hardwired layer has all rows and lanes at a time, so pe {layer.outputs} and simd {layer.inputs}, "
             f"not {pe} and {simd}"
         )
-    if layer.windows is not None or not layer.counts_bits or isinstance(layer.output, Votes) or layer.output.levels > 1:
+    if layer.windows is not None or isinstance(layer.output, Votes):
+        return "only dense layers with thresholds, scores or sums can be hardwired; leave out its engine"
+    if layer.takes.bits > HARDWIRED_LANE_BITS:
         return (
-            "only dense layers on bits, with weights of a bit and thresholds of one level or scores, can be hardwired; "
+            f"a hardwired layer takes values of at most {HARDWIRED_LANE_BITS} bits, not {layer.takes}; "
             "leave out its engine"
         )
-    if layer.weights.size > HARDWIRED_WEIGHTS:
+    planes = layer.takes.bits * layer.weight_type.bits
+    if layer.weights.size * planes > HARDWIRED_WEIGHTS:
+        most = HARDWIRED_WEIGHTS // planes
         return (
-            f"{layer.weights.size:,} weights are too many to hardwire ({HARDWIRED_WEIGHTS:,} at the most); "
+            f"{layer.weights.size:,} weights are too many to hardwire ({most:,} at the most); "
             "give it a pe and simd and leave out its engine"
         )
     return None

@@ -45,29 +45,36 @@ class SharedSums:
 
 
 def share(
-    members: NDArray[np.uint8], constants: Sequence[int], *, least: int, reduce: Reduce | None = None
+    members: NDArray[np.uint8],
+    constants: Sequence[int],
+    *,
+    least: int,
+    reduce: Reduce | None = None,
+    weights: Sequence[int] | None = None,
 ) -> SharedSums:
     """Counters for sums s = constants[s] + the inputs i with members[s, i] = 1. Constants are not negative.
 
-    Full adders are shared that at least `least` sums have in common. `reduce` adds counters to what is left of each
-    sum; without it all counters are shared full adders.
+    With `weights` input i counts 1 << weights[i]. Full adders are shared that at least `least` sums have in common.
+    `reduce` adds counters to what is left of each sum; without it all counters are shared full adders.
     """
     sums, inputs = members.shape
     builder = Builder(inputs + 1)
+    at = [0] * inputs if weights is None else list(weights)
     for lane in range(inputs + 1):
-        builder.count(0, (lane,), (), _WIRE)
+        builder.count([*at, 0][lane], (lane,), (), _WIRE)
     one = inputs
+    top = max(at, default=0)
     columns: list[list[list[int]]] = [[] for _ in range(sums)]
     for start in range(0, sums, GROUP):
         group = range(start, min(start + GROUP, sums))
-        held = {i: members[group, i].astype(np.uint8) for i in range(inputs)}  # of each bit, the sums that hold it
+        carries: Held = {}
         weight = 0
-        while held:
-            carries: Held = {}
-            held, carries = _share_column(builder, weight, held, least)
+        while carries or weight <= top:
+            # of each bit, the sums that hold it
+            held = carries | {i: members[group, i].astype(np.uint8) for i in range(inputs) if at[i] == weight}
+            held, carries = _share_column(builder, weight, held, least) if held else ({}, {})
             for k, s in enumerate(group):
                 columns[s].append([bit for bit, holders in held.items() if holders[k]])
-            held = carries
             weight += 1
     left = []
     for s in range(sums):

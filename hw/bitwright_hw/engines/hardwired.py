@@ -1,20 +1,20 @@
-"""The hardwired engine: a dense layer on bits, all rows and lanes at a time, with its weights in the logic."""
+"""The hardwired engine: a dense layer, all rows and lanes at a time, with its weights in the logic."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from bitwright_core.network import MatrixLayer
-from bitwright_core.plan import Fold, LayerPlan, Plan
+from bitwright_core.plan import Fold, LayerPlan, Plan, ceil_div
 from bitwright_hw.constant_bits import Known
 from bitwright_hw.families import family_named
 from bitwright_hw.families.costs import Costs
 from bitwright_hw.stages.hardwired import HardwiredStage
-from bitwright_hw.timing import engine_pipeline
+from bitwright_hw.timing import Pipeline, engine_pipeline, pipeline_for
 
 
 @dataclass(frozen=True)
 class Hardwired:
-    """Takes dense layers on bits, whose weights become constants; one behind another needs no queue between."""
+    """Takes dense layers, whose weights become constants; one behind another needs no queue between."""
 
     name: str = "hardwired"
     uses_known: bool = True
@@ -27,9 +27,17 @@ class Hardwired:
             layer=layer,
             fold=fold,
             family=family_named(plan.target),
-            pipeline=engine_pipeline(fold, choice, plan),
+            pipeline=self._pipeline(layer, fold, choice, plan),
             known=known,
         )
+
+    @staticmethod
+    def _pipeline(layer: MatrixLayer, fold: Fold, choice: LayerPlan, plan: Plan) -> Pipeline:
+        """The registers of its sums, as those of a popcount of as many bits as a row adds at the most."""
+        if layer.counts_bits:
+            return engine_pipeline(fold, choice, plan)
+        lanes = layer.inputs * layer.takes.bits * ceil_div(layer.weight_type.bits, 2)
+        return pipeline_for(lanes, plan.clock_mhz, family_named(plan.target), block_ram=False)
 
     def choices(
         self, layer: MatrixLayer, options: Plan, *, costs: Costs, scored: bool, done: Callable[[int, int], None]

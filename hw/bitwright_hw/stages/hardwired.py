@@ -29,7 +29,7 @@ class HardwiredStage(EngineStage):
     @property
     def latency(self) -> int:
         """Cycles from a frame's word to its results."""
-        return HardwiredEngine.latency_of(self.pipeline)
+        return HardwiredEngine.latency_of(self.pipeline, self.layer, self.fold)
 
     @property
     def joins(self) -> bool:
@@ -56,7 +56,8 @@ class HardwiredStage(EngineStage):
         assert isinstance(unit, HardwiredEngine)
         give_words(m, givers[0], unit.i)
         activations = unit.activations if unit.biased else None
-        return results(unit.o.valid, activations, unit.o.payload.as_value(), givers[0])
+        valid = unit.o.valid if unit.levels is None else unit.given
+        return results(valid, activations, unit.o.payload.as_value(), givers[0])
 
     def cost(self, costs: Costs) -> Counts:
         """Raises PlanError: the LUTs of a hardwired layer depend on its weights, so only synthesis can count them."""
