@@ -18,6 +18,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import da4ml_compare
+import few_bits as two_bits
 import numpy as np
 from designs import ESTIMATED, LFC, SFC, random_cnn, random_network
 
@@ -228,6 +229,28 @@ def luts_a_lane(context: Context) -> list[Row]:
             note=f"{ecp5.luts:,} of {plain.luts:,} LUT4, {ecp5.block_rams:g} EBR",
         )
     )
+    return rows
+
+
+def few_bits(context: Context) -> list[Row]:
+    """Engines on two bits beside those of one bit of the same lanes, on xc7: the planes are the only price."""
+    rows = []
+    for index, shape in enumerate(two_bits.SHAPES):
+        context.progress("engines of a few bits", index, len(two_bits.SHAPES))
+        counts = {name: two_bits.engine_luts(name, shape) for name in two_bits.TYPES}
+        inputs, outputs, pe, simd = shape
+        for name, goal in two_bits.GOALS.items():
+            times = counts[name] / counts["W1A1"]
+            rows.append(
+                Row(
+                    what=f"xc7 engine {inputs} x {outputs}, PE {pe} x SIMD {simd}, {name} over W1A1",
+                    value=times,
+                    unit="times",
+                    goal=f"<= {goal}",
+                    met=times <= goal,
+                    note=f"{counts[name]:,} and {counts['W1A1']:,} LUTs",
+                )
+            )
     return rows
 
 
@@ -491,6 +514,7 @@ MEASUREMENTS: list[Callable[[Context], list[Row]]] = [
     interval_over_ideal,
     generation,
     luts_a_lane,
+    few_bits,
     estimates,
     lfc_on_pynq,
     clocks,
