@@ -14,6 +14,7 @@ from bitwright_core.network import (
     IntegerEncoding,
     MaxPool2d,
     Network,
+    NumberType,
     Operator,
     Scores,
     ThresholdEncoding,
@@ -61,6 +62,17 @@ def random_network(sizes: Sequence[int]) -> Network:
         encoding=ThresholdEncoding(thresholds=np.array([128])),
         layers=tuple(layers),
     )
+
+
+def few_bit_layer(weight_type: NumberType, takes: NumberType, inputs: int, outputs: int) -> Dense:
+    """A random dense layer of such weights on such activations, whose activations are of the same type."""
+    rng = np.random.default_rng(inputs)
+    stored = rng.integers(weight_type.stored[0], weight_type.stored[1] + 1, (outputs, inputs))
+    middle = inputs // 2 if weight_type.xnor and takes.xnor else 0
+    spread = int(inputs**0.5) * takes.magnitude
+    levels = np.sort(middle + rng.integers(-spread, spread, (outputs, takes.stored[1])), axis=1)
+    output = Thresholds(values=levels)
+    return Dense(name="layer", weights=stored, weight_type=weight_type, takes=takes, output=output)
 
 
 def random_cnn(

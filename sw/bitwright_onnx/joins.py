@@ -5,6 +5,7 @@ are multiplied by one whole number, sums that a layer gives by one for each chan
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, NoReturn
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from bitwright_core.network import ENCODED, Add, Concat, Quantize, SumPool2d, Thresholds, Upsample2d
+from bitwright_core.network import ENCODED, Add, Concat, NumberType, Quantize, SumPool2d, Thresholds, Upsample2d
 from bitwright_core.numbers import joined_type
 from bitwright_onnx.canonical import integers
 from bitwright_onnx.expression import DECIDING, operations
@@ -98,7 +99,7 @@ def _branch(lowering: "Lowering", signal: "Signal", view: View, name: str, sign:
             except UnevenError:
                 pass
     given, view = settled(lowering, signal, view, name)
-    middle, step = _worth(given)
+    middle, step = worth_of(given)
     return Branch(signal=given, view=view, middle=middle, step=step, sign=sign)
 
 
@@ -220,7 +221,7 @@ def concat(lowering: "Lowering", node: OnnxNode, taken: list[tuple["Signal", Vie
     signals = [given for given, _ in pairs]
     if any(plane.axis != axis for plane in planes):
         raise ValueError("it joins branches along another axis than their channels")
-    steps = np.concatenate([np.abs(_worth(signal)[1]) for signal in signals])
+    steps = np.concatenate([np.abs(worth_of(signal)[1]) for signal in signals])
     if steps.max() - steps.min() > _SAME * steps.max():
         signals = _on_one_grid(lowering, signals, planes)
     shape = lowering.graph.shapes[node.output][1:]
@@ -236,7 +237,7 @@ def concat(lowering: "Lowering", node: OnnxNode, taken: list[tuple["Signal", Vie
     if len(bits) == len(signals):
         zero, one = (np.concatenate(parts) for parts in ([b.zero for b in bits], [b.one for b in bits]))
         return Bits(plane=plane, zero=zero, one=one, giver=layer.name)
-    middle, step = (np.concatenate([_worth(signal)[k] for signal in signals]) for k in (0, 1))
+    middle, step = (np.concatenate([worth_of(signal)[k] for signal in signals]) for k in (0, 1))
     reached = [_reach(signal) for signal in signals]
     return Levels(
         plane=plane,
@@ -246,6 +247,16 @@ def concat(lowering: "Lowering", node: OnnxNode, taken: list[tuple["Signal", Vie
         giver=layer.name,
         ends=(min(low for low, _ in reached), max(high for _, high in reached)),
     )
+
+
+def bring_together(lowering: "Lowering", givers: Sequence[str], values: Sequence[tuple[int, NumberType]]) -> None:
+    """Adds the concatenation of what these layers give, flat values of so many numbers of a type."""
+    layer = Concat(
+        name=lowering.names.give("outputs"),
+        sizes=tuple(size for size, _ in values),
+        takes=tuple(number for _, number in values),
+    )
+    lowering.emit(layer, *givers)
 
 
 def _in_line(given: Bits | Levels, view: View) -> tuple[Bits | Levels, View]:
@@ -262,7 +273,7 @@ def _in_line(given: Bits | Levels, view: View) -> tuple[Bits | Levels, View]:
     return given, replace(view, index=None)
 
 
-def _worth(signal: Bits | Levels) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def worth_of(signal: Bits | Levels) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """What a value of 0 stands for, and what one more adds, for each channel."""
     if isinstance(signal, Bits):
         return (signal.zero + signal.one) / 2, (signal.one - signal.zero) / 2
@@ -274,7 +285,7 @@ def _on_one_grid(lowering: "Lowering", signals: list[Bits | Levels], planes: lis
 
     Raises ValueError for branches whose steps, or middles, have no common unit.
     """
-    worths = [_worth(signal) for signal in signals]
+    worths = [worth_of(signal) for signal in signals]
     if any(np.ptp(array) for pair in worths for array in pair):
         raise ValueError("it joins branches whose scales differ from channel to channel")
     # a middle is a branch, too: it must be a whole number of the unit
@@ -325,7 +336,7 @@ def average_pool(lowering: "Lowering", node: OnnxNode, taken: list[tuple["Signal
         lowering.image = layer.shape
     count = kernel[0] * kernel[1]
     least, most = (count * end for end in _reach(given))
-    middle, step = _worth(given)
+    middle, step = worth_of(given)
     return Levels(
         plane=Plane(shape=lowering.graph.shapes[node.output][1:], axis=images.axis),
         number=layer.edge.number,

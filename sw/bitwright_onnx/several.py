@@ -1,15 +1,15 @@
 """Ends of a graph that are integers: several outputs, by a Concat, and what an export says of its own."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from bitwright_core.errors import BitwrightError
-from bitwright_core.network import Concat, NumberType
+from bitwright_core.network import NumberType
 from bitwright_onnx.ends import emit_numbers, emit_scores, is_one
 from bitwright_onnx.expression import DECIDING, operations
+from bitwright_onnx.joins import bring_together, worth_of
 from bitwright_onnx.meaning import CHOSEN
 from bitwright_onnx.read_layers import with_sums
 from bitwright_onnx.settle import settled
@@ -39,17 +39,8 @@ def several_outputs(lowering: "Lowering") -> None:
             lowering.refusals.add(output, "output", str(error))
     lowering.refusals.raise_any()
     lowering.values = None
-    _bring_together(lowering, found)
+    bring_together(lowering, [each.giver for each in found], [(each.size, each.number) for each in found])
     lowering.sentence = f"{len(found)} outputs, one behind the other: " + "; ".join(each.text for each in found)
-
-
-def _bring_together(lowering: "Lowering", outputs: Sequence[GraphOutput]) -> None:
-    layer = Concat(
-        name=lowering.names.give("outputs"),
-        sizes=tuple(each.size for each in outputs),
-        takes=tuple(each.number for each in outputs),
-    )
-    lowering.emit(layer, *(each.giver for each in outputs))
 
 
 def _output(lowering: "Lowering", output: str) -> GraphOutput:
@@ -80,6 +71,8 @@ def _output(lowering: "Lowering", output: str) -> GraphOutput:
         given = lowering.decided(signal, expression, last=True)
     else:
         given, _ = settled(lowering, signal, view, output)
+        if ops & CHOSEN and any(np.ptp(part) for part in worth_of(given)):
+            raise ValueError("a class is chosen among numbers whose scales differ from class to class")
     if isinstance(given, Bits):
         if (given.one <= given.zero).any():
             raise ValueError("its bits are turned round; negate it in the graph")

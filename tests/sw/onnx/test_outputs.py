@@ -142,18 +142,26 @@ def test_a_number_needs_a_straight_line(tmp_path):
         ([("Identity", "a", "y")], 1, "class", "one output chooses no class"),
         ([("Sign", "c", "y"), ("Add", "a half", "c")][::-1], 3, "scores", "the graph ends in bits"),
         ([("TopK", "a one_i", "y i")], 3, "auto", "the graph gives the largest score and not its place"),
-        (
-            [("Relu", "a", "r"), ("ArgMax", "r", "y", {"axis": 1})],
-            3,
-            "auto",
-            "several outputs scores must be sums",
-        ),
     ],
 )
 def test_what_has_no_meaning_is_refused(tmp_path, tail, outputs, asked, reason):
-    ends = ("y", "a") if reason.startswith("several") else ("y",)
     with pytest.raises(OnnxError, match=reason):
-        both(tmp_path, model(*tail, outputs=ends, weights=signs(INPUTS, outputs), one_i=np.array([1])), asked)
+        both(tmp_path, model(*tail, weights=signs(INPUTS, outputs), one_i=np.array([1])), asked)
+
+
+def test_a_class_beside_the_sums_that_it_is_chosen_of(tmp_path):
+    """Two outputs that tell different things: sums, and the class of what Relu leaves of them."""
+    weights = signs(INPUTS, 3)
+    tail = [("Relu", "a", "r"), ("ArgMax", "r", "y", {"axis": 1})]
+    sums, chosen = (both(tmp_path, model(*tail, weights=weights, outputs=ends)) for ends in (("a", "y"), ("y", "a")))
+    told = golden.outputs(chosen[0].network, RAW)
+    left, right = (head.of(told) for head in chosen[0].network.heads)
+    np.testing.assert_array_equal(left.argmax(axis=1), chosen[1].reshape(-1))
+    np.testing.assert_array_equal(right, sums[1])
+    tail[0] = ("Mul", "a k", "r")
+    scaled = model(*tail, weights=weights, outputs=("y", "a"), k=np.float32([1, 2, 3]))
+    with pytest.raises(OnnxError, match="numbers whose scales differ from class to class"):
+        both(tmp_path, scaled)
 
 
 @pytest.mark.parametrize(
