@@ -1,5 +1,7 @@
 """What `bitwright program` starts on the board: loads the overlay, runs the vectors, writes results.npz.
 
+With --serve, which `bitwright play` asks for, it runs instead a frame for each line that the host sends.
+
 Lies on the board as bitwright_job.py beside the driver; Python 3.10, numpy and pynq. It speaks on standard output,
 one line an event, JSON after the mark; other lines are a login shell's or pynq's. Every ALIVE_SECONDS it says that it
 lives. It listens on standard input: the host sends a line now and then, and when none has come for LOST_SECONDS, or
@@ -11,11 +13,13 @@ import argparse
 import fcntl
 import json
 import os
+import queue
 import sys
 import threading
 import time
 import traceback
 from pathlib import Path
+from typing import Any
 
 MARK = "@bitwright "
 LOST_SECONDS = 60.0
@@ -32,16 +36,25 @@ def tell(event: str, **values: object) -> None:
         sys.stdout.flush()
 
 
-def watch_host() -> None:
-    """Ends the process when the host is gone. What the FPGA is doing is of no consequence: the next run resets it."""
+def watch_host() -> "queue.SimpleQueue[str]":
+    """Ends the process when the host is gone. What the FPGA is doing is of no consequence: the next run resets it.
+
+    Gives the host's lines that hold something.
+    """
     last = [time.monotonic()]
+    asked: queue.SimpleQueue[str] = queue.SimpleQueue()
 
     def listen() -> None:
+        rest = b""
         while True:
-            line = os.read(0, 4096)
-            if not line:
+            part = os.read(0, 65536)
+            if not part:
                 os._exit(3)
             last[0] = time.monotonic()
+            *lines, rest = (rest + part).split(b"\n")
+            for line in lines:
+                if line.strip():
+                    asked.put(line.decode(errors="replace"))
 
     def judge() -> None:
         while True:
@@ -52,6 +65,7 @@ def watch_host() -> None:
 
     for target in (listen, judge):
         threading.Thread(target=target, daemon=True).start()
+    return asked
 
 
 def take_board() -> object:
@@ -65,7 +79,32 @@ def take_board() -> object:
     return lock
 
 
-def work(folder: Path, batch_frames: "int | None", timeout: float) -> None:
+def serve(accelerator: Any, asked: "queue.SimpleQueue[str]") -> None:
+    """Runs a frame through the driver's accelerator for each line of the host, a list of values; has no end."""
+    import bitwright_driver
+    import numpy as np
+
+    while True:
+        try:
+            values = json.loads(asked.get())
+        except ValueError:
+            continue  # a password that sudo did not ask for
+        if not isinstance(values, list):
+            continue
+        try:
+            result = accelerator.run(np.array([values]))
+        except bitwright_driver.DriverError as error:
+            tell("refused", kind=type(error).__name__, message=str(error))
+            continue
+        tell(
+            "frame",
+            classes=None if result.classes is None else int(result.classes[0]),
+            scores=None if result.scores is None else result.scores[0].tolist(),
+            cycles=result.cycles_busy,
+        )
+
+
+def work(folder: Path, batch_frames: "int | None", timeout: float, asked: "queue.SimpleQueue[str] | None") -> None:
     started = time.monotonic()
     try:
         import numpy as np
@@ -91,6 +130,8 @@ def work(folder: Path, batch_frames: "int | None", timeout: float) -> None:
         seconds=time.monotonic() - started,
     )
     with accelerator:
+        if asked is not None:
+            serve(accelerator, asked)
         try:
             tested = accelerator.self_test(
                 folder / "vectors.npz", progress=lambda done, total: tell("progress", done=done, total=total)
@@ -123,12 +164,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Runs a bitwright overlay's vectors on this board.")
     parser.add_argument("--batch-frames", type=int, default=None)
     parser.add_argument("--timeout", type=float, default=5.0)
+    parser.add_argument("--serve", action="store_true")
     args = parser.parse_args()
     tell("started", pid=os.getpid(), user=os.geteuid())
-    watch_host()
+    asked = watch_host()
     try:
         lock = take_board()
-        work(Path(__file__).resolve().parent, args.batch_frames, args.timeout)
+        work(Path(__file__).resolve().parent, args.batch_frames, args.timeout, asked if args.serve else None)
     except Exception as error:
         traceback.print_exc()
         tell("error", kind="Unexpected", message=f"{type(error).__name__}: {error}")

@@ -25,7 +25,7 @@ from bitwright_boards.simulated.bitstream import write_overlay
 from bitwright_boards.simulated.local import LocalBoard, LocalProcess
 from bitwright_boards.ssh import Connection, Login, Process
 from bitwright_core.design import Design
-from bitwright_core.errors import DesignError
+from bitwright_core.errors import BoardError, DesignError
 from bitwright_core.metrics import LabelMetrics
 from bitwright_core.progress import Progress
 
@@ -179,22 +179,30 @@ def _root(connection: AnyConnection) -> tuple[str, bytes]:
     return f"{sudo} ", feed
 
 
+def start_job(connection: AnyConnection, folder: str, job: Job, *options: str) -> Process | LocalProcess:
+    """Starts the job of deployment `folder` in a login shell, as root."""
+    root, feed = _root(connection)
+    said = [f"--timeout {job.timeout:g}", *options]
+    if job.batch_frames:
+        said.append(f"--batch-frames {job.batch_frames}")
+    inner = f"cd {shlex.quote(folder)} && exec python3 -B -u {JOB} {' '.join(said)}"
+    process = connection.start(f"exec {root}bash -lc {shlex.quote(inner)}", what="starting the job")
+    process.send(feed)
+    return process
+
+
 def _run(
     connection: AnyConnection,
     folder: str,
     job: Job,
     progress: Progress | None,
 ) -> dict[str, dict[str, Any]]:
-    """Runs the job in a login shell, as root; returns its events by name."""
-    root, feed = _root(connection)
-    options = f"--timeout {job.timeout:g}" + (f" --batch-frames {job.batch_frames}" if job.batch_frames else "")
-    inner = f"cd {shlex.quote(folder)} && exec python3 -B -u {JOB} {options}"
-    process = connection.start(f"exec {root}bash -lc {shlex.quote(inner)}", what="starting the job")
+    """Runs the job; returns its events by name."""
+    process = start_job(connection, folder, job)
     events: dict[str, dict[str, Any]] = {}
     noise: list[str] = []
     try:
-        process.send(feed)
-        for line in _lines(process, connection):
+        for line in lines(process, connection):
             if not line.startswith(MARK):
                 noise.append(line)
                 continue
@@ -207,14 +215,15 @@ def _run(
     finally:
         process.close()
     if "error" in events:
-        raise _job_error(connection, events["error"])
+        raise job_error(connection, events["error"])
     if "done" not in events or status != 0:
         said = " ".join(" ".join(noise[-5:]).split())
         raise JobError(f"the job on {connection.login.name} ended with status {status}: {said}", kind="Ended")
     return events
 
 
-def _job_error(connection: AnyConnection, event: dict[str, Any]) -> Exception:
+def job_error(connection: AnyConnection, event: dict[str, Any]) -> BoardError:
+    """What an error that the job told is here."""
     kind, message = str(event["kind"]), str(event["message"])
     where = connection.login.name
     if kind == "MissingPynq":
@@ -224,7 +233,7 @@ def _job_error(connection: AnyConnection, event: dict[str, Any]) -> Exception:
     return JobError(f"{where}: {kind}: {message}", kind=kind)
 
 
-def _lines(process: Process | LocalProcess, connection: AnyConnection) -> Iterator[str]:
+def lines(process: Process | LocalProcess, connection: AnyConnection) -> Iterator[str]:
     """The lines that the job writes, while its input gets a line now and then. Raises ConnectionLostError."""
     rest = b""
     heard = beat = time.monotonic()

@@ -8,7 +8,7 @@ import numpy as np
 
 from bitwright_boards.deployment import check_description, make_vectors
 from bitwright_boards.serial_driver import Accelerator
-from bitwright_boards.serial_exchange import Line
+from bitwright_boards.session import FrameResult
 from bitwright_core.design import Design
 from bitwright_core.metrics import LabelMetrics
 from bitwright_core.progress import Progress
@@ -46,6 +46,38 @@ class SerialReport:
         return {**asdict(self), "passed": self.passed}
 
 
+class SerialFrames:
+    """Frames, one at a time, through the board of build folder `folder` at `port`, or without one its simulation."""
+
+    def __init__(self, folder: Path, design: Design, *, port: str | None, progress: Progress | None = None):
+        """Raises what Accelerator does; ToolError."""
+        check_description(folder, design)
+        self._accelerator = Accelerator(folder, port=port, **_line(folder, design, port, progress))
+
+    def run(self, values: list[int]) -> FrameResult:
+        """Sends a frame's values through. Raises what Accelerator.run does."""
+        result = self._accelerator.run(np.array([values]))
+        return FrameResult(
+            classes=None if result.classes is None else int(result.classes[0]),
+            scores=None if result.scores is None else result.scores[0].tolist(),
+            cycles=result.cycles_busy,
+        )
+
+    def close(self) -> None:
+        """Closes the line."""
+        self._accelerator.close()
+
+
+def _line(folder: Path, design: Design, port: str | None, progress: Progress | None) -> dict[str, Any]:
+    """What Accelerator is given in the place of a port: the simulated line, and the time that passes on it."""
+    if port is not None:
+        return {}
+    from bitwright_sim.serial import SimulatedLine
+
+    line = SimulatedLine(folder, trust_verilog=design.trust_verilog, progress=progress)
+    return {"line": line, "quiet_seconds": SIMULATED_QUIET_SECONDS, "clock": lambda: line.seconds}
+
+
 def run_serial(
     folder: Path,
     design: Design,
@@ -60,15 +92,9 @@ def run_serial(
     simulation, and compares with the golden model of `design`. Raises what Accelerator does; ToolError."""
     check_description(folder, design)
     expected = make_vectors(design, frames, labels)
-    line: Line | None = None
-    options: dict[str, Any] = {}
-    if port is None:
-        from bitwright_sim.serial import SimulatedLine
-
-        line = simulated = SimulatedLine(folder, trust_verilog=design.trust_verilog, progress=progress)
-        options = {"quiet_seconds": SIMULATED_QUIET_SECONDS, "clock": lambda: simulated.seconds}
+    options = _line(folder, design, port, progress)
     what = f"frames over {port or 'the simulated line'}"
-    with Accelerator(folder, port=port, line=line, timeout=timeout, **options) as accelerator:
+    with Accelerator(folder, port=port, timeout=timeout, **options) as accelerator:
         result = accelerator.run(
             frames,
             progress=None if progress is None else lambda done, total: progress(what, done, total),

@@ -24,7 +24,7 @@ from tests.test_docs import ROOT, SHOWN
 CANNOT = {
     r"--host ": "a board on the network",
     r"--jtag": "a board on USB",
-    r"--port /dev/ttyUSB0": "a board on USB",
+    r"--(port|serial) /dev/ttyUSB0": "a board on USB",
     r"--ray HOST:PORT": "a cluster",
     r"import bnn-pynq ": "BNN-PYNQ's files; tests/sw/test_bnn_pynq.py writes such",
     r"--data mnist --ray": "MNIST's files; tests/sim/test_cluster.py does so with others",

@@ -17,8 +17,9 @@ from bitwright import api
 from bitwright.cli import main
 from bitwright.playing import worker
 from bitwright.playing.drawn import SIDE, image_shape, to_frame
+from bitwright.playing.hardware import HardwareGoneError
 from bitwright.playing.server import Play, Server
-from bitwright.playing.simulator import Simulator, SimulatorGoneError
+from bitwright.playing.simulator import Simulator
 from bitwright_core.errors import DataError
 from bitwright_core.golden import outputs, trace
 from bitwright_sim.compare import expected_values
@@ -34,12 +35,14 @@ FEW = tuple(number for number in FEW_ACTIVATIONS if number.bits > 1)
 class Stub:
     """A simulator that gives the golden model's integers: the page's part is tested without a build."""
 
+    where = "the golden model"
+
     def __init__(self, design):
         self.design, self.gone = design, False
 
     def ask(self, values):
         if self.gone:
-            raise SimulatorGoneError("the simulator was killed (SIGKILL); draw again to start a new one")
+            raise HardwareGoneError("the simulator was killed (SIGKILL); draw again to start a new one")
         golden = trace(self.design.network, np.asarray(values)[None])
         layers = zip(self.design.network.layers[:-1], golden.layers[:-1], strict=True)
         return {
@@ -58,7 +61,7 @@ def design(tmp_path_factory):
 
 @pytest.fixture
 def server(design):
-    play = Play(design=design, simulator=Stub(design), frames=api.load_frames(design.network, "random", frames=5))
+    play = Play(design=design, hardware=Stub(design), frames=api.load_frames(design.network, "random", frames=5))
     with closing_server(Server(play, 0)) as found:
         yield found
 
@@ -132,10 +135,10 @@ def test_other_sites_are_refused(server):
 
 
 def test_a_simulator_that_has_gone_is_told(server):
-    server.play.simulator.gone = True
+    server.play.hardware.gone = True
     status, told = ask(server, {"frame": 0})
     assert status == 503 and told["error"] == "the simulator was killed (SIGKILL); draw again to start a new one"
-    server.play.simulator.gone = False
+    server.play.hardware.gone = False
     assert ask(server, {"frame": 0})[0] == 200
 
 
@@ -182,7 +185,7 @@ def test_activations_of_several_levels_are_told_as_the_hardware_gives_them(monke
     assert told["layers"] == {name: values[name] for name in told["layers"]}
     assert {layer.name for layer in layers} <= told["layers"].keys()
     stub = SimpleNamespace(ask=lambda _: told)
-    play = Play(design=design, simulator=stub, frames=api.load_frames(network, "random", frames=1))
+    play = Play(design=design, hardware=stub, frames=api.load_frames(network, "random", frames=1))
     said = {layer["name"]: layer["says"] for layer in play.classify({"frame": 0})["layers"]}
     for layer in layers:
         mine = values[layer.name]
@@ -206,7 +209,7 @@ def test_the_simulator_survives_being_killed(tmp_path):
             assert told["layers"]["layer0"] == golden.layers[0].values[0].tolist()
             assert told["cycles"] == design.manifest.latency_cycles
         os.kill(simulator.pid, signal.SIGKILL)
-        with pytest.raises(SimulatorGoneError, match=r"was killed \(SIGKILL\); draw again"):
+        with pytest.raises(HardwareGoneError, match=r"was killed \(SIGKILL\); draw again"):
             simulator.ask(frame.reshape(-1).tolist())
         assert simulator.ask(frame.reshape(-1).tolist())["outputs"] == told["outputs"] and simulator.starts == 2
 
@@ -244,7 +247,7 @@ def test_a_drawn_three_is_a_three(tmp_path):
     network = api.load(tmp_path / "run")
     design = api.generate(network, api.size(network, cycles=64, scores=True), tmp_path / "design")
     server = api.play(design, "digits")
-    with closing(server.play.simulator), closing_server(server), chromium.Chromium(tmp_path / "profile") as browser:
+    with closing(server.play.hardware), closing_server(server), chromium.Chromium(tmp_path / "profile") as browser:
         browser.size(1000)
         browser.open(server.address)
         browser.run("document.getElementById('next').click()")  # starts the simulator
@@ -257,7 +260,7 @@ def test_a_drawn_three_is_a_three(tmp_path):
         assert seconds < 1
         assert "every output is the golden model's" in browser.run("document.getElementById('facts').textContent")
         assert browser.run("document.querySelectorAll('#scores tr').length") == 10
-        os.kill(server.play.simulator.pid, signal.SIGKILL)
+        os.kill(server.play.hardware.pid, signal.SIGKILL)
         time.sleep(0.2)
         browser.run("document.getElementById('next').click()")
         browser.wait("document.getElementById('error').textContent.includes('was killed (SIGKILL)')", 20)

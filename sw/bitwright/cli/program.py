@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from bitwright_boards.program import ProgramReport, WrongFrame
-    from bitwright_boards.ssh import Login
 
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     from bitwright.cli.frames import add_frames, count, seconds
+    from bitwright.cli.login import add_login, add_pynq
     from bitwright.cli.output import add_json, add_trust
 
     command = commands.add_parser(
@@ -25,15 +25,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         "--overlay", metavar="BIT", type=Path, help="the .bit, or its folder (default: what bitwright build wrote)"
     )
     ssh = command.add_argument_group("over SSH")
-    ssh.add_argument("--host", metavar="H", help="the board's name or address (PYNQ images: 192.168.2.99)")
-    ssh.add_argument("--port", metavar="P", type=count("port", 65535), default=22, help="default 22")
-    ssh.add_argument("--user", metavar="U", default="xilinx", help="default xilinx")
-    ssh.add_argument(
-        "--password", metavar="W", help="for the login and sudo (default: $BITWRIGHT_BOARD_PASSWORD, else keys)"
-    )
-    ssh.add_argument("--key", metavar="FILE", type=Path, help="a private key (default: the agent's, and ~/.ssh)")
-    ssh.add_argument("--accept-host-key", metavar="SHA256:...", help="trust the host's key of this fingerprint")
-    ssh.add_argument("--known-hosts", metavar="FILE", type=Path, help="default ~/.ssh/known_hosts")
+    add_login(ssh)
     ssh.add_argument("--remote-dir", metavar="D", help="where deployments lie there (default: bitwright in the home)")
     add_frames(command.add_argument_group("frames, over SSH and without a board"), default="random")
     ssh.add_argument(
@@ -46,12 +38,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     simulated.add_argument(
         "--simulated", action="store_true", help="run the driver under pynq against the Verilog, on this machine"
     )
-    simulated.add_argument(
-        "--pynq",
-        metavar="ENV",
-        type=Path,
-        help="pynq's environment, which make pynq-env makes (default: $BITWRIGHT_PYNQ, or .venv-pynq)",
-    )
+    add_pynq(simulated)
     jtag = command.add_argument_group("over JTAG")
     jtag.add_argument("--jtag", action="store_true", help="load the bitstream with openFPGALoader")
     jtag.add_argument("--flash", action="store_true", help="into flash, to stay")
@@ -74,21 +61,19 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _run(args: argparse.Namespace) -> int:
-    import os
-
     from bitwright import api
+    from bitwright.cli.login import login, pynq_python
     from bitwright.cli.output import note_edited, print_json, progress, quiet_stdout
     from bitwright_boards.program import Job
     from bitwright_core.design import Design
 
     design = Design.load(args.design, trust_verilog=args.trust_verilog)
-    environment = args.pynq or Path(os.environ.get("BITWRIGHT_PYNQ", ".venv-pynq"))
     with quiet_stdout(args.json), progress() as bars:
         report = api.program(
             design,
             args.data,
-            host=None if args.simulated else _login(args),
-            simulated=environment / "bin" / "python3" if args.simulated else None,
+            host=None if args.simulated else login(args),
+            simulated=pynq_python(args) if args.simulated else None,
             board=args.board,
             overlay=args.overlay,
             frames=args.frames,
@@ -103,22 +88,6 @@ def _run(args: argparse.Namespace) -> int:
     else:
         _print(report, args.data)
     return 0 if report.passed else 1
-
-
-def _login(args: argparse.Namespace) -> "Login":
-    import os
-
-    from bitwright_boards.ssh import Login
-
-    return Login(
-        host=args.host,
-        user=args.user,
-        port=args.port,
-        password=args.password or os.environ.get("BITWRIGHT_BOARD_PASSWORD"),
-        key=args.key,
-        accept_key=args.accept_host_key,
-        known_hosts=args.known_hosts,
-    )
 
 
 def _jtag(args: argparse.Namespace) -> int:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from bitwright.api.frames import Frames
 from bitwright.pages import page
 from bitwright.playing.drawn import SIDE, image_shape, to_frame
-from bitwright.playing.simulator import Simulator, SimulatorGoneError
+from bitwright.playing.hardware import Hardware, HardwareGoneError
 from bitwright.reporting.picture import data_uri, frame_picture, maps, shades, strip
 from bitwright.reporting.walk import class_name, scores_of
 from bitwright_core.design import Design
@@ -34,10 +34,10 @@ _POLICY = (
 
 @dataclass(kw_only=True)
 class Play:
-    """What the page plays with: a design in a simulator, and frames to pick from."""
+    """What the page plays with: a design in hardware, simulated or real, and frames to pick from."""
 
     design: Design
-    simulator: Simulator
+    hardware: Hardware
     frames: Frames
     largest: int = field(init=False)  # value of white
 
@@ -52,6 +52,7 @@ class Play:
             "play.html",
             network=network,
             manifest=manifest,
+            where=self.hardware.where,
             can_draw=image_shape(network) is not None,
             side=SIDE,
             frames=len(self.frames.frames),
@@ -62,7 +63,7 @@ class Play:
         """The answer to `{"drawing": [SIDE * SIDE bytes]}` or `{"frame": number}`. Raises BitwrightError."""
         frame, label = self._frame(asked)
         started = time.monotonic()
-        told = self.simulator.ask(frame[0].tolist())
+        told = self.hardware.ask(frame[0].tolist())
         seconds = time.monotonic() - started
         network = self.design.network
         numbers = np.asarray(told["outputs"], np.int64)
@@ -205,7 +206,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _classify(self, asked: dict[str, Any]) -> None:
         try:
             self._json(200, self.server.play.classify(asked))
-        except SimulatorGoneError as error:
+        except HardwareGoneError as error:
             self._json(503, {"error": str(error)})
         except BitwrightError as error:
             self._json(400, {"error": str(error)})

@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from bitwright.playing.hardware import HardwareGoneError
 from bitwright.playing.worker import READY
 from bitwright_core.design import Design
 from bitwright_core.errors import ToolError
@@ -18,12 +19,10 @@ _PATIENCE = 300.0  # seconds for a frame
 _STARTS = 60.0  # seconds until a process is ready
 
 
-class SimulatorGoneError(ToolError):
-    """The simulator was killed, died or did not answer. The next frame gets a new one."""
-
-
 class Simulator:
-    """Frames through the design's Verilog, compiled to `library`, one at a time, whoever asks."""
+    """Hardware of `play`: frames through the design's Verilog, compiled to `library`, one at a time, whoever asks."""
+
+    where = "the Verilog of this design, compiled by Verilator,"
 
     def __init__(self, design: Design, library: Path):
         self.design, self.library = design, library
@@ -37,7 +36,7 @@ class Simulator:
         return None if self._process is None else self._process.pid
 
     def ask(self, values: list[int]) -> dict[str, Any]:
-        """What the hardware makes of a frame (see worker.py). Raises SimulatorGoneError, or ToolError for what it
+        """What the hardware makes of a frame (see worker.py). Raises HardwareGoneError, or ToolError for what it
         raised itself."""
         with self._lock:
             if self._process is None:
@@ -59,7 +58,7 @@ class Simulator:
         self.starts += 1
         if self._exchange(b"", _STARTS).strip() != READY.encode():
             self._end()
-            raise SimulatorGoneError("the simulator could not be started; the terminal says why")
+            raise HardwareGoneError("the simulator could not be started; the terminal says why")
 
     def _exchange(self, line: bytes, seconds: float) -> bytes:
         process = self._process
@@ -69,14 +68,14 @@ class Simulator:
             process.stdin.flush()
             if not select.select([process.stdout], [], [], seconds)[0]:
                 self._end()
-                raise SimulatorGoneError(
+                raise HardwareGoneError(
                     f"the simulator gave no answer in {seconds:g} seconds and was ended; draw again to start a new one"
                 )
             answer = process.stdout.readline()
         except BrokenPipeError:
             answer = b""
         if not answer.endswith(b"\n"):
-            raise SimulatorGoneError(f"the simulator {self._end()}; draw again to start a new one")
+            raise HardwareGoneError(f"the simulator {self._end()}; draw again to start a new one")
         return answer
 
     def _end(self) -> str:
