@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+_LEAST = 1e-9  # bits, below which a split tells nothing
+
 
 @dataclass(frozen=True, kw_only=True)
 class Leaf:
@@ -128,17 +130,13 @@ class Tree:
                 for t in self.thresholds
             ]
         )
-        best: _Split | None = None
-        for value in range(self.values.shape[1]):
-            column = self.values[rows, value].astype(np.int64)
-            if column.min() == column.max():
-                continue
-            size = 1 << self.bits
-            counts = np.bincount(column * self.classes + labels, minlength=size * self.classes)
-            above = counts.reshape(size, self.classes)[::-1].cumsum(0)[::-1].astype(np.float64)  # at least each value
-            high, whole = above[self.thresholds], above[0]
-            gains = entropy(whole) - entropy(high) - entropy(whole - high) - price
-            place = int(gains.argmax())
-            if gains[place] > 1e-9 and (best is None or gains[place] > best.gain):
-                best = _Split(gain=float(gains[place]), value=value, threshold=int(self.thresholds[place]))
-        return best
+        count, size = self.values.shape[1], 1 << self.bits
+        place = (np.arange(count) * size + self.values[rows]) * self.classes + labels[:, None]
+        counts = np.bincount(place.reshape(-1), minlength=count * size * self.classes)
+        above = counts.reshape(count, size, self.classes)[:, ::-1].cumsum(1)[:, ::-1].astype(np.float64)
+        high, whole = above[:, self.thresholds], above[:, :1]  # frames of each class that reach them, and all
+        gains = entropy(whole) - entropy(high) - entropy(whole - high) - price
+        value, best = divmod(int(gains.argmax()), len(self.thresholds))
+        if gains[value, best] <= _LEAST:
+            return None
+        return _Split(gain=float(gains[value, best]), value=value, threshold=int(self.thresholds[best]))

@@ -27,7 +27,7 @@ TREE = TrainConfig(
     dataset="digits",
     input_bits=5,
     levels=6,
-    luts=LutConfig(neurons=(150,), wiring="random", start="tree", placement="tree"),
+    luts=LutConfig(neurons=(60,), wiring="random", start="tree", placement="tree"),
     epochs=1,
     learning_rate=1e-6,
     validation_fraction=0.0,
@@ -132,15 +132,16 @@ def test_a_tree_becomes_a_network(grown):
     report, out = grown
     luts, sums = report.network.layers
     assert isinstance(luts, Luts) and isinstance(sums, GroupSum)
-    assert report.test_accuracy > 0.6 and report.check.frames == 364
+    assert report.test_accuracy > 0.4 and report.check.frames == 364
     assert luts.tables.any(axis=1).all() and sums.groups == tuple(sums.groups) and sum(sums.groups) == luts.outputs
-    assert luts.outputs < 150  # neurons that are never 1 are left out
+    assert luts.outputs < 60  # neurons that are never 1 are left out
     model = load_model(out)  # with the thresholds that the data gave
     assert export_luts(model, name="tree", labels=report.network.labels).digest == report.network.digest
 
 
+@pytest.mark.slow
 def test_wiring_that_is_learned_begins_at_the_tree(tmp_path):
-    config = dataclasses.replace(TREE, luts=dataclasses.replace(TREE.luts, wiring="first", neurons=(150, 40)))
+    config = dataclasses.replace(TREE, luts=dataclasses.replace(TREE.luts, wiring="first", neurons=(60, 20)))
     report = train(config, tmp_path, threads=1)
     assert [layer.kind for layer in report.network.layers] == ["luts", "luts", "group_sum"]
 
@@ -228,8 +229,9 @@ def test_a_table_gives_up_the_inputs_that_it_can():
     assert minimised(table, seen).tolist() == [[False, True, False, True]]
 
 
+@pytest.mark.slow
 def test_a_minimised_network_gives_the_same_for_training_frames(tmp_path):
-    luts = LutConfig(neurons=(40, 30), fan_in=5, wiring="all")
+    luts = LutConfig(neurons=(30, 20), fan_in=4, wiring="random")
     config = dataclasses.replace(TREE, luts=luts, levels=2, epochs=2, learning_rate=0.02)
     plain = train(config, tmp_path / "plain", threads=1)
     small = train(
