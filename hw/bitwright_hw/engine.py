@@ -158,11 +158,12 @@ class MatrixEngine(wiring.Component):
                 address.eq(count_up(address, fold.cycles)),
                 word.eq(count_up(word, fold.synapse_folds)),
             ]
-        weights, lanes = self._weights(m, address), Signal(fold.groups_at_once * self.row.x_bits)
+        weights, lanes = self._weights(m, address), Signal(fold.groups_at_once * self.row.x_bits, name="lanes")
         m.d.sync += lanes.eq(self._row_lanes(m))
         for _ in range(self.read_latency - 1):
             word_lanes, word_weights = lanes, weights
-            lanes, weights = Signal(len(lanes), reset_less=True), Signal(len(weights), reset_less=True)
+            lanes = Signal(len(lanes), name="lanes", reset_less=True)
+            weights = Signal(len(weights), name="weights", reset_less=True)
             m.d.sync += [lanes.eq(word_lanes), weights.eq(word_weights)]
         row_bits = self.row.w_bits
         of_row: list[Value] = [weights[pe * row_bits : (pe + 1) * row_bits] for pe in range(fold.pe)]
