@@ -110,7 +110,7 @@ class TrainConfig:
     encoding: Literal["bits", "integers"] = "bits"
     final_norm: bool = True  # the last layer ends in a batch norm
     score_bits: Annotated[int, msgspec.Meta(ge=0, le=48)] = 24  # of class scores, 8 or more; 0: the order of all kept
-    start: str = ""  # the folder of a run whose latent weights and batch norms this one begins with
+    start: str = ""  # a run's folder, or a configuration that ships: what this run begins with
     baseline: bool = False  # train a float network, too, and tell its accuracy beside this one's
     epochs: Positive = 100
     batch_size: Annotated[int, msgspec.Meta(ge=2, le=1 << 20)] = 100

@@ -3,7 +3,7 @@
 import hashlib
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,10 +15,10 @@ from bitwright_core.progress import Progress
 from bitwright_data import Dataset
 from bitwright_train.average import Average, recalibrate
 from bitwright_train.checkpoint import Epoch, State, TrainingRecord, load_checkpoint, save_checkpoint
-from bitwright_train.config import TrainConfig
+from bitwright_train.config import TrainConfig, config_names, load_config
 from bitwright_train.lut_model import LutNetwork
 from bitwright_train.model import BinaryNetwork, as_tensor
-from bitwright_train.model_file import build_model, load_model
+from bitwright_train.model_file import MODEL_FILE, build_model, load_model, save_model
 from bitwright_train.schedule import Clock, Span, is_over, learning_rate, weights_are_float
 from bitwright_train.start import begin_with
 from bitwright_train.teacher import DECAY, FloatTeacher, load_teacher, save_teacher, teacher_config
@@ -192,6 +192,31 @@ class _Run:
         history.append(entry)
 
 
+def _start_of(config: TrainConfig, dataset: Dataset, options: LoopOptions) -> Path:
+    """The folder of the run that `config.start` names; a configuration that ships is trained in OUT/start, on the same
+    frames and in its share of the seconds.
+    """
+    if config.start not in config_names() or Path(config.start).exists():
+        return Path(config.start)
+    folder = options.teacher.parent / "start"
+    first = replace(
+        load_config(config.start),
+        dataset=config.dataset,
+        seed=config.seed,
+        validation_fraction=config.validation_fraction,
+    )
+    share = first.epochs / (first.epochs + config.epochs)
+    own = replace(
+        options,
+        teacher=folder / options.teacher.name,
+        seconds=None if options.seconds is None else options.seconds * share,
+        kept_alone=False,
+    )
+    model, _ = run(first, dataset, folder / "checkpoint.safetensors", own)
+    save_model(folder / MODEL_FILE, model, first, dataset.labels)
+    return folder
+
+
 def _binary_trainer(config: TrainConfig, dataset: Dataset, options: LoopOptions, *, fresh: bool) -> Trainer:
     """The trainer of the network itself, before its first epoch and without its teacher.
 
@@ -204,7 +229,7 @@ def _binary_trainer(config: TrainConfig, dataset: Dataset, options: LoopOptions,
         torch.cuda.manual_seed(config.seed)
     model = build_model(config, dataset.shape, dataset.classes)
     _place(model, device)
-    source = load_model(Path(config.start)) if config.start and fresh else None
+    source = load_model(_start_of(config, dataset, options)) if config.start and fresh else None
     if isinstance(source, LutNetwork):
         raise TrainingError(f"{config.start}: a network of lookup tables, which no other can start from")
     if isinstance(model, LutNetwork):

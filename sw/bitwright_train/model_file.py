@@ -58,7 +58,7 @@ class _ModelHeader(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
 def save_model(path: Path, model: BinaryNetwork | LutNetwork, config: TrainConfig, labels: tuple[str, ...]) -> None:
     """Writes the float model, its configuration and its labels, atomically. Raises OSError."""
-    tensors = {name: tensor.detach().cpu().clone() for name, tensor in model.state_dict().items()}
+    tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in model.state_dict().items()}
     header = _ModelHeader(config=asdict(config), shape=list(model.shape), labels=list(labels))
     write_bytes(path, to_bytes(tensors, metadata={_KEY: msgspec.json.encode(header).decode()}))
 

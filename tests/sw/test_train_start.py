@@ -6,13 +6,14 @@ import json
 import numpy as np
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file
 
 from bitwright_core.errors import TrainingError
 from bitwright_data import load_dataset
 from bitwright_train import ConvConfig, TrainConfig, load_model, train
 from bitwright_train.average import recalibrate
-from bitwright_train.model_file import build_model
+from bitwright_train.model_file import build_model, save_model
 from bitwright_train.run import train_only
 from bitwright_train.start import begin_with
 from bitwright_train.teacher import FloatTeacher
@@ -167,3 +168,34 @@ def test_a_float_baseline_is_told_beside_the_network(tmp_path):
     frames, labels = torch.from_numpy(data.test_frames), torch.from_numpy(data.test_labels)
     assert report.baseline_accuracy == metrics["baseline_test_accuracy"] == share_right(teacher, frames, labels)
     assert train(dataclasses.replace(FIRST, epochs=1), tmp_path / "without").baseline_accuracy is None
+
+
+def test_a_configuration_as_start_is_trained_first(tmp_path):
+    """On the same frames for training and validation, in a folder of the run's."""
+    config = TrainConfig(
+        name="after",
+        dataset="digits",
+        hidden=(96, 96),
+        input_bits=5,
+        thresholds=(2, 5, 8, 11, 14),
+        start="digits",
+        validation_fraction=0.2,
+        epochs=1,
+        learning_rate=1e-9,
+    )
+    record = train_only(config, tmp_path, seconds=2)
+    assert load_model(tmp_path / "start").hidden == (96, 96)
+    latent = load_model(tmp_path).stages[1].linear.weight
+    torch.testing.assert_close(latent, load_model(tmp_path / "start").stages[1].linear.weight)
+    assert record.config["start"] == "digits" and record.history[-1].train_accuracy > 0.3
+    with safe_open(tmp_path / "start" / "checkpoint.safetensors", framework="pt") as opened:
+        first = json.loads(opened.metadata()["bitwright"])["config"]
+    assert first["validation_fraction"] == 0.2 and first["name"] == "digits"
+
+
+def test_a_model_in_a_gpus_memory_order_is_written(tmp_path):
+    model = build_model(dataclasses.replace(FIRST, convs=(ConvConfig(outputs=4),)), (8, 8), 10)
+    model.initialise(torch.Generator().manual_seed(1))
+    config = dataclasses.replace(FIRST, convs=(ConvConfig(outputs=4),))
+    save_model(tmp_path / "model.safetensors", model.to(memory_format=torch.channels_last), config, tuple("0123456789"))
+    assert torch.equal(load_model(tmp_path).stages[0].linear.weight, model.stages[0].linear.weight)
