@@ -211,6 +211,7 @@ def _start_of(config: TrainConfig, dataset: Dataset, options: LoopOptions) -> Pa
         teacher=folder / options.teacher.name,
         seconds=None if options.seconds is None else options.seconds * share,
         kept_alone=False,
+        saved=None,
     )
     model, _ = run(first, dataset, folder / "checkpoint.safetensors", own)
     save_model(folder / MODEL_FILE, model, first, dataset.labels)

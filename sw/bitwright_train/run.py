@@ -3,6 +3,7 @@
 import itertools
 import platform
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,7 @@ CHECKPOINT_FILE = "checkpoint.safetensors"
 TEACHER_FILE = "teacher.safetensors"
 METRICS_FILE = "metrics.json"
 CURVES_FILE = "curves.png"
+CURVES_SECONDS = 60.0  # between two pictures while a run goes on
 _SMALL_WORK = 4_000_000  # hidden weights times batch: below, a step is too short to share between threads
 
 
@@ -86,6 +88,19 @@ def _mixed(device: torch.device) -> bool:
     return device.type == "cuda" and torch.cuda.is_bf16_supported()
 
 
+def _drawer(path: Path, title: str) -> Callable[[TrainingRecord], None]:
+    """Draws the curves so far when a checkpoint is written, once in CURVES_SECONDS."""
+    drawn = time.monotonic()
+
+    def draw(record: TrainingRecord) -> None:
+        nonlocal drawn
+        if time.monotonic() - drawn >= CURVES_SECONDS:
+            write_curves(path, f"{title}: {record.epoch} epochs so far", record.history, record.best_epoch)
+            drawn = time.monotonic()
+
+    return draw
+
+
 def _default_threads(config: TrainConfig, available: int) -> int:
     if config.convs or config.luts is not None:
         return available
@@ -110,7 +125,8 @@ def train(
     """Trains, exports and proves the export on the whole test set, which is looked at once, at the end.
 
     Writes under `out` (each file whole or not at all): the checkpoint, at most every `checkpoint_seconds`
-    between epochs; then the network, the float model, metrics.json and curves.png. With `resume`, a
+    between epochs, and once a minute the curves so far; then the network, the float model, metrics.json and
+    curves.png. With `resume`, a
     checkpoint of the same configuration and data there is taken up, and the result is the same to the bit,
     on the same machine and number of threads, as that of a run that was never stopped. `device` is a torch
     device (default: CUDA if there is one); `threads` is the number of torch's while this runs (default: one for
@@ -209,6 +225,7 @@ def _train(
         teacher=files.teacher,
         progress=progress,
         told=told,
+        saved=_drawer(files.curves, f"{config.name} on {dataset.name}"),
     )
     model, record = run_loop(config, dataset, files.checkpoint, options)
     trained = time.monotonic()

@@ -199,3 +199,11 @@ def test_a_model_in_a_gpus_memory_order_is_written(tmp_path):
     config = dataclasses.replace(FIRST, convs=(ConvConfig(outputs=4),))
     save_model(tmp_path / "model.safetensors", model.to(memory_format=torch.channels_last), config, tuple("0123456789"))
     assert torch.equal(load_model(tmp_path).stages[0].linear.weight, model.stages[0].linear.weight)
+
+
+def test_curves_are_drawn_while_it_trains(tmp_path, monkeypatch):
+    monkeypatch.setattr("bitwright_train.run.CURVES_SECONDS", 0.0)
+    there = []
+    config = dataclasses.replace(FIRST, epochs=2)
+    train(config, tmp_path, checkpoint_seconds=0, told=lambda _: there.append((tmp_path / "curves.png").exists()))
+    assert there == [False, True]
