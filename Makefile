@@ -28,6 +28,10 @@ DESIGNS ?= 300
 FAULTS ?= 50
 LOG ?= designs.jsonl
 
+# of `make graphs`: how many, and what is done
+GRAPHS ?= 500
+GRAPHS_LOG ?= graphs.jsonl
+
 # of `make prove`: proofs or groups of them by name, and whether those of continuous integration are enough
 PROOFS ?=
 QUICK ?=
@@ -40,7 +44,7 @@ LEAST_COVERED := 65
 # cocotb's and Verilator's own parallel builds follow this too
 JOBS ?= 2
 
-.PHONY: help demo test test-all coverage fuzz designs prove lint format bench costs site release clean distclean env pynq-env
+.PHONY: help demo test test-all coverage fuzz designs graphs prove lint format bench costs site release clean distclean env pynq-env
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -80,6 +84,9 @@ fuzz: $(TESTS_STAMP) ## random accelerators under random traffic (SECONDS=600 SE
 
 designs: $(TESTS_STAMP) ## random designs in both engines and the golden model, planted faults (DESIGNS=300 FAULTS=50 LOG=designs.jsonl)
 	@$(BIN)/python -m tests.sim.random_designs --designs $(DESIGNS) --faults $(FAULTS) --log $(LOG)
+
+graphs: $(TESTS_STAMP) ## random graphs of all operators: golden model, torch, ONNX, Icarus, Verilator (GRAPHS=500 GRAPHS_LOG=graphs.jsonl)
+	@$(BIN)/python -m tests.sim.random_graphs --graphs $(GRAPHS) --log $(GRAPHS_LOG)
 
 prove: $(TESTS_STAMP) ## all proofs of docs/proofs.md, with a table (PROOFS="window scores", QUICK=1)
 	@$(BIN)/python -m tests.proofs.prove --jobs $(JOBS) $(if $(QUICK),--quick) $(PROOFS)

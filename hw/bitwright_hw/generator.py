@@ -96,6 +96,7 @@ def generate(
             latency_cycles=solution.latency_cycles,
             layers=_layers(solution.graph),
             probes=_probes(solution.graph),
+            codes=_code_probes(solution.graph) or msgspec.UNSET,
             score_probe=solution.graph.end.probe,
             input=solution.graph.input,
             output=solution.graph.output,
@@ -180,3 +181,18 @@ def _probes(graph: StageGraph) -> list[LayerProbe]:
         for layer, unit, pe, bits in engines + whole
     }
     return [found[node.name] for node in graph.network.shown_nodes]
+
+
+def _code_probes(graph: StageGraph) -> list[LayerProbe]:
+    """Of the engines whose activations have several levels: all have ports `given` and `activations` for them."""
+    return [
+        LayerProbe(
+            layer=entry.layer.name,
+            valid=f"core.{entry.engine.name}.given",
+            data=f"core.{entry.engine.name}.activations",
+            pe=entry.engine.fold.pe,
+            bits=entry.layer.edge.number.bits,
+        )
+        for entry in graph.layers
+        if entry.layer.gives_codes
+    ]

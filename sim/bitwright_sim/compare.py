@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bitwright_core.derived import CLASS, OUTPUT, SCORES
+from bitwright_core.derived import CLASS, OUTPUT, SCORES, codes_of
 from bitwright_core.design import Design
 from bitwright_core.errors import DesignError
 from bitwright_core.golden import Trace, margins, trace
-from bitwright_core.network import Network
+from bitwright_core.network import MatrixLayer, Network
 from bitwright_sim.native.build import Probe
 from bitwright_sim.native.model import MISSING, NativeResult
 from bitwright_sim.timing import settling_frames, steady_interval
@@ -54,6 +54,8 @@ def expected_values(network: Network, frames: NDArray[Any]) -> tuple[Trace, dict
     for layer, integers in zip(network.layers, golden.layers, strict=True):
         if integers.accumulators is not None and layer.matrix is not None:
             values[layer.name] = margins(layer.matrix, integers.accumulators).reshape(len(frames), -1)
+            if layer.matrix.gives_codes:
+                values[codes_of(layer.name)] = signed_codes(layer.matrix, integers.values).reshape(len(frames), -1)
         elif layer.shows:
             values[layer.name] = layer.shows * integers.values.reshape(len(frames), -1).astype(np.int64)
     if golden.classes is not None:
@@ -64,11 +66,19 @@ def expected_values(network: Network, frames: NDArray[Any]) -> tuple[Trace, dict
     return golden, values
 
 
+def signed_codes(layer: MatrixLayer, activations: NDArray[np.integer]) -> NDArray[np.int64]:
+    """Stored activations as the signed numbers that their bits are as a field of a probe."""
+    bits = layer.edge.number.bits
+    codes = activations.astype(np.int64) & ((1 << bits) - 1)
+    return codes - ((codes >> (bits - 1)) << bits)
+
+
 def got_values(
     design: Design, network: Network, result: NativeResult, probes: tuple[Probe, ...]
 ) -> dict[str, NDArray[np.int64]]:
     """What came, by the names of `expected_values` (layers by position); MISSING where nothing did."""
     names = {entry.name: layer.name for entry, layer in zip(design.manifest.layers, network.shown_nodes, strict=True)}
+    names |= {codes_of(entry): codes_of(layer) for entry, layer in names.items()}
     values = {names.get(probe.layer, probe.layer): array for probe, array in zip(probes, result.probes, strict=True)}
     classes, rest = design.manifest.output.unpack(result.beats)
     arrived = (result.last_out != MISSING)[:, None]

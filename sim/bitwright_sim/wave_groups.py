@@ -16,6 +16,9 @@ def groups(design: Design) -> dict[str, list[tuple[str, int]]]:
     found = {"clock and reset": [(CLOCK, 1), (RESET, 1)], "input stream": bus(INPUT)}
     for probe in manifest.probes:
         found[f"layer {probe.layer}: results"] = [(probe.valid, 1), (probe.data, probe.pe * probe.bits)]
+        for coded in manifest.code_probes:
+            if coded.layer == probe.layer:
+                found[f"layer {probe.layer}: codes"] = [(coded.valid, 1), (coded.data, coded.pe * coded.bits)]
     if (score := manifest.score_probe) is not None:
         found["scores"] = [(score.valid, 1), (score.data, score.lanes * score.bits)]
     found["output stream"] = bus(OUTPUT)

@@ -25,7 +25,7 @@ def write_testbench(design: Design, out: Path, frames: Frames) -> tuple[Path, ..
     manifest, given = design.manifest, design.manifest.input
     keep_bits = given.data_bits // 8
     packed = pack_frames(design.network, design.plan, frames.frames).reshape(len(frames.frames), given.beats, keep_bits)
-    expected = _results(design, frames)
+    expected = results_due(design, frames.frames)
     lines = []
     for frame in packed:
         for number, beat in enumerate(frame):
@@ -57,10 +57,10 @@ def write_testbench(design: Design, out: Path, frames: Frames) -> tuple[Path, ..
     return tuple(out / name for name in files)
 
 
-def _results(design: Design, frames: Frames) -> np.ndarray:
-    """(frames, output beats) of 64 bits."""
-    golden, output = trace(design.network, frames.frames), design.manifest.output
-    values = golden.layers[-1].values.reshape(len(frames.frames), -1)
+def results_due(design: Design, frames: np.ndarray) -> np.ndarray:
+    """The output beats of frames (n, ...) by the golden model: (n, beats) of 64 bits."""
+    golden, output = trace(design.network, frames), design.manifest.output
+    values = golden.layers[-1].values.reshape(len(frames), -1)
     if golden.classes is None:
         packed = pack_bits(values.astype(np.uint8))
         words = np.zeros((len(values), output.beats * 8), np.uint8)

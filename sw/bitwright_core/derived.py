@@ -10,15 +10,30 @@ from bitwright_core.design import Design
 from bitwright_core.errors import DesignError
 from bitwright_core.framing import input_format, output_format
 from bitwright_core.manifest import planned_entry, register_map, whole_entry
-from bitwright_core.network import Network
+from bitwright_core.network import Network, Node
 from bitwright_core.plan import folds
 
 SCORES, CLASS, OUTPUT = "scores", "class", "output"
 
 
+def gives_codes(node: Node) -> bool:
+    """Whether hardware shows the activations of a layer with weights by themselves: those of several levels, which the
+    sign of its margin does not tell."""
+    return node.operator.matrix is not None and node.operator.matrix.gives_codes
+
+
+def codes_of(layer: str) -> str:
+    """What the activations of a layer are called where they are compared beside its margins."""
+    return f"{layer} codes"
+
+
 def integers_a_frame(network: Network) -> dict[str, int]:
     """The integers of each frame that a verification must compare, by layer, then of what follows the last one."""
-    seen = {node.name: node.edge.size for node in network.shown_nodes}
+    seen: dict[str, int] = {}
+    for node in network.shown_nodes:
+        seen[node.name] = node.edge.size
+        if gives_codes(node):
+            seen[codes_of(node.name)] = node.edge.size
     if network.gives_scores:
         return {**seen, SCORES: network.outputs, CLASS: 1}
     return {**seen, OUTPUT: network.outputs}
@@ -50,6 +65,9 @@ def _fields(design: Design) -> Iterator[tuple[str, object, object]]:
         yield f"layer {node.name}", entry, due
     probed = [(probe.layer, probe.pe) for probe in manifest.probes]
     yield "list of probes (layer, pe)", probed, [(entry.name, entry.pe) for entry in manifest.layers]
+    coded = [(probe.layer, probe.pe) for probe in manifest.code_probes]
+    due_codes = [(each.name, each.pe) for each, node in zip(manifest.layers, shown, strict=True) if gives_codes(node)]
+    yield "list of probes of codes (layer, pe)", coded, due_codes
     yield "probe of scores", manifest.score_probe is not None, network.gives_scores
     yield "input", manifest.input, input_format(network, plan)
     yield "output", manifest.output, output_format(network, plan)

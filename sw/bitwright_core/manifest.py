@@ -150,10 +150,17 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     input: InputFormat
     output: OutputFormat
     registers: dict[str, int]  # AXI4-Lite register name to byte offset; none where the design has no registers
+    codes: Annotated[list[LayerProbe], Meta(max_length=_LAYERS)] | msgspec.UnsetType = msgspec.UNSET  # see code_probes
     stream_cycles: Cycles = 0  # cycles a frame that pixels take on their way, beside the layers, where there are images
     simulation_models: Annotated[list[ModelFile], Meta(max_length=16)] = []  # of vendor cells, for simulators alone
     files: dict[AnyFile, Digest] = {}  # SHA-256 of every file of the design beside this one
     seal: Digest | Literal[""] = ""  # SHA-256 over all of the above
+
+    @property
+    def code_probes(self) -> list[LayerProbe]:
+        """Where a simulator sees the activations of each layer that has several levels: fields of its number type's
+        bits, the stored value as a signed number. Not in the file of a design without such layers."""
+        return [] if isinstance(self.codes, msgspec.UnsetType) else self.codes
 
     @property
     def names(self) -> list[str]:

@@ -149,5 +149,6 @@ class Writer:
             self.node("Transpose", f"to_nhwc_{len(self.nodes)}", perm=[0, 2, 3, 1])
             self.node("Flatten", f"flatten_{len(self.nodes)}", axis=1)
         elif self.layout == "nhwc":
-            self.node("Flatten", "input_flat", axis=1)
+            again = any(node.name == "input_flat" for node in self.nodes)  # several layers may take it
+            self.node("Flatten", f"input_flat_{len(self.nodes)}" if again else "input_flat", axis=1)
         self.layout = "flat"

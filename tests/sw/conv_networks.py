@@ -25,7 +25,7 @@ def random_thresholds(rng, layer_inputs, outputs, *, dots=False, largest=None):
     """Thresholds near the middle for the most part, and now and then at the very ends."""
     if dots:
         largest = layer_inputs if largest is None else largest
-        values = rng.integers(-largest // 4 - 1, largest // 4 + 2, (outputs, 1))
+        values = rng.integers(-largest // 4 - 1, largest // 4 + 2, (outputs, 1)).clip(-largest, largest + 1)
         ends = np.array([-largest, largest + 1])
     else:
         values = np.clip(rng.binomial(layer_inputs, 0.5, (outputs, 1)), 0, layer_inputs + 1)
@@ -85,10 +85,10 @@ def random_conv(rng, name, edge, outputs, levels=1, *, weight_type=BINARY, gives
     dots = not binary or (value == "zero" and any(padding))
     largest = inputs * edge.number.magnitude
     weights = random_weights(rng, (outputs, *kernel, channels), weight_type)
-    if gives is None:
+    if gives is None and weight_type == BINARY:
         output = Thresholds(values=random_levels(rng, levels, inputs, outputs, dots=dots, largest=largest))
     else:
-        output = random_few_thresholds(rng, edge.number, weights, weight_type, gives, zeros=dots)
+        output = random_few_thresholds(rng, edge.number, weights, weight_type, gives or BINARY, zeros=dots)
     return Conv2d(
         name=name,
         shape=edge.shape,

@@ -4,7 +4,21 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from bitwright_core.network import ENCODED, Add, Concat, Conv2d, Dense, MaxPool2d, Quantize, SumPool2d, Thresholds
+from bitwright_core.network import (
+    ENCODED,
+    Add,
+    Concat,
+    Conv2d,
+    Dense,
+    GroupSum,
+    Luts,
+    MaxPool2d,
+    Quantize,
+    SumPool2d,
+    Thresholds,
+    Upsample2d,
+    Votes,
+)
 from bitwright_core.numbers import PADDING
 
 
@@ -25,6 +39,8 @@ def finished(layer, dots):
     sums = dots if layer.sums_dots else (dots + layer.inputs) / 2
     if isinstance(layer.output, Thresholds):
         return reached(sums, layer.output)
+    if isinstance(layer.output, Votes):
+        return torch.tensor(layer.output.votes) * (sums >= torch.tensor(layer.output.thresholds))
     ones = (1, -1, *[1] * (sums.ndim - 2))
     scale, offset = (
         torch.tensor(array, dtype=torch.float64).reshape(ones) for array in (layer.output.scale, layer.output.offset)
@@ -35,8 +51,8 @@ def finished(layer, dots):
 def step(layer, given):
     """What an operator gives, images with their channels first."""
     x = given[0]
+    flat = x.permute(0, 2, 3, 1).reshape(len(x), -1) if x.ndim == 4 else x
     if isinstance(layer, Dense):
-        flat = x.permute(0, 2, 3, 1).reshape(len(x), -1) if x.ndim == 4 else x
         return finished(layer, flat @ worth(layer.weights.T, layer.weight_type))
     if isinstance(layer, Conv2d):
         top, bottom, left, right = layer.padding
@@ -50,6 +66,14 @@ def step(layer, given):
         return functional.max_pool2d(x, layer.kernel, layer.stride)
     if isinstance(layer, SumPool2d):
         return functional.avg_pool2d(x, layer.kernel, layer.stride, divisor_override=1)
+    if isinstance(layer, Upsample2d):
+        return functional.interpolate(x, scale_factor=layer.factors, mode="nearest")
+    if isinstance(layer, Luts):
+        read = (flat[:, torch.from_numpy(layer.wires.astype(np.int64))] > 0).long()  # (n, neurons, fan-in)
+        address = (read << torch.arange(layer.fan_in)).sum(dim=2)
+        return 2 * torch.from_numpy(layer.tables.astype(np.float64))[torch.arange(layer.outputs), address] - 1
+    if isinstance(layer, GroupSum):
+        return torch.stack([(part > 0).double().sum(dim=1) for part in flat.split(layer.groups, dim=1)], dim=1)
     if isinstance(layer, Add):
         return sum(scale * value for scale, value in zip(layer.scales, given, strict=True))
     if isinstance(layer, Concat):

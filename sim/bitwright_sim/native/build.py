@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
-from bitwright_core.design import Design, Manifest
+from bitwright_core.derived import codes_of
+from bitwright_core.design import Design, LayerProbe, Manifest
 from bitwright_core.errors import DesignError
 from bitwright_core.plan import ceil_div
 from bitwright_core.ports import CLOCK, CONTROL, RESET, accelerator_ports
@@ -42,25 +43,14 @@ class Probe:
 
 
 def probes(manifest: Manifest) -> tuple[Probe, ...]:
-    """Every layer's probe in order, then that of the scores if there is one."""
-    layers = {layer.name: layer for layer in manifest.layers}
+    """Every layer's probe in order, behind it that of its codes if it has several levels, then that of the scores if
+    there is one."""
+    codes = {probe.layer: probe for probe in manifest.code_probes}
     result = []
     for probe in manifest.probes:
-        if probe.layer not in layers:
-            raise DesignError(f"design {manifest.name}: a probe names layer {probe.layer!r}, which it lacks")
-        outputs, pixels = layers[probe.layer].outputs, layers[probe.layer].pixels
-        result.append(
-            Probe(
-                layer=probe.layer,
-                valid=probe.valid,
-                data=probe.data,
-                words=pixels * ceil_div(outputs, probe.pe),
-                fields=probe.pe,
-                bits=probe.bits,
-                values=outputs,
-                pixels=pixels,
-            )
-        )
+        result.append(_layer_probe(manifest, probe, probe.layer))
+        if probe.layer in codes:
+            result.append(_layer_probe(manifest, codes[probe.layer], codes_of(probe.layer)))
     if (score := manifest.score_probe) is not None:
         last = manifest.layers[-1]
         # the words of the last layer come one after another in steps of `lanes`, padding rows included
@@ -77,6 +67,22 @@ def probes(manifest: Manifest) -> tuple[Probe, ...]:
             )
         )
     return tuple(result)
+
+
+def _layer_probe(manifest: Manifest, probe: LayerProbe, name: str) -> Probe:
+    entry = next((layer for layer in manifest.layers if layer.name == probe.layer), None)
+    if entry is None:
+        raise DesignError(f"design {manifest.name}: a probe names layer {probe.layer!r}, which it lacks")
+    return Probe(
+        layer=name,
+        valid=probe.valid,
+        data=probe.data,
+        words=entry.pixels * ceil_div(entry.outputs, probe.pe),
+        fields=probe.pe,
+        bits=probe.bits,
+        values=entry.outputs,
+        pixels=entry.pixels,
+    )
 
 
 def wrapper(manifest: Manifest) -> str:

@@ -99,7 +99,7 @@ def build_sliced(
     parts: dict[str, str | bytes | Path] = {f"source {i}": file for i, file in enumerate(design.simulation_sources)}
     parts["engine"] = engine_digest()
     parts["compiler"] = f"{compiler.name} {use}"
-    parts["probes"] = repr((probes(manifest), manifest.input, manifest.output, manifest.probes, manifest.score_probe))
+    parts["probes"] = repr((probes(manifest), manifest.input, manifest.output))
 
     def build(folder: Path) -> None:
         what = f"building {manifest.name} for the sliced engine"
@@ -131,9 +131,7 @@ def build_sliced(
 def compile_design(design: Design) -> Program:
     """The netlist of `design` as a program."""
     manifest = design.manifest
-    pairs = [(probe.valid, probe.data) for probe in manifest.probes]
-    if manifest.score_probe is not None:
-        pairs.append((manifest.score_probe.valid, manifest.score_probe.data))
+    pairs = [(probe.valid, probe.data) for probe in probes(manifest)]
     source = read(design.simulation_sources, manifest.top, [name for pair in pairs for name in pair])
     compiler = NetlistCompiler(
         source,

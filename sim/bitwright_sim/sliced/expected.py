@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from bitwright_core.derived import CLASS, OUTPUT, SCORES
+from bitwright_core.derived import CLASS, OUTPUT, SCORES, integers_a_frame
 from bitwright_core.design import Design
 from bitwright_core.network import Network
 from bitwright_sim.compare import expected_values
@@ -66,7 +66,6 @@ class Expected:
     def _type(self, name: str) -> type:
         if name in (CLASS, OUTPUT, SCORES):
             return np.int64
-        bits = {probe.layer: probe.bits for probe in self.model.probes}
-        renamed = dict(zip((node.name for node in self.network.shown_nodes), self.model.probes, strict=False))
-        wide = renamed[name].bits if name in renamed else bits[name]
+        shown = [each for each in integers_a_frame(self.network) if each not in (CLASS, OUTPUT)]
+        wide = self.model.probes[shown.index(name)].bits
         return np.int16 if wide <= 16 else np.int32 if wide <= 32 else np.int64

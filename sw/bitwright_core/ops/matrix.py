@@ -193,6 +193,11 @@ class MatrixLayer:
         return 0
 
     @property
+    def gives_codes(self) -> bool:
+        """Whether its activations are numbers of several levels: codes that no sign of a margin tells."""
+        return isinstance(self.output, Thresholds) and not self.edge.number.xnor
+
+    @property
     def sums_dots(self) -> bool:
         """Whether accumulators are dot products instead of popcounts."""
         return not self.counts_bits

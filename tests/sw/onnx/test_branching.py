@@ -8,10 +8,24 @@ from onnx import TensorProto, helper, numpy_helper
 
 from bitwright_core import golden
 from bitwright_core.errors import BitwrightError
-from bitwright_core.network import Add, Concat, Conv2d, Quantize, SumPool2d, Upsample2d
+from bitwright_core.network import (
+    BINARY,
+    ENCODED,
+    Add,
+    Concat,
+    Conv2d,
+    Edge,
+    Input,
+    Network,
+    Quantize,
+    SumPool2d,
+    ThresholdEncoding,
+    Upsample2d,
+)
 from bitwright_onnx import OnnxError, Options, export_onnx, import_onnx
 from bitwright_onnx.exporter import to_model
 
+from ..graph_maker import GraphMaker
 from ..graph_networks import random_graph_network
 from ..networks import random_frames
 from ..test_sums import residual
@@ -36,6 +50,27 @@ def compare(tmp_path, model, span, seed, frames=FRAMES):
     scores = golden.outputs(found.network, raw.transpose(0, 2, 3, 1) if found.layout == "nchw" else raw)
     np.testing.assert_array_equal(order(scores), order(expected))
     return len(np.unique(scores, axis=0)), found.network
+
+
+@pytest.mark.parametrize("dialect", ["standard", "qonnx"])
+def test_an_image_that_two_dense_layers_take(tmp_path, dialect):
+    rng = np.random.default_rng(1)
+    maker = GraphMaker(rng, Edge(shape=(2, 3, 2), number=BINARY), 4, False)
+    ends = [maker.dense(ENCODED, 4), maker.dense(ENCODED, 3)]
+    maker.conv(ENCODED)
+    maker.concat(*ends, maker.dense(maker.layers[-1].name, 2))
+    network = Network(
+        name="fork",
+        input=Input(shape=(2, 3, 2), bits=1),
+        encoding=ThresholdEncoding(thresholds=np.array([1])),
+        layers=tuple(maker.layers),
+        takes=tuple(maker.takes),
+    )
+    frames = random_frames(network, 50).astype(np.uint8)
+    got = reference(to_model(network, dialect=dialect), frames)
+    np.testing.assert_array_equal(got, 2.0 * golden.outputs(network, frames) - 1)
+    export_onnx(network, tmp_path / "n.onnx", dialect=dialect)
+    assert import_onnx(tmp_path / "n.onnx").network == network
 
 
 @pytest.mark.parametrize("count", [5, pytest.param(150, marks=SLOW)])
