@@ -6,7 +6,6 @@ import pytest
 import bitwright as bw
 from bitwright_core.errors import PlanError
 from bitwright_core.network import (
-    BINARY,
     Conv2d,
     Dense,
     Input,
@@ -14,7 +13,6 @@ from bitwright_core.network import (
     MaxPool2d,
     Network,
     Scores,
-    SumPool2d,
     Thresholds,
 )
 from bitwright_core.plan import LayerPlan, Plan
@@ -26,6 +24,7 @@ from bitwright_hw.sizer import Sizer
 from bitwright_hw.solve import solved
 from bitwright_hw.synth import synthesize_verilog
 from tests.sw.conv_networks import random_conv_network
+from tests.sw.mobile_networks import mobile_network
 
 FOLDS = [
     {"conv0": (4, 3), "conv1": (4, 8), "dense0": (3, 8), "dense1": (2, 4)},
@@ -62,35 +61,7 @@ def network():
 
 
 def depthwise_network():
-    """The shape of MobileNet-V1: a stem on integers, two depthwise separable blocks, the average of the image."""
-    rng = np.random.default_rng(3)
-    encoding = IntegerEncoding(table=np.arange(256) - 128)
-    layers, edge = [], None
-    sizes = [("stem", 8, 3, 1, 1), ("deep0", 8, 3, 8, 1), ("point0", 16, 1, 1, 1), ("deep1", 16, 3, 16, 2)]
-    for name, outputs, kernel, groups, stride in [*sizes, ("point1", 16, 1, 1, 1)]:
-        shape, takes = ((12, 10, 3), encoding.number) if edge is None else (edge.shape, edge.number)
-        inputs = kernel * kernel * shape[2] // groups
-        middle = inputs // 2 if kernel == 1 else 0
-        layers.append(
-            Conv2d(
-                name=name,
-                shape=shape,
-                weights=rng.integers(0, 2, (outputs, kernel, kernel, shape[2] // groups)),
-                output=Thresholds(values=middle + rng.integers(-3, 4, (outputs, 1))),
-                stride=stride,
-                padding=kernel // 2,
-                padding_value="zero",
-                takes=takes,
-                groups=groups,
-            )
-        )
-        edge = layers[-1].edge
-    assert edge.number == BINARY
-    layers.append(SumPool2d(name="mean", shape=edge.shape, kernel=edge.shape[:2]))
-    scores = Scores(scale=np.ones(5, int), offset=rng.integers(-9, 9, 5))
-    weights = rng.integers(0, 2, (5, edge.shape[2]))
-    layers.append(Dense(name="last", weights=weights, output=scores, takes=layers[-1].edge.number))
-    return Network(name="mobile", input=Input(shape=(12, 10, 3)), encoding=encoding, layers=tuple(layers))
+    return mobile_network("mobile", (12, 10, 3), strides=(1, 1, 2), outputs=16, classes=5, most_offset=9, seed=3)
 
 
 def plan_of(folds):
