@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from bitwright_core.errors import BitwrightError
 
-_LISTED = 8  # different reasons
-_NODES = 3  # of one reason
+_LISTED = 32  # different reasons
+_NODES = 64  # of one reason
 _NAME, _REASON = 120, 400  # characters shown; names in a file may be of any length
 
 

@@ -53,7 +53,7 @@ def legs_agree(network, count, dialect="standard"):
     return kinds
 
 
-@pytest.mark.parametrize("count", [12, pytest.param(500, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", [40, pytest.param(500, marks=pytest.mark.slow)])
 def test_golden_model_torch_and_onnxruntime_agree(count):
     pytest.importorskip("onnxruntime", reason="needs onnxruntime, of the development group")
     kinds = set().union(*(legs_agree(random_mix(seed), 40) for seed in range(count)))
