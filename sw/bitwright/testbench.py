@@ -8,7 +8,6 @@ import numpy as np
 from bitwright.api.frames import Frames
 from bitwright.pages import page
 from bitwright_core.atomic import write_text
-from bitwright_core.bits import pack_bits
 from bitwright_core.design import Design
 from bitwright_core.framing import pack_frames
 from bitwright_core.golden import trace
@@ -61,12 +60,4 @@ def results_due(design: Design, frames: np.ndarray) -> np.ndarray:
     """The output beats of frames (n, ...) by the golden model: (n, beats) of 64 bits."""
     golden, output = trace(design.network, frames), design.manifest.output
     values = golden.layers[-1].values.reshape(len(frames), -1)
-    if golden.classes is None:
-        packed = pack_bits(values.astype(np.uint8))
-        words = np.zeros((len(values), output.beats * 8), np.uint8)
-        words[:, : packed.shape[1]] = packed
-        return words.view("<u8")
-    columns = [golden.classes[:, None].astype(np.int64)]
-    if output.scores:
-        columns.insert(0, values.astype(np.int64))
-    return np.concatenate(columns, axis=1).view(np.uint64)
+    return output.pack(golden.classes, values).view(np.uint64)
