@@ -40,7 +40,7 @@ def design(tmp_path_factory) -> Design:
     return generate(unread_network(), plan, tmp_path_factory.mktemp("codes") / "design")
 
 
-@pytest.mark.parametrize("engine", ["sliced", "verilator"])
+@pytest.mark.parametrize("engine", ["sliced", pytest.param("verilator", marks=pytest.mark.slow)])
 def test_a_wrong_level_is_found_even_where_no_sum_tells(design, engine):
     network = design.network
     assert integers_a_frame(network) == {"first": 6, "first codes": 6, "last": 3, "scores": 3, "class": 1}

@@ -254,6 +254,7 @@ def test_pruned_neurons_read_what_they_follow():
         assert (torch.tensor(neuron.table)[address] == wanted).all()
 
 
+@pytest.mark.slow
 def test_tables_begin_with_a_dense_layer(tmp_path):
     dense = TrainConfig(
         name="dense", dataset="digits", input_bits=5, levels=2, hidden=(60,), epochs=2, validation_fraction=0.0

@@ -170,6 +170,7 @@ def test_a_float_baseline_is_told_beside_the_network(tmp_path):
     assert train(dataclasses.replace(FIRST, epochs=1), tmp_path / "without").baseline_accuracy is None
 
 
+@pytest.mark.slow
 def test_a_configuration_as_start_is_trained_first(tmp_path):
     """On the same frames for training and validation, in a folder of the run's."""
     config = TrainConfig(
