@@ -161,6 +161,8 @@ WRONG = {
     "size n.safetensors": "required: --board",
     "explore n.safetensors --board zzz --out e": "no board is called 'zzz'",
     "explore n.safetensors --board pynq-z2 --out text": "text: a file is in the way",
+    "explore digits-luts --accuracy --levels 3-4 --out e": "--levels is a list of whole numbers such as 3,4",
+    "explore digits-luts --accuracy --widths 3,x --out e": "--widths is a list of whole numbers",
     # designs
     "simulate none": "none: no manifest.json there",
     "simulate d": "d: no manifest.json there",

@@ -66,6 +66,16 @@ def _numbers(text: str | None, option: str) -> list[list[int]]:
         raise TrainingError(f"{option} is a list of whole numbers such as 300,600, not {text!r}") from None
 
 
+def _singles(text: str | None, option: str) -> list[int]:
+    """`text` as whole numbers with commas between them. Raises TrainingError."""
+    from bitwright_core.errors import TrainingError
+
+    found = _numbers(text, option)
+    if any(len(entry) != 1 for entry in found):
+        raise TrainingError(f"{option} is a list of whole numbers such as 3,4, not {text!r}")
+    return [entry[0] for entry in found]
+
+
 def _accuracy(args: argparse.Namespace) -> int:
     from bitwright import api
     from bitwright.cli.output import print_json, print_table, progress, quiet_stdout, say
@@ -75,9 +85,9 @@ def _accuracy(args: argparse.Namespace) -> int:
             str(args.network),
             args.out,
             widths=_numbers(args.widths, "--widths"),
-            levels=[level for (level,) in _numbers(args.levels, "--levels")],
-            fan_ins=[fan_in for (fan_in,) in _numbers(args.fan_in, "--fan-in")],
-            seeds=[seed for (seed,) in _numbers(args.seeds, "--seeds")],
+            levels=_singles(args.levels, "--levels"),
+            fan_ins=_singles(args.fan_in, "--fan-in"),
+            seeds=_singles(args.seeds, "--seeds"),
             epochs=args.epochs,
             data_dir=args.data_dir,
             frames=args.frames,
