@@ -124,6 +124,8 @@ def top_module(network: Network, plan: Plan, name: str | None = None) -> str:
         check_name(name, "design")
     except NetworkError as error:
         raise DesignError(str(error)) from None
+    if "__" in name:  # bitwright_a__core is a module of the design a
+        raise DesignError(f"design {name!r} must have no two underscores in a row: modules of a design are named so")
     return f"bitwright_{name}"
 
 

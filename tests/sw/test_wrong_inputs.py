@@ -124,6 +124,7 @@ WRONG = {
     "generate none --out d": "none: no such network file",
     "generate n.safetensors --out d --plan none.toml": "none.toml: no such plan",
     "generate n.safetensors --out d --plan full": "full",
+    "generate n.safetensors --out d --name a__core": "no two underscores in a row",
     "generate n.safetensors --out d --plan bram.toml": "memory must be one of auto, block, distributed, not 'bram'",
     "generate n.safetensors --out d --plan clok.toml": "unknown key clok_mhz (did you mean clock_mhz?)",
     "generate n.safetensors --out d --plan lanes.toml": "unknown key layers[0].lane",
