@@ -40,7 +40,8 @@ class Xc7Pll:
     def instance(self, clock: Signal, output: Signal, locked: Signal) -> Module:
         """The cells: `clock` in, `output` and `locked` out."""
         m = Module()
-        feedback, raw = Signal(), Signal()
+        feedback = Signal()
+        raw = Signal()
         m.submodules.pll = Instance(
             "PLLE2_BASE",
             p_BANDWIDTH="OPTIMIZED",
