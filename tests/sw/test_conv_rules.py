@@ -112,7 +112,7 @@ MISTAKES = {
     ),
     "scores of a convolution": (
         lambda: conv(output=Scores(scale=np.ones(3, int), offset=np.ones(3, int))),
-        "layer conv: a convolution needs thresholds",
+        "layer conv: a convolution gives thresholds or sums, not scores",
     ),
     "popcount threshold": (lambda: conv(output=bits(3, -1)), "thresholds must lie in 0..13 (inputs + 1), not -1..-1"),
     "dot threshold": (
