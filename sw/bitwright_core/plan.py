@@ -124,7 +124,7 @@ class Plan:
         text = "# How the network is folded into hardware. Edit, then: bitwright generate NETWORK --plan THIS\n"
         values = msgspec.to_builtins(self)
         if self.registers:
-            del values["registers"]  # as plans were before there was a choice
+            values.pop("registers", None)  # as plans were before there was a choice
         return text + tomli_w.dumps(values)
 
     @staticmethod

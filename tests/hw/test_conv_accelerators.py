@@ -200,7 +200,7 @@ def test_what_hardware_is_not_made_for():
         solved(network, Plan(layers=()))
     conv = conv_layer((4, 4, 2), 3)
     hard = Plan(layers=(LayerPlan(name="conv", pe=3, simd=18, engine="hardwired"),))
-    with pytest.raises(PlanError, match="only dense layers on bits"):
+    with pytest.raises(PlanError, match="only dense layers with thresholds, scores or sums"):
         solved(conv, hard)
     grouped = random_conv_network(2, shape=(6, 5, 6), convs=1, channels=(12,), grouped=True)
     (layer, *_) = grouped.matrix_layers

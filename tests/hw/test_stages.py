@@ -129,7 +129,7 @@ def test_every_engine_that_a_plan_can_name_is_there():
 def test_engines_say_what_they_do_not_take():
     (layer,) = conv_layer((4, 4, 2), 3).matrix_layers
     assert refusal("folded", layer, 2, 5) is None
-    assert refusal("hardwired", layer, 3, 18).startswith("only dense layers on bits")
+    assert refusal("hardwired", layer, 3, 18).startswith("only dense layers with thresholds, scores or sums")
     dense = random_network(1, shape=(20,), hidden=(8,)).matrix_layers[0]
     assert refusal("hardwired", dense, 8, 40) is None
     assert refusal("hardwired", dense, 7, 40).startswith("a hardwired layer has all rows and lanes at a time, so pe 8")

@@ -190,7 +190,7 @@ def evil_manifests(m: Manifest) -> dict[str, Manifest]:
         found[f"lanes {number}"] = replace(m, score_probe=replace(score, lanes=number))
         found[f"interval {number}"] = replace(m, interval_cycles=number)
         found[f"latency {number}"] = replace(m, latency_cycles=number)
-        found[f"outputs {number}"] = replace(m, output=changed(m.output, outputs=number))
+        found[f"outputs {number}"] = replace(m, output=replace(m.output, outputs=number))
         for field in ("values", "value_bits", "data_bits"):
             found[f"{field} {number}"] = replace(m, input=changed(m.input, **{field: number}))
         for field in ("inputs", "outputs", "pe", "simd", "lanes", "pixels"):

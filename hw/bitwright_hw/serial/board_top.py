@@ -38,8 +38,7 @@ class SerialTop(wiring.Component):
         m = Module()
         m.domains.start = ClockDomain(reset_less=True)
         m.domains.sync = ClockDomain()
-        clock = Signal()
-        locked = Signal(init=1)
+        clock, locked = Signal(), Signal(init=1)
         m.d.comb += [ClockSignal("start").eq(clock), ClockSignal("sync").eq(clock)]
         if self.pll is None:
             m.d.comb += [clock.eq(self.clk), locked.eq(1)]
@@ -70,8 +69,7 @@ class SerialTop(wiring.Component):
         return m
 
     def _accelerator(self, m: Module, clock: Signal, reset: Signal, link: SerialLink) -> Instance:
-        keep = Signal(RESULT_BITS // 8)
-        last = Signal()
+        keep, last = Signal(RESULT_BITS // 8), Signal()
         control = {}
         for name, member in AxiLiteSignature().members.items():
             prefix = "i" if member.flow == In else "o"

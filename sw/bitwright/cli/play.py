@@ -28,7 +28,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     command.add_argument("--open", action="store_true", help="open the page in the browser")
     pynq = command.add_argument_group("on a PYNQ board, over SSH")
     add_login(pynq, port="--ssh-port")
-    pynq.add_argument("--board", metavar="B", default="pynq-z2", help="which (default: pynq-z2)")
+    pynq.add_argument("--board", metavar="B", default="", help="which (default: the plan's)")
     pynq.add_argument(
         "--overlay", metavar="BIT", type=Path, help="the .bit, or its folder (default: what bitwright build wrote)"
     )

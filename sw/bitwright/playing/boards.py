@@ -16,12 +16,12 @@ from bitwright_core.progress import Progress
 class PynqPlace:
     """A PYNQ board at `login`, or without one the simulated board under pynq's Python `simulated`.
 
-    `overlay` is the .bit or its folder (default: what `build` left for `board`).
+    `board` says which it is (default: the plan's); `overlay` is the .bit or its folder (default: what `build` left).
     """
 
     login: Login | None = None
     simulated: Path | None = None
-    board: str = "pynq-z2"
+    board: str = ""
     overlay: Path | None = None
 
     def __post_init__(self) -> None:
@@ -36,8 +36,10 @@ class PynqPlace:
         from bitwright_boards.ssh import Connection
 
         if self.login is not None:
-            login = self.login
-            bit = find_overlay(design, load_board(self.board).name, self.overlay)
+            login, board = self.login, self.board or design.plan.board
+            if not board:
+                raise BoardError("say which board it is with --board; bitwright boards lists them")
+            bit = find_overlay(design, load_board(board).name, self.overlay)
             return PlayedBoard(lambda: Session(Connection(login), design, bit, progress=progress), login.name)
         return PlayedBoard(self._simulated(design, progress), "the simulated board")
 

@@ -40,8 +40,7 @@ class Xc7Pll:
     def instance(self, clock: Signal, output: Signal, locked: Signal) -> Module:
         """The cells: `clock` in, `output` and `locked` out."""
         m = Module()
-        feedback = Signal()
-        raw = Signal()
+        feedback, raw = Signal(), Signal()
         m.submodules.pll = Instance(
             "PLLE2_BASE",
             p_BANDWIDTH="OPTIMIZED",
