@@ -67,7 +67,9 @@ TYPES = (
 )
 
 
-@pytest.mark.parametrize("target", [GENERIC, XC7, ECP5], ids=lambda family: family.name)
+@pytest.mark.parametrize(
+    "target", [GENERIC, XC7, pytest.param(ECP5, marks=pytest.mark.slow)], ids=lambda family: family.name
+)
 def test_rows_of_few_bits_sum_products(target, tmp_path):
     rows = {
         f"row_{k}": ProductRow(

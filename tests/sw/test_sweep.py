@@ -21,6 +21,7 @@ def plans(*folds: int) -> list[Plan]:
     return [bw.size(NETWORK, pe=1, simd=simd, target="ice40") for simd in folds]
 
 
+@pytest.mark.slow
 def test_a_point_is_counted_as_synth_counts_it(tmp_path):
     (plan,) = plans(4)
     counts = synthesize_plan(SynthesisTask(network=NETWORK, plan=plan, family="ice40"))

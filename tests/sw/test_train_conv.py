@@ -150,6 +150,7 @@ def test_the_shipped_configurations_have_the_shapes_that_they_are_named_for():
     ]
 
 
+@pytest.mark.slow
 def test_cnv_runs_on_a_few_frames(tmp_path, monkeypatch):
     """One step of the configuration as it ships, from data to the proof of the export."""
     rng = np.random.default_rng(0)
