@@ -26,6 +26,7 @@ import bitwright as bw
 from bitwright.cli.output import print_table, progress
 from bitwright_core import golden
 from bitwright_core.atomic import write_text
+from bitwright_core.errors import ToolError
 from bitwright_core.network import Network
 from bitwright_core.plan import LayerPlan, Plan
 from bitwright_core.progress import Progress
@@ -525,7 +526,8 @@ MEASUREMENTS: list[Callable[[Context], list[Row]]] = [
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Measures, prints a table, writes bench.json; 1 if a goal was missed."""
+    """Measures, prints a table, writes bench.json; 1 if a goal was missed. What a missing tool keeps from being
+    measured is a row that says so."""
     names = [function.__name__ for function in MEASUREMENTS]
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--out", type=Path, default=Path("bench-out"), help="folder for bench.json")
@@ -536,7 +538,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     with TemporaryDirectory(prefix="bitwright-bench-") as folder, progress() as report:
         context = Context(folder=Path(folder), progress=report)
         for function in chosen:
-            rows += [(function.__name__, row) for row in function(context)]
+            try:
+                rows += [(function.__name__, row) for row in function(context)]
+            except ToolError as error:  # a tool of an extra is not installed: said, and the others are measured
+                rows.append((function.__name__, Row(what="not measured", value=0, unit="", goal="", note=str(error))))
             _write(args.out, rows)  # so that an interrupted run keeps what it has measured
     verdict = {True: "met", False: "MISSED", None: ""}
     print_table(
