@@ -14,11 +14,9 @@ from functools import cached_property
 import numpy as np
 from amaranth.hdl import Cat, Value
 
-from bitwright_core.network import MatrixLayer, NumberType, Thresholds
+from bitwright_core.network import NumberType, Thresholds
 from bitwright_hw.arithmetic.shared_sums import SharedSums, share
-from bitwright_hw.constant_bits import Known
-from bitwright_hw.families import Family
-from bitwright_hw.neurons import Row
+from bitwright_hw.neurons import NeuronRows, Row
 
 
 @dataclass(frozen=True, kw_only=True, order=True)
@@ -49,17 +47,8 @@ def lane_planes(number: NumberType) -> tuple[tuple[int, ...], int]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class FewNeurons:
-    """The neurons of `layer` as sums whose values have `bits` bits; `known` lanes of bits never change. See Neurons."""
-
-    layer: MatrixLayer
-    known: Known
-    bits: int
-    family: Family
-
-    def __post_init__(self) -> None:
-        if len(self.known) != self.layer.inputs:
-            raise ValueError(f"known must have {self.layer.inputs} entries, one for each input, not {len(self.known)}")
+class FewNeurons(NeuronRows):
+    """Neurons on values or weights of a few bits; `known` lanes never change."""
 
     @property
     def halved(self) -> bool:
@@ -152,11 +141,6 @@ class FewNeurons:
             )
             for terms, row in self._sums
         )
-
-    @cached_property
-    def distinct(self) -> tuple[Row, ...]:
-        """The rows that differ."""
-        return tuple(dict.fromkeys(self.rows))
 
     @cached_property
     def sums(self) -> SharedSums:

@@ -1,5 +1,6 @@
 """Neurons with constant weights as sums: the arithmetic of a hardwired layer, as data."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -55,7 +56,7 @@ def as_sum(weights: Sequence[int], threshold: int | None, bits: int, known: Know
 
 
 @dataclass(frozen=True, kw_only=True)
-class Neurons:
+class NeuronRows(ABC):
     """The neurons of `layer`, whose inputs are `known`, as sums of `bits` bits for `family`."""
 
     layer: MatrixLayer
@@ -67,6 +68,21 @@ class Neurons:
         if len(self.known) != self.layer.inputs:
             raise ValueError(f"known must have {self.layer.inputs} entries, one for each input, not {len(self.known)}")
 
+    @property
+    @abstractmethod
+    def rows(self) -> tuple[Row, ...]:
+        """Every neuron as a sum."""
+
+    @cached_property
+    def distinct(self) -> tuple[Row, ...]:
+        """The rows that differ."""
+        return tuple(dict.fromkeys(self.rows))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Neurons(NeuronRows):
+    """Neurons of bits: see Row."""
+
     @cached_property
     def rows(self) -> tuple[Row, ...]:
         """Every neuron as a sum."""
@@ -77,11 +93,6 @@ class Neurons:
             as_sum(weights, threshold, self.bits, self.known)
             for weights, threshold in zip(self.layer.weights.tolist(), thresholds, strict=True)
         )
-
-    @cached_property
-    def distinct(self) -> tuple[Row, ...]:
-        """The rows that differ."""
-        return tuple(dict.fromkeys(self.rows))
 
     @property
     def below(self) -> int:

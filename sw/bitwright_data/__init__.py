@@ -91,8 +91,7 @@ def load_held_out(name_or_path: str | Path, data_dir: Path | None = None) -> Hel
         return load_npz_held_out(path) if name.endswith(".npz") else load_npy_frames(path)
     if name not in NAMES:
         raise DataError(f"{_unknown(name)}, random[:SEED], or the path of an .npz or .npy file")
-    found = load_dataset(name, folder)
-    return HeldOut(name=found.name, frames=found.test_frames, labels=found.test_labels, classes=found.classes)
+    return load_dataset(name, folder).held_out
 
 
 def _beside(name: str, folder: Path | None) -> Path:

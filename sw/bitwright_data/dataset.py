@@ -96,6 +96,11 @@ class Dataset:
         return len(self.labels)
 
     @property
+    def held_out(self) -> HeldOut:
+        """The test frames alone."""
+        return HeldOut(name=self.name, frames=self.test_frames, labels=self.test_labels, classes=self.classes)
+
+    @property
     def value_bits(self) -> int:
         """Bits that the largest value of any frame needs."""
         return max(1, int(max(self.train_frames.max(), self.test_frames.max())).bit_length())

@@ -8,14 +8,13 @@ from typing import Any
 import msgspec
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save as to_bytes
 from torch import Tensor
 
-from bitwright_core.atomic import write_bytes
 from bitwright_core.errors import TrainingError
 from bitwright_train.average import Average
 from bitwright_train.config import parse_config
 from bitwright_train.schedule import is_over
+from bitwright_train.tensor_file import write_tensors
 
 _KEY = "bitwright"
 _VERSION = 1
@@ -100,9 +99,7 @@ def save_checkpoint(
         tensors["generator"] = generator.get_state()
     if average and not kept_alone:
         tensors |= {f"average.{name}": tensor for name, tensor in average.tensors.items()}
-    # clones: safetensors refuses tensors that share memory, and a first best epoch may
-    tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
-    write_bytes(path, to_bytes(tensors, metadata={_KEY: msgspec.json.encode(state.progress).decode()}))
+    write_tensors(path, tensors, key=_KEY, header=msgspec.json.encode(state.progress).decode())
 
 
 def load_checkpoint(

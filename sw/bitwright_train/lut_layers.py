@@ -36,15 +36,20 @@ def differences(fan_in: int) -> Tensor:
     return signed.permute(1, 2, 0).reshape(size, fan_in * size)
 
 
+def addresses(x: Tensor, wires: Tensor) -> Tensor:
+    """Where each neuron of `wires` (neurons, fan_in) looks its table up, (neurons, frames); `x` (lanes, frames)."""
+    neurons, fan_in = wires.shape
+    rows = x.index_select(0, wires.reshape(-1)).reshape(neurons, fan_in, -1)
+    powers = 2.0 ** torch.arange(fan_in, device=x.device)
+    return (rows * powers[:, None]).sum(1).long()
+
+
 class _Lookup(torch.autograd.Function):
     """Bits (neurons, frames) of the tables at what the wires say; the gradient of wiring, tables and input."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, scores: Tensor | None, tables: Tensor, wires: Tensor, slopes: Tensor) -> Tensor:
-        neurons, fan_in = wires.shape
-        rows = x.index_select(0, wires.reshape(-1)).reshape(neurons, fan_in, -1)
-        powers = 2.0 ** torch.arange(fan_in, device=x.device)
-        address = (rows * powers[:, None]).sum(1).long()
+        address = addresses(x, wires)
         ctx.save_for_backward(x, tables, wires, slopes, address)
         ctx.learned = scores is not None
         return (tables.gather(1, address) >= 0).to(x.dtype)

@@ -3,12 +3,13 @@
 import torch
 from torch import Tensor
 
+from bitwright_train.lut_layers import addresses
+
 
 def seen_addresses(bits: Tensor, wires: Tensor) -> Tensor:
     """Which addresses of each neuron's table come up, (neurons, 2^fan_in) of bool; `bits` (inputs, frames)."""
     neurons, fan_in = wires.shape
-    powers = 2 ** torch.arange(fan_in, device=bits.device)
-    address = (bits[wires].long() * powers[:, None]).sum(1)  # (neurons, frames)
+    address = addresses(bits, wires)
     seen = torch.zeros(neurons, 1 << fan_in, dtype=torch.bool, device=bits.device)
     return seen.scatter_(1, address, torch.ones_like(address, dtype=torch.bool))
 

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from bitwright_train.lut_layers import addresses
 from bitwright_train.lut_trees import Began
 
 
@@ -19,9 +20,7 @@ def pruned(lanes: Tensor, outputs: Tensor, fan_in: int) -> list[Began]:
     size = 1 << fan_in
     values = torch.arange(size)[:, None] >> torch.arange(fan_in) & 1  # (size, fan_in)
     votes = signs @ (2.0 * values - 1).t()
-    powers = 2 ** torch.arange(fan_in)
-    address = (lanes[wires].long() * powers[:, None]).sum(1)  # (neurons, frames)
-    ones = torch.zeros(len(outputs), size).scatter_add_(1, address, 2 * outputs - 1)
+    ones = torch.zeros(len(outputs), size).scatter_add_(1, addresses(lanes, wires), 2 * outputs - 1)
     tables = torch.where(ones != 0, ones, votes) >= 0
     return [
         Began(lanes=tuple(lanes_.tolist()), table=tuple(int(bit) for bit in table))

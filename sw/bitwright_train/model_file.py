@@ -6,15 +6,14 @@ from typing import Any
 
 import msgspec
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save as to_bytes
 
-from bitwright_core.atomic import write_bytes
 from bitwright_core.errors import TrainingError
 from bitwright_train.config import TrainConfig, parse_config
 from bitwright_train.estimators import estimator_of
 from bitwright_train.lut_model import LutNetwork
 from bitwright_train.model import BinaryNetwork
 from bitwright_train.quantizers import activation_of, weight_type
+from bitwright_train.tensor_file import write_tensors
 
 MODEL_FILE = "model.safetensors"
 _KEY = "bitwright"
@@ -58,9 +57,8 @@ class _ModelHeader(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
 def save_model(path: Path, model: BinaryNetwork | LutNetwork, config: TrainConfig, labels: tuple[str, ...]) -> None:
     """Writes the float model, its configuration and its labels, atomically. Raises OSError."""
-    tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in model.state_dict().items()}
     header = _ModelHeader(config=asdict(config), shape=list(model.shape), labels=list(labels))
-    write_bytes(path, to_bytes(tensors, metadata={_KEY: msgspec.json.encode(header).decode()}))
+    write_tensors(path, model.state_dict(), key=_KEY, header=msgspec.json.encode(header).decode())
 
 
 def load_model(out: Path) -> BinaryNetwork | LutNetwork:

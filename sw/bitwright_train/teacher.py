@@ -13,12 +13,11 @@ from typing import Any
 import msgspec
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save as to_bytes
 from torch import Tensor, nn
 
-from bitwright_core.atomic import write_bytes
 from bitwright_core.errors import TrainingError
 from bitwright_train.config import TrainConfig
+from bitwright_train.tensor_file import write_tensors
 from bitwright_train.trained import TrainedModel
 
 _KEY = "bitwright"
@@ -137,6 +136,4 @@ def load_teacher(path: Path, config: TrainConfig, teacher: FloatTeacher, data_di
 
 def save_teacher(path: Path, config: TrainConfig, teacher: FloatTeacher, data_digest: str) -> None:
     """Writes `teacher`, atomically. Raises OSError."""
-    tensors = {name: value.detach().cpu().contiguous().clone() for name, value in teacher.state_dict().items()}
-    header = _told(config, teacher, data_digest)
-    write_bytes(path, to_bytes(tensors, metadata={_KEY: header}))
+    write_tensors(path, teacher.state_dict(), key=_KEY, header=_told(config, teacher, data_digest))

@@ -68,6 +68,8 @@ class Tree:
         self.bits = bits
         self.thresholds = np.array(thresholds, np.int64)
         self.depth = depth
+        luts = np.array([comparison_luts(int(t), bits) for t in self.thresholds])
+        self._prices = cost * len(values) * luts  # of a split by each threshold; 0 once another has it
         self.cost = cost
         self.used: set[int] = set()
         self._leaves: dict[int, tuple[NDArray[np.int64], tuple[tuple[int, int, bool], ...]]] = {}
@@ -96,6 +98,7 @@ class Tree:
         rows, path = self._leaves.pop(number)
         if split.threshold not in self.used:
             self.used.add(split.threshold)
+            self._prices[self.thresholds == split.threshold] = 0
             self._judge()
         reaches = self.values[rows, split.value] >= split.threshold
         for side in (False, True):
@@ -124,18 +127,12 @@ class Tree:
         labels = self.labels[rows]
         if len({(value, threshold) for value, threshold, _ in path}) >= self.depth or (labels == labels[0]).all():
             return None
-        price = np.array(
-            [
-                0.0 if int(t) in self.used else self.cost * len(self.values) * comparison_luts(int(t), self.bits)
-                for t in self.thresholds
-            ]
-        )
         count, size = self.values.shape[1], 1 << self.bits
         place = (np.arange(count) * size + self.values[rows]) * self.classes + labels[:, None]
         counts = np.bincount(place.reshape(-1), minlength=count * size * self.classes)
         above = counts.reshape(count, size, self.classes)[:, ::-1].cumsum(1)[:, ::-1].astype(np.float64)
         high, whole = above[:, self.thresholds], above[:, :1]  # frames of each class that reach them, and all
-        gains = entropy(whole) - entropy(high) - entropy(whole - high) - price
+        gains = entropy(whole) - entropy(high) - entropy(whole - high) - self._prices
         value, best = divmod(int(gains.argmax()), len(self.thresholds))
         if gains[value, best] <= _LEAST:
             return None
