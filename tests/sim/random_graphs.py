@@ -8,17 +8,20 @@ A seed gives a graph. What is done stands in the log, a line each, so that a run
 import argparse
 import json
 import os
+import random
 import sys
 import tempfile
 import time
 import traceback
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from bitwright_core.design import Design
-from bitwright_core.network import Network
+from bitwright_core.network import Dense, MatrixLayer, Network, Votes
+from bitwright_core.plan import Plan
 from bitwright_hw.generator import generate
 from bitwright_sim.cache import cache_folder
 from tests.hw.test_conv_accelerators import random_plan
@@ -35,9 +38,25 @@ def small_mix(seed: int) -> Network:
     return random_mix(seed, image=4, most=4, steps=6)
 
 
+def can_be_wiring(layer: MatrixLayer) -> bool:
+    return isinstance(layer, Dense) and not isinstance(layer.output, Votes) and layer.takes.bits <= 16
+
+
+def drawn_plan(network: Network, seed: int) -> Plan:
+    """Random folds; now and then a dense layer's weights are wiring."""
+    plan, dice = random_plan(network, seed), random.Random(seed)
+    layers = tuple(
+        replace(choice, pe=layer.outputs, simd=layer.inputs, engine="hardwired")
+        if can_be_wiring(layer) and dice.random() < 0.2
+        else choice
+        for choice, layer in zip(plan.layers, network.matrix_layers, strict=True)
+    )
+    return replace(plan, layers=layers)
+
+
 def made(seed: int, network: Network, folder: Path) -> Case:
     """The design of a graph at random folds, and its frames."""
-    design: Design = generate(network, random_plan(network, seed), folder)
+    design: Design = generate(network, drawn_plan(network, seed), folder)
     shape = (FRAMES, network.input.size)
     return Case(design=design, frames=np.random.default_rng(seed).integers(0, 1 << network.input.bits, shape))
 
@@ -49,6 +68,8 @@ def facts(seed: int, case: Case) -> dict:
     onnx = "none (tables)" if TABLES & set(kinds) else dialect(seed)
     return {
         "kinds": kinds,
+        "gives": network.gives,
+        "hardwired": sum(choice.engine == "hardwired" for choice in case.design.plan.layers),
         "branches": not network.is_chain,
         "onnx": onnx,
         "interval": manifest.interval_cycles,
@@ -98,6 +119,7 @@ def summary(lines: list[dict]) -> str:
     """Totals, and the failures."""
     kinds = Counter(kind for line in lines for kind in line.get("kinds", ()))
     legs = Counter(line["onnx"] for line in lines if "onnx" in line)
+    given = Counter(line["gives"] for line in lines if "gives" in line)
     ratios = [line["interval"] / line["ideal"] for line in lines if "ideal" in line]
     told = [
         f"{len(lines)} graphs, {sum(line.get('branches', False) for line in lines)} of them with branches, "
@@ -105,6 +127,9 @@ def summary(lines: list[dict]) -> str:
         f"{sum(line.get('integers', 0) for line in lines):,} integers in two simulators; interval over ideal at most "
         f"{max(ratios, default=0):.3f}",
         "graphs with: " + ", ".join(f"{kind} {count}" for kind, count in sorted(kinds.items())),
+        "results: "
+        + ", ".join(f"{gives} {count}" for gives, count in sorted(given.items()))
+        + f"; {sum(bool(line.get('hardwired')) for line in lines)} graphs with layers of wiring",
         "ONNX: " + ", ".join(f"{leg} {count}" for leg, count in sorted(legs.items())),
     ]
     failed = [line for line in lines if line["failure"]]

@@ -4,6 +4,7 @@ import numpy as np
 
 from bitwright_core.network import (
     BINARY,
+    Concat,
     Conv2d,
     Dense,
     Input,
@@ -99,11 +100,26 @@ def scores_of(maker, joined, classes):
         maker.dense(joined, classes, Scores(scale=rng.integers(0, 9, classes), offset=rng.integers(-40, 40, classes)))
 
 
+def heads_of(maker):
+    """Makes every loose end an output: side by side where all are images of one size, else one behind the other."""
+    ends = list(maker.unused)
+    if len(ends) == 1:  # one output alone: sums, such as the scores of each pixel
+        if maker.edges[ends[0]].number.bits <= 8:
+            maker.sums(ends[0])
+        return
+    edges = [maker.edges[name] for name in ends]
+    side = len(edges[0].shape) == 3 and len({edge.shape[:2] for edge in edges}) == 1
+    sizes = tuple(edge.shape[-1] if side else edge.size for edge in edges)
+    numbers = tuple(edge.number for edge in edges)
+    maker.add(Concat(name="outputs", sizes=sizes, image=edges[0].shape[:2] if side else None, takes=numbers), *ends)
+
+
 def random_graph_network(
-    seed, *, shape=(5, 4, 2), bits=3, integers=False, steps=5, most=6, classes=3, sums=False, mixed=False
+    seed, *, shape=(5, 4, 2), bits=3, integers=False, steps=5, most=6, classes=3, sums=False, mixed=False, heads=False
 ):
     """A network of random convolutions, pools, dense layers and concatenations, whose loose ends meet in a dense layer
-    of scores, or of bits where `classes` is 0; of a flat input, `shape` of one axis, dense layers alone.
+    of scores, or of bits where `classes` is 0, or with `heads` are its outputs as they are; of a flat input, `shape` of
+    one axis, dense layers alone.
 
     With `mixed`, convolutions have groups, dilations, and weights and activations of a few bits, and there are
     upsampling, dense layers of a few bits, lookup tables, votes and sums of groups, too."""
@@ -119,6 +135,9 @@ def random_graph_network(
         step(maker)
     if len(shape) == 3 and not any(isinstance(layer, Conv2d) for layer in maker.layers):
         maker.same_conv(maker.pick([name for name, edge in maker.edges.items() if len(edge.shape) == 3]))
+    if heads:
+        heads_of(maker)
+        return _network(source, encoding, maker)
     ends = [
         name if len(maker.edges[name].shape) == 1 and maker.edges[name].number == BINARY else maker.dense(name, 4)
         for name in maker.unused
@@ -128,10 +147,9 @@ def random_graph_network(
         scores_of(maker, joined, classes)
     elif rng.random() < 0.5 or not any(isinstance(layer, Conv2d | Dense) for layer in maker.layers):
         maker.dense(joined, int(rng.integers(1, most + 1)))
-    return Network(
-        name="random_graph",
-        input=source,
-        encoding=encoding,
-        layers=tuple(maker.layers),
-        takes=tuple(maker.takes),
-    )
+    return _network(source, encoding, maker)
+
+
+def _network(source, encoding, maker):
+    layers, takes = tuple(maker.layers), tuple(maker.takes)
+    return Network(name="random_graph", input=source, encoding=encoding, layers=layers, takes=takes)

@@ -48,10 +48,15 @@ def finished(layer, dots):
     return scale * sums + offset
 
 
+def raster(x):
+    """Flat values, or images in raster order, (n, size)."""
+    return x.permute(0, 2, 3, 1).reshape(len(x), -1) if x.ndim == 4 else x
+
+
 def step(layer, given):
     """What an operator gives, images with their channels first."""
     x = given[0]
-    flat = x.permute(0, 2, 3, 1).reshape(len(x), -1) if x.ndim == 4 else x
+    flat = raster(x)
     if isinstance(layer, Dense):
         return finished(layer, flat @ worth(layer.weights.T, layer.weight_type))
     if isinstance(layer, Conv2d):
@@ -77,7 +82,7 @@ def step(layer, given):
     if isinstance(layer, Add):
         return sum(scale * value for scale, value in zip(layer.scales, given, strict=True))
     if isinstance(layer, Concat):
-        return torch.cat(given, dim=1)
+        return torch.cat(given if layer.image else [raster(value) for value in given], dim=1)
     assert isinstance(layer, Quantize), layer
     return reached(x, layer.output)
 
@@ -89,7 +94,5 @@ def by_torch(network, frames):
     values = {ENCODED: first.permute(0, 3, 1, 2) if first.ndim == 4 else first}
     for node in network.nodes:
         values[node.name] = step(node.operator, [values[name] for name in node.takes])
-    result = values[network.last.name]
-    result = result.permute(0, 2, 3, 1) if result.ndim == 4 else result
-    found = result.reshape(len(frames), -1).numpy().astype(np.int64)
-    return found if network.gives_scores else (found > 0).astype(np.int64)
+    found = raster(values[network.last.name]).numpy().astype(np.int64)
+    return (found > 0).astype(np.int64) if network.gives == "bits" else found
