@@ -21,6 +21,7 @@ import da4ml_compare
 import few_bits as two_bits
 import numpy as np
 from designs import ESTIMATED, LFC, SFC, random_cnn, random_network
+from few_bit_designs import FEW_BIT_DESIGNS
 
 import bitwright as bw
 from bitwright.cli.output import print_table, progress
@@ -258,6 +259,29 @@ def few_bits(context: Context) -> list[Row]:
 FITTED = (XC7, ECP5)  # families whose estimates are measured
 
 
+def _estimated(context: Context, what: str, network: Network, plan: Plan) -> Row:
+    """The estimate of a design over what Yosys counts."""
+    design = context.design(network, plan)
+    expected = bw.estimate(network, design.plan).total
+    measured = bw.synth(design).total
+    return Row(
+        what=f"estimate over Yosys, {what}",
+        value=expected.luts / measured.luts,
+        unit="LUTs",
+        goal="0.85 .. 1.15, same block RAM",
+        met=abs(expected.luts / measured.luts - 1) <= 0.15 and expected.block_rams == measured.block_rams,
+        note=f"{expected.luts:,} of {measured.luts:,}; "
+        f"blocks {expected.block_rams:g} of {measured.block_rams:g}; "
+        f"flip-flops {expected.ffs:,} of {measured.ffs:,}",
+    )
+
+
+def _with_the_worst(rows: list[Row]) -> list[Row]:
+    worst = max(rows, key=lambda row: abs(row.value - 1))
+    note = worst.what.removeprefix("estimate over Yosys, ")
+    return [*rows, replace(worst, what=f"estimate over Yosys, the worst of {len(rows)}", note=note)]
+
+
 def estimates(context: Context) -> list[Row]:
     """The estimate over what Yosys counts: LUTs and block RAM of whole designs, on each family."""
     rows = []
@@ -266,26 +290,21 @@ def estimates(context: Context) -> list[Row]:
         memory = options.get("memory", "auto")
         plan = bw.size(network, target=family.name, **{key: value for key, value in options.items() if key != "memory"})
         plan = replace(plan, layers=tuple(replace(layer, memory=memory) for layer in plan.layers))
-        design = context.design(network, plan)
-        expected = bw.estimate(network, design.plan).total
-        measured = bw.synth(design).total
         shown = " ".join(f"{key} {value}" for key, value in options.items())
-        rows.append(
-            Row(
-                what=f"estimate over Yosys, {family.name}, {'-'.join(map(str, sizes))}, {shown}",
-                value=expected.luts / measured.luts,
-                unit="LUTs",
-                goal="0.85 .. 1.15, same block RAM",
-                met=abs(expected.luts / measured.luts - 1) <= 0.15 and expected.block_rams == measured.block_rams,
-                note=f"{expected.luts:,} of {measured.luts:,}; "
-                f"blocks {expected.block_rams:g} of {measured.block_rams:g}; "
-                f"flip-flops {expected.ffs:,} of {measured.ffs:,}",
-            )
-        )
+        what = f"{family.name}, {'-'.join(map(str, sizes))}, {shown}"
+        rows.append(_estimated(context, what, network, plan))
         context.progress("estimates", index + 1, len(FITTED) * len(ESTIMATED))
-    worst = max(rows, key=lambda row: abs(row.value - 1))
-    note = worst.what.removeprefix("estimate over Yosys, ")
-    return [*rows, replace(worst, what=f"estimate over Yosys, the worst of {len(rows)}", note=note)]
+    return _with_the_worst(rows)
+
+
+def few_bit_estimates(context: Context) -> list[Row]:
+    """The same of networks of few bits, of branches and of mobile shapes, which no constant was fitted to."""
+    rows = []
+    for index, (family, (network, cycles)) in enumerate(itertools.product((XC7, ECP5), FEW_BIT_DESIGNS)):
+        plan = bw.size(network, target=family.name, cycles=cycles)
+        rows.append(_estimated(context, f"{family.name}, {network.name}", network, plan))
+        context.progress("estimates of few bits", index + 1, 2 * len(FEW_BIT_DESIGNS))
+    return _with_the_worst(rows)
 
 
 PUBLISHED_LFC = "BNN-PYNQ's LFC: 168,000 frames/s, 28,360 LUTs"
@@ -517,6 +536,7 @@ MEASUREMENTS: list[Callable[[Context], list[Row]]] = [
     luts_a_lane,
     few_bits,
     estimates,
+    few_bit_estimates,
     lfc_on_pynq,
     clocks,
     hardwired_digits,
