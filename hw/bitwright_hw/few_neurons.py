@@ -16,7 +16,7 @@ from amaranth.hdl import Cat, Value
 
 from bitwright_core.network import NumberType, Thresholds
 from bitwright_hw.arithmetic.shared_sums import SharedSums, share
-from bitwright_hw.neurons import NeuronRows, Row
+from bitwright_hw.neurons import NeuronRows, Row, middle_levels
 
 
 @dataclass(frozen=True, kw_only=True, order=True)
@@ -84,7 +84,7 @@ class FewNeurons(NeuronRows):
         """The terms of each row, and the row (without members)."""
         levels: Sequence[int | None] = [None] * self.layer.outputs
         if isinstance(self.layer.output, Thresholds):
-            levels = self.layer.output.values[:, self.layer.output.levels // 2].tolist()
+            levels = middle_levels(self.layer.output)
         row = self._half if self.halved else self._digits
         return tuple(row(weights, level) for weights, level in zip(self.layer.rows.tolist(), levels, strict=True))
 

@@ -28,6 +28,12 @@ class Row:
     complemented: bool
 
 
+def middle_levels(output: Thresholds) -> list[int]:
+    """The level of each neuron that is part of its row's constant: the middle one, from which a LevelUnit counts."""
+    levels: list[int] = output.values[:, output.levels // 2].tolist()
+    return levels
+
+
 def sum_bits(known: Known) -> int:
     """Width of the number of set inputs among those that change."""
     return max(1, known.count(None).bit_length())
@@ -88,7 +94,7 @@ class Neurons(NeuronRows):
         """Every neuron as a sum."""
         thresholds: Sequence[int | None] = [None] * self.layer.outputs
         if isinstance(self.layer.output, Thresholds):
-            thresholds = self.layer.output.values[:, 0].tolist()
+            thresholds = middle_levels(self.layer.output)
         return tuple(
             as_sum(weights, threshold, self.bits, self.known)
             for weights, threshold in zip(self.layer.weights.tolist(), thresholds, strict=True)

@@ -73,7 +73,13 @@ def test_sums_are_the_dot_products(takes, weight_type, scores):
 
 @pytest.mark.parametrize(
     ("takes", "weight_type"),
-    [(unsigned_type(2), signed_type(3)), (signed_type(3), BINARY), (BINARY, TERNARY), (TERNARY, signed_type(2))],
+    [
+        (unsigned_type(2), signed_type(3)),
+        (signed_type(3), BINARY),
+        (BINARY, TERNARY),
+        (TERNARY, signed_type(2)),
+        (BINARY, BINARY),
+    ],
 )
 def test_an_engine_gives_its_activations_a_frame_a_cycle(takes, weight_type):
     rng = np.random.default_rng(5)

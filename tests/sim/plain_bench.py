@@ -22,7 +22,7 @@ from bitwright_sim.compare import expected_values
 from bitwright_sim.native.build import Probe, probes
 from bitwright_sim.tools import Compiler, Icarus, Verilator
 
-FRAMES = 6  # of each run; the interval is measured over the last of them
+FRAMES = 6  # of each run at least; the interval is measured over the last half of them
 RUNS = ("without pauses", "with random pauses", "with long pauses")
 
 CLOCKED = """\
@@ -52,10 +52,16 @@ int main() {
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """A design and the frames (FRAMES, ...) that it is given."""
+    """A design and the frames (n, ...) that it is given; n as frames_for says, or more."""
 
     design: Design
     frames: np.ndarray
+
+
+def frames_for(design: Design) -> int:
+    """So many frames that the last half of them come when the pipeline is full, and what waited in it has gone."""
+    manifest = design.manifest
+    return FRAMES + min(40, 2 * -(-manifest.latency_cycles // manifest.interval_cycles))
 
 
 def _page(name: str, **names: object) -> str:

@@ -25,7 +25,7 @@ from bitwright_core.plan import Plan
 from bitwright_hw.generator import generate
 from bitwright_sim.cache import cache_folder
 from tests.hw.test_conv_accelerators import random_plan
-from tests.sim.plain_bench import FRAMES, Case, complaints, integers, run_icarus, run_verilator, write_benches
+from tests.sim.plain_bench import Case, complaints, frames_for, integers, run_icarus, run_verilator, write_benches
 from tests.sim.random_designs import done
 from tests.sw.test_graph_legs import TABLES, legs_agree, random_mix
 
@@ -57,7 +57,7 @@ def drawn_plan(network: Network, seed: int) -> Plan:
 def made(seed: int, network: Network, folder: Path) -> Case:
     """The design of a graph at random folds, and its frames."""
     design: Design = generate(network, drawn_plan(network, seed), folder)
-    shape = (FRAMES, network.input.size)
+    shape = (frames_for(design), network.input.size)
     return Case(design=design, frames=np.random.default_rng(seed).integers(0, 1 << network.input.bits, shape))
 
 
