@@ -73,7 +73,7 @@ def prime_plan(network, cycles):
     """Folds of about so many cycles a frame whose PE and SIMD are primes; a depthwise layer's SIMD is its window's."""
     plan = default_plan(network, cycles=cycles)
     layers = tuple(
-        replace(choice, pe=prime_up_to(max(2, choice.pe)), simd=prime_up_to(max(2, choice.simd)))
+        replace(choice, pe=prime_up_to(max(3, choice.pe)), simd=prime_up_to(max(3, choice.simd)))
         if layer.groups == 1 and min(layer.outputs, layer.inputs) > 1
         else choice
         for choice, layer in zip(plan.layers, network.matrix_layers, strict=True)
