@@ -239,7 +239,7 @@ def few_bits(context: Context) -> list[Row]:
     rows = []
     for index, shape in enumerate(two_bits.SHAPES):
         context.progress("engines of a few bits", index, len(two_bits.SHAPES))
-        counts = {name: two_bits.engine_luts(name, shape) for name in two_bits.TYPES}
+        counts = {name: two_bits.engine_luts(types, shape) for name, types in two_bits.TYPES.items()}
         inputs, outputs, pe, simd = shape
         for name, goal in two_bits.GOALS.items():
             times = counts[name] / counts["W1A1"]
@@ -251,6 +251,26 @@ def few_bits(context: Context) -> list[Row]:
                     goal=f"<= {goal}",
                     met=times <= goal,
                     note=f"{counts[name]:,} and {counts['W1A1']:,} LUTs",
+                )
+            )
+    return rows
+
+
+def plane_serial(context: Context) -> list[Row]:
+    """Plane-serial engines beside the plane-parallel ones of the same PE and SIMD, on xc7."""
+    rows = []
+    for index, shape in enumerate(two_bits.SERIAL_SHAPES):
+        context.progress("plane-serial engines", index, len(two_bits.SERIAL_SHAPES))
+        inputs, outputs, pe, simd = shape
+        for name, types in two_bits.SERIAL_TYPES.items():
+            parallel, serial = (two_bits.engine_luts(types, shape, planes) for planes in ("parallel", "serial"))
+            rows.append(
+                Row(
+                    what=f"xc7 engine {inputs} x {outputs}, PE {pe} x SIMD {simd}, {name}, serial over parallel",
+                    value=serial / parallel,
+                    unit="times",
+                    goal="parallel 1",
+                    note=f"{serial:,} and {parallel:,} LUTs",
                 )
             )
     return rows
@@ -535,6 +555,7 @@ MEASUREMENTS: list[Callable[[Context], list[Row]]] = [
     generation,
     luts_a_lane,
     few_bits,
+    plane_serial,
     estimates,
     few_bit_estimates,
     lfc_on_pynq,

@@ -10,9 +10,9 @@ from bitwright_core.registers import network_constants
 from bitwright_hw.cells import Counts
 from bitwright_hw.control import AxiLiteSignature, Control
 from bitwright_hw.credit_fifo import credit_fifo
-from bitwright_hw.engine import RowPool
 from bitwright_hw.families.costs import Costs
 from bitwright_hw.results import RESULT_LAYOUT
+from bitwright_hw.row_pool import RowPool
 from bitwright_hw.stage_graph import Solution
 from bitwright_hw.stages.stage import Giver, WayOut
 

@@ -44,9 +44,9 @@ class BetweenEngines:
         self._head = head
         self._folds = folds
         self._gaps = gaps(network)
-        self._latencies: dict[tuple[int, bool, str | None], int] = {}
+        self._latencies: dict[tuple[object, ...], int] = {}
         self._counted: dict[tuple[object, ...], Counts] = {}
-        self._stages: dict[tuple[int, int, int, int], list[Stage]] = {}
+        self._stages: dict[tuple[object, ...], list[Stage]] = {}
         self._stage_costs: dict[Stage, Counts] = {}
         self._references: dict[int, dict[str, Fold]] = {}
 
@@ -58,7 +58,7 @@ class BetweenEngines:
         if before is None or after is None or not self.network.is_chain:
             pass
         elif self.layers[k].windows is not None:
-            key = k, before.pe, after.simd, after.neuron_folds, after.groups_at_once
+            key = k, before.pe, after.simd, after.neuron_folds, after.groups_at_once, after.planes
         if key not in self._counted:
             self._counted[key] = self._found(k, before, after, interval)
         return self._counted[key]
@@ -66,7 +66,7 @@ class BetweenEngines:
     def _latency(self, layer: MatrixLayer, fold: Fold) -> int:
         """Of an engine folded so: with weights in block RAM, which may take a cycle more than those in LUTs."""
         products, levels = products_of(layer), level_numbers(layer, fold)
-        key = fold.simd, fold.cycles > 1, None if products is None else products.key
+        key = fold.simd, fold.cycles > 1, None if products is None else products.key, fold.planes
         if key not in self._latencies:
             choice = LayerPlan(name="before", pe=fold.pe, simd=fold.simd, memory="block")
             binary = None if products is None else layer
@@ -102,7 +102,7 @@ class BetweenEngines:
 
     def _between_engines(self, k: int, before: Fold, after: Fold, interval: int) -> list[Stage]:
         """The stages between the engines of layers k - 1 and k of a chain, which many folds and all intervals share."""
-        key = k, before.pe, after.simd, after.neuron_folds
+        key = k, before.pe, after.simd, after.neuron_folds, after.planes
         if key not in self._stages:
             layer = self.layers[k - 1]
             given = {layer.name: Given(stream=results_of(layer, before))}

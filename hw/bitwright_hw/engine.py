@@ -21,9 +21,9 @@ from bitwright_hw.engine_numbers import (
     Matrix,
     accumulator_bits,
     level_numbers,
+    plane_order,
     preload_borders,
     preload_values,
-    products_of,
     weight_rows,
     weight_width,
 )
@@ -32,40 +32,12 @@ from bitwright_hw.frame_buffer import count_up
 from bitwright_hw.integer_row import IntegerRow, chain_length, skewed, word_terms, x_bits
 from bitwright_hw.levels import LevelUnit
 from bitwright_hw.memory_contents import Contents
-from bitwright_hw.popcount import AccumulateRow, ProductRow
+from bitwright_hw.plane_counter import PlaneCounter
+from bitwright_hw.popcount import AccumulateRow, ProductRow, SerialRow
 from bitwright_hw.preloads import Preloads
 from bitwright_hw.rom import Rom, rom_attributes, rom_place
+from bitwright_hw.row_pool import RowPool
 from bitwright_hw.timing import Pipeline
-
-
-class RowPool:
-    """The row modules of a design: engines with equal rows instantiate one module, elaborated once."""
-
-    def __init__(self) -> None:
-        self.modules: dict[str, AccumulateRow] = {}
-
-    def get(self, layer: Matrix, fold: Fold, family: Family, stages: int) -> tuple[str, AccumulateRow]:
-        """The module name and the component of the rows of `layer`, folded so."""
-        bits = accumulator_bits(layer, fold)
-        single = fold.synapse_folds == 1
-        products = products_of(layer)
-        if products is not None:
-            name = f"row_{fold.simd}x{products.key}x{bits}_{stages}{'_single' if single else ''}"
-            if name not in self.modules:
-                self.modules[name] = ProductRow(
-                    simd=fold.simd, products=products, bits=bits, family=family, stages=stages, single=single
-                )
-            return name, self.modules[name]
-        if not layer.counts_bits:
-            lane_bits = layer.takes.bits
-            name = f"row_{fold.simd}x{lane_bits}x{bits}{'_single' if single else ''}"
-            if name not in self.modules:
-                self.modules[name] = IntegerRow(simd=fold.simd, lane_bits=lane_bits, bits=bits, single=single)
-            return name, self.modules[name]
-        name = f"row_{fold.simd}x{bits}_{stages}{'_single' if single else ''}"
-        if name not in self.modules:
-            self.modules[name] = AccumulateRow(simd=fold.simd, bits=bits, family=family, stages=stages, single=single)
-        return name, self.modules[name]
 
 
 class MatrixEngine(wiring.Component):
@@ -80,6 +52,9 @@ class MatrixEngine(wiring.Component):
     With `o`, `activations` gives the rows' activations (of a layer with thresholds): the row totals' top bits, free
     of the inverter that `o` has for its sign bit. Where they have several levels, T is the middle one, and
     `activations` has their codes of `layer.edge.number.bits` bits while `given` is high, some cycles later (LevelUnit).
+
+    Where the fold says that `planes` follow each other, a row has one popcount, and the window comes plane product by
+    plane product: SF words, `fold.plane_products` times over, for each pass.
 
     Rows of several groups at a time take lanes of their own: of the word's lanes, lane s of group j of the
     `fold.groups_at_once` is s * groups_at_once + j, and the rows of a group follow each other.
@@ -113,6 +88,7 @@ class MatrixEngine(wiring.Component):
         self.rows = rows
         self.bits = accumulator_bits(layer, fold)
         self.levels = level_numbers(layer, fold)
+        self.order = plane_order(layer, fold)
         self.row_module, self.row = rows.get(layer, fold, family, stages)
         fields = data.ArrayLayout(signed(self.bits), fold.pe)
         super().__init__(
@@ -151,15 +127,20 @@ class MatrixEngine(wiring.Component):
         fold, bits = self.fold, self.bits
 
         # Stage 0: the word, and the address of its weights.
-        address = Signal(range(max(2, fold.cycles)))
+        address = Signal(range(max(2, fold.weight_words)))
         word = Signal(range(max(2, fold.synapse_folds)))
-        with m.If(self.i.valid):
-            m.d.sync += [
-                address.eq(count_up(address, fold.cycles)),
-                word.eq(count_up(word, fold.synapse_folds)),
-            ]
+        planes = None
+        if self.order is None:
+            with m.If(self.i.valid):
+                m.d.sync += [
+                    address.eq(count_up(address, fold.cycles)),
+                    word.eq(count_up(word, fold.synapse_folds)),
+                ]
+        else:
+            m.submodules.planes = planes = PlaneCounter(order=self.order, fold=fold)
+            m.d.comb += [planes.step.eq(self.i.valid), address.eq(planes.address)]
         weights, lanes = self._weights(m, address), Signal(fold.groups_at_once * self.row.x_bits, name="lanes")
-        m.d.sync += lanes.eq(self._row_lanes(m))
+        m.d.sync += lanes.eq(self._row_lanes(m, planes))
         for _ in range(self.read_latency - 1):
             word_lanes, word_weights = lanes, weights
             lanes = Signal(len(lanes), name="lanes", reset_less=True)
@@ -178,13 +159,17 @@ class MatrixEngine(wiring.Component):
         # valid, first and last of the word, delayed to the cycle in which the rows take them.
         starts = Signal()
         ends = Signal()
-        m.d.comb += [
-            starts.eq(self.i.valid & (word == 0)),
-            ends.eq(self.i.valid & (word == fold.synapse_folds - 1)),
-        ]
         history: list[Value] = [Cat(self.i.valid, starts, ends)]
+        if planes is None:
+            m.d.comb += [
+                starts.eq(self.i.valid & (word == 0)),
+                ends.eq(self.i.valid & (word == fold.synapse_folds - 1)),
+            ]
+        else:  # a preload is done with when its last bit was taken
+            m.d.comb += [starts.eq(self.i.valid & planes.fed), ends.eq(self.i.valid & planes.last)]
+            history = [Cat(self.i.valid, starts, ends, planes.double, planes.flip, planes.turn)]
         for k in range(self.latency):
-            flags = Signal(3, name=f"flags_{k}")
+            flags = Signal(len(history[0]), name=f"flags_{k}")
             m.d.sync += flags.eq(history[-1])
             history.append(flags)
         taken = self.read_latency + self.row.preload_delay
@@ -210,6 +195,7 @@ class MatrixEngine(wiring.Component):
                 i_valid=history[taken][0],
                 i_last=history[taken][2],
                 i_preload=preloads.o[pe * bits : (pe + 1) * bits],
+                **({} if planes is None else self._turns(history[taken])),
                 o_o=total,
             )
             totals.append(total)
@@ -223,14 +209,26 @@ class MatrixEngine(wiring.Component):
             self._coded(m, Cat(*totals))
         return m
 
+    def _turns(self, flags: Value) -> dict[str, Value]:
+        """What a SerialRow is told beside the flags of all rows."""
+        assert isinstance(self.row, SerialRow)
+        ports = {"i_double": flags[3]}
+        if self.row.flips:
+            ports["i_flip"] = flags[4]
+        if self.row.doublings > 1:
+            ports["i_turn"] = flags[5:]
+        return ports
+
     def _lanes_of(self, lanes: Value, pe: int) -> Value:
         """Of the lanes of several groups those of row `pe`."""
         group, size = pe // self.fold.group_rows, self.row.x_bits
         return lanes[group * size : (group + 1) * size]
 
-    def _row_lanes(self, m: Module) -> Value:
+    def _row_lanes(self, m: Module, planes: PlaneCounter | None) -> Value:
         """The word as rows take it, one group after the other."""
         fold, bits, word = self.fold, self.layer.takes.bits, self.i.payload
+        if planes is not None:
+            return self._plane(m, planes)
         if fold.groups_at_once == 1:
             return self._group_lanes(m, word)
         each = [
@@ -238,6 +236,22 @@ class MatrixEngine(wiring.Component):
             for group in range(fold.groups_at_once)
         ]
         return Cat(self._group_lanes(m, lanes) for lanes in each)
+
+    def _plane(self, m: Module, planes: PlaneCounter) -> Value:
+        """The plane of the word's product, one group after the other."""
+        assert self.order is not None
+        fold, bits, word = self.fold, self.layer.takes.bits, self.i.payload
+        plane = Signal(fold.word_lanes, name="plane")
+        groups = [range(group, fold.word_lanes, fold.groups_at_once) for group in range(fold.groups_at_once)]
+        each = [
+            self.order.products.word(Cat(word[k * bits : (k + 1) * bits] for k in group), fold.simd) for group in groups
+        ]
+        with m.Switch(planes.product):
+            for number, step in enumerate(self.order.steps):
+                at = step.product.x * fold.simd
+                with m.Case(number):
+                    m.d.comb += plane.eq(Cat(lanes[at : at + fold.simd] for lanes in each))
+        return plane
 
     def _group_lanes(self, m: Module, lanes: Value) -> Value:
         """`simd` lanes as rows take them."""
@@ -259,7 +273,7 @@ class MatrixEngine(wiring.Component):
             others=numbers.others,
             base=numbers.base,
             code_bits=numbers.code_bits,
-            passes_apart=self.fold.synapse_folds,
+            passes_apart=self.fold.pass_words,
             borders=preload_borders(self.layer),
         )
         m.d.comb += [

@@ -12,6 +12,7 @@ from bitwright_hw.cells import Counts
 from bitwright_hw.families.costs import Costs
 from bitwright_hw.integer_row import corrections
 from bitwright_hw.levels import level_counts, levels_latency
+from bitwright_hw.plane_order import PlaneOrder
 from bitwright_hw.preloads import Borders
 from bitwright_hw.products import Products
 
@@ -28,6 +29,13 @@ def products_of(layer: Matrix) -> Products | None:
     return Products(takes=takes, weights=weights)
 
 
+def plane_order(layer: Matrix, fold: Fold) -> PlaneOrder | None:
+    """The order in which rows count the planes of `layer`; None unless they follow each other."""
+    if fold.plane_products == 1:
+        return None
+    return PlaneOrder(products=Products(takes=layer.takes, weights=layer.weight_type))
+
+
 def _folded(layer: Matrix, fold: Fold) -> NDArray[np.integer]:
     """The weights as (NF * PE, SF * SIMD). Rows and columns that only pad are 1, or 0 where weights are no bits."""
     shape = fold.neuron_folds * fold.pe, fold.synapse_folds * fold.simd
@@ -38,17 +46,21 @@ def _folded(layer: Matrix, fold: Fold) -> NDArray[np.integer]:
 
 def weight_rows(layer: Matrix, fold: Fold) -> NDArray[np.uint8]:
     """(words, PE * planes * SIMD): the weight memory. Word nf * SF + sf holds row nf * PE + pe, columns sf * SIMD + s;
-    plane q of the weights in bit (pe * planes + q) * SIMD + s. Rows and columns that only pad are as in `_folded`."""
+    plane q of the weights in bit (pe * planes + q) * SIMD + s. Where planes follow each other, word (nf * planes + q) *
+    SF + sf holds plane q alone. Rows and columns that only pad are as in `_folded`."""
     padded = _folded(layer, fold)
     folded = padded.reshape(fold.neuron_folds, fold.pe, fold.synapse_folds, fold.simd).transpose(0, 2, 1, 3)
     if layer.weight_type.xnor:
-        return folded.reshape(fold.cycles, fold.lanes).astype(np.uint8)
-    return Products(takes=layer.takes, weights=layer.weight_type).weight_planes(folded).reshape(fold.cycles, -1)
+        return folded.reshape(fold.weight_words, fold.lanes).astype(np.uint8)
+    planes = Products(takes=layer.takes, weights=layer.weight_type).weight_planes(folded)
+    if fold.plane_products > 1:
+        planes = planes.transpose(0, 3, 1, 2, 4)
+    return planes.reshape(fold.weight_words, -1)
 
 
 def weight_width(layer: Matrix, fold: Fold) -> int:
     """Bits of a word of the weight memory."""
-    return fold.lanes * layer.weight_type.bits
+    return fold.lanes * (1 if fold.plane_products > 1 else layer.weight_type.bits)
 
 
 def count_range(layer: Matrix) -> tuple[int, int]:
@@ -86,7 +98,7 @@ def preload_values(layer: Matrix, fold: Fold, bits: int) -> tuple[tuple[int, ...
 
     The bias makes the top bit of a row's total the activation itself, so that no row needs an inverter. A layer of
     scores starts from 0. On integers the `corrections` of IntegerRow are added to all of these, and the `excess` of
-    ProductRow is subtracted.
+    ProductRow is subtracted. Where planes follow each other they are as `PlaneOrder.fed_as` says.
     """
     values = [tuple(row) for row in _starts(layer, fold, bits).tolist()]
     return tuple(values[:1] if len(set(values)) == 1 else values)
@@ -106,8 +118,10 @@ def _starts(layer: Matrix, fold: Fold, bits: int) -> NDArray[np.int64]:
         start = (1 << (bits - 1)) - levels[:, :, levels.shape[2] // 2]
     elif preload_borders(layer) is not None:  # sums of the lanes inside the image alone
         start = -_padded_levels(layer, fold)[:, :, 0]
-    products = products_of(layer)
-    if products is not None:
+    products, order = products_of(layer), plane_order(layer, fold)
+    if order is not None:
+        start = order.fed_as(start - order.excess(_folded(layer, fold)), bits)
+    elif products is not None:
         start = start - products.excess(_folded(layer, fold))
         if products.takes.xnor and products.weights.xnor:  # a lane is twice its bit, less 1
             start[:, : layer.outputs] -= layer.weight_type.integers(layer.rows).sum(axis=1)
@@ -162,7 +176,7 @@ class LevelNumbers:
     @property
     def latency(self) -> int:
         """Cycles from a pass's totals to its codes."""
-        return levels_latency(self.fold.pe, self.fold.synapse_folds)
+        return levels_latency(self.fold.pe, self.fold.pass_words)
 
     def counts(self, costs: Costs) -> Counts:
         """What it takes."""
@@ -170,7 +184,7 @@ class LevelNumbers:
         classes = len(self.layer.engine_levels)
         return level_counts(
             pe=self.fold.pe,
-            passes_apart=self.fold.synapse_folds,
+            passes_apart=self.fold.pass_words,
             bits=self.bits,
             levels=self.layer.output.levels,
             code_bits=self.code_bits,

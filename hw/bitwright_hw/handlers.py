@@ -125,7 +125,7 @@ def _dense(node: Node, streams: Sequence[Stream], front: Front) -> list[Step]:
         in_width=width,
         out_width=front.fold.simd * bits,
         bits=node.inputs * bits,
-        repeats=front.fold.neuron_folds,
+        repeats=front.fold.neuron_folds * front.fold.plane_products,
     )
     return [*found, Step(queue, Stream(lanes=front.fold.simd, lane_bits=bits, size=node.inputs))]
 

@@ -78,13 +78,14 @@ class Products:
         bits = np.arange(self.weights.bits)[:, None]
         return (weights[..., None, :].astype(np.int16) >> bits & 1).astype(np.uint8)
 
-    def excess(self, weights: NDArray[np.integer]) -> NDArray[np.int64]:
-        """(rows,): what a row's sum of a pass has too much, whatever the lanes; `weights` are (rows, lanes)."""
+    def excess(self, weights: NDArray[np.integer], *, subtracted: bool = False) -> NDArray[np.int64]:
+        """(rows,): what a row's sum of a pass has too much, whatever the lanes; `weights` are (rows, lanes). With
+        `subtracted` no NANDs are counted, but ANDs in their place, which are subtracted."""
         if self.weights.xnor:
             above = weights.sum(axis=1, dtype=np.int64)
             below = weights.shape[1] - above
             return sum((plane * below if plane > 0 else -plane * above) for plane in self._lane_planes)
-        nands = sum(1 << product.shift for product in self.every if product.gate == "nand")
+        nands = 0 if subtracted else sum(1 << product.shift for product in self.every if product.gate == "nand")
         found = np.full(len(weights), nands * weights.shape[1], np.int64)
         return found + weights.sum(axis=1, dtype=np.int64) if self.takes.xnor else found
 

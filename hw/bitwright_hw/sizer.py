@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from bitwright_core.buildable import check_buildable
 from bitwright_core.framing import input_format, output_format
 from bitwright_core.network import Network
-from bitwright_core.plan import Fold, LayerPlan, Plan, ceil_div, distinct_folds, row_choices
+from bitwright_core.plan import Fold, LayerPlan, Plan, Planes, ceil_div, distinct_folds, fold_of, planes_of, row_choices
 from bitwright_core.progress import Progress, no_progress
 from bitwright_hw.between_engines import BetweenEngines
 from bitwright_hw.cells import Counts
@@ -77,10 +77,22 @@ class _Front:
 class Sizer:
     """Finds plans for `network` with the options of `options`, whose layers do not matter, on parts of `family`.
 
+    With `planes` "serial", layers on values or weights of several bits take their planes one after the other. It is not
+    chosen by the search: a popcount for all planes at SIMD lanes does in a cycle what one of a plane does at as many
+    times the lanes, so where folds of both keep an interval their popcounts are about as large.
+
     Raises PlanError for options that the network cannot have.
     """
 
-    def __init__(self, network: Network, options: Plan, *, family: Family, progress: Progress | None = None):
+    def __init__(
+        self,
+        network: Network,
+        options: Plan,
+        *,
+        family: Family,
+        planes: Planes = "parallel",
+        progress: Progress | None = None,
+    ):
         check_buildable(network)
         self.network = network
         self.layers = network.matrix_layers
@@ -99,6 +111,7 @@ class Sizer:
                 costs=self.costs,
                 done=partial(self._counting, k),
                 scored=layer.gives_scores,
+                planes=planes_of(layer, planes),
             )
             for k, layer in enumerate(self.layers)
         ]
@@ -120,20 +133,29 @@ class Sizer:
 
     @cached_property
     def most_pixels(self) -> tuple[int, str]:
-        """The most pixels of a frame that pass in a row, a cycle each at the least, and where."""
-        found = [(node.pixels, f"layer {node.name}") for node in self.network.nodes]
+        """The most cycles that pixels of a frame, which pass in a row, take at the least, and what says so."""
+        products = {
+            choices.layer.name: fold_of(choices.layer, 1, 1, choices.planes).plane_products for choices in self._folds
+        }
+        found = []
+        for node in self.network.nodes:
+            each = products.get(node.name, 1)
+            said = "a cycle each" if each == 1 else f"{each} products of planes each"
+            found.append((node.pixels * each, f"layer {node.name} has {node.pixels:,} pixels, {said}"))
         if self.network.takes_images:
             height, width, _ = self.network.encoded_edge.shape
-            found.append((height * width, "the input"))
+            found.append((height * width, f"the input has {height * width:,} pixels, a cycle each"))
         return max(found)
 
     @cached_property
     def intervals(self) -> list[int]:
         """Every interval that some plan has, from the least up."""
         found = {self.least_interval}
-        for layer in self.layers:
+        for choices in self._folds:
+            layer = choices.layer
+            products = fold_of(layer, 1, 1, choices.planes).plane_products
             for pe in row_choices(layer.outputs, layer.groups):
-                passes = ceil_div(layer.outputs, pe)
+                passes = ceil_div(layer.outputs, pe) * products
                 found |= {passes * words * layer.pixels for words in distinct_folds(layer.inputs)}
         return sorted(cycles for cycles in found if cycles >= self.least_interval)
 
@@ -198,8 +220,14 @@ class Sizer:
 
     def _sized(self, path: _Path) -> Sized:
         layers = tuple(
-            LayerPlan(name=layer.name, pe=choice.fold.pe, simd=choice.fold.simd, memory=choice.memory)
-            for layer, choice in zip(self.layers, path.choices, strict=True)
+            LayerPlan(
+                name=folds.layer.name,
+                pe=choice.fold.pe,
+                simd=choice.fold.simd,
+                memory=choice.memory,
+                planes=folds.planes,
+            )
+            for folds, choice in zip(self._folds, path.choices, strict=True)
         )
         plan = replace(self.options, layers=layers)
         return Sized(plan=plan, estimate=estimate(self.network, plan, family=self.family))

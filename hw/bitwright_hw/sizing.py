@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from bitwright_core.errors import PlanError
 from bitwright_core.network import Network
-from bitwright_core.plan import Plan
+from bitwright_core.plan import Plan, Planes
 from bitwright_core.progress import Progress
 from bitwright_hw.estimate import Estimate
 from bitwright_hw.families import Family
@@ -42,13 +42,15 @@ def size_for(
     family: Family,
     limits: Limits,
     target_fps: float | None = None,
+    planes: Planes = "parallel",
     progress: Progress | None = None,
 ) -> Sized:
     """The least LUTs for `target_fps` frames/s at the clock of `options`, or the highest rate, within `limits`.
 
-    Raises PlanError, with the figures that show why, if nothing fits.
+    With `planes` "serial", layers on values or weights of several bits take their planes one after the other. Raises
+    PlanError, with the figures that show why, if nothing fits.
     """
-    sizer = Sizer(network, options, family=family, progress=progress)
+    sizer = Sizer(network, options, family=family, planes=planes, progress=progress)
     most = {"luts": limits.luts, "block_rams": limits.block_rams}
     allowed = f"the {limits.luts:,} LUTs and {limits.block_rams} block RAMs allowed"
     weights = sum(layer.weight_bits for layer in network.matrix_layers)
@@ -100,7 +102,7 @@ def _stream_bound(sizer: Sizer) -> str:
     clock = sizer.options.clock_mhz * 1e6
     pixels, where = sizer.most_pixels
     if pixels == sizer.least_interval:
-        return f"but {where} has {pixels:,} pixels, a cycle each, so at most {clock / pixels:,.0f} frames/s"
+        return f"but {where}, so at most {clock / pixels:,.0f} frames/s"
     if sizer.output.beats >= sizer.input.beats:
         return (
             f"but a result takes {sizer.output.beats} beats of the output stream, so at most "

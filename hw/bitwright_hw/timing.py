@@ -11,7 +11,7 @@ from amaranth.hdl import Module, Signal, Value
 
 from bitwright_core.network import MatrixLayer
 from bitwright_core.plan import Fold, LayerPlan, Plan
-from bitwright_hw.engine_numbers import products_of
+from bitwright_hw.engine_numbers import plane_order, products_of
 from bitwright_hw.families import Family, family_named
 from bitwright_hw.integer_row import row_stages
 from bitwright_hw.popcount import row_levels
@@ -30,11 +30,11 @@ class Pipeline:
 
 
 @cache
-def pipeline_for(simd: int, clock_mhz: float, family: Family, *, block_ram: bool) -> Pipeline:
+def pipeline_for(simd: int, clock_mhz: float, family: Family, *, block_ram: bool, behind: int = 0) -> Pipeline:
     """The fewest registers that the clock allows, or all that help if none suffice.
 
     `block_ram` tells whether the weights come from one. At least one register is in the popcount, which saves LUTs: see
-    AccumulateRow.
+    AccumulateRow. `behind` are levels of logic behind the accumulator's adder.
     """
     delays = family.delays
     period = 1000 / clock_mhz
@@ -43,15 +43,18 @@ def pipeline_for(simd: int, clock_mhz: float, family: Family, *, block_ram: bool
     room = (period - start) / delays.level
     depths: list[float] = []
     while len(depths) < MOST_STAGES and not (depths and depths[-1] <= room):
-        depths.append(row_levels(simd, family, len(depths) + 1))
+        depths.append(row_levels(simd, family, len(depths) + 1) + behind)
     stages = len(depths) if depths[-1] <= room else 1 + depths.index(min(depths))
     return Pipeline(read_latency=2 if registered else 1, stages=stages)
 
 
 def engine_pipeline(fold: Fold, choice: LayerPlan, plan: Plan, layer: MatrixLayer | None = None) -> Pipeline:
     """The registers of an engine folded so, for the plan's clock; without `layer` those of one that counts bits."""
-    stored = choice.engine != "hardwired" and fold.cycles > 1
-    block_ram = stored and rom_place(choice.memory, fold.cycles) == "block"
+    stored = choice.engine != "hardwired" and fold.weight_words > 1
+    block_ram = stored and rom_place(choice.memory, fold.weight_words) == "block"
+    if layer is not None and plane_order(layer, fold) is not None:
+        family = family_named(plan.target)
+        return pipeline_for(fold.simd, plan.clock_mhz, family, block_ram=block_ram, behind=1)
     products = None if layer is None else products_of(layer)
     lanes = fold.simd * (1 if products is None else len(products.every))
     found = pipeline_for(lanes, plan.clock_mhz, family_named(plan.target), block_ram=block_ram)

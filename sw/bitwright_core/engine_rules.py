@@ -42,6 +42,23 @@ def _hardwired(layer: MatrixLayer, pe: int, simd: int) -> str | None:
 RULES: dict[str, Callable[[MatrixLayer, int, int], str | None]] = {"folded": _folded, "hardwired": _hardwired}
 
 
+def plane_products(layer: MatrixLayer) -> int:
+    """Products of a bit-plane of the values and one of the weights that a dot product of `layer` is the sum of."""
+    return layer.takes.bits * layer.weight_type.bits
+
+
+def serial_refusal(engine: str, layer: MatrixLayer) -> str | None:
+    """Why the engine does not take the planes of `layer` one after the other, as `refusal` says it."""
+    if engine != "folded":
+        return 'a hardwired layer adds all planes at a time; leave out its engine, or planes = "serial"'
+    if plane_products(layer) == 1:
+        return (
+            f"{layer.takes} values and {layer.weight_type} weights have one plane each, and nothing comes after it; "
+            'leave out planes = "serial"'
+        )
+    return None
+
+
 def refusal(engine: str, layer: MatrixLayer, pe: int, simd: int) -> str | None:
     """Why the engine does not take `layer` with this PE and SIMD, in one sentence that follows its name; None if it
     does."""

@@ -15,7 +15,7 @@ from bitwright_core.errors import DesignError
 from bitwright_core.families import FamilyName
 from bitwright_core.framing import InputFormat, OutputFormat
 from bitwright_core.network import Node
-from bitwright_core.plan import Engine, Fold, LayerPlan, Plan
+from bitwright_core.plan import Engine, Fold, LayerPlan, Plan, Planes
 from bitwright_core.registers import REGISTERS
 from bitwright_core.untrusted import (
     MAX_TEXT_BYTES,
@@ -61,6 +61,7 @@ class LayerEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     pixels: Count = (
         1  # windows of a frame, in raster order; `inputs` are a window's lanes, `outputs` a pixel's channels
     )
+    planes: Planes | msgspec.UnsetType = msgspec.UNSET  # "serial", or not in the file
 
 
 def planned_entry(node: Node, fold: Fold, choice: LayerPlan, *, memory: WeightsIn, latency_cycles: int) -> LayerEntry:
@@ -78,6 +79,7 @@ def planned_entry(node: Node, fold: Fold, choice: LayerPlan, *, memory: WeightsI
         latency_cycles=latency_cycles,
         engine=choice.engine,
         pixels=fold.pixels,
+        planes=msgspec.UNSET if choice.planes == "parallel" else choice.planes,
     )
 
 

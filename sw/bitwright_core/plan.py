@@ -14,7 +14,7 @@ import msgspec
 
 from bitwright_core.atomic import write_text
 from bitwright_core.buildable import check_buildable
-from bitwright_core.engine_rules import refusal
+from bitwright_core.engine_rules import refusal, serial_refusal
 from bitwright_core.errors import PlanError
 from bitwright_core.families import PORTABLE, FamilyName
 from bitwright_core.keys import first_mistake
@@ -23,6 +23,7 @@ from bitwright_core.untrusted import MAX_PIXELS, MAX_TEXT_BYTES, NAME_PATTERN, d
 
 Memory = Literal["auto", "block", "distributed"]
 Engine = Literal["folded", "hardwired"]
+Planes = Literal["parallel", "serial"]
 DATA_BITS = (8, 16, 32, 64, 128, 256, 512, 1024)
 
 
@@ -36,6 +37,9 @@ class LayerPlan:
 
     A hardwired layer has its weights in the logic, no memory, and all rows and lanes at a time; it holds at most
     `engine_rules.HARDWIRED_WEIGHTS`.
+
+    `planes` are the bit-planes of values and weights of a few bits: with "parallel" a row has a popcount for each
+    product of two planes, with "serial" one popcount that counts them one after the other, in as many times the cycles.
     """
 
     name: str
@@ -43,6 +47,7 @@ class LayerPlan:
     simd: int
     memory: Memory = "auto"
     engine: Engine = "folded"
+    planes: Planes = "parallel"
 
     def __post_init__(self) -> None:
         if not re.fullmatch(NAME_PATTERN, self.name):
@@ -70,8 +75,8 @@ class Plan:
 
         facts: list[tuple[str, object]] = [("target", self.target), ("clock", f"{self.clock_mhz:g} MHz")]
         facts += [("board", self.board)] if self.board else []
-        rows = [(layer.name, layer.pe, layer.simd, layer.memory, layer.engine) for layer in self.layers]
-        return html_table("Plan", facts, ("layer", "PE", "SIMD", "weights in", "engine"), rows)
+        rows = [(layer.name, layer.pe, layer.simd, layer.memory, layer.engine, layer.planes) for layer in self.layers]
+        return html_table("Plan", facts, ("layer", "PE", "SIMD", "weights in", "engine", "planes"), rows)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "layers", tuple(self.layers))
@@ -101,6 +106,8 @@ class Plan:
             if fold.simd > layer.inputs:
                 raise PlanError(f"layer {layer.name}: simd {fold.simd} is more than its {layer.inputs} inputs")
             why = refusal(fold.engine, layer, fold.pe, fold.simd)
+            if why is None and fold.planes == "serial":
+                why = serial_refusal(fold.engine, layer)
             if why is not None:
                 raise PlanError(f"layer {layer.name}: {why}")
         if self.encoding == "host" and network.encoding.tables is not None:
@@ -125,6 +132,9 @@ class Plan:
         values = msgspec.to_builtins(self)
         if self.registers:
             values.pop("registers", None)  # as plans were before there was a choice
+        for layer in values["layers"]:
+            if layer["planes"] == "parallel":
+                del layer["planes"]
         return text + tomli_w.dumps(values)
 
     @staticmethod
@@ -152,6 +162,7 @@ class Fold:
 
     A convolution is a matrix of its weights times a window for each of its `pixels`. With `groups` it is that many
     small matrices, each on lanes of its own, whose rows follow each other; `inputs` are the lanes of one of them.
+    `planes` are the bit-planes, of a value and of a weight, that follow each other: all of them, or one each.
     """
 
     inputs: int
@@ -160,6 +171,7 @@ class Fold:
     simd: int
     pixels: int = 1
     groups: int = 1
+    planes: tuple[int, int] = (1, 1)
 
     @property
     def neuron_folds(self) -> int:
@@ -168,13 +180,28 @@ class Fold:
 
     @property
     def synapse_folds(self) -> int:
-        """Words of a pass, ceil(inputs / SIMD)."""
+        """Words of a window, ceil(inputs / SIMD)."""
         return ceil_div(self.inputs, self.simd)
+
+    @property
+    def plane_products(self) -> int:
+        """Products of two planes that a row counts one after the other; each takes all words of the window."""
+        return self.planes[0] * self.planes[1]
+
+    @property
+    def pass_words(self) -> int:
+        """Words of a pass: those of the window, for each of `plane_products`."""
+        return self.plane_products * self.synapse_folds
+
+    @property
+    def weight_words(self) -> int:
+        """Words of the weight memory."""
+        return self.neuron_folds * self.synapse_folds * self.planes[1]
 
     @property
     def cycles(self) -> int:
         """Cycles a window: the engine takes one word each cycle and none else."""
-        return self.neuron_folds * self.synapse_folds
+        return self.neuron_folds * self.pass_words
 
     @property
     def frame_cycles(self) -> int:
@@ -202,16 +229,25 @@ class Fold:
         return self.simd * self.groups_at_once
 
 
-def fold_of(layer: MatrixLayer, pe: int, simd: int) -> Fold:
+def fold_of(layer: MatrixLayer, pe: int, simd: int, planes: Planes = "parallel") -> Fold:
     """The fold of `layer` at this PE and SIMD."""
-    return Fold(inputs=layer.inputs, outputs=layer.outputs, pe=pe, simd=simd, pixels=layer.pixels, groups=layer.groups)
+    return Fold(
+        inputs=layer.inputs,
+        outputs=layer.outputs,
+        pe=pe,
+        simd=simd,
+        pixels=layer.pixels,
+        groups=layer.groups,
+        planes=(layer.takes.bits, layer.weight_type.bits) if planes == "serial" else (1, 1),
+    )
 
 
 def folds(network: Network, plan: Plan) -> tuple[Fold, ...]:
     """The fold of each layer. Raises PlanError if the plan does not fit the network."""
     plan.check(network)
     return tuple(
-        fold_of(layer, choice.pe, choice.simd) for layer, choice in zip(network.matrix_layers, plan.layers, strict=True)
+        fold_of(layer, choice.pe, choice.simd, choice.planes)
+        for layer, choice in zip(network.matrix_layers, plan.layers, strict=True)
     )
 
 
@@ -257,8 +293,10 @@ def row_choices(outputs: int, groups: int = 1) -> list[int]:
     return [*(rows * ceil_div(groups, passes) for passes in distinct_folds(groups)), *within[::-1]]
 
 
-def default_plan(network: Network, *, cycles: int | None = None) -> Plan:
+def default_plan(network: Network, *, cycles: int | None = None, planes: Planes = "parallel") -> Plan:
     """A balanced plan: every layer as small as it can be while it takes at most `cycles` cycles a frame.
+
+    With `planes` "serial", layers on values or weights of several bits take their planes one after the other.
 
     Without `cycles`, the larger of 64 and what brings the largest layer to 1,024 lanes.
     """
@@ -269,8 +307,10 @@ def default_plan(network: Network, *, cycles: int | None = None) -> Plan:
         raise PlanError(f"a frame takes at least 1 cycle, not {cycles}")
     layers = []
     for layer in network.matrix_layers:
-        fold = smallest_fold(layer.inputs, layer.outputs, max(1, cycles // layer.pixels), layer.groups)
-        layers.append(LayerPlan(name=layer.name, pe=fold.pe, simd=fold.simd))
+        mine = planes_of(layer, planes)
+        windows = layer.pixels * fold_of(layer, 1, 1, mine).plane_products
+        fold = smallest_fold(layer.inputs, layer.outputs, max(1, cycles // windows), layer.groups)
+        layers.append(LayerPlan(name=layer.name, pe=fold.pe, simd=fold.simd, planes=mine))
     return Plan(layers=tuple(layers), scores=network.gives == "values")
 
 
@@ -303,6 +343,28 @@ def hardwired(plan: Plan, network: Network) -> Plan:
     result = replace(plan, layers=layers)
     result.check(network)
     return result
+
+
+def planes_of(layer: MatrixLayer, planes: Planes) -> Planes:
+    """How a folded engine of `layer` takes its planes, where plane-serial is asked for: so if it has several."""
+    return planes if serial_refusal("folded", layer) is None else "parallel"
+
+
+def with_planes(plan: Plan, network: Network, planes: Planes) -> Plan:
+    """`plan` with the planes of every folded layer taken so; with "serial", of those that have several.
+
+    Raises PlanError for "serial" and a plan without such a layer.
+    """
+    layers = tuple(
+        replace(choice, planes=planes_of(layer, planes)) if choice.engine == "folded" else choice
+        for choice, layer in zip(plan.layers, network.matrix_layers, strict=True)
+    )
+    if planes == "serial" and all(choice.planes == "parallel" for choice in layers):
+        raise PlanError(
+            f"network {network.name} has no folded layer on values or weights of several bits, whose planes could be "
+            "taken one after the other"
+        )
+    return replace(plan, layers=layers)
 
 
 def _cut(layer: MatrixLayer, pe: int) -> int:

@@ -10,7 +10,7 @@ from functools import cache
 from typing import Any
 
 from bitwright_core.network import Network
-from bitwright_core.plan import LayerPlan, Plan, default_plan, hardwired, with_folds
+from bitwright_core.plan import LayerPlan, Plan, default_plan, hardwired, with_folds, with_planes
 from tests.corpus.networks import cnn, drawn_network, mlp
 from tests.corpus.newer import branches, depthwise, tables
 
@@ -176,7 +176,12 @@ def _cases() -> list[Case]:
         Case(name="board-ulx3s", network=small, plan=folded(target="ecp5"), board="ulx3s-85f"),
         Case(name="board-icebreaker", network=small, plan=folded(clock_mhz=12.0), board="icebreaker"),
     ]
-    return found + [_random(seed) for seed in range(QUICK_RANDOM)] + list(NEWER[:2])
+    return found + [_random(seed) for seed in range(QUICK_RANDOM)] + [*NEWER[:2], PLANES[0]]
+
+
+def serial(*folds: int | Sequence[int], **options: Any) -> Callable[[Network], Plan]:
+    """As `folded`, with bit-planes one after the other where a layer has several."""
+    return lambda network: with_planes(folded(*folds, **options)(network), network, "serial")
 
 
 def _random(seed: int) -> Case:
@@ -207,6 +212,11 @@ NEWER = (  # the first two are quick
     Case(name="branches-1x1", network=lambda: branches(2), plan=folded(1, 1, data_bits=16)),
     Case(name="tables", network=lambda: tables(1), plan=folded(5, 7, target="xc7")),
 )
+PLANES = (  # the first is quick
+    Case(name="deep-serial", network=lambda: depthwise(1), plan=serial((4, 3, 5, 4, 7, 2), (18, 9, 4, 5, 8, 7))),
+    Case(name="deep-serial-xc7", network=lambda: depthwise(1), plan=serial(3, 5, target="xc7")),
+    Case(name="deep-serial-1x2-ecp5", network=lambda: depthwise(2), plan=serial(1, 2, target="ecp5")),
+)
 CASES = tuple(_cases())
 RANDOM = tuple(_random(seed) for seed in range(QUICK_RANDOM, RANDOM_COUNT))
 LARGE = (
@@ -218,4 +228,5 @@ LARGE = (
         plan=folded((16, 32, 16, 16, 4, 1, 1, 1, 4), (3, 32, 32, 32, 32, 32, 4, 8, 1), target="xc7"),
     ),
     *NEWER[2:],
+    *PLANES[1:],
 )

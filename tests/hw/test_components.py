@@ -12,13 +12,14 @@ from bitwright_core.framing import InputFormat
 from bitwright_core.network import Scores as ScoreConstants
 from bitwright_core.plan import Fold, ceil_div
 from bitwright_hw.encoder import Encoder, at_least
-from bitwright_hw.engine import MatrixEngine, RowPool
+from bitwright_hw.engine import MatrixEngine
 from bitwright_hw.engine_numbers import accumulator_bits
 from bitwright_hw.families import GENERIC
 from bitwright_hw.frame_guard import FrameGuard
 from bitwright_hw.frame_queue import FrameQueue
 from bitwright_hw.gearbox import Gearbox, gearbox_times
 from bitwright_hw.marked_graph import Actor
+from bitwright_hw.row_pool import RowPool
 from bitwright_hw.scores import ArgMax, ScoreParams, ScoreUnit
 from bitwright_hw.stages.queue import QueueStage
 from bitwright_hw.stages.stage import Timing, Words

@@ -16,6 +16,7 @@ from bitwright_hw.solve import solved, timing
 from bitwright_hw.stages.window import WindowStage
 from tests.hw.test_accelerator import check
 from tests.sw.conv_networks import random_conv_network
+from tests.sw.drawn_networks import random_planes
 from tests.sw.few_networks import FEW_ACTIVATIONS, FEW_WEIGHTS
 
 
@@ -31,6 +32,11 @@ def random_plan(network, seed):
         for layer in network.matrix_layers
     )
     scores = network.is_classifier and dice.random() < 0.5
+    later = random.Random(f"planes {seed}")
+    layers = tuple(
+        replace(choice, planes=random_planes(layer, choice, later))
+        for choice, layer in zip(layers, network.matrix_layers, strict=True)
+    )
     return Plan(layers=layers, scores=scores, data_bits=dice.choice(DATA_BITS))
 
 

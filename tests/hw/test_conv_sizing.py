@@ -17,9 +17,9 @@ from bitwright_core.network import (
 )
 from bitwright_core.plan import LayerPlan, Plan
 from bitwright_hw.emit import emit
-from bitwright_hw.engine import RowPool
 from bitwright_hw.estimate import estimate
 from bitwright_hw.families import ECP5, XC7
+from bitwright_hw.row_pool import RowPool
 from bitwright_hw.sizer import Sizer
 from bitwright_hw.solve import solved
 from bitwright_hw.synth import synthesize_verilog

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from bitwright_core.plan import LayerPlan, Plan, fold_of, row_choices
+from bitwright_core.plan import LayerPlan, Plan, fold_of, planes_of, row_choices
 from bitwright_hw.engines.folded import folded_stage
 from bitwright_hw.engines.folded_costs import engine_costs
 from bitwright_hw.estimate import costs_of
@@ -28,14 +28,16 @@ def test_a_table_has_the_costs_of_each_fold(family, clock, memory):
     networks.append(random_network(3, shape=(8, 8), bits=8, levels=1, hidden=(96, 12)))
     networks.append(random_conv_network(5, shape=(6, 5, 6), channels=(6, 12), integers=True, grouped=True))
     checked = 0
-    for layer in itertools.chain.from_iterable(network.matrix_layers for network in networks):
+    layers = itertools.chain.from_iterable(network.matrix_layers for network in networks)
+    ways = ((layer, planes) for layer in layers for planes in dict.fromkeys(("parallel", planes_of(layer, "serial"))))
+    for layer, planes in ways:
         pes = sorted({1, 2, 3, 8, layer.outputs} & {*range(layer.outputs + 1)})
         if layer.groups > 1:
             pes = row_choices(layer.outputs, layer.groups)
         simds = sorted({1, 2, 5, 16, layer.inputs // 2, layer.inputs} & {*range(1, layer.inputs + 1)})
-        luts, blocks = engine_costs(layer, memory, options, pes, simds, costs=costs_of(family))
+        luts, blocks = engine_costs(layer, memory, options, pes, simds, costs=costs_of(family), planes=planes)
         for (row, pe), (column, simd) in itertools.product(enumerate(pes), enumerate(simds)):
-            fold = fold_of(layer, pe, simd)
+            fold = fold_of(layer, pe, simd, planes)
             choice = LayerPlan(name=layer.name, pe=pe, simd=simd, memory=memory)
             expected = folded_stage("engine", layer, fold, choice, options).cost(costs_of(family), exact=False)
             assert (luts[row, column], blocks[row, column]) == (expected.luts, expected.block_rams), (layer.name, fold)

@@ -11,13 +11,14 @@ from bitwright_core.framing import InputFormat
 from bitwright_core.network import Conv2d, Dense, NumberType, Scores, Thresholds, Windows
 from bitwright_core.plan import Fold, ceil_div
 from bitwright_hw.encoder import TableEncoder
-from bitwright_hw.engine import MatrixEngine, RowPool
+from bitwright_hw.engine import MatrixEngine
 from bitwright_hw.families import GENERIC
 from bitwright_hw.frame_guard import FrameGuard
 from bitwright_hw.image_pool import ImagePool, PoolParams
 from bitwright_hw.integer_row import row_stages
 from bitwright_hw.lookup import table_steps
 from bitwright_hw.pixel_source import PixelSource, SourceParams
+from bitwright_hw.row_pool import RowPool
 from tests.hw.benches import SEED, bench, fields_of
 from tests.hw.images import pixel_words, random_windows, windows_of
 from tests.hw.test_components import GOOD, GOOD_OUT, SHORT, cases

@@ -15,12 +15,12 @@ from bitwright_core.layer import conv_layer
 from bitwright_core.plan import Engine, Plan, default_plan
 from bitwright_core.plan import hardwired as hardwired_plan
 from bitwright_hw.cells import Counts
-from bitwright_hw.engine import RowPool
 from bitwright_hw.engines import ENGINES
 from bitwright_hw.estimate import estimate, shell_counts
 from bitwright_hw.families import XC7
 from bitwright_hw.handlers import HANDLERS
 from bitwright_hw.lower import lower
+from bitwright_hw.row_pool import RowPool
 from bitwright_hw.solve import solved
 from bitwright_hw.stage_graph import StageGraph
 from tests.hw.test_conv_accelerators import random_case as conv_case

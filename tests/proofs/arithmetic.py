@@ -6,11 +6,11 @@ import numpy as np
 from amaranth.hdl import Cat, Const, Instance, Mux, Signal, Value, signed
 
 from bitwright_core.network import Dense, NumberType, Scores, Thresholds
-from bitwright_core.plan import Fold
+from bitwright_core.plan import Fold, fold_of
 from bitwright_hw.arithmetic.compressor import Counter
 from bitwright_hw.arithmetic.tree import adder_tree, agreeing
 from bitwright_hw.encoder import Encoder, TableEncoder
-from bitwright_hw.engine import MatrixEngine, RowPool
+from bitwright_hw.engine import MatrixEngine
 from bitwright_hw.families import GENERIC, Family
 from bitwright_hw.families.ecp5.chains import ChainOperand, Chains
 from bitwright_hw.families.xc7 import popcount as xc7
@@ -23,6 +23,7 @@ from bitwright_hw.popcount.product_row import product_lanes
 from bitwright_hw.preloads import Borders, Preloads
 from bitwright_hw.products import Products
 from bitwright_hw.row_encoder import RowEncoder, RowTableEncoder
+from bitwright_hw.row_pool import RowPool
 from tests.proofs.spec import START, Follower, Spec
 
 
@@ -302,6 +303,84 @@ def engine(
     if unit.biased:
         signs = Cat(~Value.cast(unit.o.payload[row])[-1] for row in range(pe))
         spec.claim("activations are the signs", ~unit.o.valid | (unit.activations == signs))
+
+
+def serial_engine(
+    spec: Spec,
+    *,
+    seed: int,
+    outputs: int,
+    inputs: int,
+    pe: int,
+    simd: int,
+    takes: NumberType,
+    weights: NumberType,
+    of: Family = GENERIC,
+    stages: int = 0,
+    scores: bool = False,
+) -> None:
+    """A plane-serial MatrixEngine behind a writer that pauses at any time, and sends a window as often as it should."""
+    m, rng = spec.m, np.random.default_rng(seed)
+    stored = rng.integers(weights.stored[0], weights.stored[1] + 1, (outputs, inputs))
+    output: Scores | Thresholds = Scores(scale=np.ones(outputs, np.int64), offset=np.zeros(outputs, np.int64))
+    if not scores:
+        output = Thresholds(values=rng.integers(-1, 3, (outputs, 1)))
+    layer = Dense(name="layer", weights=stored, output=output, takes=takes, weight_type=weights)
+    fold = fold_of(layer, pe, simd, "serial")
+    rows = RowPool()
+    m.submodules.engine = unit = MatrixEngine(
+        layer=layer, fold=fold, memory="block", family=of, stages=stages, rows=rows, read_latency=1
+    )
+    spec.shared.components.update(rows.modules)
+    bits, words, passes = takes.bits, fold.synapse_folds, fold.neuron_folds
+    send, word = spec.free("send"), spec.free("word", simd * bits)
+    m.d.comb += [unit.i.valid.eq(send), unit.i.payload.eq(word)]
+
+    def expected(k: int, frame: list[Value]) -> Value:
+        lanes = Cat(*frame[k * fold.pass_words : k * fold.pass_words + words])
+        totals: list[Value] = []
+        for row in range(k * pe, min(outputs, (k + 1) * pe)):
+            total: Value = Const(0, signed(unit.bits))
+            for n, weight in enumerate(weights.integers(stored[row]).tolist()):
+                lane = lanes[n * bits : (n + 1) * bits]
+                value = lane.as_signed() if takes.signed else lane
+                worth = 2 * value - 1 if takes.xnor else value
+                total = (total + worth * weight)[: unit.bits].as_signed()
+            threshold = 0 if scores else output.values[row, 0].item()
+            totals.append((total - threshold)[: unit.bits])
+        return Cat(*totals)
+
+    follower = Follower(
+        spec,
+        entering=send,
+        word=word,
+        words_in=passes * fold.pass_words,
+        offered=unit.o.valid,
+        leaving=unit.o.valid,
+        result=unit.o.payload.as_value(),
+        words_out=passes,
+        expected=expected,
+        needs=lambda k: (k + 1) * fold.pass_words,
+        most=unit.latency + 1,
+        mask=lambda k: (1 << unit.bits * min(pe, outputs - k * pe)) - 1,
+    )
+    ends = Signal()
+    used = inputs - (words - 1) * simd
+    firsts = [Signal(len(word), name=f"first_{k}") for k in range(words)]
+    for k in range(passes * fold.pass_words):
+        here = follower.count_in == k
+        if k % fold.pass_words == fold.pass_words - 1:
+            with m.If(here):
+                m.d.comb += ends.eq(send)
+        if k % words == words - 1 and used < simd:
+            spec.assume(~here | (word[used * bits :] == 0))
+        first = firsts[k % words]
+        if k % fold.pass_words < words:
+            with m.If(send & here):
+                m.d.sync += first.eq(word)
+        else:
+            spec.assume(~here | (word == first))
+    spec.claim("a pass ends as the latency says", unit.o.valid == delayed(spec, ends, unit.latency, "ends"))
 
 
 def plain_verilog(layer: Dense, bits: int) -> str:

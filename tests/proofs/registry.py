@@ -10,7 +10,7 @@ from amaranth.lib import wiring
 
 from bitwright_core.framing import InputFormat
 from bitwright_core.network import Windows
-from bitwright_core.numbers import BINARY, signed_type, unsigned_type
+from bitwright_core.numbers import BINARY, TERNARY, signed_type, unsigned_type
 from bitwright_hw.families import ECP5, GENERIC, ICE40, XC7
 from bitwright_hw.fork import Fork
 from bitwright_hw.frame_buffer import FrameBuffer
@@ -73,6 +73,9 @@ levels = cases("levels", "LevelUnit", build=arithmetic.levels)
 product_rows = cases("product-rows", "ProductRow", build=arithmetic.product_rows, equal=True)
 engine = cases("engine", "MatrixEngine", "Rom", build=arithmetic.engine)
 integers = cases("integer-engine", "MatrixEngine", "IntegerRow", "Rom", build=arithmetic.engine)
+serial_engines = cases(
+    "serial-engine", "MatrixEngine", "SerialRow", "PlaneCounter", "Rom", build=arithmetic.serial_engine
+)
 whole = cases("accelerator", "AcceleratorCore", build=top.accelerator)
 axi = cases("axi-accelerator", "AxiAccelerator", build=top.axi_accelerator)
 hardwired = cases("hardwired", "HardwiredEngine", build=arithmetic.hardwired)
@@ -419,6 +422,31 @@ _ARITHMETIC = (
     integers("2x2-single-lane", seed=1, outputs=2, inputs=2, pe=2, simd=1, bits=2),
     integers("2x3-pairs", seed=2, outputs=2, inputs=3, pe=1, simd=2, bits=2),
     integers("2x4-four-lanes", seed=3, outputs=2, inputs=4, pe=2, simd=4, bits=2),
+    *(
+        serial_engines(
+            f"{of.name}-{takes.kind}-{takes.bits}-{weights.kind}-{weights.bits}",
+            seed=seed,
+            outputs=2,
+            inputs=inputs,
+            pe=pe,
+            simd=2,
+            takes=takes,
+            weights=weights,
+            of=of,
+            family=of,
+            stages=stages,
+            scores=seed == 2,
+            quick=seed == 0,
+        )
+        for seed, (of, takes, weights, inputs, pe, stages) in enumerate(
+            (
+                (GENERIC, unsigned_type(2), BINARY, 3, 1, 0),
+                (XC7, unsigned_type(2), signed_type(2), 2, 1, 1),
+                (ECP5, signed_type(2), BINARY, 3, 2, 1),
+                (GENERIC, BINARY, TERNARY, 3, 1, 0),
+            )
+        )
+    ),
     *(
         hardwired(
             f"{of.name}-{seed}",

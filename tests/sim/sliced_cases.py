@@ -23,7 +23,7 @@ from bitwright_sim.sliced.model import SlicedModel, Stimulus
 from bitwright_sim.sliced.proof import compare_runs
 from tests.sim.designs import copy_design
 from tests.sw.conv_networks import random_conv_network
-from tests.sw.drawn_networks import NEWER_KINDS, newer_network, random_pe
+from tests.sw.drawn_networks import NEWER_KINDS, newer_network, random_pe, random_planes
 from tests.sw.networks import random_network
 
 TARGETS = ("generic", "xc7", "ecp5")
@@ -102,6 +102,11 @@ def random_case(seed: int) -> tuple[Network, Plan]:
                 memory=dice.choice(("auto", "block", "distributed")),
             )
         )
+    later = random.Random(f"planes {seed}")
+    layers = [
+        replace(choice, planes=random_planes(layer, choice, later))
+        for choice, layer in zip(layers, network.matrix_layers, strict=True)
+    ]
     plan = Plan(
         layers=tuple(layers),
         scores=network.gives_scores and ends != "class",
@@ -169,6 +174,7 @@ DESIGNS = (
     "labels",
     "a last fold that pads",
     "values or weights of a few bits",
+    "planes one after the other",
     "groups",
     "dilation",
     "branches",
@@ -208,6 +214,7 @@ def situations_of(design: Design) -> dict[str, int]:
         "a last fold that pads": any(one.outputs % one.pe or one.inputs % one.simd for one in design.manifest.layers),
         "values or weights of a few bits": any(not layer.counts_bits and not layer.takes.signed for layer in matrices)
         or any(not layer.weight_type.xnor for layer in matrices),
+        "planes one after the other": any(layer.planes == "serial" for layer in plan.layers),
         "groups": any(layer.groups > 1 for layer in matrices),
         "dilation": any(layer.dilation != (1, 1) for layer in convs),
         "branches": not network.is_chain,

@@ -2,7 +2,9 @@
 
 import random
 
+from bitwright_core.engine_rules import serial_refusal
 from bitwright_core.network import MatrixLayer, Network
+from bitwright_core.plan import LayerPlan, Planes
 
 from .conv_networks import random_conv_network
 from .few_networks import FEW_ACTIVATIONS, FEW_WEIGHTS
@@ -53,3 +55,9 @@ def random_pe(layer: MatrixLayer, dice: random.Random) -> int:
     if layer.groups == 1:
         return dice.randint(1, layer.outputs)
     return dice.choice([pe for pe in range(1, layer.outputs + 1) if rows % pe == 0 or pe % rows == 0])
+
+
+def random_planes(layer: MatrixLayer, choice: LayerPlan, dice: random.Random) -> Planes:
+    """Planes one after the other for one of three layers that may have them so."""
+    serial = dice.random() < 0.3 and serial_refusal(choice.engine, layer) is None
+    return "serial" if serial else "parallel"

@@ -159,7 +159,7 @@ FILES = {
     ),
     "unknown layer key": (
         '[[layers]]\nname = "layer0"\npe = 1\nsimd = 1\nlanes = 4\n',
-        "unknown key layers[0].lanes; the keys there are name, pe, simd, memory",
+        "unknown key layers[0].lanes (did you mean planes?); the keys there are name, pe, simd, memory",
     ),
     "rule": (
         '[[layers]]\nname = "layer0"\npe = 0\nsimd = 1\n',

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from bitwright_core.network import MatrixLayer
-from bitwright_core.plan import Fold, LayerPlan, Plan
+from bitwright_core.plan import Fold, LayerPlan, Plan, Planes
 from bitwright_hw.constant_bits import Known
 from bitwright_hw.engines.folded_choices import LayerChoices
 from bitwright_hw.families.costs import Costs
@@ -32,7 +32,14 @@ class Engine(Protocol):
         """
 
     def choices(
-        self, layer: MatrixLayer, options: Plan, *, costs: Costs, scored: bool, done: Callable[[int, int], None]
+        self,
+        layer: MatrixLayer,
+        options: Plan,
+        *,
+        costs: Costs,
+        scored: bool,
+        planes: Planes = "parallel",
+        done: Callable[[int, int], None],
     ) -> LayerChoices | None:
         """The folds of `layer` among which sizing chooses for an interval; None if nobody knows before synthesis what
-        they take. `scored` and `done` as for LayerChoices."""
+        they take. `scored`, `planes` and `done` as for LayerChoices."""

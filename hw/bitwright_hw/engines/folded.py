@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from bitwright_core.network import MatrixLayer
-from bitwright_core.plan import Fold, LayerPlan, Plan
+from bitwright_core.plan import Fold, LayerPlan, Plan, Planes
 from bitwright_hw.constant_bits import Known
 from bitwright_hw.engines.folded_choices import LayerChoices
 from bitwright_hw.families import family_named
@@ -38,9 +38,16 @@ class Folded:
         return folded_stage(name, layer, fold, choice, plan)
 
     def choices(
-        self, layer: MatrixLayer, options: Plan, *, costs: Costs, scored: bool, done: Callable[[int, int], None]
+        self,
+        layer: MatrixLayer,
+        options: Plan,
+        *,
+        costs: Costs,
+        scored: bool,
+        planes: Planes = "parallel",
+        done: Callable[[int, int], None],
     ) -> LayerChoices:
-        return LayerChoices(layer, options, costs=costs, scored=scored, done=done)
+        return LayerChoices(layer, options, costs=costs, scored=scored, planes=planes, done=done)
 
 
 FOLDED = Folded()

@@ -7,7 +7,7 @@ from functools import cached_property, partial
 import numpy as np
 from numpy.typing import NDArray
 
-from bitwright_core.plan import Fold, Memory, Plan, ceil_div, distinct_folds, fold_of, row_choices
+from bitwright_core.plan import Fold, Memory, Plan, Planes, ceil_div, distinct_folds, fold_of, row_choices
 from bitwright_hw.engine_numbers import Matrix
 from bitwright_hw.engines.folded_costs import engine_costs
 from bitwright_hw.families.costs import Costs
@@ -30,8 +30,8 @@ class Choice:
 class LayerChoices:
     """The choices of `layer`, for each interval those that no other beats in LUTs and blocks, or that come near.
 
-    `scored` says that what makes scores of its results counts with it. `done(n, total)` tells how far the table of all
-    choices is.
+    `scored` says that what makes scores of its results counts with it; `planes` are as in plans. `done(n, total)` tells
+    how far the table of all choices is.
     """
 
     def __init__(
@@ -41,12 +41,14 @@ class LayerChoices:
         *,
         costs: Costs,
         scored: bool,
+        planes: Planes = "parallel",
         done: Callable[[int, int], None] = lambda done, total: None,
     ):
         self.layer = layer
         self.options = options
         self.costs = costs
         self.scored = scored
+        self.planes: Planes = planes
         self.done = done
         self.pes = [pe for passes in distinct_folds(layer.outputs) for pe in _sizes(layer.outputs, passes)]
         if layer.groups > 1:
@@ -76,10 +78,10 @@ class LayerChoices:
         return [self._choice(place) for place in (*places[front], *places[near])]
 
     def _choice(self, place: int) -> Choice:
-        cycles, row, column, distributed, luts, blocks = (table[place] for table in self._every)
+        _, row, column, distributed, luts, blocks = (table[place] for table in self._every)
         layer = self.layer
-        fold = fold_of(layer, self.pes[row], self.simds[column])
-        memory: Memory = "auto" if cycles == layer.pixels else "distributed" if distributed else "block"
+        fold = fold_of(layer, self.pes[row], self.simds[column], self.planes)
+        memory: Memory = "auto" if fold.weight_words == 1 else "distributed" if distributed else "block"
         return Choice(fold, memory, int(luts), float(blocks))
 
     def _told(self, table: int, columns: int) -> None:
@@ -101,6 +103,7 @@ class LayerChoices:
                 self.pes,
                 self.simds,
                 costs=self.costs,
+                planes=self.planes,
                 done=partial(self._told, k),
             )
             for k, memory in enumerate(memories)
@@ -110,12 +113,14 @@ class LayerChoices:
             luts, blocks = self._with_scores(luts, blocks)
         passes = -(-layer.outputs // np.array(self.pes, np.int64))
         words = -(-layer.inputs // np.array(self.simds, np.int64))
-        cycles = np.broadcast_to((passes[:, None] * words)[:, :, None], luts.shape)
+        one = fold_of(layer, 1, 1, self.planes)
+        cycles = np.broadcast_to((passes[:, None] * words * one.plane_products)[:, :, None], luts.shape)
+        weight_words = cycles.reshape(-1) // one.planes[0]
         rows, columns, distributed = np.indices(luts.shape).reshape(3, -1)
         simd = np.array(self.simds)[columns]
         order = np.lexsort((simd, luts.reshape(-1), blocks.reshape(-1)))
         # weights of one word lie in no memory
-        order = order[~((cycles.reshape(-1) == 1) & (distributed == 1))[order]]
+        order = order[~((weight_words == 1) & (distributed == 1))[order]]
         flat = (layer.pixels * cycles.reshape(-1), rows, columns, distributed, luts.reshape(-1), blocks.reshape(-1))
         return tuple(table[order] for table in flat)
 
@@ -126,7 +131,7 @@ class LayerChoices:
         luts, blocks = luts.copy(), blocks.copy()
         for row, pe in enumerate(self.pes):
             for column, simd in enumerate(self.simds):
-                fold = fold_of(layer, pe, simd)
+                fold = fold_of(layer, pe, simd, self.planes)
                 scores = score_counts(score_params(layer, fold), self.costs, sent=self.options.scores)
                 luts[row, column] += scores.luts
                 blocks[row, column] += scores.block_rams

@@ -5,15 +5,17 @@ tests/hw/test_engine_costs.py holds the two to the same numbers. Tables of a lay
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bitwright_core.plan import LayerPlan, Memory, Plan, fold_of
+from bitwright_core.plan import Fold, LayerPlan, Memory, Plan, Planes, fold_of
 from bitwright_hw.engine_numbers import (
     Matrix,
     accumulator_bits,
     level_numbers,
+    plane_order,
     preload_borders,
     preload_count,
     products_of,
@@ -21,6 +23,7 @@ from bitwright_hw.engine_numbers import (
 from bitwright_hw.families import family_named
 from bitwright_hw.families.costs import Costs
 from bitwright_hw.layer_rows import layer_row_luts
+from bitwright_hw.plane_counter import chosen_lane_luts, plane_counter_luts
 from bitwright_hw.rom import NARROW_WORDS, WIDE_WORDS
 from bitwright_hw.timing import engine_pipeline
 
@@ -36,42 +39,46 @@ def engine_costs(
     simds: Sequence[int],
     *,
     costs: Costs,
+    planes: Planes = "parallel",
     done: Callable[[int], None] = lambda columns: None,
 ) -> tuple[Table, Blocks]:
     """LUTs and blocks of `layer` for each of `pes` and `simds`, each (PEs, SIMDs). `done(n)`: n columns have rows."""
-    integers = not layer.counts_bits and products_of(layer) is None
+    folded = partial(fold_of, layer, planes=planes)
+    serial = plane_order(layer, folded(1, 1))
+    integers = not layer.counts_bits and products_of(layer) is None and serial is None
     pe, simd = np.array(pes, np.int64)[:, None], np.array(simds, np.int64)[None, :]
     passes, words = -(-layer.outputs // pe), -(-layer.inputs // simd)
-    cycles, lanes = passes * words, pe * simd
-    in_block = cycles > (WIDE_WORDS if memory == "auto" else 1)
+    one, lanes = folded(1, 1), pe * simd
+    cycles, weight_words = passes * words * one.plane_products, passes * words * one.planes[1]
+    in_block = weight_words > (WIDE_WORDS if memory == "auto" else 1)
     if memory == "distributed":
         in_block = np.zeros_like(in_block)
-    rows, stages = _rows(layer, memory, options, pes, simds, in_block, costs, done)
-    bits = np.array([[accumulator_bits(layer, fold_of(layer, p, simds[0]))] for p in pes], np.int64)
+    widths = [accumulator_bits(layer, folded(p, simds[0])) for p in pes]
+    row = partial(_row, layer, memory, options, costs, planes)
+    rows, stages = _rows(row, folded, widths, pes, simds, in_block, done)
+    bits = np.array(widths, np.int64)[:, None]
     if not integers:  # and what preloads a pass has does not depend on SIMD
-        values = np.array(
-            [[preload_count(layer, fold_of(layer, p, 1), int(b[0]))] for p, b in zip(pes, bits, strict=True)]
-        )
+        values = np.array([[preload_count(layer, folded(p, 1), int(b[0]))] for p, b in zip(pes, bits, strict=True)])
     else:
         values = np.array(
-            [
-                [preload_count(layer, fold_of(layer, p, s), int(b[0])) for s in simds]
-                for p, b in zip(pes, bits, strict=True)
-            ]
+            [[preload_count(layer, folded(p, s), int(b[0])) for s in simds] for p, b in zip(pes, bits, strict=True)]
         )
     bare = stages == 0
     rows = rows - np.where((values == 1) & bare, bits, 0)
     counter = _bits(cycles) + _bits(words)
     luts = pe * rows + np.maximum(1, _each(lambda bits: round(costs.engine_control.at(bits)), counter))
+    at_once = np.array([[folded(p, 1).groups_at_once] for p in pes], np.int64)
     if integers:
-        at_once = np.array([[fold_of(layer, p, 1).groups_at_once] for p in pes], np.int64)
         luts = luts + 2 * at_once * (simd // 2) * (layer.takes.bits + 1)
-    width = lanes * layer.weight_type.bits
-    blocks = _where(in_block, costs.block_rams, width, cycles)
-    columns = np.minimum(width, 1 << np.minimum(32, cycles))
+    if serial is not None:
+        luts = luts + plane_counter_luts(serial, _bits(weight_words))
+        luts = luts + simd * at_once * chosen_lane_luts(layer.takes.bits, costs)
+    width = lanes * (layer.weight_type.bits if serial is None else 1)
+    blocks = _where(in_block, costs.block_rams, width, weight_words)
+    columns = np.minimum(width, 1 << np.minimum(32, weight_words))
     made = family_named(options.target).lut_roms
     rom = costs.rom if made is None else lambda width, depth: made.luts(depth, width)
-    luts = luts + _where((cycles > 1) & ~in_block, rom, columns, cycles).astype(np.int64)
+    luts = luts + _where((weight_words > 1) & ~in_block, rom, columns, weight_words).astype(np.int64)
 
     varied = np.broadcast_to(values != 1, cycles.shape)
     if preload_borders(layer) is not None:
@@ -83,16 +90,18 @@ def engine_costs(
     added = _each(lambda bits: round(costs.preload_control.at(bits)), control) - np.where(bare, pe, 0)
     deep = depth > NARROW_WORDS
     luts = luts + np.where(varied, added, 0) + _where(varied & ~deep, costs.rom, width, depth).astype(np.int64)
-    level_luts, level_blocks = _levels(layer, pes, simds, costs)
+    level_luts, level_blocks = _levels(layer, folded, pes, simds, costs)
     return luts + level_luts, blocks + _where(varied & deep, costs.block_rams, width, depth) + level_blocks
 
 
-def _levels(layer: Matrix, pes: Sequence[int], simds: Sequence[int], costs: Costs) -> tuple[Table, Blocks]:
+def _levels(
+    layer: Matrix, folded: Callable[[int, int], Fold], pes: Sequence[int], simds: Sequence[int], costs: Costs
+) -> tuple[Table, Blocks]:
     """What threshold stages of several levels take."""
     luts, blocks = np.zeros((len(pes), len(simds)), np.int64), np.zeros((len(pes), len(simds)))
     for row, pe in enumerate(pes):
         for column, simd in enumerate(simds):
-            levels = level_numbers(layer, fold_of(layer, pe, simd))
+            levels = level_numbers(layer, folded(pe, simd))
             if levels is None:
                 return luts, blocks
             counts = levels.counts(costs)
@@ -101,35 +110,36 @@ def _levels(layer: Matrix, pes: Sequence[int], simds: Sequence[int], costs: Cost
 
 
 def _rows(
-    layer: Matrix,
-    memory: Memory,
-    options: Plan,
+    row: Callable[[Fold, int], tuple[int, int]],
+    folded: Callable[[int, int], Fold],
+    bits: Sequence[int],
     pes: Sequence[int],
     simds: Sequence[int],
     in_block: NDArray[np.bool_],
-    costs: Costs,
     done: Callable[[int], None],
 ) -> tuple[Table, Table]:
-    """LUTs of a row, and its stages: few distinct ones in each column."""
-    family = family_named(options.target)
+    """LUTs of a row, and its stages, by `row`: few distinct ones in each column. `bits` are those of each PE."""
     luts, stages = np.zeros(in_block.shape, np.int64), np.zeros(in_block.shape, np.int64)
-    bits = [accumulator_bits(layer, fold_of(layer, pe, simds[0])) for pe in pes]
     for column, simd in enumerate(simds):
         done(column)
-        single = simd >= layer.inputs
         found: dict[tuple[bool, int], tuple[int, int]] = {}
-        for row, pe in enumerate(pes):
-            key = bool(in_block[row, column]), bits[row]
+        for place, pe in enumerate(pes):
+            key = bool(in_block[place, column]), bits[place]
             if key not in found:
-                choice = LayerPlan(name=layer.name, pe=pe, simd=simd, memory=memory)
-                depth = engine_pipeline(fold_of(layer, pe, simd), choice, options, layer).stages
-                taken = layer_row_luts(
-                    layer, simd=simd, bits=key[1], family=family, costs=costs, stages=depth, single=single
-                )
-                found[key] = taken, depth
-            luts[row, column], stages[row, column] = found[key]
+                found[key] = row(folded(pe, simd), bits[place])
+            luts[place, column], stages[place, column] = found[key]
     done(len(simds))
     return luts, stages
+
+
+def _row(
+    layer: Matrix, memory: Memory, options: Plan, costs: Costs, planes: Planes, fold: Fold, bits: int
+) -> tuple[int, int]:
+    """LUTs of a row of an engine folded so, and its stages."""
+    choice = LayerPlan(name=layer.name, pe=fold.pe, simd=fold.simd, memory=memory, planes=planes)
+    stages = engine_pipeline(fold, choice, options, layer).stages
+    family = family_named(options.target)
+    return layer_row_luts(layer, fold, bits=bits, family=family, costs=costs, stages=stages), stages
 
 
 def _bits(count: Table) -> Table:

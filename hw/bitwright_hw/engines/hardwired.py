@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from bitwright_core.network import MatrixLayer
-from bitwright_core.plan import Fold, LayerPlan, Plan, ceil_div
+from bitwright_core.plan import Fold, LayerPlan, Plan, Planes, ceil_div
 from bitwright_hw.constant_bits import Known
 from bitwright_hw.families import family_named
 from bitwright_hw.families.costs import Costs
@@ -40,7 +40,14 @@ class Hardwired:
         return pipeline_for(lanes, plan.clock_mhz, family_named(plan.target), block_ram=False)
 
     def choices(
-        self, layer: MatrixLayer, options: Plan, *, costs: Costs, scored: bool, done: Callable[[int, int], None]
+        self,
+        layer: MatrixLayer,
+        options: Plan,
+        *,
+        costs: Costs,
+        scored: bool,
+        planes: Planes = "parallel",
+        done: Callable[[int, int], None],
     ) -> None:
         """None: a hardwired layer's LUTs depend on its weights."""
 

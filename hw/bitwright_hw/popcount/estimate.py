@@ -2,6 +2,7 @@
 
 from bitwright_hw.families import Family
 from bitwright_hw.families.costs import Costs
+from bitwright_hw.plane_order import PlaneOrder
 from bitwright_hw.popcount.check import check
 from bitwright_hw.products import Products
 
@@ -38,6 +39,17 @@ def product_row_luts(
     line = costs.portable_row
     joins = sum(one.shift + simd.bit_length() + 1 for one in products.every[1:])
     return round(line.base + len(products.every) * line.slope * simd + joins)
+
+
+def serial_row_luts(*, simd: int, order: PlaneOrder, bits: int, family: Family, costs: Costs, stages: int = 1) -> int:
+    """LUTs of a SerialRow: a row of one product, what doubles and complements the sum, and what chooses a preload's
+    bit."""
+    check(simd, stages)
+    chosen = bits + (order.doublings - 1 + 1) // 2
+    if family.rows.weighted_luts is not None:
+        return chosen + family.rows.weighted_luts(simd, ((order.base, order.gate),), bits, stages, False)
+    line = costs.portable_row
+    return chosen + round(line.base + line.slope * simd)
 
 
 def row_levels(simd: int, family: Family, stages: int) -> float:

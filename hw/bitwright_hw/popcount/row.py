@@ -47,8 +47,14 @@ class AccumulateRow(wiring.Component):
                 "last": In(1),
                 "preload": In(signed(bits)),
                 "o": Out(signed(bits)),
+                **self._more_ports,
             }
         )
+
+    @property
+    def _more_ports(self) -> dict[str, wiring.Member]:
+        """Ports that other rows have beside these."""
+        return {}
 
     @property
     def x_bits(self) -> int:
@@ -79,11 +85,21 @@ class AccumulateRow(wiring.Component):
         accumulator = Signal(0 if self.single else self.bits, reset_less=self.stages > 0)
         plus = Signal(self.bits)
         m.d.comb += plus.eq(self._plus(m, accumulator, preload))
+        kept = self._kept(m, plus)
         with m.If(last):
             m.d.sync += [self.o.eq(plus), accumulator.eq(0)]
         with m.Elif(valid):
-            m.d.sync += accumulator.eq(plus)
+            m.d.sync += accumulator.eq(kept)
         return m
+
+    def _kept(self, m: Module, plus: Value) -> Value:
+        """What is kept of a sum for the next word."""
+        return plus
+
+    @property
+    def _first(self) -> Value:
+        """What the first word of a pass adds of the preload."""
+        return self.preload
 
     def _plus(self, m: Module, accumulator: Value, preload: Value) -> Value:
         """Accumulator or preload, and what the word of `stages` cycles ago adds."""
@@ -103,11 +119,11 @@ class AccumulateRow(wiring.Component):
         preload = Signal(self.bits, reset_less=True)
         if not self.stages:
             with m.If(~started):
-                m.d.comb += preload.eq(self.preload)
+                m.d.comb += preload.eq(self._first)
             return self.valid, self.last, preload
         valid = Signal()
         last = Signal(init=1)
-        m.d.sync += [valid.eq(self.valid), last.eq(self.last), preload.eq(self.preload)]
+        m.d.sync += [valid.eq(self.valid), last.eq(self.last), preload.eq(self._first)]
         with m.If(started):
             m.d.sync += preload.eq(0)
         return valid, last, preload

@@ -33,16 +33,14 @@ def score_params(layer: MatrixLayer, fold: Fold) -> ScoreParams:
     """
     if isinstance(layer.output, Votes):
         votes = tuple(layer.output.votes.tolist())
-        return ScoreParams(
-            pe=fold.pe, bits=1, spacing=fold.synapse_folds, inputs=1, scale=votes, offset=(0,) * len(votes)
-        )
+        return ScoreParams(pe=fold.pe, bits=1, spacing=fold.pass_words, inputs=1, scale=votes, offset=(0,) * len(votes))
     if not isinstance(layer.output, Scores):
         raise TypeError(f"layer {layer.name} gives bits, not scores")
     least, largest = count_range(layer)
     return ScoreParams(
         pe=fold.pe,
         bits=accumulator_bits(layer, fold),
-        spacing=fold.synapse_folds,
+        spacing=fold.pass_words,
         inputs=largest,
         least=least,
         scale=tuple(layer.output.scale.tolist()),

@@ -8,9 +8,9 @@ from amaranth.lib import wiring
 
 from bitwright_core.plan import ceil_div
 from bitwright_hw.cells import Counts, counter_bits
-from bitwright_hw.engine import RowPool
 from bitwright_hw.families.costs import Costs
 from bitwright_hw.frame_collector import FrameCollector
+from bitwright_hw.row_pool import RowPool
 from bitwright_hw.stages.stage import Giver, Stage, Timing, Verdict, Words, feed
 
 LONGEST = 128  # cycles, more than words are on their way from where their token is taken

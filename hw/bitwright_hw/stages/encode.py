@@ -11,10 +11,10 @@ from bitwright_core.network import Network
 from bitwright_hw.cells import Counts
 from bitwright_hw.encoder import Encoder, TableEncoder, lanes_in, values_in
 from bitwright_hw.encoder_counts import encoder_counts
-from bitwright_hw.engine import RowPool
 from bitwright_hw.families.costs import Costs
 from bitwright_hw.padding_mask import PaddingMask
 from bitwright_hw.row_encoder import RowEncoder, RowTableEncoder
+from bitwright_hw.row_pool import RowPool
 from bitwright_hw.stages.stage import Giver, Stage, Timing, Words
 
 

@@ -49,7 +49,7 @@ class EngineStage(Stage):
 
     def times(self, timing: Timing, words: Sequence[Words]) -> Words:
         fold, (given,) = self.fold, words
-        return replace(given, after=given.after[fold.synapse_folds - 1 :: fold.synapse_folds] + self.latency)
+        return replace(given, after=given.after[fold.pass_words - 1 :: fold.pass_words] + self.latency)
 
     @property
     def frames(self) -> int:

@@ -7,9 +7,9 @@ from amaranth.hdl import Module
 from amaranth.lib import wiring
 
 from bitwright_hw.cells import Counts
-from bitwright_hw.engine import RowPool
 from bitwright_hw.families.costs import Costs
 from bitwright_hw.fork import Fork
+from bitwright_hw.row_pool import RowPool
 from bitwright_hw.stages.stage import Giver, Stage, Timing, Words
 
 

@@ -9,10 +9,10 @@ from amaranth.lib import wiring
 
 from bitwright_core.framing import InputFormat
 from bitwright_hw.cells import Counts, counter_bits
-from bitwright_hw.engine import RowPool
 from bitwright_hw.families.costs import Costs
 from bitwright_hw.frame_guard import FrameGuard
 from bitwright_hw.marked_graph import Actor
+from bitwright_hw.row_pool import RowPool
 from bitwright_hw.stages.stage import Giver, Stage, Timing, Words
 
 FRAMES_AHEAD = 4  # that can lie between the guard and the last word in the first queue, where tokens are for frames

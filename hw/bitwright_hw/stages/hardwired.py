@@ -10,9 +10,9 @@ from amaranth.lib import wiring
 from bitwright_core.errors import PlanError
 from bitwright_hw.cells import Counts
 from bitwright_hw.constant_bits import Known
-from bitwright_hw.engine import RowPool
 from bitwright_hw.families.costs import Costs
 from bitwright_hw.hardwired import HardwiredEngine
+from bitwright_hw.row_pool import RowPool
 from bitwright_hw.stages.engine import EngineStage, give_words, results
 from bitwright_hw.stages.stage import Giver
 

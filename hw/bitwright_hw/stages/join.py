@@ -12,11 +12,11 @@ from amaranth.lib import wiring
 from bitwright_core.network import JoinRule
 from bitwright_core.plan import ceil_div
 from bitwright_hw.cells import Counts, counter_bits
-from bitwright_hw.engine import RowPool
 from bitwright_hw.families.costs import Costs
 from bitwright_hw.gearbox import gearbox_times
 from bitwright_hw.join import Join, JoinInput, JoinParams
 from bitwright_hw.marked_graph import Actor, Link
+from bitwright_hw.row_pool import RowPool
 from bitwright_hw.stages.queue import queue_counts
 from bitwright_hw.stages.stage import Giver, Stage, Timing, Verdict, Words
 

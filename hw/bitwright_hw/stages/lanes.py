@@ -9,9 +9,9 @@ from amaranth.lib import wiring
 from bitwright_core.network import LaneRule, MatrixLayer, Operand
 from bitwright_core.numbers import signed_type
 from bitwright_hw.cells import Counts, counter_bits
-from bitwright_hw.engine import RowPool
 from bitwright_hw.families.costs import Costs
 from bitwright_hw.lane_unit import LaneParams, LaneUnit
+from bitwright_hw.row_pool import RowPool
 from bitwright_hw.stages.stage import Giver, Stage, Timing, Words
 
 

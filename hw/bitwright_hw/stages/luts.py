@@ -8,11 +8,11 @@ from amaranth.lib import wiring
 
 from bitwright_core.network import GroupSum, Luts
 from bitwright_hw.cells import Counts
-from bitwright_hw.engine import RowPool
 from bitwright_hw.families import Family
 from bitwright_hw.families.costs import Costs
 from bitwright_hw.group_sums import GroupSums, count_bits
 from bitwright_hw.luts import LutNeurons, neurons
+from bitwright_hw.row_pool import RowPool
 from bitwright_hw.scores import ScoreParams
 from bitwright_hw.stages.engine import give_words, results
 from bitwright_hw.stages.stage import Giver, Stage, Timing, Words

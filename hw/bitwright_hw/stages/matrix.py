@@ -11,9 +11,10 @@ from amaranth.lib import wiring
 from bitwright_core.network import MatrixLayer, Scores
 from bitwright_core.plan import Fold, Memory, ceil_div
 from bitwright_hw.cells import Counts, counter_bits
-from bitwright_hw.engine import MatrixEngine, RowPool
+from bitwright_hw.engine import MatrixEngine
 from bitwright_hw.engine_numbers import (
     level_numbers,
+    plane_order,
     preload_borders,
     preload_count,
     products_of,
@@ -23,7 +24,9 @@ from bitwright_hw.engine_numbers import (
 from bitwright_hw.families.costs import Costs
 from bitwright_hw.integer_row import integer_term_counts
 from bitwright_hw.layer_rows import layer_row_luts
+from bitwright_hw.plane_counter import plane_counts
 from bitwright_hw.rom import NARROW_WORDS, rom_place
+from bitwright_hw.row_pool import RowPool
 from bitwright_hw.stages.engine import EngineStage, give_words, results
 from bitwright_hw.stages.stage import Giver
 
@@ -42,7 +45,7 @@ class MatrixStage(EngineStage):
     @property
     def weights_in(self) -> Literal["block", "distributed"]:
         """The memory in which the weights lie."""
-        return rom_place(self.memory, self.fold.cycles)
+        return rom_place(self.memory, self.fold.weight_words)
 
     def component(self, rows: RowPool) -> MatrixEngine:
         return MatrixEngine(
@@ -66,14 +69,13 @@ class MatrixStage(EngineStage):
         """Unless `exact`, weights in LUTs count for every lane, equal ones and constant ones too."""
         layer, fold, stages = self.layer, self.fold, self.pipeline.stages
         bits = self.bits
-        single = fold.synapse_folds == 1
+        single = fold.pass_words == 1
         values = preload_count(layer, fold, bits)
-        row = layer_row_luts(
-            layer, simd=fold.simd, bits=bits, family=self.family, costs=costs, stages=stages, single=single
-        )
+        row = layer_row_luts(layer, fold, bits=bits, family=self.family, costs=costs, stages=stages)
         if values == 1 and not stages:
             row -= bits  # a constant preload is blanked for nothing
-        products, levels = products_of(layer), level_numbers(layer, fold)
+        order, levels = plane_order(layer, fold), level_numbers(layer, fold)
+        products = products_of(layer) if order is None else None
         kept = bits * (0 if single else 1) + (bits if isinstance(layer.output, Scores) or levels else 1)
         row_ffs = kept + (bits if stages and values > 1 else 0)
         tree_ffs = round(costs.tree_ffs * fold.lanes * stages * (len(products.every) if products else 1))
@@ -85,23 +87,25 @@ class MatrixStage(EngineStage):
             luts=fold.pe * row + max(1, round(costs.engine_control.at(counter))),
             ffs=fold.pe * row_ffs + tree_ffs + counter + again + word + 3 * self.latency,
         )
-        if not layer.counts_bits and products is None:
+        if order is not None:
+            total += plane_counts(order, fold, costs)
+        elif not layer.counts_bits and products is None:
             total += integer_term_counts(fold.pe, fold.simd, layer.takes.bits, fold.groups_at_once)
         if levels is not None:
             total += levels.counts(costs)
-        if fold.cycles > 1:
+        if fold.weight_words > 1:
             total += self._weights(costs, exact=exact)
         return total + self._preloads(costs, values, bits) if values > 1 else total
 
     def _weights(self, costs: Costs, *, exact: bool) -> Counts:
         """The weight memory."""
         fold = self.fold
+        width, depth = weight_width(self.layer, fold), fold.weight_words
         if self.weights_in == "block":
-            return Counts(block_rams=costs.block_rams(weight_width(self.layer, fold), fold.cycles))
-        every = min(weight_width(self.layer, fold), 1 << min(32, fold.cycles))
-        columns = _distinct_columns(self.layer, fold) if exact else every
+            return Counts(block_rams=costs.block_rams(width, depth))
+        columns = _distinct_columns(self.layer, fold) if exact else min(width, 1 << min(32, depth))
         made = self.family.lut_roms
-        luts = costs.rom(columns, fold.cycles) if made is None else made.luts(fold.cycles, columns)
+        luts = costs.rom(columns, depth) if made is None else made.luts(depth, columns)
         return Counts(luts=luts, ffs=columns)
 
     def _preloads(self, costs: Costs, values: int, bits: int) -> Counts:

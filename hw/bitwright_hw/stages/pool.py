@@ -11,9 +11,9 @@ from bitwright_core.network import NumberType, Pooling, Windows
 from bitwright_core.numbers import signed_bits
 from bitwright_core.plan import ceil_div
 from bitwright_hw.cells import Counts, counter_bits
-from bitwright_hw.engine import RowPool
 from bitwright_hw.families.costs import Costs
 from bitwright_hw.image_pool import Axis, ImagePool, PoolParams, Reduction
+from bitwright_hw.row_pool import RowPool
 from bitwright_hw.stages.stage import Giver, Stage, Timing, Words, feed
 from bitwright_hw.window_params import WindowParams
 

@@ -10,13 +10,13 @@ from amaranth.lib import wiring
 
 from bitwright_core.plan import ceil_div
 from bitwright_hw.cells import Counts, counter_bits
-from bitwright_hw.engine import RowPool
 from bitwright_hw.families.costs import Costs
 from bitwright_hw.frame_buffer import FrameBuffer
 from bitwright_hw.frame_queue import FrameQueue
 from bitwright_hw.gearbox import gearbox_counts, gearbox_times
 from bitwright_hw.marked_graph import Actor, Link
 from bitwright_hw.rom import ram_counts
+from bitwright_hw.row_pool import RowPool
 from bitwright_hw.stages.stage import Giver, Stage, Timing, Verdict, Words, feed
 
 MIN_BANKS = 2

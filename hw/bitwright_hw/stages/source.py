@@ -13,11 +13,11 @@ from bitwright_core.plan import ceil_div
 from bitwright_hw.cells import Counts
 from bitwright_hw.encoder import values_in
 from bitwright_hw.encoder_counts import source_table_counts
-from bitwright_hw.engine import RowPool
 from bitwright_hw.families.costs import Costs
 from bitwright_hw.gearbox import gearbox_counts, shift_params
 from bitwright_hw.marked_graph import Actor, Link
 from bitwright_hw.pixel_source import DEPTH, PixelSource, SourceParams
+from bitwright_hw.row_pool import RowPool
 from bitwright_hw.stages.stage import Giver, Index, Stage, Timing, Words, feed
 from bitwright_hw.window_params import storage_lanes
 

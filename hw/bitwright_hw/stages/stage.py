@@ -10,9 +10,9 @@ from amaranth.lib import fifo, stream, wiring
 from numpy.typing import NDArray
 
 from bitwright_hw.cells import Counts
-from bitwright_hw.engine import RowPool
 from bitwright_hw.families.costs import Costs
 from bitwright_hw.marked_graph import Actor, Link, MarkedGraph
+from bitwright_hw.row_pool import RowPool
 
 Index = NDArray[np.int64]
 

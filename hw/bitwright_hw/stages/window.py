@@ -11,11 +11,11 @@ from amaranth.lib import wiring
 from bitwright_core.network import MatrixLayer, Windows
 from bitwright_core.plan import Fold, ceil_div
 from bitwright_hw.cells import Counts, counter_bits
-from bitwright_hw.engine import RowPool
 from bitwright_hw.families.costs import Costs
 from bitwright_hw.gearbox import gearbox_counts, gearbox_times
 from bitwright_hw.marked_graph import Actor, Link
 from bitwright_hw.rom import ram_counts
+from bitwright_hw.row_pool import RowPool
 from bitwright_hw.stages.stage import Giver, Stage, Timing, Words, feed
 from bitwright_hw.window import Window
 from bitwright_hw.window_params import WindowParams
@@ -121,7 +121,7 @@ def window_params(layer: MatrixLayer, windows: Windows, fold: Fold, in_width: in
         channels=layer.channels,
         in_width=in_width,
         simd=fold.simd,
-        passes=max(1, fold.neuron_folds // fold.groups),
+        passes=max(1, fold.neuron_folds // fold.groups) * fold.plane_products,
         groups=fold.groups,
         groups_at_once=fold.groups_at_once,
         capacity=1,

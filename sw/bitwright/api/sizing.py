@@ -10,7 +10,7 @@ from bitwright_core.errors import PlanError
 from bitwright_core.families import FamilyName
 from bitwright_core.framing import frame_wide
 from bitwright_core.network import Network
-from bitwright_core.plan import Plan, default_plan, with_folds
+from bitwright_core.plan import Plan, Planes, default_plan, with_folds, with_planes
 from bitwright_core.plan import hardwired as hardwired_plan
 from bitwright_core.progress import Progress
 
@@ -38,6 +38,7 @@ def size(
     clock_mhz: float | None = None,
     data_bits: int | None = None,
     registers: bool | None = None,
+    planes: Planes | None = None,
     board: str | None = None,
     target_fps: float | None = None,
     max_luts: int | None = None,
@@ -49,8 +50,9 @@ def size(
     `cycles` is the most cycles a frame may take (each layer as small as that allows); `pe` and `simd` set
     the folds themselves, one value for all layers or one for each. `hardwired` makes every layer's weights constants in
     the logic; its input stream, if neither `data_bits` nor `plan` decides it, is as wide as a frame, or as a stream
-    can be: a frame a beat is a frame a cycle. The rest are the plan's options, None leaving them at their
-    defaults, or at those of `plan` where one is given to start from.
+    can be: a frame a beat is a frame a cycle. `planes` "serial" makes layers on values or weights of several bits take
+    their bit-planes one after the other, with one popcount a row. The rest are the plan's options, None leaving them at
+    their defaults, or at those of `plan` where one is given to start from.
 
     With `board` (see `bitwright boards`), folds and memories are found: the least LUTs for `target_fps` frames/s, or
     the highest rate within `max_luts` and `max_brams` (by default four fifths of the board's LUTs and all block RAMs
@@ -72,6 +74,7 @@ def size(
             max_luts,
             max_brams,
             progress,
+            planes or "parallel",
             {
                 "scores": _scores(scores, network),
                 "encoding": encoding,
@@ -87,7 +90,7 @@ def size(
         raise PlanError("hardwired layers have all rows and lanes at a time; give no cycles, pe or simd with them")
     widest = hardwired and data_bits is None and plan is None
     if plan is None:
-        plan = default_plan(network, cycles=cycles)
+        plan = default_plan(network, cycles=cycles, planes=planes or "parallel")
     elif cycles is not None:
         raise PlanError("a plan already decides the cycles a frame; give one or the other")
     options: dict[str, Any] = {
@@ -99,6 +102,10 @@ def size(
         "registers": registers,
     }
     plan = replace(plan, **{key: value for key, value in options.items() if value is not None})
+    if planes is not None and not hardwired:
+        plan = with_planes(plan, network, planes)
+    elif planes == "serial":
+        raise PlanError("hardwired layers add all planes at a time; give hardwired or planes, not both")
     if hardwired:
         return hardwired_plan(frame_wide(plan, network) if widest else plan, network)
     return with_folds(plan, network, pe=_sequence(pe), simd=_sequence(simd))
@@ -111,6 +118,7 @@ def _for_board(
     max_luts: int | None,
     max_brams: int | None,
     progress: Progress | None,
+    planes: Planes,
     options: dict[str, Any],
 ) -> Plan:
     from bitwright_boards import load_board
@@ -119,8 +127,9 @@ def _for_board(
 
     board = load_board(name)
     base, limits = _board_base(board, max_luts, max_brams, options)
+    family = family_named(board.target)
     return size_for(
-        network, base, family=family_named(board.target), limits=limits, target_fps=target_fps, progress=progress
+        network, base, family=family, limits=limits, target_fps=target_fps, planes=planes, progress=progress
     ).plan
 
 

@@ -71,3 +71,12 @@ def _hint(word: str, known: Sequence[str]) -> str:
     from bitwright_core.near import did_you_mean
 
     return did_you_mean(word, known)
+
+
+def add_planes(command: argparse._ActionsContainer) -> None:
+    """How engines take bit-planes."""
+    command.add_argument(
+        "--planes",
+        choices=("parallel", "serial"),
+        help="bit-planes of values and weights of a few bits: with a popcount each, or one after the other with one",
+    )

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bitwright.cli.arguments import add_planes
+
 if TYPE_CHECKING:
     from bitwright_core.design import Design
     from bitwright_core.network import Network
@@ -55,6 +57,7 @@ def _add_folds(command: argparse._ArgumentGroup) -> None:
     command.add_argument(
         "--hardwired", action="store_true", help="weights as constants in the logic, all rows and lanes at a time"
     )
+    add_planes(command)
     command.add_argument("--cycles", metavar="N", type=int, help="the most cycles a frame (without --plan)")
 
 
@@ -140,6 +143,7 @@ def run(args: argparse.Namespace) -> int:
             clock_mhz=args.clock_mhz,
             data_bits=args.data_bits,
             registers=args.registers,
+            planes=args.planes,
         )
         design = api.generate(network, plan, args.out, name=args.name, force=args.force, progress=report)
         if args.testbench is not None:

@@ -4,6 +4,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bitwright.cli.arguments import add_planes
+
 if TYPE_CHECKING:
     from bitwright_boards import Board
     from bitwright_core.network import Network
@@ -24,6 +26,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     command.add_argument("--target-fps", metavar="F", type=float, help="frames a second to reach")
     command.add_argument("--max-luts", metavar="N", type=int, help="the most LUTs to take")
     command.add_argument("--max-brams", metavar="N", type=int, help="the most block RAMs to take")
+    add_planes(command)
     command.add_argument("--out", metavar="PLAN.toml", type=Path, help="the plan to write")
     add_json(command)
     command.set_defaults(run=run)
@@ -66,6 +69,7 @@ def run(args: argparse.Namespace) -> int:
             target_fps=args.target_fps,
             max_luts=args.max_luts,
             max_brams=args.max_brams,
+            planes=args.planes,
             progress=bars,
             **board_options(args),
         )
