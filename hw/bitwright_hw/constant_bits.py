@@ -22,7 +22,7 @@ def known_outputs(layer: MatrixLayer, known: Known) -> Known:
     if not isinstance(layer.output, Thresholds) or layer.output.levels > 1:
         return (None,) * layer.outputs
     found: list[int | None] = []
-    for weights, threshold in zip(layer.weights.tolist(), layer.output.values[:, 0].tolist(), strict=True):
+    for weights, threshold in zip(layer.rows.tolist(), layer.engine_levels[0, :, 0].tolist(), strict=True):
         low, high = agreeing_range(weights, known)
         found.append(1 if threshold <= low else 0 if threshold > high else None)
     return tuple(found)

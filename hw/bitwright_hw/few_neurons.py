@@ -84,7 +84,7 @@ class FewNeurons(NeuronRows):
         """The terms of each row, and the row (without members)."""
         levels: Sequence[int | None] = [None] * self.layer.outputs
         if isinstance(self.layer.output, Thresholds):
-            levels = middle_levels(self.layer.output)
+            levels = middle_levels(self.layer)
         row = self._half if self.halved else self._digits
         return tuple(row(weights, level) for weights, level in zip(self.layer.rows.tolist(), levels, strict=True))
 

@@ -1,4 +1,4 @@
-"""The hardwired engine: a dense layer whose weights are constants in the logic, a frame a cycle."""
+"""The hardwired engine: a layer whose weights are constants in the logic, a frame or a window a cycle."""
 
 from amaranth.hdl import C, Cat, Module, Value, signed
 from amaranth.lib import data, stream, wiring
@@ -19,9 +19,9 @@ from bitwright_hw.timing import Pipeline, valid_after
 class HardwiredEngine(wiring.Component):
     """A MatrixEngine of PE = outputs and SIMD = inputs without XNOR gates and weight memory.
 
-    Ports and contract are those of MatrixEngine: `i` brings a frame a word, at any pace, `o` gives popcount - T of
-    every row (or the popcount, in a layer of scores), and `activations` the activations. `known` has, of each input,
-    the value that it always has, or None if it changes.
+    Ports and contract are those of MatrixEngine: `i` brings a frame a word (a convolution's window), at any pace, `o`
+    gives popcount - T of every row (or the popcount, in a layer of scores), and `activations` the activations. `known`
+    has, of each input, the value that it always has, or None if it changes.
 
     popcount = 2 * (set inputs of weight 1) + constant - (set inputs): a row adds only the inputs of its rarer
     weight, half of them or fewer, and the sum of all inputs is made once. Full adders that several rows have in common

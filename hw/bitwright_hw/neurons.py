@@ -28,9 +28,9 @@ class Row:
     complemented: bool
 
 
-def middle_levels(output: Thresholds) -> list[int]:
+def middle_levels(layer: MatrixLayer) -> list[int]:
     """The level of each neuron that is part of its row's constant: the middle one, from which a LevelUnit counts."""
-    levels: list[int] = output.values[:, output.levels // 2].tolist()
+    levels: list[int] = layer.engine_thresholds[0].tolist()
     return levels
 
 
@@ -94,10 +94,10 @@ class Neurons(NeuronRows):
         """Every neuron as a sum."""
         thresholds: Sequence[int | None] = [None] * self.layer.outputs
         if isinstance(self.layer.output, Thresholds):
-            thresholds = middle_levels(self.layer.output)
+            thresholds = middle_levels(self.layer)
         return tuple(
             as_sum(weights, threshold, self.bits, self.known)
-            for weights, threshold in zip(self.layer.weights.tolist(), thresholds, strict=True)
+            for weights, threshold in zip(self.layer.rows.tolist(), thresholds, strict=True)
         )
 
     @property

@@ -22,8 +22,15 @@ def _hardwired(layer: MatrixLayer, pe: int, simd: int) -> str | None:
             f"a hardwired layer has all rows and lanes at a time, so pe {layer.outputs} and simd {layer.inputs}, "
             f"not {pe} and {simd}"
         )
-    if layer.windows is not None or isinstance(layer.output, Votes):
-        return "only dense layers with thresholds, scores or sums can be hardwired; leave out its engine"
+    if isinstance(layer.output, Votes):
+        return "only layers with thresholds, scores or sums can be hardwired; leave out its engine"
+    if layer.groups > 1:
+        return f"its {layer.groups} groups take lanes of their own, so it cannot be hardwired; leave out its engine"
+    if layer.engine_offsets.any():
+        return (
+            "zeros around bits change its thresholds from pixel to pixel, so it cannot be hardwired; "
+            "pad with -1 or +1, or leave out its engine"
+        )
     if layer.takes.bits > HARDWIRED_LANE_BITS:
         return (
             f"a hardwired layer takes values of at most {HARDWIRED_LANE_BITS} bits, not {layer.takes}; "

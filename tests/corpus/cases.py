@@ -176,7 +176,7 @@ def _cases() -> list[Case]:
         Case(name="board-ulx3s", network=small, plan=folded(target="ecp5"), board="ulx3s-85f"),
         Case(name="board-icebreaker", network=small, plan=folded(clock_mhz=12.0), board="icebreaker"),
     ]
-    return found + [_random(seed) for seed in range(QUICK_RANDOM)] + [*NEWER[:2], PLANES[0]]
+    return found + [_random(seed) for seed in range(QUICK_RANDOM)] + [*NEWER[:2], PLANES[0], WIRED[0]]
 
 
 def serial(*folds: int | Sequence[int], **options: Any) -> Callable[[Network], Plan]:
@@ -217,6 +217,18 @@ PLANES = (  # the first is quick
     Case(name="deep-serial-xc7", network=lambda: depthwise(1), plan=serial(3, 5, target="xc7")),
     Case(name="deep-serial-1x2-ecp5", network=lambda: depthwise(2), plan=serial(1, 2, target="ecp5")),
 )
+WIRED = (  # the first is quick
+    Case(
+        name="cnn-hardwired",
+        network=lambda: cnn(32, convs=[{"outputs": 5, "kernel": (3, 3), "padding": (1, 1, 1, 1)}]),
+        plan=constants(target="xc7"),
+    ),
+    Case(
+        name="cnn-hardwired-integers",
+        network=lambda: cnn(33, levels=0, convs=[{"outputs": 4, "kernel": (2, 2)}]),
+        plan=constants(target="ecp5"),
+    ),
+)
 CASES = tuple(_cases())
 RANDOM = tuple(_random(seed) for seed in range(QUICK_RANDOM, RANDOM_COUNT))
 LARGE = (
@@ -229,4 +241,5 @@ LARGE = (
     ),
     *NEWER[2:],
     *PLANES[1:],
+    *WIRED[1:],
 )

@@ -16,12 +16,12 @@ from bitwright_hw.solve import solved, timing
 from bitwright_hw.stages.window import WindowStage
 from tests.hw.test_accelerator import check
 from tests.sw.conv_networks import random_conv_network
-from tests.sw.drawn_networks import random_planes
+from tests.sw.drawn_networks import random_planes, random_wired
 from tests.sw.few_networks import FEW_ACTIVATIONS, FEW_WEIGHTS
 
 
-def random_plan(network, seed):
-    """Any fold of every layer, primes and non-divisors too."""
+def random_plan(network, seed, *, wired=False):
+    """Any fold of every layer, primes and non-divisors too; `wired`: some convolutions hardwired."""
     dice = random.Random(seed)
     layers = tuple(
         LayerPlan(
@@ -37,6 +37,10 @@ def random_plan(network, seed):
         replace(choice, planes=random_planes(layer, choice, later))
         for choice, layer in zip(layers, network.matrix_layers, strict=True)
     )
+    if wired:
+        layers = tuple(
+            random_wired(layer, choice, later) for choice, layer in zip(layers, network.matrix_layers, strict=True)
+        )
     return Plan(layers=layers, scores=scores, data_bits=dice.choice(DATA_BITS))
 
 
@@ -46,7 +50,7 @@ def grouped_pes(layer):
     return [pe for pe in range(1, layer.outputs + 1) if rows % pe == 0 or pe % rows == 0]
 
 
-def random_case(seed, *, most=8, image=9, **more):
+def random_case(seed, *, most=8, image=9, wired=False, **more):
     """Bits or integers in, one to three convolutions, pools, scores, votes or bits out."""
     dice = random.Random(seed)
     bits = seed % 5 == 4
@@ -61,7 +65,7 @@ def random_case(seed, *, most=8, image=9, **more):
         classes=0 if bits else dice.randint(1, 4),
         **more,
     )
-    return network, random_plan(network, seed)
+    return network, random_plan(network, seed, wired=wired)
 
 
 @pytest.mark.parametrize("seed", [0, 5, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2, 3, 4))])
@@ -72,7 +76,7 @@ def test_random_accelerators(seed, tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(100, 180))
 def test_many_random_accelerators(seed, tmp_path):
-    check(*random_case(seed, most=40 if seed % 4 == 0 else 12), tmp_path / "design", frames=12)
+    check(*random_case(seed, most=40 if seed % 4 == 0 else 12, wired=True), tmp_path / "design", frames=12)
 
 
 GROUPED = {"grouped": True, "dilated": True}
@@ -205,8 +209,8 @@ def test_what_hardware_is_not_made_for():
     with pytest.raises(PlanError, match="pools alone"):
         solved(network, Plan(layers=()))
     conv = conv_layer((4, 4, 2), 3)
-    hard = Plan(layers=(LayerPlan(name="conv", pe=3, simd=18, engine="hardwired"),))
-    with pytest.raises(PlanError, match="only dense layers with thresholds, scores or sums"):
+    hard = Plan(layers=(LayerPlan(name="conv", pe=3, simd=9, engine="hardwired"),))
+    with pytest.raises(PlanError, match="a hardwired layer has all rows and lanes at a time, so pe 3 and simd 18"):
         solved(conv, hard)
     grouped = random_conv_network(2, shape=(6, 5, 6), convs=1, channels=(12,), grouped=True)
     (layer, *_) = grouped.matrix_layers

@@ -149,6 +149,6 @@ def test_random_accelerators(seed, tmp_path):
 
 
 def test_what_is_not_hardwired_is_told():
-    network = random_conv_network(1, shape=(4, 4, 2), convs=1)
-    with pytest.raises(PlanError, match="only dense layers with thresholds, scores or sums can be hardwired"):
+    network = random_conv_network(2, shape=(6, 5, 6), convs=1, channels=(12,), grouped=True)
+    with pytest.raises(PlanError, match="its 2 groups take lanes of their own, so it cannot be hardwired"):
         hardwired(default_plan(network), network)

@@ -25,6 +25,7 @@ from bitwright_hw.solve import solved
 from bitwright_hw.stage_graph import StageGraph
 from tests.hw.test_conv_accelerators import random_case as conv_case
 from tests.hw.test_graph_accelerators import random_case as graph_case
+from tests.sw.conv_networks import random_conv_network
 from tests.sw.networks import random_network
 
 
@@ -129,7 +130,10 @@ def test_every_engine_that_a_plan_can_name_is_there():
 def test_engines_say_what_they_do_not_take():
     (layer,) = conv_layer((4, 4, 2), 3).matrix_layers
     assert refusal("folded", layer, 2, 5) is None
-    assert refusal("hardwired", layer, 3, 18).startswith("only dense layers with thresholds, scores or sums")
+    assert refusal("hardwired", layer, 3, 18) is None
+    votes = random_conv_network(1, shape=(4, 4, 2), convs=0, dense=(), classes=3, votes=True).matrix_layers[-1]
+    told = refusal("hardwired", votes, votes.outputs, votes.inputs)
+    assert told is not None and told.startswith("only layers with thresholds, scores or sums")
     dense = random_network(1, shape=(20,), hidden=(8,)).matrix_layers[0]
     assert refusal("hardwired", dense, 8, 40) is None
     assert refusal("hardwired", dense, 7, 40).startswith("a hardwired layer has all rows and lanes at a time, so pe 8")

@@ -20,8 +20,9 @@ from pathlib import Path
 import numpy as np
 
 from bitwright_core.design import Design
-from bitwright_core.network import Dense, MatrixLayer, Network, Votes
-from bitwright_core.plan import Plan
+from bitwright_core.engine_rules import refusal
+from bitwright_core.network import MatrixLayer, Network
+from bitwright_core.plan import LayerPlan, Plan
 from bitwright_hw.generator import generate
 from bitwright_sim.cache import cache_folder
 from tests.hw.test_conv_accelerators import random_plan
@@ -39,14 +40,14 @@ def small_mix(seed: int) -> Network:
 
 
 def can_be_wiring(layer: MatrixLayer) -> bool:
-    return isinstance(layer, Dense) and not isinstance(layer.output, Votes) and layer.takes.bits <= 16
+    return refusal("hardwired", layer, layer.outputs, layer.inputs) is None
 
 
 def drawn_plan(network: Network, seed: int) -> Plan:
-    """Random folds; now and then a dense layer's weights are wiring."""
+    """Random folds; now and then a layer's weights are wiring."""
     plan, dice = random_plan(network, seed), random.Random(seed)
     layers = tuple(
-        replace(choice, pe=layer.outputs, simd=layer.inputs, engine="hardwired")
+        LayerPlan(name=layer.name, pe=layer.outputs, simd=layer.inputs, engine="hardwired")
         if can_be_wiring(layer) and dice.random() < 0.2
         else choice
         for choice, layer in zip(plan.layers, network.matrix_layers, strict=True)

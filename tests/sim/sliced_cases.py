@@ -23,7 +23,7 @@ from bitwright_sim.sliced.model import SlicedModel, Stimulus
 from bitwright_sim.sliced.proof import compare_runs
 from tests.sim.designs import copy_design
 from tests.sw.conv_networks import random_conv_network
-from tests.sw.drawn_networks import NEWER_KINDS, newer_network, random_pe, random_planes
+from tests.sw.drawn_networks import NEWER_KINDS, newer_network, random_pe, random_planes, random_wired
 from tests.sw.networks import random_network
 
 TARGETS = ("generic", "xc7", "ecp5")
@@ -104,7 +104,7 @@ def random_case(seed: int) -> tuple[Network, Plan]:
         )
     later = random.Random(f"planes {seed}")
     layers = [
-        replace(choice, planes=random_planes(layer, choice, later))
+        random_wired(layer, replace(choice, planes=random_planes(layer, choice, later)), later)
         for choice, layer in zip(layers, network.matrix_layers, strict=True)
     ]
     plan = Plan(
@@ -157,6 +157,7 @@ DESIGNS = (
     "convolutions",
     "pools",
     "hardwired layers",
+    "hardwired convolutions",
     "windows over the border",
     "zeros that pad",
     "strides",
@@ -200,6 +201,10 @@ def situations_of(design: Design) -> dict[str, int]:
         "convolutions": bool(convs),
         "pools": any(isinstance(layer, MaxPool2d) for layer in network.layers),
         "hardwired layers": any(layer.engine == "hardwired" for layer in plan.layers),
+        "hardwired convolutions": any(
+            choice.engine == "hardwired" and layer.windows is not None
+            for choice, layer in zip(plan.layers, matrices, strict=True)
+        ),
         "windows over the border": any(any(layer.padding) for layer in convs),
         "zeros that pad": any(any(layer.padding) and layer.padding_value == "zero" for layer in convs),
         "strides": any(layer.stride != (1, 1) for layer in convs),

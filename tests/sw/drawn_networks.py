@@ -2,7 +2,7 @@
 
 import random
 
-from bitwright_core.engine_rules import serial_refusal
+from bitwright_core.engine_rules import refusal, serial_refusal
 from bitwright_core.network import MatrixLayer, Network
 from bitwright_core.plan import LayerPlan, Planes
 
@@ -61,3 +61,11 @@ def random_planes(layer: MatrixLayer, choice: LayerPlan, dice: random.Random) ->
     """Planes one after the other for one of three layers that may have them so."""
     serial = dice.random() < 0.3 and serial_refusal(choice.engine, layer) is None
     return "serial" if serial else "parallel"
+
+
+def random_wired(layer: MatrixLayer, choice: LayerPlan, dice: random.Random) -> LayerPlan:
+    """One of six convolutions that may be so hardwired, whatever else was chosen; everything else as chosen."""
+    wired = dice.random() < 1 / 6 and layer.windows is not None
+    if not wired or refusal("hardwired", layer, layer.outputs, layer.inputs) is not None:
+        return choice
+    return LayerPlan(name=layer.name, pe=layer.outputs, simd=layer.inputs, engine="hardwired")

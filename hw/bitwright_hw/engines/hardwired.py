@@ -1,4 +1,4 @@
-"""The hardwired engine: a dense layer, all rows and lanes at a time, with its weights in the logic."""
+"""The hardwired engine: a layer, all rows and lanes at a time, with its weights in the logic."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from bitwright_hw.timing import Pipeline, engine_pipeline, pipeline_for
 
 @dataclass(frozen=True)
 class Hardwired:
-    """Takes dense layers, whose weights become constants; one behind another needs no queue between."""
+    """Makes weights constants. A dense layer behind another such one needs no queue between."""
 
     name: str = "hardwired"
     uses_known: bool = True

@@ -1,4 +1,4 @@
-"""A hardwired engine: a dense layer's rows and lanes, all at a time, with its weights in the logic."""
+"""A hardwired engine: a layer's rows and lanes, all at a time, with its weights in the logic."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from bitwright_hw.stages.stage import Giver
 
 @dataclass(frozen=True, kw_only=True)
 class HardwiredStage(EngineStage):
-    """Takes a frame a word and gives all its activations, or counts of a layer of scores.
+    """Takes a frame (of a convolution, a window) a word and gives all its activations, or counts of a layer of scores.
 
     `known` has the value of each input that never changes, as in HardwiredEngine.
     """
@@ -33,8 +33,8 @@ class HardwiredStage(EngineStage):
 
     @property
     def joins(self) -> bool:
-        """Whether it takes the words of another such engine as they come, without a queue."""
-        return True
+        """Whether it takes the words of another such engine as they come, without a queue: not windows."""
+        return self.layer.windows is None
 
     @property
     def weights_in(self) -> Literal["logic"]:
