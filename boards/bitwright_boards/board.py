@@ -13,7 +13,7 @@ from msgspec import Meta
 from bitwright_core.errors import BoardError
 from bitwright_core.families import FamilyName
 from bitwright_core.keys import first_mistake
-from bitwright_core.near import did_you_mean
+from bitwright_core.near import did_you_mean, did_you_mean_path
 from bitwright_core.untrusted import MAX_TEXT_BYTES, BoardName, Line, Megahertz, PlainFile, decode_toml
 
 BLOCK_NAMES = {36: "BRAM36", 18: "EBR", 4: "EBR (4 kbit)"}  # by kbits: what the maker calls a block
@@ -142,7 +142,8 @@ def read_board(file: Path) -> Board:
     try:
         raw = file.read_bytes()
     except OSError as error:
-        raise BoardError(f"{file}: cannot be read ({error.strerror or error})") from None
+        hint = did_you_mean_path(file)
+        raise BoardError(f"{file}: cannot be read ({error.strerror or error}){hint}") from None
     if len(raw) > MAX_TEXT_BYTES:
         raise BoardError(f"{file}: larger than {MAX_TEXT_BYTES:,} bytes, which no board needs")
     if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,47}", file.stem):

@@ -153,7 +153,7 @@ class Gearbox(wiring.Component):
         base = Signal(range(capacity + 1))  # where the next input word goes, in units
         emit = Signal()
         m.d.comb += [self.o.payload.eq(waiting), self.o.valid.eq(valid)]
-        kept, inserted = Signal.like(waiting), Signal.like(waiting)
+        kept, inserted = Signal.like(waiting), Signal.like(waiting, name="inserted")
         m.d.comb += kept.eq(Mux(emit, waiting >> self.out_width, waiting))
         moved: Value = self.i.payload
         for bit in range(box.furthest.bit_length()):  # by `base` units, a power of two at a time: few LUT4s
@@ -174,7 +174,8 @@ class Gearbox(wiring.Component):
             m.d.comb += [emit.eq(valid), self.i.ready.eq(1)]
             m.d.sync += base.eq(Mux(complete, beyond, after))
             return
-        count, left = Signal.like(base), Signal.like(base)  # of waiting bits: all, and those behind a word that leaves
+        # of waiting bits: all, and those behind a word that leaves
+        count, left = Signal.like(base), Signal.like(base, name="left")
         fits = Signal(2, init=3)  # whether the next input word fits: if no word leaves, if one does
         needed = Mux(Mux(taken, before_last, last), last_step, step)
         m.d.sync += [

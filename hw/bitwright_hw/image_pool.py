@@ -194,7 +194,7 @@ class PoolAxis(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         axis = self.axis
-        step, word = Signal(range(max(2, axis.size))), Signal(range(max(2, self.inner)))
+        step, word = Signal(range(max(2, axis.size))), Signal(range(max(2, self.inner)), name="word")
         with m.If(self.i.valid):
             m.d.sync += word.eq(count_up(word, self.inner))
             with m.If(word == self.inner - 1):
@@ -278,7 +278,7 @@ class ImagePool(wiring.Component):
             payload = p.reduction.widened(source.payload) if source is self.i else source.payload
             m.d.comb += [sink.valid.eq(source.valid), sink.payload.eq(payload)]
 
-        row, column = Signal(range(max(2, rows.size))), Signal(range(max(2, columns.size)))
+        row, column = Signal(range(max(2, rows.size))), Signal(range(max(2, columns.size)), name="column")
         completes = Signal()
         m.d.comb += [
             completes.eq(_bit(rows.all_ends, row, rows.size) & _bit(columns.all_ends, column, columns.size)),

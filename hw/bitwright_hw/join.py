@@ -131,7 +131,7 @@ class Join(wiring.Component):
         p = self.params
         # cycles since the start of a unit whose words are not all asked for, 0 if there is none
         since = Signal(range(max(2, p.words)))
-        ready, start = Signal(), Signal()
+        ready, start = Signal(), Signal(name="start")
         m.d.comb += [
             ready.eq(reduce(and_, (queue.grant.ready for queue in queues)) & (since == 0)),
             self.grant.ready.eq(ready),

@@ -116,7 +116,7 @@ class LevelUnit(wiring.Component):
         """Whether totals are compared, whether the last ones of a pass are, and which: those of step 0, 1, ... a cycle
         after they were chosen."""
         step = Signal(range(self.steps))
-        runs, compares, last = Signal(), Signal(), Signal()
+        runs, compares, last = Signal(), Signal(), Signal(name="last")
         m.d.comb += runs.eq(self.valid | (step != 0))
         with m.If(runs):
             m.d.sync += step.eq(count_up(step, self.steps))

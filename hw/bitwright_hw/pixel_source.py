@@ -89,7 +89,7 @@ class PixelSource(wiring.Component):
             in_width=beat_bits, out_width=p.width * p.lane_bits, bits=p.pixels * p.channels * p.lane_bits
         )
         writer, reader = beats.write_port(), beats.read_port(domain="comb")
-        write_at, read_at, level = Signal(range(DEPTH)), Signal(range(DEPTH)), Signal(range(DEPTH + 1))
+        write_at, read_at, level = Signal(range(DEPTH)), Signal(range(DEPTH)), Signal(range(DEPTH + 1), name="level")
         free = Signal(range(DEPTH + 1), init=DEPTH)
         taken = Signal()
         m.d.comb += [

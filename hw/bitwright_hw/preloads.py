@@ -143,9 +143,9 @@ class Preloads(wiring.Component):
             )
         )
         to_x, to_y = count_up(x, len(columns)), count_up(y, len(rows))
-        last, last_x = Signal(), Signal()
+        last, last_x = Signal(), Signal(name="last_x")
         m.d.comb += [last.eq(word == size - 1), last_x.eq(x == len(columns) - 1)]
-        new_x, new_y = Signal.like(x), Signal.like(y)
+        new_x, new_y = Signal.like(x), Signal.like(y, name="new_y")
         m.d.comb += [new_x.eq(Mux(last, to_x, x)), new_y.eq(Mux(last & last_x, to_y, y))]
         with m.If(shift):
             m.d.sync += [word.eq(count_up(word, size)), x.eq(new_x), y.eq(new_y)]

@@ -101,8 +101,9 @@ class Window(wiring.Component):
     def _read(self, m: Module, copies: list[memory.Memory], written: Value) -> None:
         p = self.params
         rows, columns = p.windows.shape
-        row, column = Signal(range(max(2, rows))), Signal(range(max(2, columns)))  # of the next output pixel
-        start, finish, active = Signal(), Signal(), Signal()
+        # of the next output pixel
+        row, column = Signal(range(max(2, rows))), Signal(range(max(2, columns)), name="column")
+        start, finish, active = Signal(), Signal(), Signal(name="active")
 
         # Whether it may start: its pixels are there, there is room for its result, and the reader has the time.
         missing_limit = max(p.capacity, 2 * p.image_pixels) + 1
@@ -135,7 +136,7 @@ class Window(wiring.Component):
             m.d.sync += released.eq(piecewise_grid(row, column, p.release_steps, len(released)))
 
         # The corner's address, and from there the words of a pass.
-        base, corner = Signal(range(max(2, p.depth)), init=p.base), Signal(range(max(2, p.depth)))
+        base, corner = Signal(range(max(2, p.depth)), init=p.base), Signal(range(max(2, p.depth)), name="corner")
         with m.If(start):
             way = Signal(len(base))
             m.d.comb += way.eq(piecewise_grid(row, column, p.base_steps, len(base)))
@@ -165,14 +166,14 @@ class Window(wiring.Component):
         p = self.params
         (down, across), (tall, wide), (y, x) = p.windows.kernel, p.tile, p.windows.dilation
         lines, groups = ceil_div(down, tall), across // wide
-        reading, fetched, issue = Signal(), Signal(), Signal()
+        reading, fetched, issue = Signal(), Signal(), Signal(name="issue")
         word, group, line = (
             Signal(range(max(2, n)), name=name)
             for n, name in ((p.round_words, "word"), (groups, "group"), (lines, "line"))
         )
         pass_left = Signal(range(max(2, p.passes)))
         address = Signal(range(max(2, p.depth)))
-        last_in_line, last_in_pass, last = Signal(), Signal(), Signal()
+        last_in_line, last_in_pass, last = Signal(), Signal(), Signal(name="last")
         to_next_tap = wide * x * p.pixel_words - (p.round_words - 1)
         to_next_line = (tall * y * p.windows.image[1] - (across - wide) * x) * p.pixel_words - (p.round_words - 1)
         m.d.comb += [
@@ -236,7 +237,7 @@ class Window(wiring.Component):
         its first."""
         p = self.params
         slot, round_ = Signal(range(max(2, p.slots)), name="slot"), Signal(range(max(2, p.rounds)), name="round")
-        on, last_slot = Signal(), Signal()
+        on, last_slot = Signal(), Signal(name="last_slot")
         m.d.comb += [on.eq(pass_left == 0), last_slot.eq((slot == p.slots - 1) | (round_ == p.rounds - 1))]
         with m.If(ends):
             m.d.sync += pass_left.eq(Mux(on, p.passes - 1, pass_left - 1))

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from bitwright_bnn_pynq.files import Folding, has_thresholds, read_classes
 from bitwright_bnn_pynq.topology import ConvEntry, DenseEntry, FoldedEntry, InputEntry, PoolEntry, Topology
 from bitwright_core.errors import NetworkError, ParameterSetError
+from bitwright_core.near import did_you_mean_path
 from bitwright_core.network import (
     Conv2d,
     Dense,
@@ -62,7 +63,7 @@ def read_parameters(
     files that are missing, odd or too long, NetworkError for a topology that is no network.
     """
     if not folder.is_dir():
-        raise ParameterSetError(f"{folder}: no such folder of parameters")
+        raise ParameterSetError(f"{folder}: no such folder of parameters{did_you_mean_path(folder)}")
     labels = read_classes(folder)
     notes: list[str] = []
     topology = _with_classes(topology, labels, classes, folder, notes)

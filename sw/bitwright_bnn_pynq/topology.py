@@ -8,7 +8,7 @@ import msgspec
 
 from bitwright_core.errors import ParameterSetError
 from bitwright_core.keys import first_mistake
-from bitwright_core.near import did_you_mean
+from bitwright_core.near import did_you_mean, did_you_mean_path
 
 WORD_BITS = 64  # of the files: a word holds the weights of all lanes
 _FOLDER = "topologies"
@@ -99,7 +99,7 @@ def load_topology(name_or_path: str | Path) -> Topology:
         except (FileNotFoundError, IsADirectoryError):
             raise ParameterSetError(
                 f"{name}: no such file, and not a topology that ships ({', '.join(topology_names())})"
-                + did_you_mean(name, topology_names())
+                + (did_you_mean(name, topology_names()) or did_you_mean_path(Path(name)))
             ) from None
         except OSError as error:
             raise ParameterSetError(f"{name}: cannot be read ({error.strerror or error})") from None

@@ -10,6 +10,7 @@ from msgspec import Meta
 from bitwright_core.design import MANIFEST, Design, Manifest
 from bitwright_core.errors import BoardError, DesignError
 from bitwright_core.manifest import read_manifest
+from bitwright_core.near import did_you_mean_path
 from bitwright_core.untrusted import (
     MAX_TEXT_BYTES,
     BoardName,
@@ -76,7 +77,8 @@ def load_build(folder: Path) -> SerialBuild:
     """build.json of `folder`. Raises BoardError if there is none, or it is of another version or board, or names files
     that are not in the folder."""
     if not (folder / BUILD_FILE).exists():
-        raise BoardError(f"{folder}: no {BUILD_FILE} there; make it with: bitwright build")
+        hint = did_you_mean_path(folder, holds=BUILD_FILE)
+        raise BoardError(f"{folder}: no {BUILD_FILE} there{hint}; make it with: bitwright build")
     file = file_inside(folder, BUILD_FILE, BoardError, limit=MAX_TEXT_BYTES, remedy=REBUILD)
     try:
         raw = file.read_bytes()

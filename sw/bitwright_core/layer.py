@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bitwright_core.errors import DataError
+from bitwright_core.near import did_you_mean_path
 from bitwright_core.network import MAX_LANES, Conv2d, Dense, Input, Network, ThresholdEncoding, Thresholds
 from bitwright_core.numbers import PaddingValue
 
@@ -154,7 +155,7 @@ def read_npy(path: Path, what: str) -> NDArray[Any]:
         with path.open("rb") as file:
             array = np.lib.format.read_array(file, allow_pickle=False)
     except FileNotFoundError:
-        raise DataError(f"{path}: no such file of {what}") from None
+        raise DataError(f"{path}: no such file of {what}{did_you_mean_path(path)}") from None
     except (OSError, ValueError, EOFError, SyntaxError, MemoryError) as error:
         raise DataError(f"{path}: not a .npy file of {what} ({error})") from None
     return array

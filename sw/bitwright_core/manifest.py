@@ -14,6 +14,7 @@ from msgspec import Meta
 from bitwright_core.errors import DesignError
 from bitwright_core.families import FamilyName
 from bitwright_core.framing import InputFormat, OutputFormat
+from bitwright_core.near import did_you_mean_path
 from bitwright_core.network import Node
 from bitwright_core.plan import Engine, Fold, LayerPlan, Plan, Planes
 from bitwright_core.registers import REGISTERS
@@ -191,7 +192,8 @@ def read_manifest(folder: Path) -> Manifest:
             )
         )
     if not (folder / MANIFEST).exists():
-        raise DesignError(f"{folder}: no {MANIFEST} there; make a design with: bitwright generate")
+        hint = did_you_mean_path(folder, holds=MANIFEST)
+        raise DesignError(f"{folder}: no {MANIFEST} there{hint}; make a design with: bitwright generate")
     file = file_inside(folder, MANIFEST, DesignError, limit=MAX_TEXT_BYTES)
     raw = file.read_bytes()
     try:

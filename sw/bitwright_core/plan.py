@@ -18,6 +18,7 @@ from bitwright_core.engine_rules import refusal, serial_refusal
 from bitwright_core.errors import PlanError
 from bitwright_core.families import PORTABLE, FamilyName
 from bitwright_core.keys import first_mistake
+from bitwright_core.near import did_you_mean_path
 from bitwright_core.network import MatrixLayer, Network
 from bitwright_core.untrusted import MAX_PIXELS, MAX_TEXT_BYTES, NAME_PATTERN, decode_toml
 
@@ -150,7 +151,7 @@ class Plan:
                 raise PlanError(f"{file}: {mistake}")
             return msgspec.convert(raw, Plan)
         except FileNotFoundError:
-            raise PlanError(f"{file}: no such plan") from None
+            raise PlanError(f"{file}: no such plan{did_you_mean_path(file)}") from None
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             cause = error.__cause__ if isinstance(error.__cause__, PlanError) else error
             raise PlanError(f"{file}: {cause}") from None

@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Meta
 
 from bitwright_core.errors import BitwrightError
+from bitwright_core.near import did_you_mean_path
 
 MAX_TEXT_BYTES = 16 << 20  # of a manifest, a plan, build.json
 MAX_PIXELS = 1 << 26
@@ -52,7 +53,8 @@ def file_inside(
         inside = path.resolve(strict=True).is_relative_to(folder.resolve())
         facts = path.stat()
     except (OSError, RuntimeError, ValueError):
-        raise error(f"{folder}: file {name} is missing; {remedy}") from None
+        hint = "" if folder.exists() else did_you_mean_path(folder, holds=name)
+        raise error(f"{folder}: file {name} is missing{hint}; {remedy}") from None
     if not inside:
         raise error(f"{path}: a link that leaves the folder; put the file itself there")
     if not stat.S_ISREG(facts.st_mode):

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bitwright_core.errors import DataError
+from bitwright_core.near import did_you_mean_path
 from bitwright_data.dataset import Dataset, HeldOut
 
 LABELS = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
@@ -66,7 +67,8 @@ def _read_parts(
     if data_dir is None:
         raise DataError(f"cifar10 is read from files: give --data-dir, a folder with cifar10/ ({files})")
     if not data_dir.is_dir():
-        raise DataError(f"{data_dir}: no such folder; --data-dir must name the one with cifar10/ ({files})")
+        hint = did_you_mean_path(data_dir)
+        raise DataError(f"{data_dir}: no such folder{hint}; --data-dir must name the one with cifar10/ ({files})")
     folder = next((data_dir / name for name in _FOLDERS if (data_dir / name).is_dir()), data_dir)
     missing = [name for part in parts for name in part if not (folder / name).is_file()]
     if missing:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bitwright_core.errors import DataError
+from bitwright_core.near import did_you_mean_path
 from bitwright_data.dataset import Dataset, HeldOut
 from bitwright_data.speech import log_mel, read_wav
 
@@ -26,7 +27,8 @@ def _files(data_dir: Path | None) -> list[tuple[int, bool, Path]]:
     if data_dir is None:
         raise DataError(f"fsdd is read from files: give --data-dir, a folder with {_FILES}")
     if not data_dir.is_dir():
-        raise DataError(f"{data_dir}: no such folder; --data-dir must name the one with {_FILES}")
+        hint = did_you_mean_path(data_dir)
+        raise DataError(f"{data_dir}: no such folder{hint}; --data-dir must name the one with {_FILES}")
     folder = next((data_dir / name for name in _FOLDERS if any((data_dir / name).glob("*.wav"))), None)
     if folder is None:
         raise DataError(f"{data_dir}: no recordings; fsdd needs {_FILES}")

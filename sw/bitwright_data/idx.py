@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bitwright_core.errors import DataError
+from bitwright_core.near import did_you_mean_path
 from bitwright_data.dataset import Dataset, HeldOut
 
 _UNSIGNED_BYTES = 8
@@ -113,7 +114,8 @@ def _read_parts(
     if data_dir is None:
         raise DataError(f"{name} is read from files: give --data-dir, a folder with {name}/ ({files})")
     if not data_dir.is_dir():
-        raise DataError(f"{data_dir}: no such folder; --data-dir must name the one with {name}/ ({files})")
+        hint = did_you_mean_path(data_dir)
+        raise DataError(f"{data_dir}: no such folder{hint}; --data-dir must name the one with {name}/ ({files})")
     folders = (data_dir / name,) if (data_dir / name).is_dir() else (data_dir,)
     found = []
     for stem in stems:

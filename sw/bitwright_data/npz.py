@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bitwright_core.errors import DataError
+from bitwright_core.near import did_you_mean_path
 from bitwright_data.dataset import Dataset, HeldOut
 
 # what numpy raises for a file that is damaged, of another kind, or promises more than memory holds
@@ -41,7 +42,7 @@ def _whole(array: NDArray[Any], path: Path, key: str, top: int) -> NDArray[np.in
 def _read(path: Path, needed: tuple[str, ...], wanted: tuple[str, ...], kind: str) -> dict[str, NDArray[Any]]:
     """The arrays `needed`, and those of `wanted` that are there. Read without pickle. Raises DataError."""
     if not path.is_file():
-        raise DataError(f"{path}: no such data file")
+        raise DataError(f"{path}: no such data file{did_you_mean_path(path)}")
     try:
         with path.open("rb") as raw:  # numpy itself leaves a damaged file open
             file = np.load(raw, allow_pickle=False)
@@ -122,7 +123,7 @@ def load_npz_held_out(path: Path) -> HeldOut:
 def load_npy_frames(path: Path) -> HeldOut:
     """One array of frames, (n, H, W[, C]) or (n, values), whole numbers 0..65535, without labels. Raises DataError."""
     if not path.is_file():
-        raise DataError(f"{path}: no such data file")
+        raise DataError(f"{path}: no such data file{did_you_mean_path(path)}")
     try:
         with path.open("rb") as raw:
             array = np.load(raw, allow_pickle=False)

@@ -12,6 +12,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
 from bitwright_core.errors import NetworkError
+from bitwright_core.near import did_you_mean_path
 from bitwright_core.network import GroupSum, Input, Luts, Network, ThresholdEncoding
 
 _LAYER = re.compile(r"(?:(.*)\.)?(luts|tables|mapping|mapping\.weights|indices)")
@@ -73,6 +74,8 @@ def import_dwn(
 
 def _read(path: Path) -> dict[str, NDArray[Any]]:
     """The arrays of a .safetensors or .npz file; pickles are not opened. Raises NetworkError."""
+    if not path.is_file():
+        raise NetworkError(f"{path}: no such file{did_you_mean_path(path)}")
     try:
         if path.suffix == ".npz":
             with np.load(path, allow_pickle=False) as opened:

@@ -13,6 +13,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import AttributeProto, ModelProto, NodeProto, TensorProto
 
+from bitwright_core.near import did_you_mean_path
 from bitwright_onnx.form import Graph, OnnxNode, check
 from bitwright_onnx.refusals import OnnxError, Refusals
 
@@ -53,7 +54,7 @@ def dtype_of(code: int) -> np.dtype[Any]:
 def read_model(path: Path) -> ModelProto:
     """The parsed file. Raises OnnxError for one that is missing, too large, cut short or not ONNX."""
     if not path.is_file():
-        raise OnnxError(f"{path}: no such ONNX file")
+        raise OnnxError(f"{path}: no such ONNX file{did_you_mean_path(path)}")
     size = path.stat().st_size
     if size > MAX_FILE_BYTES:
         raise OnnxError(f"{path}: larger than {MAX_FILE_BYTES >> 20} MiB, which no binary network is")

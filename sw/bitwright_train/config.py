@@ -12,7 +12,7 @@ import msgspec
 
 from bitwright_core.errors import TrainingError
 from bitwright_core.keys import first_mistake
-from bitwright_core.near import did_you_mean
+from bitwright_core.near import did_you_mean, did_you_mean_path
 from bitwright_train.lut_config import LutConfig
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,47}")
@@ -306,7 +306,7 @@ def load_config(name_or_path: str | Path) -> TrainConfig:
         except (FileNotFoundError, IsADirectoryError):
             raise TrainingError(
                 f"{name}: no such file, and not a configuration that ships ({', '.join(config_names())})"
-                + did_you_mean(name, config_names())
+                + (did_you_mean(name, config_names()) or did_you_mean_path(Path(name)))
             ) from None
         except (OSError, UnicodeDecodeError) as error:
             raise TrainingError(f"{name}: cannot be read as text ({error})") from None

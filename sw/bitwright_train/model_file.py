@@ -8,6 +8,7 @@ import msgspec
 from safetensors import SafetensorError, safe_open
 
 from bitwright_core.errors import TrainingError
+from bitwright_core.near import did_you_mean_path
 from bitwright_train.config import TrainConfig, parse_config
 from bitwright_train.estimators import estimator_of
 from bitwright_train.lut_model import LutNetwork
@@ -70,7 +71,8 @@ def load_model(out: Path) -> BinaryNetwork | LutNetwork:
     if path.is_dir():
         path = path / MODEL_FILE
     if not path.is_file():
-        raise TrainingError(f"{path}: no such model; bitwright train writes it beside the network")
+        hint = did_you_mean_path(path)
+        raise TrainingError(f"{path}: no such model{hint}; bitwright train writes it beside the network")
     try:
         with safe_open(path, framework="pt") as opened:
             text = (opened.metadata() or {}).get(_KEY, "")

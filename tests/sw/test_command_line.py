@@ -68,6 +68,18 @@ def test_the_range_that_help_and_docs_name():
     assert (args.input_range, args.mean, args.std) == ("-1..1", "-0.5,-0.5", "-1")
 
 
+def test_help_has_every_default():
+    """That of each option which has one; and what happens without it, where several things could."""
+    for command, own in COMMANDS.items():
+        for action in own._actions:
+            if action.option_strings and action.default not in (None, False, argparse.SUPPRESS):
+                assert "default: " in action.help, f"{command} {action.option_strings}"
+    for line in ("size --max-luts", "size --target-fps", "size --encoding", "report --data", "simulate --seed"):
+        command, option = line.split()
+        (action,) = (action for action in COMMANDS[command]._actions if option in action.option_strings)
+        assert "default: " in action.help, line
+
+
 def test_what_follows_two_minuses_is_left_alone():
     assert str(PARSER.parse_args(["info", "--", "-1..1"]).network) == "-1..1"
     assert str(PARSER.parse_args(["generate", "--out", "-d", "--", "-n"]).network) == "-n"

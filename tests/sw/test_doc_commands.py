@@ -14,9 +14,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 import bitwright as bw
+from bitwright_bnn_pynq import load_topology
+from bitwright_bnn_pynq.topology import FoldedEntry
 from tests.sw.networks import middle_layer, random_network
 from tests.test_docs import ROOT, SHOWN
 
@@ -26,22 +30,27 @@ CANNOT = {
     r"--jtag": "a board on USB",
     r"--(port|serial) /dev/ttyUSB0": "a board on USB",
     r"--ray HOST:PORT": "a cluster",
-    r"import bnn-pynq ": "BNN-PYNQ's files; tests/sw/test_bnn_pynq.py writes such",
     r"--data mnist --ray": "MNIST's files; tests/sim/test_cluster.py does so with others",
     r"build design --board ulx3s-85f|design-ulx3s-85f --simulated": "minutes of placing; tests/boards/serial does so",
 }
 FAIL = {r"--target-fps 1000000$": 2}  # shown for what they say
 FRESH = {"README.md", "docs/four-jobs.md", "docs/first-steps.md"}  # pages that make networks and designs themselves
 SERVES = re.compile(r"^bitwright play ")
+OTHERS = r"^    ((?:cp|iverilog -g2005) .*)$"  # commands of other programs that stand between
+PARAMETERS = {
+    "mnist-lfcW1A1": "lfc",
+    "cifar10-cnvW1A1": "cnv",
+    "mnist-lfcW1A2": "lfc-w1a2",
+    "road-signs-cnvW1A1": "cnv",
+}
 PAGES = sorted({page for page, _ in SHOWN})
 
 
 def runnable(page: str) -> list[str]:
-    """The commands of a page that can be run; those of howto/ and others' folders, with `cp` lines between them."""
+    """The commands of a page that can be run, in its order, with those of OTHERS."""
     text = (ROOT / page).read_text("utf-8")
-    copies = re.findall(r"^    (cp \S+ \S+)$", text, re.M)
     lines = [line for name, line in SHOWN if name == page and not any(re.search(part, line) for part in CANNOT)]
-    return sorted([*lines, *copies], key=text.find)
+    return sorted([*lines, *re.findall(OTHERS, text, re.M)], key=text.find)
 
 
 def test_every_reason_is_needed():
@@ -75,8 +84,25 @@ def prepared(trained: Path, tmp_path: Path) -> Path:
     for name in ("DIR", "demo-out/design"):
         shutil.copytree(tmp_path / "design", tmp_path / name)
     shutil.copy(ROOT / "boards/bitwright_boards/data/pynq-z2.toml", tmp_path / "my-board.toml")
+    for name, topology in PARAMETERS.items():
+        _parameters(tmp_path / name, topology)
+    rng = np.random.default_rng(1)
+    tables = {"0.luts": rng.uniform(-1, 1, (40, 64)), "0.mapping": rng.integers(0, 28 * 28 * 3, (40, 6))}
+    save_file(tables, tmp_path / "dwn.safetensors")
     (tmp_path / "my.toml").write_text('name = "mine"\ndataset = "digits"\nhidden = [32]\ninput_bits = 5\nepochs = 2\n')
     return tmp_path
+
+
+def _parameters(folder: Path, topology: str) -> None:
+    """BNN-PYNQ's files of a topology, all zero: of each, the first word, as what is missing reads as zero words."""
+    folder.mkdir()
+    told = load_topology(topology)
+    layers = [layer for layer in told.layers if isinstance(layer, FoldedEntry)]
+    bits = len(layers) if told.class_rule == "highest_bit" else len(layers) - 1  # layers that have thresholds
+    for index, layer in enumerate(layers):
+        for lane in range(layer.pe):
+            for kind in ("weights", "thres") if index < bits else ("weights",):
+                (folder / f"{index}-{lane}-{kind}.bin").write_bytes(bytes(8))
 
 
 def outcome(line: str, folder: Path) -> tuple[int, str]:
@@ -86,6 +112,7 @@ def outcome(line: str, folder: Path) -> tuple[int, str]:
         **os.environ,
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
     }
+    line = line.removeprefix(".venv/bin/")
     if SERVES.match(line):
         return served(f"{line} --port 0", folder, environment)
     done = subprocess.run(

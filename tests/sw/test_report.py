@@ -1,7 +1,9 @@
 """The report: one file that needs nothing beside it, whose drawing and figures are those of the design."""
 
 import base64
+import importlib
 import json
+import pkgutil
 import re
 import shutil
 import struct
@@ -16,22 +18,30 @@ import pytest
 
 from bitwright import api
 from bitwright.cli import main
+from bitwright.reporting.blocks import KINDS as NAMED
 from bitwright.reporting.blocks import layout
 from bitwright.reporting.counted import CountedError, read_measured
 from bitwright.reporting.drawing import draw
 from bitwright.reporting.neuron import neuron
 from bitwright.reporting.picture import frame_picture, maps, png, strip
 from bitwright.reporting.svg import TIMES
+from bitwright.reporting.walk import pictures
 from bitwright_core.errors import DataError
 from bitwright_core.golden import trace
-from bitwright_core.network import Conv2d, Dense, Input, Network, Scores, ThresholdEncoding, Thresholds
+from bitwright_core.network import Conv2d, Dense, Input, Luts, Network, Scores, ThresholdEncoding, Thresholds
 from bitwright_core.plan import LayerPlan, Plan, default_plan
+from bitwright_hw import stages
 from bitwright_hw.families import family_named
 from bitwright_hw.solve import solved
+from bitwright_hw.stages.stage import Stage
 
 from . import chromium
+from .conv_networks import random_conv_network
+from .few_networks import FEW_ACTIVATIONS
+from .lut_networks import random_lut_network
 from .networks import random_frames, random_network
 
+FEW = tuple(number for number in FEW_ACTIVATIONS if number.bits > 1)
 VOID = {"meta", "img", "input", "br", "link"}
 LABELS = ("<b>zero</b>", "one", "two & more")
 
@@ -161,6 +171,43 @@ def test_every_stage_is_drawn_to_the_scale_of_its_luts(design):
         width = float(root.get("viewBox").split()[2])
         for rect in root.iter("rect"):
             assert float(rect.get("x")) >= 0 and float(rect.get("x")) + float(rect.get("width")) <= width
+
+
+def test_every_kind_of_stage_has_a_name():
+    for module in pkgutil.iter_modules(stages.__path__):
+        importlib.import_module(f"bitwright_hw.stages.{module.name}")
+    kinds, found = {Stage}, set()
+    while kinds:
+        kinds = {below for kind in kinds for below in kind.__subclasses__()}
+        found |= {kind.__name__ for kind in kinds if kind.__module__.startswith("bitwright_hw.")}
+    assert len(found) > 15 and found - {"EngineStage"} == set(NAMED)
+
+
+def test_numbers_of_several_levels_are_drawn_in_grey(tmp_path):
+    network = random_conv_network(5, shape=(5, 5, 1), classes=3, dense=(6,), act_types=FEW)
+    frame = random_frames(network, 1, 4)
+    golden = trace(network, frame)
+    shown = {picture.title: picture for picture in pictures(network, frame, golden)}
+    layers = list(zip(network.nodes[:-1], golden.layers[:-1], strict=True))
+    assert {node.name for node, _ in layers} <= set(shown)
+    several = [(node, layer.values[0]) for node, layer in layers if not node.edge.number.xnor]
+    assert len(several) > 1
+    for node, values in several:
+        picture = shown[node.name]
+        assert picture.note.startswith(f"{values.size} numbers, {values.min()} to {values.max()}")
+        pixels = decode(base64.b64decode(picture.uri.partition(",")[2]))
+        assert pixels.max() == 255 and pixels.min() == 0
+    design = api.generate(network, api.size(network, cycles=2000, scores=True), tmp_path / "d")
+    page = api.report(design, waves=False).file.read_text("utf-8")
+    assert "bits of weights in" in page or "weights of one bit in" in page
+
+
+def test_a_design_of_lookup_tables_says_so(tmp_path):
+    network = random_lut_network(3)
+    design = api.generate(network, api.size(network), tmp_path / "d")
+    page = api.report(design, waves=False).file.read_text("utf-8")
+    neurons = sum(layer.outputs for layer in network.layers if isinstance(layer, Luts))
+    assert f"{neurons} lookup tables of" in page and "multipliers" not in page and ">lookup tables</text>" in page
 
 
 def test_the_slowest_stage_is_the_interval(design):

@@ -56,6 +56,25 @@ FILES = {
 }
 
 WRONG = {
+    # names that are nearly those of what is there
+    "simulate desing": "desing: no manifest.json there (did you mean design?)",
+    "verify Out/design --data digits": "no manifest.json there (did you mean out/design?)",
+    "synth out": "out: no manifest.json there (did you mean out/design?)",
+    "report out/desgin": "(did you mean out/design?)",
+    "info near.safetensor": "near.safetensor: no such network file (did you mean near.safetensors?)",
+    "info naer.safetensors": "naer.safetensors: no such network file (did you mean near.safetensors?)",
+    "size neer.safetensors --board pynq-z2": "neer.safetensors: no such network file (did you mean near.safetensors?)",
+    "size near.safetensors --board my_bord.toml": "(did you mean my-board.toml?)",
+    "generate near.safetensors --out d --plan clock.toml": "clock.toml: no such plan (did you mean clok.toml?)",
+    "generate --layer dense --inputs 7 --outputs 2 --weights shap.npy --thresholds t --out d": "did you mean shape.npy",
+    "verify DESIGN --data trian.npz": "trian.npz: no such data file (did you mean train.npz?)",
+    "verify DESIGN --data mnist --data-dir fulll": "fulll: no such folder (did you mean full?); --data-dir must name",
+    "train epochs.toml --out t": "(did you mean epoch.toml?)",
+    "import onnx modle.onnx --out w": "modle.onnx: no such ONNX file (did you mean model.onnx?)",
+    "import bnn-pynq ful --topology lfc --out w": "ful: no such folder of parameters (did you mean full?)",
+    "import dwn naer.safetensors --classes 2 --thresholds 1 --shape 2x2 --out w": "(did you mean near.safetensors?)",
+    "serial bulid --simulated": "bulid: no build.json there (did you mean build?)",
+    "report DESIGN --frontier fronteir": "file frontier.json is missing (did you mean frontier?); write it with",
     # the command line itself
     "": "required: COMMAND",
     "nonsense": "invalid choice: 'nonsense'",
@@ -267,6 +286,12 @@ def _files(tmp_path, monkeypatch):
     Path("cut.safetensors").write_bytes(Path("n.safetensors").read_bytes()[:200])
     Path("full").mkdir()
     Path("full/stranger").write_text("mine")
+    for name in ("design/manifest.json", "out/design/manifest.json", "build/build.json", "frontier/frontier.json"):
+        Path(name).parent.mkdir(parents=True)
+        Path(name).write_text("{}")
+    Path("desing-notes").write_text("nearer by its name, but no design")
+    Path("my-board.toml").write_text("")
+    network.save("near.safetensors")
     x = np.zeros((2, *network.input.shape), np.uint8)
     np.savez("x.npz", x_test=x)
     Path("cut.npz").write_bytes(Path("x.npz").read_bytes()[:60])

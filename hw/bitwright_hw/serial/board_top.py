@@ -38,7 +38,7 @@ class SerialTop(wiring.Component):
         m = Module()
         m.domains.start = ClockDomain(reset_less=True)
         m.domains.sync = ClockDomain()
-        clock, locked = Signal(), Signal(init=1)
+        clock, locked = Signal(), Signal(name="locked", init=1)
         m.d.comb += [ClockSignal("start").eq(clock), ClockSignal("sync").eq(clock)]
         if self.pll is None:
             m.d.comb += [clock.eq(self.clk), locked.eq(1)]
@@ -69,7 +69,7 @@ class SerialTop(wiring.Component):
         return m
 
     def _accelerator(self, m: Module, clock: Signal, reset: Signal, link: SerialLink) -> Instance:
-        keep, last = Signal(RESULT_BITS // 8), Signal()
+        keep, last = Signal(RESULT_BITS // 8), Signal(name="last")
         control = {}
         for name, member in AxiLiteSignature().members.items():
             prefix = "i" if member.flow == In else "o"

@@ -29,7 +29,7 @@ class Feeder(wiring.Component):
         position = Signal(range(fmt.bytes + 1))  # bytes of the frame so far
         complete = Signal()
         m.d.comb += [complete.eq(position == fmt.bytes), self.o.valid.eq(lane == lanes), beat.last.eq(complete)]
-        data_bits, keep_bits = Signal(fmt.data_bits), Signal(lanes)
+        data_bits, keep_bits = Signal(fmt.data_bits), Signal(lanes, name="keep_bits")
         m.d.comb += [beat.data.eq(data_bits), beat.keep.eq(keep_bits)]
         with m.If(self.o.valid), m.If(self.o.ready):
             m.d.sync += lane.eq(0)

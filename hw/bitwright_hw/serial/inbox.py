@@ -90,7 +90,7 @@ class Inbox(wiring.Component):
     def _judge(self, m: Module, headers: fifo.SyncFIFO, places: "_Places", packet: "_Packet") -> None:
         """At a packet's end: its header to the queue and its bytes kept, or all of it dropped, and why."""
         header, answer = packet.header, packet.answer
-        whole, shaped, known = Signal(), Signal(), Signal(init=1)
+        whole, shaped, known = Signal(), Signal(), Signal(init=1, name="known")
         m.d.comb += whole.eq(
             (packet.position == HEADER) & (packet.payload == header.length) & (packet.trailer == TRAILER)
         )
@@ -129,7 +129,7 @@ class Inbox(wiring.Component):
 
     def _give(self, m: Module, read: ReadPort, headers: fifo.SyncFIFO, places: "_Places") -> None:
         """The queue's headers, and the bytes of packets that are kept."""
-        valid, fetched = Signal(), Signal()
+        valid, fetched = Signal(), Signal(name="fetched")
         byte = Signal(8)
         m.d.sync += byte.eq(read.data)
         m.d.comb += [

@@ -14,7 +14,7 @@
     bw.program(design, "digits", host="192.168.2.99")     # frames through a PYNQ board
 
 Every function raises a subclass of BitwrightError, with one sentence, for what a user can get wrong.
-`progress(what, done, total)` is called while a function that takes seconds works.
+`progress(what, done, total)` is called while a function that takes seconds works; in a notebook, bars without it.
 """
 
 from bitwright.api.boards import TEST_VECTORS, build, build_folder, package_ip, program, run_serial

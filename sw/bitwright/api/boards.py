@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from bitwright.api.common import PathLike, needs_extra, open_design
 from bitwright.api.frames import load_frames
+from bitwright.notebook import shows_progress
 from bitwright_core.atomic import write_bytes, write_text
 from bitwright_core.design import Design
 from bitwright_core.progress import Progress
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 TEST_VECTORS = 100  # frames of a board's self-test
 
 
+@shows_progress
 def build(
     design: Design | PathLike,
     board: str,
@@ -112,6 +114,7 @@ def _placed_here(board: "Board") -> bool:
     return board.serial is not None and open_board(board).placed_here
 
 
+@shows_progress
 def package_ip(
     design: Design | PathLike,
     out: PathLike | None = None,
@@ -152,6 +155,7 @@ def package_ip(
     return build_ip(opened, folder, vectors, part=part, families=tuple(families), run=vivado, progress=progress)
 
 
+@shows_progress
 def run_serial(
     folder: PathLike,
     data: str = "random",
@@ -195,6 +199,7 @@ def build_folder(design: Design, board: str) -> Path:
     return folder.with_name(f"{folder.name}-{board}")
 
 
+@shows_progress
 def program(
     design: Design | PathLike,
     data: str = "random",

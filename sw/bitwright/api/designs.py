@@ -11,6 +11,7 @@ from bitwright.api.common import PathLike, family_of, needs_extra, open_design
 from bitwright.api.frames import load_frames
 from bitwright.api.sizing import size
 from bitwright.kept import keep_benches, keep_verification
+from bitwright.notebook import shows_progress
 from bitwright_core.design import Design
 from bitwright_core.families import FamilyName
 from bitwright_core.network import Network
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from bitwright_sim import SimulateReport, VerifyReport
 
 
+@shows_progress
 def generate(
     network: Network,
     plan: Plan | None = None,
@@ -89,6 +91,7 @@ def write_testbench(
     return write(opened, Path(out), load_frames(opened.network, data, frames=frames, data_dir=data_dir))
 
 
+@shows_progress
 def simulate(
     design: Design | PathLike,
     *,
@@ -121,6 +124,7 @@ def simulate(
     return report
 
 
+@shows_progress
 def verify(
     design: Design | PathLike,
     data: str | NDArray[np.integer],
@@ -185,6 +189,7 @@ def verify(
     return report
 
 
+@shows_progress
 def frame_waves(
     design: Design | PathLike,
     data: str,
@@ -209,6 +214,7 @@ def frame_waves(
         return write(opened, loaded.frames, opened.folder / f"waves-frame-{frame}.vcd", progress=progress)
 
 
+@shows_progress
 def synth(
     design: Design | PathLike,
     *,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from bitwright.api.common import PathLike, needs_extra
 from bitwright.api.frames import default_data_dir
+from bitwright.notebook import shows_progress
 from bitwright_core.board_build import DESIGN_FOLDER
 from bitwright_core.design import MANIFEST, Design
 from bitwright_core.errors import DataError, NetworkError
@@ -54,6 +55,7 @@ def design_folder(folder: Path) -> Path | None:
     return next((place for place in places if os.path.lexists(place / MANIFEST)), None)
 
 
+@shows_progress
 def train_network(
     config: "str | os.PathLike[str] | TrainConfig",
     out: PathLike,
@@ -157,6 +159,7 @@ def confusion(network: Network, frames: "NDArray[Any]", classes: "NDArray[Any]")
     return table
 
 
+@shows_progress
 def import_bnn_pynq(
     folder: PathLike,
     *,
@@ -199,6 +202,7 @@ def import_dwn(
     return read(Path(path), classes=classes, thresholds=thresholds, shape=shape, input_bits=input_bits, name=name)
 
 
+@shows_progress
 def import_onnx(
     path: PathLike,
     *,

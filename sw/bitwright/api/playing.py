@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from bitwright.api.common import PathLike, needs_extra, open_design
 from bitwright.api.frames import load_frames
+from bitwright.notebook import shows_progress
 from bitwright_core.design import Design
 from bitwright_core.errors import DataError, OutputError
 from bitwright_core.progress import Progress
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 PORT = 8017  # a page's, unless told otherwise
 
 
+@shows_progress
 def play(
     design: Design | PathLike,
     data: str = "random",

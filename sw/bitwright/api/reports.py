@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from bitwright.api.common import PathLike, open_design
 from bitwright.api.frames import load_frames
+from bitwright.notebook import shows_progress
 from bitwright_core.design import Design
 from bitwright_core.progress import Progress
 
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from bitwright.reporting.write import Report
 
 
+@shows_progress
 def report(
     design: Design | PathLike,
     out: PathLike | None = None,

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from bitwright.api.common import PathLike, family_of, needs_extra
+from bitwright.notebook import shows_progress
 from bitwright_core.errors import PlanError
 from bitwright_core.families import FamilyName
 from bitwright_core.framing import frame_wide
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from bitwright_train import TrainConfig
 
 
+@shows_progress
 def size(
     network: Network,
     *,
@@ -149,6 +151,7 @@ def _board_base(
     return Plan(layers=(), board=known, **base), limits
 
 
+@shows_progress
 def explore(
     network: Network,
     out: PathLike,
@@ -251,6 +254,7 @@ def estimate(network: Network, plan: Plan, *, family: FamilyName | None = None) 
     return model(network, plan, family=family_of(family, plan))
 
 
+@shows_progress
 def explore_accuracy(
     config: "PathLike | TrainConfig",
     out: PathLike,

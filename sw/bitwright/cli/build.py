@@ -29,7 +29,9 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     command.add_argument("--family", metavar="F,F", help="families that the IP is for, as Vivado calls them")
     command.add_argument("--out", metavar="OUT", type=Path, help="the folder to write (default: DIR-B, or DIR-ip)")
     command.add_argument("--clock-mhz", metavar="M", type=float, help="the clock (default: the plan's)")
-    command.add_argument("--seeds", metavar="N", type=int, default=1, help="placements to try (open boards; default 1)")
+    command.add_argument(
+        "--seeds", metavar="N", type=int, default=1, help="placements to try (open boards; default: 1)"
+    )
     command.add_argument("--no-vivado", action="store_true", help="write the project, and leave Vivado alone")
     command.add_argument(
         "--force", action="store_true", help="replace a bitstream that is there of another design, or that Vivado made"

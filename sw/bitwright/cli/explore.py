@@ -24,9 +24,15 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     )
     add_board_options(command, required=False)
     command.add_argument("--out", required=True, metavar="DIR", type=Path, help="the folder to write to")
-    command.add_argument("--target-fps", metavar="F", type=float, help="frames a second of the chosen point")
-    command.add_argument("--max-luts", metavar="N", type=int, help="the most LUTs to take")
-    command.add_argument("--max-brams", metavar="N", type=int, help="the most block RAMs to take")
+    command.add_argument(
+        "--target-fps", metavar="F", type=float, help="frames a second of the chosen point (default: the fastest)"
+    )
+    command.add_argument(
+        "--max-luts", metavar="N", type=int, help="the most LUTs to take (default: four fifths of the board's)"
+    )
+    command.add_argument(
+        "--max-brams", metavar="N", type=int, help="the most block RAMs to take (default: all but four of the board's)"
+    )
     measured = command.add_argument_group("measured, too")
     measured.add_argument("--synth", action="store_true", help="synthesize each point with Yosys, on all cores")
     measured.add_argument(

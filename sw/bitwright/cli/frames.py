@@ -20,16 +20,25 @@ class Judged(Protocol):
 
 
 def add_frames(
-    command: argparse._ActionsContainer, *, default: str | None, required: bool = True, frames: bool = True
+    command: argparse._ActionsContainer,
+    *,
+    default: str | None,
+    required: bool = True,
+    frames: bool = True,
+    otherwise: str = "",
 ) -> None:
-    """Options --data, --data-dir and, with `frames`, --frames; --data is `required` where there is no default."""
+    """Options --data, --data-dir and, with `frames`, --frames; --data is `required` where there is no default.
+
+    `otherwise` says what is taken where it is left out and has no default.
+    """
+    told = default or otherwise
     command.add_argument(
         "--data",
         metavar="NAME",
         default=default,
         required=required and default is None,
         help="digits, mnist, fashion-mnist, cifar10, fsdd, spam, yeast, a .npz file (x_test, y_test), a .npy of frames "
-        "or random[:SEED] for random frames" + (f" (default: {default})" if default else ""),
+        "or random[:SEED] for random frames" + (f" (default: {told})" if told else ""),
     )
     command.add_argument(
         "--data-dir", metavar="D", type=Path, help="folder of the data files (default: $BITWRIGHT_DATA, or data)"

@@ -29,10 +29,15 @@ def add(formats: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
         "(default: found from the graph, where it tells)",
     )
     command.add_argument("--input-bits", metavar="B", type=int, help="width of raw values (default: 8)")
-    command.add_argument("--mean", metavar="M,...", help="mean taken off outside the graph, one or a channel's each")
-    command.add_argument("--std", metavar="S,...", help="deviation divided by outside the graph")
     command.add_argument(
-        "--layout", choices=("auto", "nchw", "nhwc"), default="auto", help="the axes of the graph's images"
+        "--mean", metavar="M,...", help="mean taken off outside the graph, one or a channel's each (default: 0)"
+    )
+    command.add_argument("--std", metavar="S,...", help="deviation divided by outside the graph (default: 1)")
+    command.add_argument(
+        "--layout",
+        choices=("auto", "nchw", "nhwc"),
+        default="auto",
+        help="the axes of the graph's images (default: auto, as its convolutions have them)",
     )
     command.add_argument(
         "--encoding",

@@ -13,14 +13,14 @@ def add_login(group: argparse._ActionsContainer, *, port: str = "--port") -> Non
     from bitwright.cli.frames import count
 
     group.add_argument("--host", metavar="H", help="the board's name or address (PYNQ images: 192.168.2.99)")
-    group.add_argument(port, dest="ssh_port", metavar="P", type=count("port", 65535), default=22, help="default 22")
-    group.add_argument("--user", metavar="U", default="xilinx", help="default xilinx")
+    group.add_argument(port, dest="ssh_port", metavar="P", type=count("port", 65535), default=22, help="default: 22")
+    group.add_argument("--user", metavar="U", default="xilinx", help="default: xilinx")
     group.add_argument(
         "--password", metavar="W", help="for the login and sudo (default: $BITWRIGHT_BOARD_PASSWORD, else keys)"
     )
     group.add_argument("--key", metavar="FILE", type=Path, help="a private key (default: the agent's, and ~/.ssh)")
     group.add_argument("--accept-host-key", metavar="SHA256:...", help="trust the host's key of this fingerprint")
-    group.add_argument("--known-hosts", metavar="FILE", type=Path, help="default ~/.ssh/known_hosts")
+    group.add_argument("--known-hosts", metavar="FILE", type=Path, help="default: ~/.ssh/known_hosts")
 
 
 def add_pynq(group: argparse._ActionsContainer) -> None:

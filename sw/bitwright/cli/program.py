@@ -32,7 +32,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         "--batch-frames", metavar="N", type=count("number of frames"), help="frames a transfer (default: 1 MiB of them)"
     )
     ssh.add_argument(
-        "--timeout", metavar="S", type=seconds, default=5.0, help="seconds the accelerator may stand still (default 5)"
+        "--timeout", metavar="S", type=seconds, default=5.0, help="seconds the accelerator may stand still (default: 5)"
     )
     simulated = command.add_argument_group("without a board")
     simulated.add_argument(

@@ -18,7 +18,8 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     command.add_argument("--board", metavar="B", help="what resources are set beside (default: the plan's board)")
     command.add_argument("--frontier", metavar="FOLDER", type=Path, help="the folder that explore wrote, to show it")
     frames = command.add_argument_group("the frame that is shown")
-    add_frames(frames, default=None, required=False, frames=False)
+    kept = "that of the largest verification, else random"
+    add_frames(frames, default=None, required=False, frames=False, otherwise=kept)
     frames.add_argument("--frame", metavar="N", type=int, default=0, help="its number, from 0 on (default: 0)")
     frames.add_argument("--no-waves", action="store_true", help="simulate nothing")
     add_trust(command)

@@ -23,7 +23,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     where.add_argument("--simulated", action="store_true", help="no board: Verilator runs its top, pins and all")
     add_frames(command, default="random")
     command.add_argument(
-        "--timeout", metavar="S", type=seconds, default=5.0, help="seconds without any answer (default 5)"
+        "--timeout", metavar="S", type=seconds, default=5.0, help="seconds without any answer (default: 5)"
     )
     add_trust(command)
     add_json(command)

@@ -16,7 +16,9 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     command.add_argument("--simulator", choices=("verilator", "icarus"), default="verilator", help="default: verilator")
     command.add_argument("--waves", action="store_true", help="keep the signals in DIR (FST, or VCD without lz4)")
     command.add_argument("--bench", metavar="NAME", help="run this bench alone (default: all)")
-    command.add_argument("--seed", metavar="S", type=int, help="repeat a run (the report names its seed)")
+    command.add_argument(
+        "--seed", metavar="S", type=int, help="repeat a run, whose report names its seed (default: a new one)"
+    )
     add_trust(command)
     add_json(command)
     command.set_defaults(run=run)

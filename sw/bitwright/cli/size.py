@@ -23,11 +23,24 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     )
     command.add_argument("network", metavar="NETWORK", type=Path, help="a network file, or a folder that has one")
     add_board_options(command)
+<<<<<<< HEAD
     command.add_argument("--target-fps", metavar="F", type=float, help="frames a second to reach")
     command.add_argument("--max-luts", metavar="N", type=int, help="the most LUTs to take")
     command.add_argument("--max-brams", metavar="N", type=int, help="the most block RAMs to take")
     add_planes(command)
     command.add_argument("--out", metavar="PLAN.toml", type=Path, help="the plan to write")
+=======
+    command.add_argument(
+        "--target-fps", metavar="F", type=float, help="frames a second to reach (default: the highest rate that fits)"
+    )
+    command.add_argument(
+        "--max-luts", metavar="N", type=int, help="the most LUTs to take (default: four fifths of the board's)"
+    )
+    command.add_argument(
+        "--max-brams", metavar="N", type=int, help="the most block RAMs to take (default: all but four of the board's)"
+    )
+    command.add_argument("--out", metavar="PLAN.toml", type=Path, help="the plan to write (default: none is)")
+>>>>>>> f92bc93 (cli, report, hw: near paths are suggested, bars in notebooks, reports of lookup tables and few bits, names of signals that no Python changes)
     add_json(command)
     command.set_defaults(run=run)
 
@@ -42,7 +55,9 @@ def add_board_options(command: argparse.ArgumentParser, *, required: bool = True
     )
     command.add_argument("--clock-mhz", metavar="M", type=float, help="the clock to aim for (default: the board's)")
     command.add_argument("--scores", action="store_true", default=None, help="send every class score, then the class")
-    command.add_argument("--encoding", choices=("hardware", "host"), help="where input values become bits")
+    command.add_argument(
+        "--encoding", choices=("hardware", "host"), help="where input values become bits (default: hardware)"
+    )
     command.add_argument("--data-bits", metavar="B", type=int, help="width of the input stream (default: the board's)")
 
 

@@ -22,7 +22,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         "--family", choices=FPGA_NAMES, help="the FPGA family (default: the one that the plan's target names)"
     )
     command.add_argument("--place", action="store_true", help="place and route, too (ecp5, with nextpnr): the clock")
-    command.add_argument("--seed", metavar="N", type=int, default=1, help="where placing starts (default 1)")
+    command.add_argument("--seed", metavar="N", type=int, default=1, help="where placing starts (default: 1)")
     command.add_argument("--clock-mhz", metavar="M", type=float, help="the clock to place for (default: the plan's)")
     add_trust(command)
     add_json(command)

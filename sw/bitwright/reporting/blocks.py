@@ -13,7 +13,7 @@ from bitwright_hw.stages.engine import EngineStage
 from bitwright_hw.stages.stage import Stage
 
 # what a kind of stage is called, and which of the drawing's colours it has
-_KINDS = {
+KINDS = {
     "GuardStage": ("frame guard", "stream"),
     "EncodeStage": ("encoder", "stream"),
     "PaddingStage": ("padding mask", "stream"),
@@ -22,9 +22,15 @@ _KINDS = {
     "QueueStage": ("queue", "buffer"),
     "FrameTokensStage": ("frame tokens", "stream"),
     "RepackStage": ("repacker", "stream"),
-    "PoolStage": ("max pool", "engine"),
+    "PoolStage": ("pool", "engine"),
     "MatrixStage": ("engine", "engine"),
     "HardwiredStage": ("hardwired engine", "engine"),
+    "LutsStage": ("lookup tables", "engine"),
+    "GroupSumStage": ("group sums", "engine"),
+    "LaneStage": ("lane arithmetic", "engine"),
+    "ForkStage": ("fork", "stream"),
+    "JoinStage": ("join", "buffer"),
+    "CollectStage": ("whole frames", "buffer"),
     "ClassStage": ("scores, class", "result"),
     "BitsStage": ("result bits", "result"),
 }
@@ -95,7 +101,7 @@ def layout(design: Design, family: Family, measured: dict[str, Counts]) -> Block
 def _block(
     stage: Stage, family: Family, measured: dict[str, Counts], cycles: int | None, layer: str, interval: int
 ) -> DrawnBlock:
-    title, colour = _KINDS.get(type(stage).__name__, (type(stage).__name__.removesuffix("Stage").lower(), "stream"))
+    title, colour = KINDS.get(type(stage).__name__, (type(stage).__name__.removesuffix("Stage").lower(), "stream"))
     grid = (stage.fold.pe, stage.fold.simd) if isinstance(stage, EngineStage) else None
     if cycles is None and isinstance(stage, EngineStage):
         cycles = stage.fold.frame_cycles  # it works while the queue or window in front of it sends
@@ -121,7 +127,8 @@ def _cost(stage: Stage, family: Family) -> Counts | None:
 
 def _wires(graph: StageGraph, design: Design) -> tuple[Wire, ...]:
     """The streams; engines of scores give counts, as wide as the manifest's probes say."""
-    probed = {layer.engine.name: probe for layer, probe in zip(graph.layers, design.manifest.probes, strict=True)}
+    probes = {probe.layer: probe for probe in design.manifest.probes}
+    probed = {layer.engine.name: probes[layer.layer.name] for layer in graph.layers}
     counts = {layer.engine.name for layer in graph.layers if layer.layer.gives_scores}
     found = []
     for edge in graph.edges:

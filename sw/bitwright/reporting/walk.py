@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bitwright.reporting.neuron import Neuron, neuron
-from bitwright.reporting.picture import data_uri, frame_picture, maps, strip
+from bitwright.reporting.picture import data_uri, frame_picture, maps, shades, strip
 from bitwright.reporting.svg import TIMES
 from bitwright_core.design import Design
 from bitwright_core.golden import Trace, trace
@@ -104,9 +104,11 @@ def pictures(network: Network, frame: NDArray[Any], golden: Trace) -> tuple[Pict
     if network.encoding.tables is None:
         found.append(_bits("encoded", _encoded(network, golden.encoded[0]), f"{network.encoded_size:,} bits"))
     for node, layer in zip(network.nodes[:-1], golden.layers[:-1], strict=True):
-        values, number = layer.values[0], node.edge.number
-        if number.xnor:
+        values = layer.values[0]
+        if node.edge.number.xnor:
             found.append(_bits(node.name, values, f"{values.size:,} bits, {int(values.sum()):,} are 1"))
+        else:
+            found.append(_levels(node.name, values))
     return tuple(found)
 
 
@@ -124,11 +126,26 @@ def _encoded(network: Network, bits: NDArray[np.integer]) -> NDArray[np.integer]
 
 
 def _bits(title: str, values: NDArray[np.integer], note: str) -> Picture:
-    white = (np.asarray(values, np.int64) * 255).clip(0, 255).astype(np.uint8)
+    return _shaded(title, shades(values, 1), f"Bits of {title}, white for 1: {note}", note)
+
+
+def _levels(title: str, values: NDArray[np.integer]) -> Picture:
+    """Numbers of several levels, the least black and the largest white."""
+    numbers = np.asarray(values, np.int64)
+    least, largest = int(numbers.min()), int(numbers.max())
+    note = f"{numbers.size:,} numbers, {least:,} to {largest:,}"
+    return _shaded(
+        title, shades(numbers - least, largest - least), f"Values of {title}, lighter for more: {note}", note
+    )
+
+
+def _shaded(title: str, values: NDArray[np.uint8], alt: str, note: str) -> Picture:
+    """Shades (h, w, channels) as channels side by side, any other ones as a strip."""
     if values.ndim == 3 and values.shape[0] > 1:
-        shown = maps(white, _CHANNELS, across=4 if values.shape[1] > 12 else 8)
+        shown = maps(values, _CHANNELS, across=4 if values.shape[1] > 12 else 8)
         if values.shape[2] > _CHANNELS:
-            note += f"; the first {_CHANNELS} of {values.shape[2]} channels"
+            told = f"; the first {_CHANNELS} of {values.shape[2]} channels"
+            note, alt = note + told, alt + told
     else:
-        shown = strip(white.reshape(-1), 32)
-    return _picture(title, shown, f"Bits of {title}, white for 1: {note}", note)
+        shown = strip(values.reshape(-1), 32)
+    return _picture(title, shown, alt, note)

@@ -18,6 +18,7 @@ from bitwright.reporting.waves import coming_out, going_in, overview
 from bitwright_core.atomic import write_text
 from bitwright_core.design import Design
 from bitwright_core.errors import DataError, ToolError
+from bitwright_core.network import Luts
 from bitwright_core.progress import Progress
 
 REPORT = "report.html"
@@ -114,12 +115,33 @@ def _about(design: Design, counted: CountedResources, parts: BlockDiagram) -> di
         "edited": design.edited_files,
         "rate": manifest.clock_mhz * 1e6 / manifest.interval_cycles,
         "microseconds": manifest.latency_cycles / manifest.clock_mhz,
-        "lanes": sum(layer.lanes for layer in manifest.layers),
+        "lead": _lead(design),
         "slowest": _names(slow),
         "share": share,
         "difference": difference,
         "family": counted.family.name,
     }
+
+
+def _lead(design: Design) -> str:
+    """What the design holds and how much of it works at a time, in words."""
+    layers = design.network.layers
+    tables = sum(layer.weight_bits for layer in layers if isinstance(layer, Luts))
+    weights = sum(layer.weight_bits for layer in layers) - tables
+    matrices = design.network.matrix_layers
+    lanes = sum(layer.lanes for layer in design.manifest.layers)
+    held, working = [], []
+    if matrices:
+        bits = all(layer.weight_type.xnor for layer in matrices)
+        binary = bits and not any(layer.sums_dots for layer in matrices)
+        held.append(f"{weights:,} {'weights of one bit' if bits else 'bits of weights'}")
+        working.append(f"{lanes:,} {'binary multipliers' if binary else 'multipliers'}")
+    if tables:
+        neurons = sum(layer.outputs for layer in layers if isinstance(layer, Luts))
+        held.append(f"{neurons:,} lookup tables of {tables:,} bits")
+    count = sum(layer.weight_bits > 0 for layer in layers)
+    where = f"in {count} layer{'' if count == 1 else 's'}"
+    return f"{' and '.join(held)} {where}" + (f"; {working[0]} at work at a time" if working else "")
 
 
 def _names(blocks: list[DrawnBlock]) -> str:

@@ -15,6 +15,7 @@ from bitwright_core import ops
 from bitwright_core.atomic import write_bytes
 from bitwright_core.bits import unpack_bits
 from bitwright_core.errors import NetworkError
+from bitwright_core.near import did_you_mean_path
 from bitwright_core.network.encoding import Input, IntegerEncoding, ThresholdEncoding
 from bitwright_core.network.model import Network
 from bitwright_core.network.worth import Values
@@ -95,7 +96,7 @@ def load(path: object) -> Network:
     if file.is_dir():
         raise NetworkError(f"{file}: a folder, where a network file is expected")
     if not file.is_file():
-        raise NetworkError(f"{file}: no such network file")
+        raise NetworkError(f"{file}: no such network file{did_you_mean_path(file)}")
     if file.stat().st_size > MAX_FILE_BYTES:
         raise NetworkError(f"{file}: larger than {MAX_FILE_BYTES} bytes, which no network file is")
     header, tensors = _read(file)

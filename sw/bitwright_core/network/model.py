@@ -204,7 +204,7 @@ class Network:
         shape = " x ".join(map(str, self.input.shape))
         facts = [
             ("input", f"{shape} of {self.input.bits} bits"),
-            ("weights", self.weight_bits),
+            ("weight bits", self.weight_bits),
             ("operations a frame", self.operations),
             ("digest", self.digest[:12]),
         ]

@@ -40,7 +40,7 @@ class Xc7Pll:
     def instance(self, clock: Signal, output: Signal, locked: Signal) -> Module:
         """The cells: `clock` in, `output` and `locked` out."""
         m = Module()
-        feedback, raw = Signal(), Signal()
+        feedback, raw = Signal(), Signal(name="raw")
         m.submodules.pll = Instance(
             "PLLE2_BASE",
             p_BANDWIDTH="OPTIMIZED",
