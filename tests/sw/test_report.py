@@ -308,6 +308,11 @@ def test_what_synth_counted_stands_beside_the_estimate(design, tmp_path):
     assert read_measured(design, family_named("ecp5")) is None
 
 
+def test_nothing_measured_is_no_column(page):
+    assert ">measured</th>" not in page and "To measure: <code>bitwright synth" in page
+    assert 'class="confusion named"' in page  # classes with long names, whose heads stand upright on a phone
+
+
 def test_wrong_frames_are_refused_before_anything_is_written(design, tmp_path, capsys):
     with pytest.raises(DataError, match="no frame 1000 in random:0, which has 1000"):
         api.report(design, tmp_path, data="random", frame=1000)
@@ -335,5 +340,7 @@ def test_it_looks_right_on_any_screen(design, frames, tmp_path):
                 "[...document.querySelectorAll('svg.blocks')].filter(s => s.getBoundingClientRect().width > 0).length"
             )
             assert shown == 1
+            outside = "[...document.querySelectorAll('th, td')].filter(c => c.scrollWidth > c.clientWidth + 1).length"
+            assert browser.run(outside) == 0  # no word of a table lies over its neighbour
         assert {address.partition(":")[0] for address in browser.requests()} <= {"file", "data"}
         assert [event for event in browser.events if event.get("method") == "Log.entryAdded"] == []

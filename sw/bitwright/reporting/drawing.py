@@ -7,7 +7,7 @@ from bitwright.reporting.blocks import BlockDiagram, DrawnBlock, Wire
 from bitwright.reporting.svg import TIMES, drawing, path, rect, text
 
 WIDTHS = {"wide": 1080, "middle": 720, "narrow": 344}  # of a drawing, for a screen, a tablet, a phone
-_CELL = 152  # width of a block's place
+_CELL = 165  # least width of a block's place
 _LARGEST = 112  # side of the largest block
 _LEAST = 7  # side of what would be too small to be seen
 _HEAD, _FOOT = 36, 58  # above and below the largest block, for words
@@ -99,7 +99,9 @@ def _block(block: DrawnBlock, place: _Place, block_ram: str) -> str:
     if block.grid:
         lines.append(f"PE {block.grid[0]} {TIMES} SIMD {block.grid[1]}")
     if block.cycles is not None:
-        lines.append(f"{block.cycles:,} cycles" + (" (slowest)" if block.slowest else ""))
+        lines.append(
+            f"{block.cycles:,} cycle{'' if block.cycles == 1 else 's'}" + (" (slowest)" if block.slowest else "")
+        )
     for k, line in enumerate(lines):
         slowest = block.slowest and k == len(lines) - 1
         style = "fact slowtext" if slowest else "fact"
