@@ -11,7 +11,7 @@ _ROW, _HIGH = 22, 14  # of a signal, and how high it goes
 _BINS = 720  # pixels of the overview's time axis
 _CUT = 22  # cycles of a cut
 _CYCLE = 42  # pixels of a cycle in a cut
-_LETTER = 6.2  # pixels, about
+_LETTER = 6.9  # pixels, about
 
 
 def overview(found: Handshakes) -> str:

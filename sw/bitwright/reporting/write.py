@@ -18,7 +18,6 @@ from bitwright.reporting.waves import coming_out, going_in, overview
 from bitwright_core.atomic import write_text
 from bitwright_core.design import Design
 from bitwright_core.errors import DataError, ToolError
-from bitwright_core.network import Luts
 from bitwright_core.progress import Progress
 
 REPORT = "report.html"
@@ -125,10 +124,11 @@ def _about(design: Design, counted: CountedResources, parts: BlockDiagram) -> di
 
 def _lead(design: Design) -> str:
     """What the design holds and how much of it works at a time, in words."""
-    layers = design.network.layers
-    tables = sum(layer.weight_bits for layer in layers if isinstance(layer, Luts))
-    weights = sum(layer.weight_bits for layer in layers) - tables
+    layers = [layer for layer in design.network.layers if layer.weight_bits]
     matrices = design.network.matrix_layers
+    lookups = [layer for layer in layers if layer.matrix is None]  # what they hold is tables
+    tables = sum(layer.weight_bits for layer in lookups)
+    weights = sum(layer.weight_bits for layer in layers) - tables
     lanes = sum(layer.lanes for layer in design.manifest.layers)
     held, working = [], []
     if matrices:
@@ -137,10 +137,9 @@ def _lead(design: Design) -> str:
         held.append(f"{weights:,} {'weights of one bit' if bits else 'bits of weights'}")
         working.append(f"{lanes:,} {'binary multipliers' if binary else 'multipliers'}")
     if tables:
-        neurons = sum(layer.outputs for layer in layers if isinstance(layer, Luts))
+        neurons = sum(layer.outputs for layer in lookups)
         held.append(f"{neurons:,} lookup tables of {tables:,} bits")
-    count = sum(layer.weight_bits > 0 for layer in layers)
-    where = f"in {count} layer{'' if count == 1 else 's'}"
+    where = f"in {len(layers)} layer{'' if len(layers) == 1 else 's'}"
     return f"{' and '.join(held)} {where}" + (f"; {working[0]} at work at a time" if working else "")
 
 
