@@ -10,6 +10,7 @@ from bitwright_core.plan import ceil_div
 from bitwright_hw.frame_buffer import count_up
 from bitwright_hw.gearbox import Gearbox
 from bitwright_hw.lookup import lane_table, looked_up, looked_up_in
+from bitwright_hw.memory_ports import unnamed_write_port
 from bitwright_hw.row_pattern import table_pattern
 from bitwright_hw.tokens import Tokens
 
@@ -88,7 +89,8 @@ class PixelSource(wiring.Component):
         m.submodules.gearbox = gearbox = Gearbox(
             in_width=beat_bits, out_width=p.width * p.lane_bits, bits=p.pixels * p.channels * p.lane_bits
         )
-        writer, reader = beats.write_port(), beats.read_port(domain="comb")
+        writer = unnamed_write_port(beats)
+        reader = beats.read_port(domain="comb")
         write_at, read_at, level = Signal(range(DEPTH)), Signal(range(DEPTH)), Signal(range(DEPTH + 1), name="level")
         free = Signal(range(DEPTH + 1), init=DEPTH)
         taken = Signal()

@@ -1,7 +1,8 @@
 """Names of signals in emitted Verilog are the same under every Python.
 
 Amaranth takes an unnamed signal's name from the bytecode of its assignment. Python 3.13 stores two targets of a line in
-one instruction, which Amaranth does not read; so the last signal of such an assignment has its name as an argument.
+one instruction, which Amaranth does not read; so the last signal of such an assignment has its name as an argument,
+and ports of memories, which take no name, have an assignment of their own.
 """
 
 import ast
@@ -18,6 +19,8 @@ def makes_a_name(call: ast.expr) -> bool:
     """Whether the expression is a call that takes its name from the assignment, as it has none of its own."""
     if not isinstance(call, ast.Call) or any(word.arg == "name" for word in call.keywords):
         return False
+    if isinstance(call.func, ast.Attribute) and call.func.attr in ("read_port", "write_port"):
+        return True
     made = call.func.value if isinstance(call.func, ast.Attribute) and call.func.attr == "like" else call.func
     return isinstance(made, ast.Name) and made.id in MAKERS
 
@@ -41,6 +44,7 @@ def unnamed(text: str) -> Iterator[int]:
         ("a, b = Signal(), Signal.like(c)", [1]),
         ("a = b = Signal(3)", [1]),
         ("m.a = a = Signal(3)", []),
+        ("a, b = memory.write_port(), memory.read_port()", [1]),
         ("a, b = Signal(), Signal(name='b')", []),
         ("a, b = (Signal(name=n) for n in 'ab')", []),
         ("a = Signal()\nb = c", []),

@@ -6,6 +6,7 @@ from amaranth.lib.memory import Memory, ReadPort, WritePort
 from amaranth.lib.wiring import In, Out
 
 from bitwright_core.serial_link import HEADER, MAX_LENGTH, TRAILER, Kind, Reason
+from bitwright_hw.memory_ports import unnamed_write_port
 
 PACKET_LAYOUT = data.StructLayout({"kind": 8, "sequence": 8, "length": 16, "answer": 16})
 READ_LENGTH, WRITE_LENGTH = 2, 5
@@ -46,7 +47,8 @@ class Inbox(wiring.Component):
         m = Module()
         m.submodules.headers = headers = fifo.SyncFIFO(width=PACKET_LAYOUT.size, depth=self.packets)
         m.submodules.ring = ring = Memory(shape=8, depth=self.depth, init=[])
-        write, read = ring.write_port(), ring.read_port()
+        write = unnamed_write_port(ring)
+        read = ring.read_port()
         places = _Places(self.depth)
         packet = _Packet(self.frame_bytes)
         self._store(m, write, places, packet)
