@@ -51,7 +51,7 @@ class PlaneCounter(wiring.Component):
         planes = [step.product.w for step in steps]
         word = Signal(range(max(2, words)))
         product = Signal(len(self.product), name="at")
-        last_word, last_product = Signal(), Signal()
+        last_word, last_product = Signal(), Signal(name="last_product")
         m.d.comb += [
             self.product.eq(product),
             last_word.eq(word == words - 1),
@@ -82,7 +82,7 @@ class PlaneCounter(wiring.Component):
         m.d.comb += self.address.eq(address)
         ways = [(after - plane) * words - (words - 1) for plane, after in pairwise(planes)]
         ways.append((self.fold.planes[1] + planes[0] - planes[-1]) * words - (words - 1))
-        way, following = Signal(len(address)), Signal(len(address))
+        way, following = Signal(len(address)), Signal(len(address), name="following")
         m.d.comb += [
             way.eq(piecewise(product, [step % (1 << len(address)) for step in ways], len(address))),
             following.eq(address + Mux(last_word, way, 1)),

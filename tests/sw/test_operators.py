@@ -182,6 +182,7 @@ KNOWERS = {
     "hw/bitwright_hw/stages/luts.py": "the stages of two kinds",
     "sw/bitwright/cli/generate.py": "the option --layer, which is a kind",
     "bench/designs.py": "makes the networks that it measures",
+    "bench/few_bit_designs.py": "makes the networks that it measures",
 }
 FOLDERS = ("sw", "hw", "sim", "boards", "bench")
 
@@ -233,6 +234,7 @@ NUMBER_KNOWERS = {
     "sw/bitwright_onnx/few_bits.py": "which type holds the weights of a graph",
     "sw/bitwright_onnx/lower.py": "weights of a layer that passes numbers on",
     "sw/bitwright_onnx/settle.py": "weights of a layer that passes numbers on",
+    "bench/few_bit_designs.py": "makes the networks that it measures",
 }
 
 

@@ -23,13 +23,6 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     )
     command.add_argument("network", metavar="NETWORK", type=Path, help="a network file, or a folder that has one")
     add_board_options(command)
-<<<<<<< HEAD
-    command.add_argument("--target-fps", metavar="F", type=float, help="frames a second to reach")
-    command.add_argument("--max-luts", metavar="N", type=int, help="the most LUTs to take")
-    command.add_argument("--max-brams", metavar="N", type=int, help="the most block RAMs to take")
-    add_planes(command)
-    command.add_argument("--out", metavar="PLAN.toml", type=Path, help="the plan to write")
-=======
     command.add_argument(
         "--target-fps", metavar="F", type=float, help="frames a second to reach (default: the highest rate that fits)"
     )
@@ -39,8 +32,8 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     command.add_argument(
         "--max-brams", metavar="N", type=int, help="the most block RAMs to take (default: all but four of the board's)"
     )
+    add_planes(command)
     command.add_argument("--out", metavar="PLAN.toml", type=Path, help="the plan to write (default: none is)")
->>>>>>> f92bc93 (cli, report, hw: near paths are suggested, bars in notebooks, reports of lookup tables and few bits, names of signals that no Python changes)
     add_json(command)
     command.set_defaults(run=run)
 
