@@ -124,11 +124,11 @@ def _about(design: Design, counted: CountedResources, parts: BlockDiagram) -> di
 
 def _lead(design: Design) -> str:
     """What the design holds and how much of it works at a time, in words."""
-    layers = [layer for layer in design.network.layers if layer.weight_bits]
+    layers = [node for node in design.network.nodes if node.operator.weight_bits]
     matrices = design.network.matrix_layers
-    lookups = [layer for layer in layers if layer.matrix is None]  # what they hold is tables
-    tables = sum(layer.weight_bits for layer in lookups)
-    weights = sum(layer.weight_bits for layer in layers) - tables
+    lookups = [node for node in layers if node.operator.matrix is None]  # what they hold is tables
+    tables = sum(node.operator.weight_bits for node in lookups)
+    weights = design.network.weight_bits - tables
     lanes = sum(layer.lanes for layer in design.manifest.layers)
     held, working = [], []
     if matrices:
@@ -137,7 +137,7 @@ def _lead(design: Design) -> str:
         held.append(f"{weights:,} {'weights of one bit' if bits else 'bits of weights'}")
         working.append(f"{lanes:,} {'binary multipliers' if binary else 'multipliers'}")
     if tables:
-        neurons = sum(layer.outputs for layer in lookups)
+        neurons = sum(node.outputs for node in lookups)
         held.append(f"{neurons:,} lookup tables of {tables:,} bits")
     where = f"in {len(layers)} layer{'' if len(layers) == 1 else 's'}"
     return f"{' and '.join(held)} {where}" + (f"; {working[0]} at work at a time" if working else "")
