@@ -1,12 +1,14 @@
 """Bits that never change, whatever the frame: what a hardwired layer need not compute.
 
 No bit of an encoded frame is one: thresholds of an encoding lie in 1 .. 2^bits - 1, so that both sides can occur. A
-neuron whose threshold its popcount always or never reaches is one, and may make others so in the layers behind.
+neuron whose threshold its popcount always or never reaches is one, and may make others so in the layers behind; so is
+a table that says one thing at all addresses.
 """
 
 from collections.abc import Sequence
 
 from bitwright_core.network import MatrixLayer, Network, Thresholds
+from bitwright_hw.luts import neurons
 
 Known = tuple[int | None, ...]  # of each bit the value that it always has, or None
 
@@ -34,6 +36,9 @@ def known_inputs(network: Network) -> list[Known]:
     known: dict[str, Known] = {}
     for node in network.nodes:
         layer, given = node.operator.matrix, [known.get(name, ()) for name in node.takes]
+        if node.operator.lookup is not None:
+            known[node.name] = tuple(None if wires else table for wires, table in neurons(node.operator.lookup))
+            continue
         if layer is None:
             rule = node.operator.join
             if rule is not None and rule.pixels is None and not rule.beside and all(given):

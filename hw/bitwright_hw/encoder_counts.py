@@ -1,14 +1,17 @@
 """What encoders and the tables of pixel sources take: models of LUTs and block RAM, fitted to Yosys' counts."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
+from bitwright_core.comparators import first_tables
 from bitwright_core.framing import InputFormat
 from bitwright_core.network import Network, ThresholdEncoding
+from bitwright_core.ops.operator import Lookup
 from bitwright_core.plan import ceil_div
 from bitwright_hw.cells import Counts
 from bitwright_hw.encoder import values_in
 from bitwright_hw.families.costs import Costs
 from bitwright_hw.lookup import FEW, MOST_STEPS, lane_table, one_shape, table_steps
+from bitwright_hw.luts import neurons
 from bitwright_hw.pixel_source import SourceParams
 from bitwright_hw.rom import rom_place
 from bitwright_hw.row_pattern import RowPattern, lane_thresholds, table_pattern, threshold_pattern
@@ -22,6 +25,9 @@ def encoder_counts(network: Network, stream: InputFormat, costs: Costs) -> Count
     if isinstance(network.encoding, ThresholdEncoding):
         if stream.encoded:
             return Counts()
+        tables = first_tables(network)
+        if tables is not None:  # what they do not read is left out by synthesis
+            return Counts(luts=LaneCosts(network, stream, costs, bits).of(read_units(network, tables, beat)))
         if len(rows) == 1:
             each = sum(_comparator(bits, t, len(rows[0]) == 1, costs) for t in rows[0])
             return Counts(luts=each * beat)
@@ -41,6 +47,65 @@ def source_table_counts(source: SourceParams, costs: Costs) -> Counts:
         return Counts(luts=source.width * _looked_up(source.tables[0], source.out_bits))
     pattern = table_pattern(source.tables, source.pixels * source.channels, source.width)
     return _phases(pattern, costs) + _tables(pattern, source.tables, source.out_bits, costs, registered=False)
+
+
+def read_units(network: Network, tables: Lookup, beat: int) -> set[tuple[int, int]]:
+    """The comparisons, (value of a beat of `beat`, level), that some table of the first layer depends on."""
+    levels = network.encoding.levels
+    lanes = {lane for wires, _ in neurons(tables) for lane in wires}
+    return {(lane // levels % beat, lane % levels) for lane in lanes}
+
+
+def plain_bits(network: Network, stream: InputFormat) -> int | None:
+    """Bits of values in a beat that the first tables read as they are, encoder or not; None where there are none."""
+    tables = first_tables(network)
+    if tables is None or stream.encoded:
+        return None
+    rows, half = network.encoding.rows.tolist(), 1 << stream.value_bits - 1
+    units = read_units(network, tables, values_in(stream))
+    return sum(any(row[level] == half for row in rows) for _, level in units)
+
+
+class LaneCosts:
+    """LUTs of comparing values of a beat with thresholds, one by one: unit (k, l) is value k of a beat and level l.
+
+    `bits` bits of a value are looked at.
+    """
+
+    def __init__(self, network: Network, stream: InputFormat, costs: Costs, bits: int):
+        rows, beat = network.encoding.rows.tolist(), values_in(stream)
+        levels = len(rows[0])
+        self._phases = 0  # the counter that says which row is next, for units whose threshold changes
+        self._changing: set[tuple[int, int]] = set()
+        if len(rows) == 1:
+            each = [_comparator(bits, threshold, levels == 1, costs) for threshold in rows[0]]
+            self._luts = {(k, level): each[level] for k in range(beat) for level in range(levels)}
+            return
+        pattern = threshold_pattern(rows, stream.values, beat)
+        self._phases = _phases(pattern, costs).luts
+        self._luts = {}
+        for number, lane in enumerate(lane_thresholds(pattern, rows, bits)):
+            unit = divmod(number, levels)
+            if len(set(lane)) == 1:
+                self._luts[unit] = _comparator(bits, lane[0], levels == 1, costs)
+                continue
+            self._changing.add(unit)
+            if pattern.phases <= FEW:
+                each_of = sum(_comparator(bits, threshold, True, costs) for threshold in set(lane))
+                self._luts[unit] = each_of + (pattern.phases + 1) // 3
+            else:
+                compared = round(costs.encoder.compared.at(bits))
+                self._luts[unit] = _rom(bits + 1, pattern.phases, costs) + compared
+
+    def of(self, units: Iterable[tuple[int, int]]) -> int:
+        """What these take together."""
+        units = set(units)
+        return sum(self._luts[unit] for unit in units) + (self._phases if units & self._changing else 0)
+
+
+def late_comparator(bits: int, costs: Costs) -> int:
+    """LUTs of a comparison of so many bits that stands alone."""
+    return 0 if bits < 2 else max(1, ceil_div(bits - 1, costs.lut_inputs - 1))
 
 
 def _comparator(value_bits: int, threshold: int, alone: bool, costs: Costs) -> int:

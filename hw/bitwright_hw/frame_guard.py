@@ -1,5 +1,7 @@
 """The gate between the AXI4-Stream input and the accelerator: only frames of the right length pass as such."""
 
+from typing import ClassVar
+
 from amaranth.hdl import Module, Mux, Signal, Value, unsigned
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
@@ -25,6 +27,8 @@ class FrameGuard(wiring.Component):
     there is none, TREADY is low.
     Latency: 0. Throughput: a beat a cycle, across frames too. Reset: waits for a frame's first beat.
     """
+
+    MASKS: ClassVar[bool] = True
 
     def __init__(self, *, format: InputFormat, token_beats: int | None = None):
         self.format = format
@@ -71,7 +75,11 @@ class FrameGuard(wiring.Component):
             taken.eq(self.i.valid & reserved & ~filling & ~swallowing),
             advance.eq(taken | (filling & reserved)),
             self.o.valid.eq(advance),
-            self.o.payload.eq(Mux(filling, 0, beat.data & Mux(last_beat, last_mask, (1 << fmt.data_bits) - 1))),
+            self.o.payload.eq(
+                Mux(filling, 0, beat.data & Mux(last_beat, last_mask, (1 << fmt.data_bits) - 1))
+                if self.MASKS
+                else beat.data
+            ),
         ]
         needed = Mux(last_beat, last_keep, all_keep)
         m.d.comb += wrong_keep.eq(
@@ -111,3 +119,9 @@ class FrameGuard(wiring.Component):
         m.d.comb += [wants.eq(~reserved | used), self.space.ready.eq(wants)]
         with m.If(wants):
             m.d.sync += reserved.eq(self.space.valid)
+
+
+class UnmaskedGuard(FrameGuard):
+    """A FrameGuard for readers that look at no padding and drop frames that ended early: these are what `i` had."""
+
+    MASKS = False

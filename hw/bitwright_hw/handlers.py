@@ -183,7 +183,7 @@ def _lanes(node: Node, streams: Sequence[Stream], front: Front) -> list[Step]:
 def _luts(node: Node, streams: Sequence[Stream], front: Front) -> list[Step]:
     """The tables, and a collector of frames in front of the first of several such layers."""
     found, stream = _collected(streams[0], front)
-    stage = LutsStage(name=front.name(len(found)), layer=cast(Luts, node.operator))
+    stage = LutsStage(name=front.name(len(found)), layer=cast(Luts, node.operator), kept=streams[0].kept)
     return [*found, Step(stage, replace(stream, lanes=node.outputs, size=node.outputs))]
 
 

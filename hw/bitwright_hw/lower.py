@@ -14,8 +14,10 @@ from bitwright_core.plan import Fold, Plan, folds
 from bitwright_hw.constant_bits import Known, known_inputs
 from bitwright_hw.edges import Wiring
 from bitwright_hw.encoder import lanes_in, values_in
+from bitwright_hw.encoder_counts import plain_bits
 from bitwright_hw.engines import engine_named
 from bitwright_hw.handlers import HANDLERS, SCORES, Front, Step, frames
+from bitwright_hw.input_bits import InputBits, input_bits
 from bitwright_hw.stage_graph import EndStage, LayerStages, StageEdge, StageGraph, Stream
 from bitwright_hw.stages.bits import BitsStage
 from bitwright_hw.stages.classes import ClassStage, score_params
@@ -96,9 +98,10 @@ def in_front(
     return found
 
 
-def guard_stage(network: Network, format: InputFormat) -> GuardStage:
+def guard_stage(network: Network, format: InputFormat, kept: InputBits | None) -> GuardStage:
     """The gate of the input stream."""
-    return GuardStage(name="guard", format=format, by_beat=network.takes_images)
+    plain = 0 if kept is not None else plain_bits(network, format)
+    return GuardStage(name="guard", format=format, by_beat=network.takes_images, plain=plain, masks=kept is None)
 
 
 def results_of(layer: MatrixLayer, fold: Fold) -> Stream:
@@ -138,17 +141,21 @@ def end_of(network: Network, stream: Stream, fold: Fold | None, format: OutputFo
     return [], ClassStage(name="results", params=params, format=format)
 
 
-def head(network: Network, guard: GuardStage) -> list[Step]:
+def head(network: Network, plan: Plan, format: InputFormat) -> list[Step]:
     """What takes the beats of the input stream, up to lanes as the first layer takes them."""
-    format, by_beat = guard.format, guard.by_beat
+    kept = input_bits(network, plan, format)
+    guard = guard_stage(network, format, kept)
+    by_beat = guard.by_beat
     beat = Stream(lanes=format.data_bits, lane_bits=1, size=format.beats * format.data_bits)
     encoding = network.encoding
     lane_bits = format.value_bits if by_beat and encoding.tables is not None else encoding.number.bits
     lanes = lanes_in(network, format) // encoding.number.bits
     encoded = Stream(lanes=lanes, lane_bits=lane_bits, size=network.encoded_size)
+    if kept is not None:
+        encoded = Stream(lanes=kept.width, lane_bits=1, size=kept.bits, kept=kept)
     found = [
         Step(guard, beat),
-        Step(EncodeStage(name="encoder", network=network, format=format), encoded),
+        Step(EncodeStage(name="encoder", network=network, format=format, kept=kept), encoded),
     ]
     padded = format.values % values_in(format) != 0
     if padded and not by_beat and encoding.tables is not None and len(encoding.tables) == 1 and encoding.tables[0][0]:
@@ -178,9 +185,10 @@ def lower(network: Network, plan: Plan) -> StageGraph:
     if network.takes_images and all(layer.windows is None for layer in network.matrix_layers):
         raise PlanError(f"network {network.name} has pools but no convolution, for which no hardware is made")
     engines = engine_stages(network, plan, layer_folds)
-    guard = guard_stage(network, format)
     slowest = max(format.beats, out_format.beats, *(fold.frame_cycles for fold in layer_folds))
-    steps = head(network, guard)
+    steps = head(network, plan, format)
+    guard = steps[0].stage
+    assert isinstance(guard, GuardStage)
     if network.takes_images:
         by_name = {layer.name: fold for layer, fold in zip(network.matrix_layers, layer_folds, strict=True)}
         steps.append(source(network, format, by_name, slowest))

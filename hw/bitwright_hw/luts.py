@@ -1,5 +1,8 @@
 """Neurons that are lookup tables of a few bits each."""
 
+from collections.abc import Sequence
+from functools import lru_cache
+
 import numpy as np
 from amaranth.hdl import Cat, Const, Module, Value
 from amaranth.lib import stream, wiring
@@ -7,6 +10,9 @@ from amaranth.lib.wiring import In, Out
 from numpy.typing import NDArray
 
 from bitwright_core.network import Luts
+from bitwright_core.ops.operator import Lookup
+
+Neuron = tuple[tuple[int, ...], int]  # the inputs that it depends on, and its table as a number
 
 
 class LutNeurons(wiring.Component):
@@ -32,31 +38,39 @@ class LutNeurons(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        made: dict[tuple[tuple[int, ...], int], Value] = {}
-        for k, neuron in enumerate(neurons(self.layer)):
-            if neuron not in made:
-                made[neuron] = self.o.payload[k]
-                m.d.sync += self.o.payload[k].eq(self._table(*neuron))
-            else:
-                m.d.comb += self.o.payload[k].eq(made[neuron])
+        look_up(m, self.o.payload, neurons(self.layer), self.i.payload)
         m.d.sync += self.o.valid.eq(self.i.valid)
         return m
 
-    def _table(self, wires: tuple[int, ...], table: int) -> Value:
-        if not wires:
-            return Const(table, 1)
-        return Const(table, 1 << len(wires)).bit_select(Cat(self.i.payload[wire] for wire in wires), 1)
+
+def look_up(m: Module, given: Value, rows: Sequence[Neuron], bits: Value) -> None:
+    """Registers what neurons make of `bits` in `given`, a bit each. Equal neurons are made once, and those that depend
+    on nothing are no registers, so that synthesis sees behind them that they never change."""
+    made: dict[Neuron, Value] = {}
+    for k, neuron in enumerate(rows):
+        if not neuron[0]:
+            m.d.comb += given[k].eq(neuron[1])
+        elif neuron not in made:
+            made[neuron] = given[k]
+            m.d.sync += given[k].eq(_table(bits, *neuron))
+        else:
+            m.d.comb += given[k].eq(made[neuron])
 
 
-def neurons(layer: Luts) -> list[tuple[tuple[int, ...], int]]:
+def _table(bits: Value, wires: tuple[int, ...], table: int) -> Value:
+    return Const(table, 1 << len(wires)).bit_select(Cat(bits[wire] for wire in wires), 1)
+
+
+@lru_cache(maxsize=64)
+def neurons(layer: Lookup) -> tuple[Neuron, ...]:
     """For each neuron: the inputs that it depends on, each once and in rising order, and its table as a number.
 
     Bit a of it is what the neuron gives at address a, of which bit k is input k of these. Equal neurons come out equal.
     """
-    return [reduced(wires, table) for wires, table in zip(layer.wires.tolist(), layer.tables, strict=True)]
+    return tuple(reduced(wires, table) for wires, table in zip(layer.wires.tolist(), layer.tables, strict=True))
 
 
-def reduced(wires: list[int], table: NDArray[np.uint8]) -> tuple[tuple[int, ...], int]:
+def reduced(wires: list[int], table: NDArray[np.uint8]) -> Neuron:
     """The inputs that a table depends on, and the table over them: see `neurons`."""
     distinct = sorted(set(wires))
     address = np.arange(1 << len(distinct))

@@ -55,27 +55,11 @@ class RowEncoder(wiring.Component):
         lanes = lane_thresholds(self.pattern, self.rows, self.value_bits)
         fields = [self.i.payload[k * self.value_bits :][: self.value_bits] for k in range(self.pattern.width)]
         values = [value for value in fields for _ in range(self.levels)]
-        if self.pattern.phases > FEW:
-            encoded = self._from_rom(m, phase, values, lanes)
-        else:
-            encoded = [
-                chosen(phase, [reaches(value, t) for t in lane]) for value, lane in zip(values, lanes, strict=True)
-            ]
+        encoded = compared_by_phase(m, phase, values, lanes, self.value_bits)
         payload = Signal(self.out_width)
         m.d.comb += payload.eq(Cat(encoded))
         m.d.sync += [self.o.valid.eq(self.i.valid), self.o.payload.eq(payload)]
         return m
-
-    def _from_rom(self, m: Module, phase: Value, values: list[Value], lanes: list[list[int]]) -> list[Value]:
-        """Comparisons with thresholds that a ROM gives; those that are the same in each beat need none."""
-        differing = [k for k, lane in enumerate(lanes) if len(set(lane)) > 1]
-        wide = self.value_bits + 1
-        words = [sum(lanes[k][p] << n * wide for n, k in enumerate(differing)) for p in range(self.pattern.phases)]
-        held = rom(m, "thresholds", phase, words, wide * len(differing))
-        result = [reaches(value, lane[0]) for value, lane in zip(values, lanes, strict=True)]
-        for n, k in enumerate(differing):
-            result[k] = values[k] >= held[n * wide : (n + 1) * wide]
-        return result
 
 
 class RowTableEncoder(wiring.Component):
@@ -126,6 +110,26 @@ class RowTableEncoder(wiring.Component):
             reader = storage.read_port()
             m.d.comb += [reader.addr.eq(Cat(value, phase)), result.eq(reader.data)]
         return m
+
+
+def compared_by_phase(
+    m: Module, phase: Value, values: Sequence[Value], lanes: Sequence[Sequence[int]], value_bits: int
+) -> list[Value]:
+    """Comparisons of `values`, each with the threshold that its lane has in this phase.
+
+    Of many phases a ROM gives the thresholds; those that are the same in each need none.
+    """
+    phases = len(lanes[0])
+    if phases <= FEW:
+        return [chosen(phase, [reaches(value, t) for t in lane]) for value, lane in zip(values, lanes, strict=True)]
+    differing = [k for k, lane in enumerate(lanes) if len(set(lane)) > 1]
+    wide = value_bits + 1
+    words = [sum(lanes[k][p] << n * wide for n, k in enumerate(differing)) for p in range(phases)]
+    held = rom(m, "thresholds", phase, words, wide * len(differing))
+    result = [reaches(value, lane[0]) for value, lane in zip(values, lanes, strict=True)]
+    for n, k in enumerate(differing):
+        result[k] = values[k] >= held[n * wide : (n + 1) * wide]
+    return result
 
 
 def reaches(value: Value, threshold: int) -> Value:

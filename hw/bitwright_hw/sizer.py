@@ -31,7 +31,7 @@ from bitwright_hw.engines.folded import FOLDED
 from bitwright_hw.engines.folded_choices import Choice
 from bitwright_hw.estimate import Estimate, costs_of, estimate, shell_counts
 from bitwright_hw.families import Family
-from bitwright_hw.lower import guard_stage, head
+from bitwright_hw.lower import head
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,7 +102,7 @@ class Sizer:
         self.progress = progress or no_progress
         self.input = input_format(network, options)
         self.output = output_format(network, options)
-        self._head = head(network, guard_stage(network, self.input))
+        self._head = head(network, options, self.input)
         self._shell = sum((step.stage.cost(self.costs) for step in self._head), shell_counts(self.costs))
         self._folds = [
             FOLDED.choices(

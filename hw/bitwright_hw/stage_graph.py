@@ -7,6 +7,7 @@ from bitwright_core.framing import InputFormat, OutputFormat
 from bitwright_core.network import MatrixLayer, Network
 from bitwright_core.plan import Plan, ceil_div
 from bitwright_hw.families import Family, family_named
+from bitwright_hw.input_bits import InputBits
 from bitwright_hw.stages.bits import BitsStage
 from bitwright_hw.stages.classes import ClassStage
 from bitwright_hw.stages.engine import EngineStage
@@ -22,7 +23,7 @@ class Stream:
 
     A unit is a pixel, `pixels` of them a frame, or a whole frame where `pixels` is None. A token is room for one unit.
     Where `apart` is given, words are frames, none of them broken, that nothing makes wait, so many cycles apart at
-    least.
+    least. Where `kept` is given, lanes are bits of the input that are kept for the first tables.
     """
 
     lanes: int
@@ -30,6 +31,7 @@ class Stream:
     size: int
     pixels: int | None = None
     apart: int | None = None
+    kept: InputBits | None = None
 
     @property
     def bits(self) -> int:

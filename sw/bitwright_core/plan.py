@@ -14,6 +14,7 @@ import msgspec
 
 from bitwright_core.atomic import write_text
 from bitwright_core.buildable import check_buildable
+from bitwright_core.comparators import first_tables
 from bitwright_core.engine_rules import refusal, serial_refusal
 from bitwright_core.errors import PlanError
 from bitwright_core.families import PORTABLE, FamilyName
@@ -25,6 +26,7 @@ from bitwright_core.untrusted import MAX_PIXELS, MAX_TEXT_BYTES, NAME_PATTERN, d
 Memory = Literal["auto", "block", "distributed"]
 Engine = Literal["folded", "hardwired"]
 Planes = Literal["parallel", "serial"]
+Comparators = Literal["auto", "beats", "tables"]
 DATA_BITS = (8, 16, 32, 64, 128, 256, 512, 1024)
 
 
@@ -67,6 +69,7 @@ class Plan:
     encoding: Literal["hardware", "host"] = "hardware"
     scores: bool = False  # send every class score before the class
     data_bits: int = 64  # width of the input stream; the output stream is 64 bits wide
+    comparators: Comparators = "auto"  # where first tables have their input compared with thresholds
     registers: bool = True  # AXI4-Lite registers; without them there is neither batch mode nor soft reset
     board: str = ""  # the board that it was sized for; generate refuses weights that do not fit there
 
@@ -115,6 +118,11 @@ class Plan:
             raise PlanError(
                 f"network {network.name} takes integers, which the hardware makes: encoding must be hardware"
             )
+        if self.comparators == "tables" and (self.encoding == "host" or first_tables(network) is None):
+            raise PlanError(
+                f"network {network.name} has no layer of tables that alone takes an input of two bits or more, encoded "
+                "in hardware, so comparators cannot be tables"
+            )
         if self.scores and not network.gives_scores:
             raise PlanError(f"network {network.name} gives {network.gives}, so a plan for it cannot ask for scores")
         if network.gives == "values" and not self.scores:
@@ -136,6 +144,8 @@ class Plan:
         for layer in values["layers"]:
             if layer["planes"] == "parallel":
                 del layer["planes"]
+        if self.comparators == "auto":
+            values.pop("comparators", None)
         return text + tomli_w.dumps(values)
 
     @staticmethod

@@ -10,7 +10,7 @@ import pytest
 import bitwright as bw
 from bitwright_core import golden
 from bitwright_core.errors import PlanError
-from bitwright_core.network import Dense, Input, Network, ThresholdEncoding, Thresholds
+from bitwright_core.network import Dense, Input, Luts, Network, ThresholdEncoding, Thresholds
 from bitwright_core.plan import LayerPlan, Plan, default_plan, hardwired, with_folds
 from bitwright_hw.arithmetic.shared_sums import share
 from bitwright_hw.constant_bits import known_inputs
@@ -234,6 +234,14 @@ def test_known_bits_are_those_that_never_change():
     assert known[1].count(None) <= 4
     beyond = [t for t in layers[1].output.values[:, 0].tolist() if 0 < t < 8]
     assert known[2].count(None) < len(beyond)  # some threshold can occur, but not with what the layer before gives
+
+
+def test_tables_that_say_one_thing_are_known_behind_them():
+    tables = Luts(name="luts", inputs=2, wires=[[0, 1]] * 3, tables=[[1, 1, 1, 1], [0, 0, 0, 0], [0, 1, 1, 0]])
+    dense = Dense(name="dense", weights=np.ones((2, 3), np.uint8), output=Thresholds(values=np.array([[1], [2]])))
+    encoding = ThresholdEncoding(thresholds=np.array([1]))
+    network = Network(name="t", input=Input(shape=(2,), bits=1), encoding=encoding, layers=(tables, dense))
+    assert known_inputs(network) == [(1, 0, None)]
 
 
 def test_inputs_that_never_change_cost_nothing():

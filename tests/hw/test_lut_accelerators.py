@@ -129,3 +129,27 @@ def test_levels_that_nothing_reads_cost_nothing(tmp_path):
     # the comparisons with 37 and 201 take two LUTs, that with 90 as many; their bits lie in registers, a beat each
     assert counted["all"].luts - counted["one"].luts >= 5
     assert counted["all"].ffs - counted["one"].ffs >= (levels - 1) * (values - 1)
+
+
+@pytest.mark.slow
+def test_what_never_changes_costs_nothing_behind_it(tmp_path):
+    """A table that reads such a neuron is smaller: of two inputs of which one is constant, a wire."""
+    rng = np.random.default_rng(2)
+    luts = []
+    for constant in (False, True):
+        tables = rng.integers(0, 2, (20, 64))
+        tables[:10] = 1 if constant else tables[:10]
+        first = Luts(name="first", inputs=24, wires=rng.integers(0, 24, (20, 6)), tables=tables)
+        wires = np.stack([np.arange(20), (np.arange(20) + 1) % 20], 1)
+        second = Luts(name="second", inputs=20, wires=wires, tables=[[0, 1, 1, 0]] * 20)
+        network = Network(
+            name="tables",
+            input=Input(shape=(24,), bits=1),
+            encoding=ThresholdEncoding(thresholds=np.array([1])),
+            layers=(first, second, GroupSum(name="sums", groups=(10, 10))),
+        )
+        design = generate(network, Plan(layers=(), target="xc7", registers=False), tmp_path / str(constant))
+        luts.append(synthesize(design, family=XC7).layers[1].total)
+    # nine tables read constants alone, two one of them
+    assert luts[0].luts == 20 and luts[1].luts <= 11
+    assert luts[1].ffs <= luts[0].ffs - 9

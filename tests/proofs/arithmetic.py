@@ -9,6 +9,7 @@ from bitwright_core.network import Dense, NumberType, Scores, Thresholds
 from bitwright_core.plan import Fold, fold_of
 from bitwright_hw.arithmetic.compressor import Counter
 from bitwright_hw.arithmetic.tree import adder_tree, agreeing
+from bitwright_hw.beat_bits import BeatBits
 from bitwright_hw.encoder import Encoder, TableEncoder
 from bitwright_hw.engine import MatrixEngine
 from bitwright_hw.families import GENERIC, Family
@@ -476,15 +477,26 @@ def preloads(
 
 
 def encoder(
-    spec: Spec, *, value_bits: int, lanes: int, rows: Sequence[Sequence[int]], values: int, table: int = 0
+    spec: Spec,
+    *,
+    value_bits: int,
+    lanes: int,
+    rows: Sequence[Sequence[int]],
+    values: int,
+    table: int = 0,
+    raw: Sequence[int] = (),
 ) -> None:
     """An encoder of thresholds, or of tables of `table` bits: a row for all values, or value i takes row i modulo
-    their number; what lies beyond a frame of `values` values becomes 0 where there are several rows."""
+    their number; what lies beyond a frame of `values` values becomes 0 where there are several rows. With `raw`, these
+    bits of each value are kept, too (BeatBits)."""
     m = spec.m
     beat_bits = lanes * value_bits
-    unit: Encoder | TableEncoder | RowEncoder | RowTableEncoder
+    unit: Encoder | TableEncoder | RowEncoder | RowTableEncoder | BeatBits
     shape = {"beat_bits": beat_bits, "value_bits": value_bits}
-    if len(rows) > 1 and table:
+    if raw:
+        levels = (range(len(rows[0])),) * lanes
+        unit = BeatBits(**shape, input_bits=value_bits, rows=rows, values=values, levels=levels, raw=(raw,) * lanes)
+    elif len(rows) > 1 and table:
         unit = RowTableEncoder(**shape, rows=rows, values=values, out_bits=table)
     elif len(rows) > 1:
         unit = RowEncoder(**shape, rows=rows, values=values)
@@ -504,10 +516,11 @@ def encoder(
     def lane(k: int, number: int, value: Value) -> Value:
         row = rows[number % len(rows)]
         width = table or len(row)
+        as_they_are = Cat(value[bit] for bit in raw)
         if number >= values and len(rows) > 1:
-            return Const(0, width)
+            return Cat(Const(0, width), as_they_are)
         if not table:
-            return Cat(value >= threshold for threshold in row)
+            return Cat(*(value >= threshold for threshold in row), as_they_are)
         found = Signal(width, name=f"entry_{k}_{number}")
         with m.Switch(value):
             for index, entry in enumerate(row):

@@ -40,6 +40,7 @@ buffer = cases("frame-buffer", "FrameBuffer", build=streams.frame_queue, buffer=
 queue = cases("frame-queue", "FrameQueue", build=streams.frame_queue)
 collector = cases("frame-collector", "FrameCollector", build=tables.frame_collector)
 luts = cases("luts", "LutNeurons", build=tables.lut_layer, settles=2)
+comparing = cases("comparing-neurons", "ComparingNeurons", build=tables.comparing_neurons, settles=2)
 sums = cases("group-sums", "GroupSums", build=tables.group_sums)
 fork = cases("fork", "Fork", build=graphs.fork)
 join = cases("join", "Join", build=graphs.join)
@@ -60,6 +61,7 @@ feeder = cases("feeder", "Feeder", build=serial.feeder)
 inbox = cases("inbox", "Inbox", build=serial.inbox)
 encoder = cases("encoder", "Encoder", build=arithmetic.encoder)
 table = cases("table-encoder", "TableEncoder", build=arithmetic.encoder)
+beat_bits = cases("beat-bits", "BeatBits", build=arithmetic.encoder)
 row_encoder = cases("row-encoder", "RowEncoder", build=arithmetic.encoder)
 row_table = cases("row-table-encoder", "RowTableEncoder", build=arithmetic.encoder)
 counter = cases("xc7-counter", "AccumulateRow", build=arithmetic.xc7_counter, equal=True, family=XC7)
@@ -206,6 +208,8 @@ _STREAMS = (
     collector("3-3-1", in_width=3, bits=3, ahead=1),
     luts("6-of-9", seed=1, inputs=9, outputs=5, fan_in=6),
     luts("3-of-4", seed=2, inputs=4, outputs=6, fan_in=3, quick=True),
+    comparing("2-of-6", seed=3, values=2, bits=4, thresholds=(4, 8, 12), outputs=6, fan_in=2, quick=True),
+    comparing("4-of-9", seed=4, values=3, bits=4, thresholds=(3, 8, 10), outputs=6, fan_in=4),
     *(
         sums(f"{of.name}-{stages}-stages", groups=(3, 9), stages=stages, of=of, family=of, settles=stages + 2)
         for of in (GENERIC, XC7, ECP5)
@@ -335,6 +339,8 @@ _SERIAL = (
 _ENCODERS = (
     encoder("thermometer", value_bits=4, lanes=2, rows=((3, 9),), values=2),
     table("2-bit", value_bits=2, lanes=2, rows=((1, 0, 3, 2),), values=2, table=2),
+    beat_bits("one-row", value_bits=4, lanes=2, rows=((3, 9),), values=2, raw=(2, 3), quick=True),
+    beat_bits("a-row-each", value_bits=3, lanes=2, rows=tuple((k % 9,) for k in range(19)), values=19, raw=(1,)),
     row_encoder("few-rows", value_bits=4, lanes=2, rows=((3,), (9,), (0,)), values=3, quick=True),
     row_encoder("a-row-each", value_bits=3, lanes=1, rows=tuple((k % 9,) for k in range(11)), values=11),
     row_table("few-rows", value_bits=2, lanes=2, rows=((1, 0, 3, 2), (2, 1, 0, 3), (0, 1, 3, 2)), values=3, table=2),

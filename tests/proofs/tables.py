@@ -5,11 +5,14 @@ from collections.abc import Sequence
 import numpy as np
 from amaranth.hdl import Cat, Const, Signal
 
-from bitwright_core.network import Luts
-from bitwright_core.plan import ceil_div
+from bitwright_core.framing import input_format
+from bitwright_core.network import Input, Luts, Network, ThresholdEncoding
+from bitwright_core.plan import Plan, ceil_div
+from bitwright_hw.comparing_neurons import ComparingNeurons
 from bitwright_hw.families import Family
 from bitwright_hw.frame_collector import FrameCollector
 from bitwright_hw.group_sums import GroupSums
+from bitwright_hw.input_bits import input_bits
 from bitwright_hw.luts import LutNeurons
 from tests.proofs.arithmetic import after, delayed, population
 from tests.proofs.spec import Spec
@@ -78,6 +81,43 @@ def lut_layer(spec: Spec, *, seed: int, inputs: int, outputs: int, fan_in: int) 
             true = true | Cat(read).all()
         plain.append(true)
     settled = after(spec, LutNeurons.LATENCY)
+    spec.claim("a word comes out for each", ~settled | (unit.o.valid == delayed(spec, send, 1, "sent")))
+    spec.claim("each neuron's bit is its table's", ~settled | (unit.o.payload == delayed(spec, Cat(plain), 1, "plain")))
+
+
+def comparing_neurons(
+    spec: Spec, *, seed: int, values: int, bits: int, thresholds: Sequence[int], outputs: int, fan_in: int
+) -> None:
+    """ComparingNeurons of random tables, beside the sums of their products of plain comparisons."""
+    m = spec.m
+    rng = np.random.default_rng(seed)
+    lanes = values * len(thresholds)
+    wires, entries = rng.integers(0, lanes, (outputs, fan_in)), rng.integers(0, 2, (outputs, 1 << fan_in))
+    network = Network(
+        name="compared",
+        input=Input(shape=(values,), bits=bits),
+        encoding=ThresholdEncoding(thresholds=np.array(thresholds)),
+        layers=(Luts(name="luts", inputs=lanes, wires=wires, tables=entries),),
+    )
+    plan = Plan(layers=(), data_bits=8, comparators="tables")
+    kept = input_bits(network, plan, input_format(network, plan))
+    assert kept is not None and kept.width == len(kept.raw[0])
+    m.submodules.luts = unit = ComparingNeurons(inputs=kept.bits, compared=kept.compared, neurons=kept.neurons)
+    send, word = spec.free("send"), spec.free("word", values * bits)
+    each = [word[k * bits : (k + 1) * bits] for k in range(values)]
+    m.d.comb += [
+        unit.i.valid.eq(send),
+        unit.i.payload.eq(Cat(value[bit] for value in each for bit in kept.raw[0])),
+    ]
+    lane = Signal(lanes)
+    m.d.comb += lane.eq(Cat(value >= threshold for value in each for threshold in thresholds))
+    plain = []
+    for row, table in zip(wires.tolist(), entries.tolist(), strict=True):
+        true = Const(0, 1)
+        for address in np.flatnonzero(table).tolist():
+            true = true | Cat(lane[wire] == (address >> k & 1) for k, wire in enumerate(row)).all()
+        plain.append(true)
+    settled = after(spec, ComparingNeurons.LATENCY)
     spec.claim("a word comes out for each", ~settled | (unit.o.valid == delayed(spec, send, 1, "sent")))
     spec.claim("each neuron's bit is its table's", ~settled | (unit.o.payload == delayed(spec, Cat(plain), 1, "plain")))
 

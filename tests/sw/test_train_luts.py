@@ -117,6 +117,20 @@ def test_a_run_learns_and_every_bit_is_proven(finished, tmp_path):
 
 
 @pytest.mark.slow
+def test_tables_learn_from_a_wide_network(finished, tmp_path):
+    """Of floats, trained first; or another run's. Every bit is proven as without."""
+    report = train(dataclasses.replace(SMALL, distill=0.5, teacher_epochs=2), tmp_path / "float", threads=1)
+    assert report.test_accuracy > 0.7 and report.check.frames == 364
+    assert (tmp_path / "float" / "teacher.safetensors").is_file()
+    other = dataclasses.replace(SMALL, distill=0.5, teacher=str(finished[1]))
+    learned = train(other, tmp_path / "tables", threads=1)
+    assert learned.test_accuracy > 0.7 and learned.network.digest not in (
+        report.network.digest,
+        finished[0].network.digest,
+    )
+
+
+@pytest.mark.slow
 def test_a_run_that_was_stopped_gives_the_same_network(finished, tmp_path):
     report, _ = finished
 

@@ -8,10 +8,12 @@ from amaranth.lib import wiring
 
 from bitwright_core.framing import InputFormat
 from bitwright_core.network import Network
+from bitwright_hw.beat_bits import BeatBits
 from bitwright_hw.cells import Counts
 from bitwright_hw.encoder import Encoder, TableEncoder, lanes_in, values_in
-from bitwright_hw.encoder_counts import encoder_counts
+from bitwright_hw.encoder_counts import LaneCosts, encoder_counts
 from bitwright_hw.families.costs import Costs
+from bitwright_hw.input_bits import InputBits
 from bitwright_hw.padding_mask import PaddingMask
 from bitwright_hw.row_encoder import RowEncoder, RowTableEncoder
 from bitwright_hw.row_pool import RowPool
@@ -23,10 +25,12 @@ class EncodeStage(Stage):
     """Encodes each beat in a cycle, in which the frame's verdict reaches the queue's side.
 
     Beats that the host has encoded, and values that the source of an image looks up, pass a register in its place.
+    With `kept`, some values are compared behind the frame, and their bits are kept.
     """
 
     network: Network
     format: InputFormat
+    kept: InputBits | None = None
 
     def component(self, rows: RowPool) -> wiring.Component | None:
         encoding, format = self.network.encoding, self.format
@@ -35,6 +39,16 @@ class EncodeStage(Stage):
         if encoding.tables is None:
             if format.encoded:
                 return None
+            if self.kept is not None:
+                return BeatBits(
+                    beat_bits=beat_bits,
+                    value_bits=value_bits,
+                    input_bits=self.network.input.bits,
+                    rows=thresholds,
+                    values=values,
+                    levels=self.kept.levels,
+                    raw=self.kept.raw,
+                )
             if len(thresholds) == 1:
                 return Encoder(beat_bits=beat_bits, value_bits=value_bits, thresholds=thresholds[0])
             return RowEncoder(beat_bits=beat_bits, value_bits=value_bits, rows=thresholds, values=values)
@@ -51,7 +65,7 @@ class EncodeStage(Stage):
             valid, payload = Signal(name="beat_valid"), Signal(len(giver.payload), name="beat")
             m.d.sync += [valid.eq(giver.valid), payload.eq(giver.payload)]
             return Giver(valid, payload, giver.grant)
-        assert isinstance(unit, Encoder | TableEncoder | RowEncoder | RowTableEncoder)
+        assert isinstance(unit, Encoder | TableEncoder | RowEncoder | RowTableEncoder | BeatBits)
         m.d.comb += [unit.i.valid.eq(giver.valid), unit.i.payload.eq(giver.payload)]
         return Giver(unit.o.valid, unit.o.payload, giver.grant)
 
@@ -59,6 +73,9 @@ class EncodeStage(Stage):
         return words[0].later(Encoder.LATENCY)
 
     def cost(self, costs: Costs) -> Counts:
+        if self.kept is not None:
+            luts = LaneCosts(self.network, self.format, costs, self.network.input.bits).of(self.kept.early)
+            return Counts(luts=luts, ffs=self.kept.width + 1)
         return Counts(ffs=lanes_in(self.network, self.format) + 1) + encoder_counts(self.network, self.format, costs)
 
 

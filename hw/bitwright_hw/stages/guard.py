@@ -10,7 +10,7 @@ from amaranth.lib import wiring
 from bitwright_core.framing import InputFormat
 from bitwright_hw.cells import Counts, counter_bits
 from bitwright_hw.families.costs import Costs
-from bitwright_hw.frame_guard import FrameGuard
+from bitwright_hw.frame_guard import FrameGuard, UnmaskedGuard
 from bitwright_hw.marked_graph import Actor
 from bitwright_hw.row_pool import RowPool
 from bitwright_hw.stages.stage import Giver, Stage, Timing, Words
@@ -20,13 +20,20 @@ FRAMES_AHEAD = 4  # that can lie between the guard and the last word in the firs
 
 @dataclass(frozen=True, kw_only=True)
 class GuardStage(Stage):
-    """Takes a token for a beat (`by_beat`) or for a frame, and sends its beats from the next cycle on."""
+    """Takes a token for a beat (`by_beat`) or for a frame, and sends its beats from the next cycle on.
+
+    In front of tables, `plain` bits of a beat are kept as they are; what makes padding 0 needs no LUT where a bit is
+    compared, and is left out (`masks`) where no table would see it.
+    """
 
     format: InputFormat
     by_beat: bool
+    plain: int | None = None
+    masks: bool = True
 
     def component(self, rows: RowPool) -> FrameGuard:
-        return FrameGuard(format=self.format, token_beats=1 if self.by_beat else None)
+        guard = FrameGuard if self.masks else UnmaskedGuard
+        return guard(format=self.format, token_beats=1 if self.by_beat else None)
 
     def connect(self, m: Module, unit: wiring.Component | None, givers: Sequence[Giver]) -> Giver:
         assert isinstance(unit, FrameGuard)
@@ -40,7 +47,8 @@ class GuardStage(Stage):
         return Words(actor=self.name, takes=every, makes=every, after=np.arange(1, beats // units + 1, dtype=np.int64))
 
     def cost(self, costs: Costs) -> Counts:
-        return Counts(luts=costs.guard + self.format.data_bits, ffs=4 + counter_bits(self.format.beats))
+        bits = self.format.data_bits if self.plain is None else self.plain + self.format.data_bits // 16
+        return Counts(luts=costs.guard + bits, ffs=4 + counter_bits(self.format.beats))
 
     @property
     def frames_ahead(self) -> int:

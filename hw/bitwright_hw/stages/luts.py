@@ -8,9 +8,11 @@ from amaranth.lib import wiring
 
 from bitwright_core.network import GroupSum, Luts
 from bitwright_hw.cells import Counts
+from bitwright_hw.comparing_neurons import ComparingNeurons
 from bitwright_hw.families import Family
 from bitwright_hw.families.costs import Costs
 from bitwright_hw.group_sums import GroupSums, count_bits
+from bitwright_hw.input_bits import InputBits
 from bitwright_hw.luts import LutNeurons, neurons
 from bitwright_hw.row_pool import RowPool
 from bitwright_hw.scores import ScoreParams
@@ -20,19 +22,25 @@ from bitwright_hw.stages.stage import Giver, Stage, Timing, Words
 
 @dataclass(frozen=True, kw_only=True)
 class LutsStage(Stage):
-    """Takes each frame as one word, and gives the bits of its neurons as one word a cycle later. Tokens pass it."""
+    """Takes each frame as one word, and gives the bits of its neurons as one word a cycle later. Tokens pass it.
+
+    With `kept`, the word has bits of the input's values, which are compared here.
+    """
 
     layer: Luts
+    kept: InputBits | None = None
 
     @property
     def computes(self) -> str:
         return self.layer.name
 
-    def component(self, rows: RowPool) -> LutNeurons:
-        return LutNeurons(layer=self.layer)
+    def component(self, rows: RowPool) -> LutNeurons | ComparingNeurons:
+        if self.kept is None:
+            return LutNeurons(layer=self.layer)
+        return ComparingNeurons(inputs=self.kept.bits, compared=self.kept.compared, neurons=self.kept.neurons)
 
     def connect(self, m: Module, unit: wiring.Component | None, givers: Sequence[Giver]) -> Giver:
-        assert isinstance(unit, LutNeurons)
+        assert isinstance(unit, LutNeurons | ComparingNeurons)
         give_words(m, givers[0], unit.i)
         return results(unit.o.valid, None, unit.o.payload, givers[0])
 
@@ -45,6 +53,8 @@ class LutsStage(Stage):
 
     def cost(self, costs: Costs) -> Counts:
         """A table for each distinct neuron that depends on two inputs or more."""
+        if self.kept is not None:
+            return self.kept.tables_cost(costs)
         distinct = set(neurons(self.layer))
         return Counts(luts=round(sum(costs.table(len(wires)) for wires, _ in distinct)), ffs=len(distinct) + 1)
 

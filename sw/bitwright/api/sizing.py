@@ -11,7 +11,7 @@ from bitwright_core.errors import PlanError
 from bitwright_core.families import FamilyName
 from bitwright_core.framing import frame_wide
 from bitwright_core.network import Network
-from bitwright_core.plan import Plan, Planes, default_plan, with_folds, with_planes
+from bitwright_core.plan import Comparators, Plan, Planes, default_plan, with_folds, with_planes
 from bitwright_core.plan import hardwired as hardwired_plan
 from bitwright_core.progress import Progress
 
@@ -41,6 +41,7 @@ def size(
     data_bits: int | None = None,
     registers: bool | None = None,
     planes: Planes | None = None,
+    comparators: Comparators | None = None,
     board: str | None = None,
     target_fps: float | None = None,
     max_luts: int | None = None,
@@ -84,6 +85,7 @@ def size(
                 "clock_mhz": clock_mhz,
                 "data_bits": data_bits,
                 "registers": registers,
+                "comparators": comparators,
             },
         )
     if any(given is not None for given in (target_fps, max_luts, max_brams)):
@@ -102,6 +104,7 @@ def size(
         "clock_mhz": clock_mhz,
         "data_bits": data_bits,
         "registers": registers,
+        "comparators": comparators,
     }
     plan = replace(plan, **{key: value for key, value in options.items() if value is not None})
     if planes is not None and not hardwired:

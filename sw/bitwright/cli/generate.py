@@ -77,6 +77,11 @@ def _add_streams(command: argparse._ArgumentGroup) -> None:
         default=None,
         help="leave the AXI4-Lite registers out (some 140 LUTs); no board's build takes such a design",
     )
+    command.add_argument(
+        "--comparators",
+        choices=("auto", "beats", "tables"),
+        help="compare the input of lookup tables with each beat, or within the tables (default: what takes fewer LUTs)",
+    )
     command.add_argument("--data-bits", metavar="B", type=int, help="width of the input stream (default: 64)")
 
 
@@ -144,6 +149,7 @@ def run(args: argparse.Namespace) -> int:
             data_bits=args.data_bits,
             registers=args.registers,
             planes=args.planes,
+            comparators=args.comparators,
         )
         design = api.generate(network, plan, args.out, name=args.name, force=args.force, progress=report)
         if args.testbench is not None:

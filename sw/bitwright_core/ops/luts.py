@@ -82,6 +82,11 @@ class Luts(Weightless):
         object.__setattr__(self, "tables", tables)
 
     @property
+    def lookup(self) -> "Luts":
+        """The layer itself: it has nothing but tables (see `Operator`)."""
+        return self
+
+    @property
     def outputs(self) -> int:
         """Neurons."""
         return len(self.wires)

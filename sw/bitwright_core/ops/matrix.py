@@ -116,6 +116,10 @@ class MatrixLayer:
         """None: it takes windows (see `Operator`)."""
 
     @property
+    def lookup(self) -> None:
+        """None: its neurons add up what they take (see `Operator`)."""
+
+    @property
     def shows(self) -> int:
         """0: it shows its accumulators (see `margins`)."""
         return 0

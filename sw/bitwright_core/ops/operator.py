@@ -58,6 +58,21 @@ class Facts(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, tag_
         raise NotImplementedError
 
 
+class Lookup(Protocol):
+    """Neurons that are truth tables: bit k of a neuron's address is input wires[neuron, k]."""
+
+    @property
+    def inputs(self) -> int: ...
+
+    @property
+    def wires(self) -> NDArray[np.int32]: ...
+
+    @property
+    def tables(self) -> NDArray[np.uint8]: ...
+
+    def __hash__(self) -> int: ...
+
+
 class Operator(Protocol):
     """An operator of a network, frozen and checked on construction.
 
@@ -96,6 +111,10 @@ class Operator(Protocol):
     @property
     def lanes(self) -> LaneRule | None:
         """What it does to each value, or to those at one place of several that it joins."""
+
+    @property
+    def lookup(self) -> Lookup | None:
+        """Its truth tables, if it has nothing else."""
 
     @property
     def gives_scores(self) -> bool:
@@ -169,6 +188,10 @@ class Weightless:
 
     @property
     def lanes(self) -> LaneRule | None:
+        return None
+
+    @property
+    def lookup(self) -> Lookup | None:
         return None
 
     @property
