@@ -11,7 +11,7 @@ from bitwright_core.plan import Fold
 from bitwright_hw.cells import Counts
 from bitwright_hw.families.costs import Costs
 from bitwright_hw.integer_row import corrections
-from bitwright_hw.levels import level_counts, levels_latency
+from bitwright_hw.levels import level_counts, levels_latency, varying_bits
 from bitwright_hw.plane_order import PlaneOrder
 from bitwright_hw.preloads import Borders
 from bitwright_hw.products import Products
@@ -165,13 +165,22 @@ class LevelNumbers:
         return self.layer.output.levels // 2
 
     @cached_property
-    def others(self) -> tuple[tuple[tuple[int, ...], ...], ...]:
-        """For each border class and pass, of each row, the other levels in the numbers of its biased total."""
+    def _apart(self) -> NDArray[np.int64]:
+        """`others` as an array (border classes * NF, PE, levels - 1)."""
         levels, fold = _padded_levels(self.layer, self.fold), self.fold
         middle = levels[:, :, self.middle, None]
         apart = np.delete(levels - middle, self.middle, axis=2) + (1 << (self.bits - 1))
-        passes = apart.reshape(len(levels) * fold.neuron_folds, fold.pe, levels.shape[2] - 1)
-        return tuple(tuple(tuple(row) for row in rows) for rows in passes.tolist())
+        return apart.reshape(len(levels) * fold.neuron_folds, fold.pe, levels.shape[2] - 1)
+
+    @property
+    def others(self) -> tuple[tuple[tuple[int, ...], ...], ...]:
+        """For each border class and pass, of each row, the other levels in the numbers of its biased total."""
+        return tuple(tuple(tuple(row) for row in rows) for rows in self._apart.tolist())
+
+    @property
+    def varying_bits(self) -> int:
+        """Bits of the stage's memory words that are not the same in all of them: no memory holds the others."""
+        return varying_bits(self._apart, self.fold.synapse_folds)
 
     @property
     def latency(self) -> int:
@@ -190,6 +199,7 @@ class LevelNumbers:
             code_bits=self.code_bits,
             passes=self.fold.neuron_folds * classes,
             borders=borders,
+            varying=self.varying_bits,
             costs=costs,
         )
 

@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
+from numpy.typing import NDArray
 
 from bitwright_core.plan import ceil_div
 from bitwright_hw.cells import Counts, counter_bits
@@ -161,10 +163,20 @@ class LevelUnit(wiring.Component):
 
 
 def level_counts(
-    *, pe: int, passes_apart: int, bits: int, levels: int, code_bits: int, passes: int, borders: bool, costs: Costs
+    *,
+    pe: int,
+    passes_apart: int,
+    bits: int,
+    levels: int,
+    code_bits: int,
+    passes: int,
+    borders: bool,
+    varying: int,
+    costs: Costs,
 ) -> Counts:
     """What a LevelUnit takes: the rows that are chosen, their comparators and codes, and the memory of what they are
-    compared with, a word for each step of `passes` passes (of all blocks); for one word a constant."""
+    compared with, a word for each step of `passes` passes (of all blocks), of which `varying` bits are held in
+    block RAM; for one word a constant."""
     units, steps = level_units(pe, passes_apart), level_steps(pe, passes_apart)
     cost, others = costs.levels, levels - 1
     width, words = units * others * bits, steps * passes
@@ -179,7 +191,7 @@ def level_counts(
     if borders:
         total += Counts(luts=costs.borders, ffs=8)
     if rom_place("auto", words, limit=NARROW_WORDS) == "block":
-        return total + Counts(block_rams=costs.block_rams(width, words))
+        return total + Counts(block_rams=costs.block_rams(varying, words))
     return total + Counts(luts=costs.rom(width, words))
 
 
@@ -193,6 +205,16 @@ def level_words(others: tuple[tuple[tuple[int, ...], ...], ...], units: int, ste
             tuple(value for values in padded[k * units : (k + 1) * units] for value in values) for k in range(steps)
         ]
     return tuple(words[:1] if len(set(words)) == 1 else words)
+
+
+def varying_bits(others: NDArray[np.int64], passes_apart: int) -> int:
+    """Of a memory word of `others` (passes, pe, levels but the middle one), how many bits some word has otherwise."""
+    passes, pe, count = others.shape
+    units, steps = level_units(pe, passes_apart), level_steps(pe, passes_apart)
+    padded = np.zeros((passes, units * steps, count), np.int64)
+    padded[:, :pe] = others
+    words = padded.reshape(passes * steps, units * count)
+    return sum(bits.bit_count() for bits in np.bitwise_or.reduce(words ^ words[0], axis=0).tolist())
 
 
 def _chosen(index: Value, values: Sequence[Value]) -> Value:

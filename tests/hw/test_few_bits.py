@@ -8,17 +8,17 @@ import numpy as np
 import pytest
 from amaranth.sim import Simulator
 
-from bitwright_core.network import Dense, Input, Network, Scores, ThresholdEncoding, Thresholds
+from bitwright_core.network import Dense, Edge, Input, Network, Scores, ThresholdEncoding, Thresholds
 from bitwright_core.numbers import BINARY, TERNARY, signed_type, unsigned_type
 from bitwright_core.plan import Fold, LayerPlan, Plan, default_plan
 from bitwright_hw.engine_numbers import level_numbers
-from bitwright_hw.levels import LevelUnit
+from bitwright_hw.levels import LevelUnit, level_steps, level_units, level_words
 from bitwright_hw.lower import lower
 from bitwright_hw.preloads import Borders
 from bitwright_hw.products import Products
 from tests.hw.test_accelerator import check
 from tests.sw.conv_networks import random_conv_network
-from tests.sw.few_networks import FEW_ACTIVATIONS, FEW_WEIGHTS
+from tests.sw.few_networks import FEW_ACTIVATIONS, FEW_WEIGHTS, random_few_dense
 
 GATES = {"xnor": lambda x, w: 1 ^ x ^ w, "and": lambda x, w: x & w, "nand": lambda x, w: 1 ^ (x & w)}
 NUMBERS = (BINARY, unsigned_type(2), unsigned_type(4), signed_type(2), signed_type(3))
@@ -180,3 +180,16 @@ def test_scores_of_counts_that_are_never_above_zero(weight):
     params = lower(network, default_plan(network)).end.params
     assert (params.least, params.inputs) == (15 * weight, 0)
     assert params.score_bits == (6 if weight else 3)
+
+
+@pytest.mark.parametrize(("pe", "simd"), [(1, 9), (4, 3), (7, 9), (5, 1)])
+def test_no_memory_holds_what_is_the_same_in_all_words(pe, simd):
+    rng = np.random.default_rng(pe)
+    layer = random_few_dense(rng, "layer", Edge(shape=(9,), number=BINARY), 13, (signed_type(3),), (unsigned_type(3),))
+    fold = Fold(inputs=9, outputs=13, pe=pe, simd=simd)
+    numbers = level_numbers(layer, fold)
+    words = level_words(numbers.others, level_units(pe, fold.synapse_folds), level_steps(pe, fold.synapse_folds))
+    columns = {
+        (place, bit): {word[place] >> bit & 1 for word in words} for place in range(len(words[0])) for bit in range(20)
+    }
+    assert numbers.varying_bits == sum(len(seen) > 1 for seen in columns.values())
