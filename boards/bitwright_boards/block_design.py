@@ -12,7 +12,7 @@ from bitwright_core.design import Manifest
 from bitwright_core.errors import BoardError
 from bitwright_core.framing import RESULT_BITS
 from bitwright_core.ports import CONTROL
-from bitwright_core.registers import DECLARED, Register
+from bitwright_core.registers import DECLARED, LOAD_REGISTERS, Register
 
 PS = "processing_system7_0"
 DMA = "axi_dma_0"
@@ -130,7 +130,7 @@ def accelerator_vlnv(manifest: Manifest) -> str:
 
 def registers(manifest: Manifest) -> tuple[Register, ...]:
     """The accelerator's registers at the manifest's offsets, by offset."""
-    declared = {register.name: register for register in DECLARED}
+    declared = {register.name: register for register in (*DECLARED, *LOAD_REGISTERS)}
     return tuple(
         replace(declared[name], offset=offset)
         for name, offset in sorted(manifest.registers.items(), key=lambda item: item[1])

@@ -100,6 +100,13 @@ def describe(design: Design) -> dict[str, Any]:
     thresholds = []
     if manifest.input.encoded and encoding.tables is None:  # signed integers are made in hardware alone
         thresholds = encoding.thresholds.tolist()
+    loads = {}
+    if manifest.loads is not None:
+        loads["load"] = {
+            "structure": manifest.loads.structure,
+            "bytes": manifest.loads.bytes,
+            "crc": manifest.loads.crc,
+        }
     return {
         "format": FORMAT_VERSION,
         "name": manifest.name,
@@ -119,6 +126,7 @@ def describe(design: Design) -> dict[str, Any]:
         },
         "output": {**msgspec.to_builtins(manifest.output), "beats": manifest.output.beats},
         "registers": manifest.registers,
+        **loads,
     }
 
 

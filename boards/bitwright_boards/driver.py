@@ -9,6 +9,11 @@ byte for byte the same. It needs Python 3.10, numpy and pynq, root and a login s
         result = accelerator.run(frames)  # uint8, (n, 28, 28, 1)
         print(result.classes, result.frames_per_second)
 
+An accelerator with loadable layers takes another network while it runs, from what `bitwright weights` wrote:
+
+    accelerator.load("other.load")  # while the present network may compute
+    accelerator.swap()              # between two frames
+
 The folder holds NAME.bit, NAME.hwh and design.json, which tells NAME, the shape of a frame, its packing, and the
 network's digest. The AXI DMA is driven by its registers (AMD PG021, direct register mode); pynq loads the overlay,
 sets the clock, and gives memory. Not for two threads, nor two processes, at once.
@@ -18,6 +23,7 @@ sets the clock, and gives memory. Not for two threads, nor two processes, at onc
 
 import json
 import time
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,6 +47,9 @@ ERROR_BITS = {
 FRAME_COUNTERS = ("FRAMES_IN", "FRAMES_OUT", "FRAMES_DROPPED")
 BUFFER_BYTES = 1 << 20  # at most, for each of the four buffers, unless one frame is larger
 MOST_FRAMES = 4096
+LOAD_START, LOAD_SWAP, LOAD_CANCEL = 1, 2, 4  # LOAD, written
+LOAD_READY, LOAD_SWAPPING, LOAD_FAILED = 0x200, 0x400, 0x800  # LOAD, read
+SWAP_SECONDS = 1.0
 LOOK_SECONDS = 0.01  # how often a wait looks at the accelerator's counters
 RESET_SECONDS = 1.0
 
@@ -71,6 +80,18 @@ class FrameError(DriverError):
 
 class AcceleratorReset(DriverError):
     """The accelerator was reset in the middle of a batch: frames are lost."""
+
+
+class WrongStructure(DriverError):
+    """Weights of a network whose structure is not the accelerator's, or an accelerator whose weights are fixed."""
+
+
+class LoadFailed(DriverError):
+    """Weights that did not come whole: the accelerator computes the network that it had."""
+
+
+class SwapRefused(DriverError):
+    """A swap without a whole load, or one that waits for a frame which does not end."""
 
 
 class Timeout(DriverError):
@@ -125,6 +146,8 @@ class Description:
             self.thresholds = np.array(values["encoding_thresholds"], np.int64)
             self.input = values["input"]
             self.output = values["output"]
+            load = values.get("load")
+            self.load = None if load is None else {"structure": str(load["structure"]), "bytes": int(load["bytes"])}
             self.registers = {str(name): int(offset) for name, offset in values["registers"].items()}
             if not all(0 <= offset < 256 and offset % 4 == 0 for offset in self.registers.values()):
                 raise ValueError("register offsets beyond the registers")
@@ -266,6 +289,7 @@ class Driver:
     """What the drivers of all boards share. Each adds how it reads a register, runs frames and closes."""
 
     design: Description
+    _waiting_crc: "int | None" = None  # of what was loaded last, and is whole
 
     def __enter__(self: _Driver) -> _Driver:
         return self
@@ -298,6 +322,77 @@ class Driver:
             frames_dropped=self._read("FRAMES_DROPPED"),
             cycles_busy=self._read("CYCLES_BUSY"),
         )
+
+    def _write(self, name: str, values: "list[int]") -> None:
+        """Writes values to a register, one after the other."""
+        raise NotImplementedError
+
+    @property
+    def structure(self) -> str:
+        """The digest of what loads do not change, 64 hex digits. Raises WrongStructure where weights are fixed."""
+        if self.design.load is None:
+            raise WrongStructure(
+                f"{self.design.name}: its weights are fixed; generate and build a design with --loadable all"
+            )
+        return "".join(f"{self._read(f'STRUCTURE_{k}'):08x}" for k in range(8))
+
+    @property
+    def weights_crc(self) -> int:
+        """The CRC-32 of the weights that compute; a load file tells that of its own in its first line."""
+        _ = self.structure
+        return self._read("WEIGHTS_CRC")
+
+    def load(self, file: "str | Path") -> None:
+        """Brings the weights of a load file (`bitwright weights`); `swap` makes the accelerator use them.
+
+        Meanwhile the present network computes. Raises WrongStructure for weights of another structure, LoadFailed for
+        a damaged file, or weights that did not come whole.
+        """
+        structure = self.structure
+        try:
+            line, _, data = Path(file).read_bytes().partition(b"\n")
+            header = json.loads(line)
+            wanted, crc, size = str(header["structure"]), int(header["crc"]), int(header["bytes"])
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+            raise LoadFailed(f"{file} is no load file ({error}); write it with: bitwright weights") from None
+        if len(data) != size or size % 4 or zlib.crc32(data) != crc:
+            raise LoadFailed(f"{file} is damaged; write it again with: bitwright weights")
+        if wanted != structure or size != self.design.load["bytes"]:
+            raise WrongStructure(
+                f"{file} is for structure {wanted[:12]}, but the accelerator has {structure[:12]}; write it for this "
+                "design with: bitwright weights"
+            )
+        self._waiting_crc = None
+        self._write("LOAD", [LOAD_START])
+        self._write("LOAD_DATA", np.frombuffer(data, "<u4").tolist())
+        self._write("WEIGHTS_CRC", [crc])
+        if not self._read("LOAD") & LOAD_READY:
+            raise LoadFailed(
+                f"the weights of {file} did not come whole; the accelerator computes what it did: load them again"
+            )
+        self._waiting_crc = crc
+
+    def swap(self) -> None:
+        """Makes the accelerator compute what `load` brought, from the next frame on.
+
+        Frames inside are finished by the network that they began with. Raises SwapRefused without a whole load, or
+        where frames inside do not end within SWAP_SECONDS: the swap is taken back then, and the load still waits.
+        """
+        _ = self.structure
+        self._write("LOAD", [LOAD_SWAP])
+        end = time.monotonic() + SWAP_SECONDS
+        while (status := self._read("LOAD")) & LOAD_SWAPPING:
+            if time.monotonic() > end:
+                self._write("LOAD", [LOAD_CANCEL])
+                if self._read("LOAD") & LOAD_READY:
+                    raise SwapRefused(
+                        "a frame that is half inside, or a result that nobody takes, keeps the swap waiting; "
+                        "it was taken back: end the frame, or reset, and swap again"
+                    )
+                return  # it happened just then
+        # a command that came twice over a serial line fails the second time
+        if status & LOAD_FAILED and self._read("WEIGHTS_CRC") != self._waiting_crc:
+            raise SwapRefused("there is no whole load to swap in; load one first")
 
     def _check_sizes(self, where: str) -> None:
         """That frames and results are of the sizes of design.json; the error begins with `where`."""
@@ -392,9 +487,14 @@ class Accelerator(Driver):
     def _read(self, name: str) -> int:
         return int(self._control.read(self.design.registers[name]))
 
+    def _write(self, name: str, values: "list[int]") -> None:
+        offset = self.design.registers[name]
+        for value in values:
+            self._control.write(offset, value)
+
     @property
     def digest(self) -> str:
-        """The digest of the network in the accelerator, 64 hex digits."""
+        """The digest of the network that the accelerator was generated with, 64 hex digits."""
         return "".join(f"{self._read(f'DIGEST_{k}'):08x}" for k in range(8))
 
     def registers(self) -> dict[str, int]:

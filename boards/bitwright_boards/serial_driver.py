@@ -26,6 +26,7 @@ from bitwright_boards.driver import (
     DigestMismatch,
     Driver,
     FrameError,
+    LoadFailed,
     NoDevice,
     Result,
     WrongOverlay,
@@ -36,6 +37,7 @@ from bitwright_core.extras import install
 from bitwright_core.serial_link import LINK_REGISTERS, LINK_VERSION, Kind
 
 __all__ = ["Accelerator", "LinkError"]
+LOAD_TRIES = 3
 QUIET_SECONDS = 0.05  # of USB and of the operating system, beside the time that bytes take on the line
 
 
@@ -156,6 +158,22 @@ class Accelerator(Driver):
             batches=len(requests),
             cycles_busy=busy,
             busy_frames_per_second=total * self.clock_mhz * 1e6 / busy if busy else 0.0,
+        )
+
+    def load(self, file: str | Path) -> None:
+        """See `Driver.load`. A packet that was lost and came twice spoils a load, so it is tried again."""
+        for left in reversed(range(LOAD_TRIES)):
+            try:
+                super().load(file)
+                return
+            except LoadFailed:
+                if not left or not self._link.counts.repeated:
+                    raise
+
+    def _write(self, name: str, values: list[int]) -> None:
+        head = bytes([self.design.registers[name]])
+        self._link.run(
+            [Request(kind=Kind.WRITE, payload=head + struct.pack("<I", each), answer_bytes=0) for each in values]
         )
 
     def _read(self, name: str) -> int:

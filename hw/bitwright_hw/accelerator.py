@@ -6,11 +6,15 @@ from amaranth.lib.wiring import In, Out
 
 from bitwright_core.framing import RESULT_BITS
 from bitwright_core.ports import CLOCK, RESET, accelerator_ports
-from bitwright_core.registers import network_constants
+from bitwright_core.registers import network_constants, structure_constants
+from bitwright_hw.banked_memory import LoadBus, share
 from bitwright_hw.cells import Counts
-from bitwright_hw.control import AxiLiteSignature, Control
+from bitwright_hw.control import AxiLiteSignature, Control, LoadControl
 from bitwright_hw.credit_fifo import credit_fifo
+from bitwright_hw.engine import MatrixEngine
 from bitwright_hw.families.costs import Costs
+from bitwright_hw.load_image import initial_load
+from bitwright_hw.loader import Loader
 from bitwright_hw.results import RESULT_LAYOUT
 from bitwright_hw.row_pool import RowPool
 from bitwright_hw.stage_graph import Solution
@@ -24,6 +28,10 @@ class AcceleratorCore(wiring.Component):
     components of the graph's stages, connected along its edges: words go one way, tokens, which stand for room, the
     other. A broken frame passes up to the first stage that takes whole frames, and is dropped there.
 
+    Where weights are loaded, `load` brings them, `resting` tells that no frame is inside, and no new one enters while
+    `hold` is high: a frame that has begun comes whole. After a reset, or a change of banks, none enters for
+    `graph.fill_cycles`.
+
     Latency: the solution's latency_cycles from a frame's first beat to its result's last one, when idle.
     Throughput: a frame every interval_cycles. Reset: drops every frame in flight.
     """
@@ -35,6 +43,7 @@ class AcceleratorCore(wiring.Component):
         self.guard = graph.guard.component(self.rows)
         self.units: dict[str, wiring.Component | None] = {graph.guard.name: self.guard}
         self.units |= {stage.name: stage.component(self.rows) for stage in graph.stages if stage is not graph.guard}
+        loads = {"load": In(LoadBus(graph.loads)), "resting": Out(1), "hold": In(1)} if graph.loads else {}
         super().__init__(
             {
                 "i": In(stream.Signature(self.guard.axis_layout)),
@@ -45,6 +54,7 @@ class AcceleratorCore(wiring.Component):
                 "dropped": Out(1),
                 "errors": Out(3),
                 "busy": Out(1),
+                **loads,
             }
         )
 
@@ -60,7 +70,10 @@ class AcceleratorCore(wiring.Component):
             unit = self.units[stage.name]
             if unit is not None:
                 m.submodules[stage.name] = unit
-        wiring.connect(m, wiring.flipped(self.i), guard.i)
+        if graph.loads:
+            self._enter(m)
+        else:
+            wiring.connect(m, wiring.flipped(self.i), guard.i)
         m.d.comb += [guard.batch.eq(self.batch), self.errors.eq(Cat(guard.short, guard.long, guard.keep))]
         givers: dict[str, Giver] = {}
         for stage in graph.order:
@@ -83,9 +96,10 @@ class AcceleratorCore(wiring.Component):
             tags.w_data.eq(last),
             tags.w_en.eq(self.accepted),
         ]
-        self._forget(m)
+        forgotten = self._forget(m)
         end = graph.end
-        way_out = WayOut(o=self.o, tags=tags, finished=self.finished)
+        load = self._share(m) if graph.loads else None
+        way_out = WayOut(o=self.o, tags=tags, finished=self.finished, load=load)
         end.finish(m, self.units[end.name], givers[end.name], way_out)
         in_flight = Signal(range(graph.frames_before_queues + graph.frames_in_flight + 1))
         entered, left = self.accepted, self.finished
@@ -93,10 +107,44 @@ class AcceleratorCore(wiring.Component):
             entered, left = guard.verdict.valid, self.finished + self.dropped
         m.d.sync += in_flight.eq(in_flight + entered - left)
         m.d.comb += self.busy.eq((in_flight != 0) | guard.busy)
+        if graph.loads:
+            waiting = [verdicts.r_rdy, *(queue.r_rdy for queue in forgotten)]
+            m.d.comb += self.resting.eq(~(self.busy | Cat(waiting).any()))
         return m
 
-    def _forget(self, m: Module) -> None:
-        """Tells the other stages that take whole frames first on their way, too, which ones to drop."""
+    def _enter(self, m: Module) -> None:
+        """The input stream, where beats wait before a frame while none may enter."""
+        guard = self.guard
+        filling = Signal(range(self.graph.fill_cycles + 1), init=self.graph.fill_cycles)
+        with m.If(self.load.refill):
+            m.d.sync += filling.eq(self.graph.fill_cycles)
+        with m.Elif(filling != 0):
+            m.d.sync += filling.eq(filling - 1)
+        shut = Signal()
+        m.d.comb += [
+            shut.eq((self.hold | (filling != 0)) & ~guard.busy),
+            guard.i.valid.eq(self.i.valid & ~shut),
+            guard.i.payload.eq(self.i.payload),
+            self.i.ready.eq(guard.i.ready & ~shut),
+        ]
+
+    def _share(self, m: Module) -> wiring.PureInterface | None:
+        """Connects `load` to the units that are loaded; what is left for the last stage, if anything."""
+        graph = self.graph
+        loaded = [self.units[stage.name] for stage in graph.stages if stage.loads and stage is not graph.end]
+        parts = [unit.load for unit in loaded if isinstance(unit, MatrixEngine)]
+        if not graph.end.loads:
+            share(m, self.load, parts)
+            return None
+        end = LoadBus(graph.end.loads).create(path=("end_load",))
+        share(m, self.load, [*parts, end])
+        return end
+
+    def _forget(self, m: Module) -> list[fifo.SyncFIFO]:
+        """The queues of verdicts beside the first.
+
+        Tells the other stages that take whole frames first on their way, too, which ones to drop."""
+        queues = []
         for number, (stage, k) in enumerate(self.graph.droppers[1:], 1):
             depth = self.graph.frames_before_queues
             m.submodules[f"verdicts_{number}"] = verdicts = fifo.SyncFIFO(width=1, depth=depth)
@@ -107,6 +155,8 @@ class AcceleratorCore(wiring.Component):
                 verdicts.r_en.eq(taker.done),
                 taker.drop.eq(verdicts.r_data),
             ]
+            queues.append(verdicts)
+        return queues
 
 
 def frame_record_counts(costs: Costs) -> Counts:
@@ -166,18 +216,30 @@ class AxiAccelerator(wiring.Component):
         ]
         if control is not None:
             self._connect(m, control, core_reset)
+            if graph.loads:
+                self._load(m, control)
         return m
 
     def _control(self) -> Control:
         graph = self.solution.graph
-        return Control(
-            constants={
-                **network_constants(graph.network.digest),
-                "INPUT_BYTES": graph.input.bytes,
-                "OUTPUT_BEATS": graph.output.beats,
-                "OUTPUTS": graph.output.outputs,
-            }
-        )
+        constants = {
+            **network_constants(graph.network.digest),
+            "INPUT_BYTES": graph.input.bytes,
+            "OUTPUT_BEATS": graph.output.beats,
+            "OUTPUTS": graph.output.outputs,
+        }
+        if not graph.loads:
+            return Control(constants=constants)
+        load = initial_load(graph)
+        return LoadControl(constants={**constants, **structure_constants(load.structure)})
+
+    def _load(self, m: Module, control: Control) -> None:
+        """Adds the loader between the registers and the memories."""
+        core, graph = self.core, self.solution.graph
+        m.submodules.loader = loader = Loader(memories=graph.loads, initial_crc=initial_load(graph).crc)
+        wiring.connect(m, control.load, loader.commands)
+        share(m, loader.bus, [core.load])
+        m.d.comb += [loader.idle.eq(core.resting), core.hold.eq(loader.hold)]
 
     def _connect(self, m: Module, control: Control, core_reset: Signal) -> None:
         """Connects the registers to the core and to their bus."""

@@ -2,14 +2,25 @@
 
 from collections.abc import Mapping
 
-from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from bitwright_core.ports import lite_ports
-from bitwright_core.registers import ADDRESS_BITS, CONTROL, COUNTERS, DATA_BITS, ERRORS, REGISTERS
+from bitwright_core.registers import (
+    ADDRESS_BITS,
+    CONTROL,
+    COUNTERS,
+    DATA_BITS,
+    ERRORS,
+    LOAD,
+    LOAD_COMMANDS,
+    LOADABLE,
+    REGISTERS,
+)
 from bitwright_hw.cells import Counts
 from bitwright_hw.families.costs import Costs
+from bitwright_hw.loader import LoadCommands
 
 RESET_CYCLES = 4  # how long a soft reset lasts
 
@@ -32,8 +43,10 @@ class Control(wiring.Component):
     Latency: a read answers 1 cycle after its address, a write 1 cycle after the later of address and data.
     """
 
+    registers = REGISTERS
+
     def __init__(self, *, constants: Mapping[str, int]):
-        unknown = set(constants) - set(REGISTERS)
+        unknown = set(constants) - set(self.registers)
         if unknown:
             raise ValueError(f"no such register: {min(unknown)}")
         self.constants = dict(constants)
@@ -45,8 +58,24 @@ class Control(wiring.Component):
                 "busy": In(1),
                 "soft_reset": Out(1),
                 "batch": Out(1),
+                **self._more_ports(),
             }
         )
+
+    def _more_ports(self) -> dict[str, wiring.Member]:
+        """Ports of a control with more registers."""
+        return {}
+
+    def _accepts(self, m: Module, address: Signal, value: Signal, may: Value) -> Value:
+        """Whether a write of `value` to `address` happens, where it may."""
+        return may
+
+    def _more_writes(self, m: Module, address: Signal, value: Signal) -> None:
+        """What a write to another register does, in the cycle in which it happens."""
+
+    def _more_reads(self) -> dict[str, Value]:
+        """What other registers read as."""
+        return {}
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -74,7 +103,8 @@ class Control(wiring.Component):
         with m.If(bus.bready):
             m.d.axi += bus.bvalid.eq(0)
         write = Signal()
-        m.d.comb += write.eq(have_address & have_value & (~bus.bvalid | bus.bready))
+        may = have_address & have_value & (~bus.bvalid | bus.bready)
+        m.d.comb += write.eq(self._accepts(m, address, value, may))
         with m.If(write):
             m.d.axi += [have_address.eq(0), have_value.eq(0), bus.bvalid.eq(1)]
         with m.If(write & strobe[0]), m.Switch(address[2:]):
@@ -84,6 +114,7 @@ class Control(wiring.Component):
                     m.d.axi += reset_left.eq(RESET_CYCLES)
             with m.Case(REGISTERS["ERRORS"] // 4):
                 m.d.axi += errors.eq((errors & ~value[: len(ERRORS.fields)]) | self.errors)
+            self._more_writes(m, address, value)
         with m.If(self.soft_reset):
             m.d.axi += [reset_left.eq(reset_left - 1), errors.eq(0), *(c.eq(0) for c in counters)]
 
@@ -94,15 +125,44 @@ class Control(wiring.Component):
             "STATUS": self.busy,
             "ERRORS": errors,
             **{register.name: counter for register, counter in zip(COUNTERS, counters, strict=True)},
+            **self._more_reads(),
         }
         with m.Switch(bus.araddr[2:]):
-            for name, offset in REGISTERS.items():
+            for name, offset in self.registers.items():
                 with m.Case(offset // 4):
                     m.d.comb += read.eq(status[name] if name in status else self.constants.get(name, 0))
         m.d.comb += [bus.arready.eq(~bus.rvalid | bus.rready), bus.rresp.eq(0)]
         with m.If(bus.arready):
             m.d.axi += [bus.rvalid.eq(bus.arvalid), bus.rdata.eq(Mux(bus.arvalid, read, bus.rdata))]
         return m
+
+
+class LoadControl(Control):
+    """The registers of a design with loadable layers: those of Control, and those of loads, which are the loader's.
+
+    A write of LOAD_DATA takes 32 cycles, in which the loader takes its bits.
+    """
+
+    registers = LOADABLE
+
+    def _more_ports(self) -> dict[str, wiring.Member]:
+        return {"load": Out(LoadCommands())}
+
+    def _accepts(self, m: Module, address: Signal, value: Signal, may: Value) -> Value:
+        load, data = self.load, Signal()
+        m.d.comb += [load.value.eq(value), data.eq(address[2:] == LOADABLE["LOAD_DATA"] // 4), load.data.eq(may & data)]
+        return may & (~data | load.taken)
+
+    def _more_writes(self, m: Module, address: Signal, value: Signal) -> None:
+        load = self.load
+        with m.Case(LOADABLE["LOAD"] // 4):
+            m.d.comb += [getattr(load, name).eq(value[LOAD.field(name).bit]) for name in LOAD_COMMANDS]
+        with m.Case(LOADABLE["WEIGHTS_CRC"] // 4):
+            m.d.comb += load.end.eq(1)
+
+    def _more_reads(self) -> dict[str, Value]:
+        load = self.load
+        return {"LOAD": load.status << LOAD.field("loading").bit, "WEIGHTS_CRC": load.weights_crc}
 
 
 def control_counts(costs: Costs) -> Counts:

@@ -15,8 +15,11 @@ from amaranth.hdl import (
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from bitwright_core.loading import LoadMemory
 from bitwright_core.network import Scores
 from bitwright_core.plan import Fold, Memory
+from bitwright_hw.banked_memory import BankedMemory, LoadBus, share
+from bitwright_hw.engine_loads import EngineLoads
 from bitwright_hw.engine_numbers import (
     Matrix,
     accumulator_bits,
@@ -62,7 +65,7 @@ class MatrixEngine(wiring.Component):
     A pass starts from -T, so that no comparator is needed (the FINN papers compare afterwards).
     Latency: `latency` = read_latency + stages + 1 cycles from a pass's last word to `o`, and that of LevelUnit more to
     `given`. Throughput: a word a cycle, NF * SF cycles a window. With a `read_latency` of 2 the weights pass a register
-    behind their memory.
+    behind their memory. Where the fold is loadable, weights and thresholds are those that `load` brings.
     The engine never waits: whoever feeds it has made sure of room behind it. Reset: at a frame's first word.
 
     The rows are instances of one module, which the emitter adds to the design: `rows` keeps it.
@@ -99,6 +102,7 @@ class MatrixEngine(wiring.Component):
                     {"activations": Out(fold.pe * (self.levels.code_bits if self.levels else 1))} if self.biased else {}
                 ),
                 **({"given": Out(1)} if self.levels else {}),
+                **({"load": In(LoadBus(self.loads))} if self.loads else {}),
             }
         )
 
@@ -106,6 +110,15 @@ class MatrixEngine(wiring.Component):
     def biased(self) -> bool:
         """Whether the rows' totals carry their bias: in a layer with thresholds."""
         return not isinstance(self.layer.output, Scores)
+
+    @property
+    def loads(self) -> tuple[LoadMemory, ...]:
+        """The memories that are loaded."""
+        return self._loaded.memories if self.fold.loadable else ()
+
+    @property
+    def _loaded(self) -> EngineLoads:
+        return EngineLoads(layer=self.layer, fold=self.fold, family=self.family)
 
     @property
     def shared(self) -> dict[str, AccumulateRow]:
@@ -139,7 +152,12 @@ class MatrixEngine(wiring.Component):
         else:
             m.submodules.planes = planes = PlaneCounter(order=self.order, fold=fold)
             m.d.comb += [planes.step.eq(self.i.valid), address.eq(planes.address)]
-        weights, lanes = self._weights(m, address), Signal(fold.groups_at_once * self.row.x_bits, name="lanes")
+        weights_load = None
+        if self.loads:
+            weights, weights_load = self._loaded_weights(m, address)
+        else:
+            weights = self._weights(m, address)
+        lanes = Signal(fold.groups_at_once * self.row.x_bits, name="lanes")
         m.d.sync += lanes.eq(self._row_lanes(m, planes))
         for _ in range(self.read_latency - 1):
             word_lanes, word_weights = lanes, weights
@@ -181,7 +199,10 @@ class MatrixEngine(wiring.Component):
             bits=bits,
             passes_apart=fold.synapse_folds,
             borders=preload_borders(self.layer) if len(values) > 1 else None,
+            loaded=self.loads[1] if len(self.loads) > 1 else None,
         )
+        if self.loads:
+            share(m, self.load, [weights_load, *([preloads.load] if len(self.loads) > 1 else [])])
         m.d.comb += preloads.take.eq(history[taken][1])
         totals: list[Value] = []
         for pe in range(fold.pe):
@@ -282,6 +303,14 @@ class MatrixEngine(wiring.Component):
             self.activations.eq(levels.o),
             self.given.eq(levels.o_valid),
         ]
+
+    def _loaded_weights(self, m: Module, address: Signal) -> tuple[Value, wiring.PureInterface]:
+        """The same from a memory that is loaded, and its `load`."""
+        contents = self._loaded.contents(self.layer)[0]
+        place = rom_place(self.memory, contents.depth)
+        m.submodules.weights = banked = BankedMemory(memory=self.loads[0], contents=contents, place=place)
+        m.d.comb += [banked.addr.eq(address), banked.en.eq(self.i.valid)]
+        return banked.data, banked.load
 
     def _weights(self, m: Module, address: Signal) -> Value:
         """The weights of the word that came one cycle ago, complemented where the rows take them so."""

@@ -85,6 +85,9 @@ def accumulator_bits(layer: Matrix, fold: Fold) -> int:
     least, largest = count_range(layer)
     if isinstance(layer.output, Scores):
         return max(signed_bits(least), signed_bits(largest))
+    if fold.loadable:  # any thresholds; at the borders of an image popcounts lack up to all lanes, or have them twice
+        beyond = 0 if layer.borders is None else layer.inputs
+        return max(signed_bits(least - largest - 1 - beyond), signed_bits(largest - least + beyond))
     levels = _padded_levels(layer, fold)
     middle = levels[:, :, levels.shape[2] // 2]
     low, high = int(middle.min()), int(middle.max())
@@ -101,12 +104,16 @@ def preload_values(layer: Matrix, fold: Fold, bits: int) -> tuple[tuple[int, ...
     ProductRow is subtracted. Where planes follow each other they are as `PlaneOrder.fed_as` says.
     """
     values = [tuple(row) for row in _starts(layer, fold, bits).tolist()]
+    if fold.loadable and not isinstance(layer.output, Scores):
+        return tuple(values)
     return tuple(values[:1] if len(set(values)) == 1 else values)
 
 
 def preload_count(layer: Matrix, fold: Fold, bits: int) -> int:
     """How many `preload_values` has."""
     starts = _starts(layer, fold, bits)
+    if fold.loadable and not isinstance(layer.output, Scores):
+        return len(starts)
     return 1 if bool((starts == starts[0]).all()) else len(starts)
 
 

@@ -30,6 +30,7 @@ from bitwright_hw.accelerator import AxiAccelerator
 from bitwright_hw.earlier import check_folder
 from bitwright_hw.emit import emit
 from bitwright_hw.families import family_named
+from bitwright_hw.load_image import load_entry
 from bitwright_hw.solve import solved
 from bitwright_hw.stage_graph import Solution, StageGraph
 
@@ -100,6 +101,7 @@ def generate(
             score_probe=solution.graph.end.probe,
             input=solution.graph.input,
             output=solution.graph.output,
+            load=load_entry(solution.graph) if solution.graph.loads else msgspec.UNSET,
             stream_cycles=solution.stream_cycles,
             registers=register_map(plan),
             simulation_models=[f"{MODELS_FOLDER}/{model.name}" for model in models],

@@ -138,7 +138,7 @@ def end_of(network: Network, stream: Stream, fold: Fold | None, format: OutputFo
         params = score_params(last.operator.matrix, fold)
     else:
         params = SCORES[last.operator.kind](last, stream)
-    return [], ClassStage(name="results", params=params, format=format)
+    return [], ClassStage(name="results", params=params, format=format, layer=last.name)
 
 
 def head(network: Network, plan: Plan, format: InputFormat) -> list[Step]:

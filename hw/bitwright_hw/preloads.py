@@ -6,10 +6,13 @@ from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from bitwright_core.loading import LoadMemory
 from bitwright_core.plan import ceil_div
+from bitwright_hw.banked_memory import BankedMemory, LoadBus, share
 from bitwright_hw.frame_buffer import count_up
+from bitwright_hw.memory_contents import Contents
 from bitwright_hw.piecewise import piecewise
-from bitwright_hw.rom import NARROW_WORDS, Rom, rom_attributes
+from bitwright_hw.rom import NARROW_WORDS, Rom, rom_attributes, rom_place
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,6 +26,29 @@ class Borders:
     columns: tuple[int, ...]
 
 
+def preload_sizes(pe: int, passes_apart: int) -> tuple[int, int]:
+    """How many of `pe` values the memory gives a cycle, and the cycles in which it gives those of a pass."""
+    rows = ceil_div(pe, passes_apart)
+    return rows, ceil_div(pe, rows)
+
+
+def preload_words(values: tuple[tuple[int, ...], ...], bits: int, passes_apart: int) -> list[int]:
+    """The words of the memory for `values` of each pass: the chain's groups, the farthest one first."""
+    rows, steps = preload_sizes(len(values[0]), passes_apart)
+    mask = (1 << bits) - 1
+    words = []
+    for row in values:
+        padded = [*row, *[0] * (steps * rows - len(row))]
+        groups = [padded[k : k + rows] for k in range(0, len(padded), rows)]
+        words += [sum((value & mask) << k * bits for k, value in enumerate(group)) for group in reversed(groups)]
+    return words
+
+
+def preload_contents(values: tuple[tuple[int, ...], ...], bits: int, passes_apart: int) -> Contents:
+    """The same as a memory's contents."""
+    return Contents.of(preload_sizes(len(values[0]), passes_apart)[0] * bits, preload_words(values, bits, passes_apart))
+
+
 class Preloads(wiring.Component):
     """Gives `pe` values of `bits` bits to the rows of an engine: those of pass 0, 1, ... and around again.
 
@@ -34,10 +60,19 @@ class Preloads(wiring.Component):
 
     `values` has a row for each pass, of `pe` values each. With `borders` it has that for each block, one block's passes
     after the other's, and the passes of an output pixel are those of its block.
+
+    With `loaded`, the values are those that a load brings, and `values` what it begins with. The chain is filled
+    steps + 2 cycles after a reset or a refill of `load`; until then no `take` may come.
     """
 
     def __init__(
-        self, *, values: tuple[tuple[int, ...], ...], bits: int, passes_apart: int, borders: Borders | None = None
+        self,
+        *,
+        values: tuple[tuple[int, ...], ...],
+        bits: int,
+        passes_apart: int,
+        borders: Borders | None = None,
+        loaded: LoadMemory | None = None,
     ):
         if not values or len({len(row) for row in values}) != 1 or not values[0]:
             raise ValueError("values must have rows of one length, at least 1")
@@ -47,9 +82,11 @@ class Preloads(wiring.Component):
         self.bits = bits
         self.passes_apart = passes_apart
         self.borders = borders
+        self.loaded = loaded
         if len(values) % self.blocks:
             raise ValueError(f"values must have as many rows for each of {self.blocks} blocks, not {len(values)}")
-        super().__init__({"take": In(1), "o": Out(self.pe * bits)})
+        ports = {"take": In(1), "o": Out(self.pe * bits)}
+        super().__init__(ports if loaded is None else {**ports, "load": In(LoadBus([loaded]))})
 
     @property
     def pe(self) -> int:
@@ -62,26 +99,20 @@ class Preloads(wiring.Component):
     @property
     def rows_a_step(self) -> int:
         """Values that the memory gives a cycle."""
-        return ceil_div(self.pe, self.passes_apart)
+        return preload_sizes(self.pe, self.passes_apart)[0]
 
     @property
     def steps(self) -> int:
         """Cycles in which the chain shifts, for each pass."""
-        return ceil_div(self.pe, self.rows_a_step)
+        return preload_sizes(self.pe, self.passes_apart)[1]
 
     def _words(self) -> list[int]:
         """The memory: for each pass the chain's groups, the farthest one first."""
-        mask = (1 << self.bits) - 1
-        words = []
-        for row in self.values:
-            padded = [*row, *[0] * (self.steps * self.rows_a_step - self.pe)]
-            groups = [padded[k : k + self.rows_a_step] for k in range(0, len(padded), self.rows_a_step)]
-            words += [
-                sum((value & mask) << k * self.bits for k, value in enumerate(group)) for group in reversed(groups)
-            ]
-        return words
+        return preload_words(self.values, self.bits, self.passes_apart)
 
     def elaborate(self, platform: object) -> Module:
+        if self.loaded is not None:
+            return self._banked(self.loaded)
         m = Module()
         words = self._words()
         width = self.rows_a_step * self.bits
@@ -111,6 +142,40 @@ class Preloads(wiring.Component):
             m.d.sync += left.eq(left - 1)
         return m
 
+    def _banked(self, loaded: LoadMemory) -> Module:
+        """The same from a memory that is loaded: the first pass's values, too, come of it."""
+        m = Module()
+        contents = preload_contents(self.values, self.bits, self.passes_apart)
+        place = rom_place("auto", 2 * contents.depth, limit=NARROW_WORDS)
+        m.submodules.storage = storage = BankedMemory(memory=loaded, contents=contents, place=place)
+        share(m, self.load, [storage.load])
+        chain = Signal(self.steps * contents.width)
+        first = self._sequence(self.steps + 2)
+        following = Signal(range(contents.depth), init=first[0])
+        after = Signal(range(contents.depth), init=first[1])
+        left = Signal(range(self.steps + 1), init=self.steps)
+        fresh = Signal(init=1)  # the memory does not show word `following` yet
+        shift = Signal()
+        m.d.comb += [
+            self.o.eq(chain),
+            shift.eq(self.take | ((left != 0) & ~fresh)),
+            storage.addr.eq(Mux(shift, after, following)),
+            storage.en.eq(1),
+        ]
+        m.d.sync += fresh.eq(0)
+        with m.If(shift):
+            m.d.sync += [following.eq(after), chain.eq(Cat(storage.data, chain))]
+        after_next = count_up(after, contents.depth) if self.borders is None else self._next(m, shift, after, 1)
+        with m.If(shift):
+            m.d.sync += after.eq(after_next)
+        with m.If(self.take):
+            m.d.sync += left.eq(self.steps - 1)
+        with m.Elif((left != 0) & ~fresh):
+            m.d.sync += left.eq(left - 1)
+        with m.If(self.load.refill):
+            m.d.sync += [following.eq(first[0]), after.eq(first[1]), left.eq(self.steps), fresh.eq(1)]
+        return m
+
     def _place(self, index: int) -> tuple[int, int, int, int]:
         """(y, x, pass, step) of word `index` in the order in which they are used."""
         pixel, word = divmod(index, len(self.values) // self.blocks * self.steps)
@@ -129,12 +194,13 @@ class Preloads(wiring.Component):
             found.append(block * size + number * self.steps + step)
         return found
 
-    def _next(self, m: Module, shift: Value, after: Value) -> Value:
-        """The address behind `after`: counters hold the place of `after`, and move on with `shift`."""
+    def _next(self, m: Module, shift: Value, after: Value, begins: int | None = None) -> Value:
+        """The address behind `after`: counters hold the place of `after`, which is at first that of word `begins`, and
+        move on with `shift`."""
         assert self.borders is not None
         rows, columns = self.borders.rows, self.borders.columns
         size = len(self.values) // self.blocks * self.steps
-        places = self._place(self.steps + 1)
+        places = self._place(self.steps + 1 if begins is None else begins)
         limits = (len(rows), len(columns), size)
         y, x, word = (
             Signal(range(max(2, limit)), name=name, init=init)
@@ -149,6 +215,9 @@ class Preloads(wiring.Component):
         m.d.comb += [new_x.eq(Mux(last, to_x, x)), new_y.eq(Mux(last & last_x, to_y, y))]
         with m.If(shift):
             m.d.sync += [word.eq(count_up(word, size)), x.eq(new_x), y.eq(new_y)]
+        if self.loaded is not None:
+            with m.If(self.load.refill):
+                m.d.sync += [place.eq(place.init) for place in (y, x, word)]
         width = len(after)
         begin = Signal(width)
         m.d.comb += begin.eq(

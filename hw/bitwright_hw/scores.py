@@ -2,14 +2,17 @@
 
 from dataclasses import dataclass
 
-from amaranth.hdl import Cat, Module, Mux, Signal, signed, unsigned
+from amaranth.hdl import Cat, Module, Mux, Signal, Value, signed, unsigned
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from bitwright_core.loading import LoadMemory, ScoreWidths
 from bitwright_core.network import signed_bits
 from bitwright_core.plan import ceil_div
+from bitwright_hw.banked_memory import BankedMemory, LoadBus, share
 from bitwright_hw.frame_buffer import count_up
-from bitwright_hw.rom import NARROW_WORDS, Rom, rom_attributes
+from bitwright_hw.memory_contents import Contents
+from bitwright_hw.rom import NARROW_WORDS, Rom, rom_attributes, rom_place
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,7 +20,7 @@ class ScoreParams:
     """The constants of a frame's scores, and how they are worked off: the arguments of ScoreUnit and ArgMax.
 
     `pe` counts of `bits` bits, from `least` (below 0 for dot products of integers) to `inputs`, come at least `spacing`
-    cycles apart.
+    cycles apart. With `widths`, other scales and offsets are loaded, which fit into these.
     """
 
     pe: int
@@ -27,6 +30,7 @@ class ScoreParams:
     scale: tuple[int, ...]
     offset: tuple[int, ...]
     least: int = 0
+    widths: ScoreWidths | None = None
 
     def __post_init__(self) -> None:
         if min(self.pe, self.bits, self.spacing) < 1:
@@ -58,12 +62,39 @@ class ScoreParams:
     @property
     def lowest(self) -> int:
         """The least score that can occur."""
+        if self.widths is not None:
+            return -(1 << (self.widths.score_bits - 1))
         return min(s * self.least + o for s, o in zip(self.scale, self.offset, strict=True))
 
     @property
     def score_bits(self) -> int:
+        if self.widths is not None:
+            return self.widths.score_bits
         highest = max(s * self.inputs + o for s, o in zip(self.scale, self.offset, strict=True))
         return max(signed_bits(self.lowest), signed_bits(highest))
+
+    @property
+    def scale_bits(self) -> int:
+        return max(s.bit_length() for s in self.scale) or 1 if self.widths is None else self.widths.scale_bits
+
+    @property
+    def row(self) -> data.StructLayout:
+        """The constants of a class."""
+        return data.StructLayout({"scale": unsigned(self.scale_bits), "offset": signed(self.score_bits)})
+
+    @property
+    def contents(self) -> Contents:
+        """The words of the memory of constants: those of `lanes` classes, lane 0 lowest."""
+        row, lanes = self.row, self.lanes
+        words = []
+        for start in range(0, self.words * lanes, lanes):
+            value = 0
+            for lane, c in enumerate(range(start, start + lanes)):
+                real = c < self.classes
+                scale, offset = (self.scale[c], self.offset[c]) if real else (0, self.lowest)
+                value |= row.const({"scale": scale, "offset": offset}).as_bits() << lane * row.size
+            words.append(value)
+        return Contents.of(lanes * row.size, words)
 
     @property
     def class_bits(self) -> int:
@@ -82,18 +113,20 @@ class ScoreUnit(wiring.Component):
     beyond the last class get the least score that can occur, so that they never win.
 
     Latency: 4 cycles from a word to its first scores. Throughput: as the input's spacing. Cost: one multiplier
-    a lane, none where every scale is 1 and every offset 0.
+    a lane, none where every scale is 1 and every offset 0. With `loaded` the constants are those that `load` brings.
     """
 
     LATENCY = 4
 
-    def __init__(self, *, params: ScoreParams):
+    def __init__(self, *, params: ScoreParams, loaded: LoadMemory | None = None):
         self.params = params
+        self.loaded = loaded
         scores = data.ArrayLayout(signed(params.score_bits), params.lanes)
         super().__init__(
             {
                 "i": In(stream.Signature(data.ArrayLayout(signed(params.bits), params.pe), always_ready=True)),
                 "o": Out(stream.Signature(scores, always_ready=True)),
+                **({} if loaded is None else {"load": In(LoadBus([loaded]))}),
             }
         )
 
@@ -118,16 +151,10 @@ class ScoreUnit(wiring.Component):
         m.d.sync += [counts.eq(held), valid[0].eq(active), valid[1].eq(valid[0]), self.o.valid.eq(valid[1])]
 
         identity = set(params.scale) == {1} and set(params.offset) == {0} and params.classes == params.words * lanes
-        scale_bits = max(s.bit_length() for s in params.scale) or 1
-        row = data.StructLayout({"scale": unsigned(scale_bits), "offset": signed(params.score_bits)})
+        identity = identity and self.loaded is None
+        scale_bits, row = params.scale_bits, params.row
         if not identity:
-            m.submodules.constants = rom = Rom.of(
-                lanes * row.size,
-                self._rows(row, lanes),
-                attrs=rom_attributes("auto", params.words, limit=NARROW_WORDS),
-            )
-            read = rom.read_port()
-            m.d.comb += [read.addr.eq(word), read.en.eq(active)]
+            constants = self._constants(m, word, active)
         for lane in range(lanes):
             shape = signed if params.least < 0 else unsigned
             count = Signal(shape(params.bits), name=f"count_{lane}")
@@ -137,27 +164,24 @@ class ScoreUnit(wiring.Component):
             if identity:
                 m.d.sync += product.eq(count)
             else:
-                constant = data.View(row, read.data.word_select(lane, row.size))
+                constant = data.View(row, constants.word_select(lane, row.size))
                 m.d.sync += [product.eq(count * constant.scale), offset.eq(constant.offset)]
             m.d.sync += self.o.payload[lane].eq(product + offset)
         return m
 
-    def _rows(self, row: data.StructLayout, lanes: int) -> list[int]:
-        params = self.params
-        rows = []
-        for start in range(0, params.words * lanes, lanes):
-            value = 0
-            for lane, c in enumerate(range(start, start + lanes)):
-                real = c < params.classes
-                entry = row.const(
-                    {
-                        "scale": params.scale[c] if real else 0,
-                        "offset": params.offset[c] if real else params.lowest,
-                    }
-                )
-                value |= entry.as_bits() << lane * row.size
-            rows.append(value)
-        return rows
+    def _constants(self, m: Module, word: Signal, active: Signal) -> Value:
+        """The constants of `word`, a cycle later."""
+        contents = self.params.contents
+        if self.loaded is not None:
+            place = rom_place("auto", 2 * contents.depth, limit=NARROW_WORDS)
+            m.submodules.constants = banked = BankedMemory(memory=self.loaded, contents=contents, place=place)
+            share(m, self.load, [banked.load])
+            m.d.comb += [banked.addr.eq(word), banked.en.eq(active)]
+            return banked.data
+        m.submodules.constants = rom = Rom(contents, attrs=rom_attributes("auto", contents.depth, limit=NARROW_WORDS))
+        read = rom.read_port()
+        m.d.comb += [read.addr.eq(word), read.en.eq(active)]
+        return read.data
 
 
 class ArgMax(wiring.Component):

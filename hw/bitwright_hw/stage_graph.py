@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from bitwright_core.framing import InputFormat, OutputFormat
+from bitwright_core.loading import LoadMemory
 from bitwright_core.network import MatrixLayer, Network
 from bitwright_core.plan import Plan, ceil_div
 from bitwright_hw.families import Family, family_named
@@ -138,6 +139,16 @@ class StageGraph:
                 found += [(stage, k) for k, is_whole in enumerate(given) if not is_whole]
             whole[stage.name] = stage.drops_frames or (bool(given) and all(given))
         return tuple(found)
+
+    @cached_property
+    def loads(self) -> tuple[LoadMemory, ...]:
+        """The memories that are loaded while it runs, in the order of a load."""
+        return tuple(memory for stage in self.stages for memory in stage.loads)
+
+    @cached_property
+    def fill_cycles(self) -> int:
+        """Cycles without a frame that follow a reset, or a change of banks, where weights are loaded."""
+        return max(stage.fill_cycles for stage in self.stages) + 1
 
     @cached_property
     def frames_in_flight(self) -> int:

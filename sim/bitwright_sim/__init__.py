@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from bitwright_sim.bench import BenchReport as BenchReport
     from bitwright_sim.bench import run_bench as run_bench
     from bitwright_sim.compare import Mismatch as Mismatch
+    from bitwright_sim.loads import verify_loads as verify_loads
     from bitwright_sim.report import VerifyReport as VerifyReport
     from bitwright_sim.simulation import SimulateReport as SimulateReport
     from bitwright_sim.simulation import simulate as simulate
@@ -25,6 +26,7 @@ _WHERE = {
     "simulate": "simulation",
     "simulate_frames": "simulation",
     "verify": "verification",
+    "verify_loads": "loads",
 }
 
 __all__ = sorted(_WHERE)  # noqa: PLE0605

@@ -1,8 +1,9 @@
 """Whole test sets through a compiled model, a chunk of frames after another in each job."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from pathlib import Path
 from queue import SimpleQueue
 
@@ -12,6 +13,7 @@ from threadpoolctl import threadpool_limits
 
 from bitwright_core.design import Design
 from bitwright_core.framing import pack_frames
+from bitwright_core.loading import Load
 from bitwright_core.network import Network
 from bitwright_core.progress import Progress
 from bitwright_sim.compare import Comparison, compare
@@ -36,16 +38,56 @@ def run_by_verilator(
     progress: Progress | None = None,
 ) -> Outcome:
     """Runs and compares frames (n, values); with a seed in `stalls`, each chunk pauses in another way."""
-    parts = list(chunks(design, len(flat), jobs, least=1 if stalls is None else KINDS))
-    patterns = [NO_STALLS if stalls is None else pattern(design, stalls, number) for number in range(len(parts))]
-    models = [NativeModel(design, library=library) for _ in range(min(jobs, len(parts)))]
+    with _models(design, library, jobs) as models:
+        return _run(design, network, flat, models, stalls=stalls, progress=progress)
+
+
+def run_loads(
+    design: Design,
+    loads: Sequence[tuple[Network, Load]],
+    flat: NDArray[np.integer],
+    library: Path,
+    *,
+    jobs: int,
+    stalls: int | None = None,
+    progress: Progress | None = None,
+) -> list[Outcome]:
+    """The same with each network of `loads` in turn, which is loaded into the accelerators that computed the one
+    before."""
+    with _models(design, library, jobs) as models:
+        found = []
+        for network, load in loads:
+            for model in models:
+                model.load(load)
+            found.append(_run(design, network, flat, models, stalls=stalls, progress=progress))
+        return found
+
+
+@contextmanager
+def _models(design: Design, library: Path, jobs: int) -> Iterator[list[NativeModel]]:
+    models = [NativeModel(design, library=library) for _ in range(jobs)]
     try:
-        started = time.monotonic()
-        comparisons = _simulate(design, network, flat, parts, patterns, models, progress)
-        seconds = time.monotonic() - started
+        yield models
     finally:
         for model in models:
             model.close()
+
+
+def _run(
+    design: Design,
+    network: Network,
+    flat: NDArray[np.integer],
+    models: list[NativeModel],
+    *,
+    stalls: int | None,
+    progress: Progress | None,
+) -> Outcome:
+    jobs = len(models)
+    parts = list(chunks(design, len(flat), jobs, least=1 if stalls is None else KINDS))
+    patterns = [NO_STALLS if stalls is None else pattern(design, stalls, number) for number in range(len(parts))]
+    started = time.monotonic()
+    comparisons = _simulate(design, network, flat, parts, patterns, models, progress)
+    seconds = time.monotonic() - started
     outcomes = [_outcome(one, stalls) for one, stalls in zip(comparisons, patterns, strict=True)]
     return joined(outcomes, seconds=seconds, lanes=1)
 

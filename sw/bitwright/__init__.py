@@ -42,6 +42,8 @@ if TYPE_CHECKING:
         synth,
         train_network,
         verify,
+        verify_loads,
+        weights,
         write_testbench,
     )
     from bitwright_boards.program import Job
@@ -97,6 +99,8 @@ __all__ = [
     "synth",
     "train_network",
     "verify",
+    "verify_loads",
+    "weights",
     "write_testbench",
 ]
 

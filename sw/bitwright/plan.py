@@ -8,6 +8,7 @@ from bitwright_core.plan import (
     folds,
     hardwired,
     with_folds,
+    with_loadable,
 )
 
 __all__ = [
@@ -18,4 +19,5 @@ __all__ = [
     "folds",
     "hardwired",
     "with_folds",
+    "with_loadable",
 ]

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from bitwright_core.design import Design
 from bitwright_core.errors import DesignError
 from bitwright_core.framing import input_format, output_format
+from bitwright_core.loading import structure
 from bitwright_core.manifest import planned_entry, register_map, whole_entry
 from bitwright_core.network import Network, Node
 from bitwright_core.plan import folds
@@ -72,3 +73,5 @@ def _fields(design: Design) -> Iterator[tuple[str, object, object]]:
     yield "input", manifest.input, input_format(network, plan)
     yield "output", manifest.output, output_format(network, plan)
     yield "registers", manifest.registers, register_map(plan)
+    loads = manifest.loads
+    yield "structure", None if loads is None else loads.structure, structure(network, plan) if plan.loadable else None

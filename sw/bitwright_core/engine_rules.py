@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from bitwright_core.network import MatrixLayer, Votes
+from bitwright_core.network import MatrixLayer, Scores, Thresholds, Votes
 
 HARDWIRED_WEIGHTS = 1 << 18  # the most of a hardwired layer, times its planes: some 40,000 LUTs of 7-series
 HARDWIRED_LANE_BITS = 16
@@ -70,3 +70,15 @@ def refusal(engine: str, layer: MatrixLayer, pe: int, simd: int) -> str | None:
     """Why the engine does not take `layer` with this PE and SIMD, in one sentence that follows its name; None if it
     does."""
     return RULES[engine](layer, pe, simd)
+
+
+def load_refusal(engine: str, layer: MatrixLayer) -> str | None:
+    """Why other weights cannot be loaded into `layer`, as `refusal` says it; None if they can."""
+    if engine != "folded":
+        return f"a {engine} layer has its weights in the logic, so nothing can be loaded; leave out its engine"
+    if not layer.counts_bits:
+        return "only layers of bits, in values and weights, can be loadable"
+    scores = isinstance(layer.output, Scores) and layer.gives_scores
+    if scores or (isinstance(layer.output, Thresholds) and layer.edge.number.xnor):
+        return None
+    return "only layers that give bits or scores can be loadable"

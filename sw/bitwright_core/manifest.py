@@ -14,10 +14,11 @@ from msgspec import Meta
 from bitwright_core.errors import DesignError
 from bitwright_core.families import FamilyName
 from bitwright_core.framing import InputFormat, OutputFormat
+from bitwright_core.loading import LoadEntry
 from bitwright_core.near import did_you_mean_path
 from bitwright_core.network import Node
 from bitwright_core.plan import Engine, Fold, LayerPlan, Plan, Planes
-from bitwright_core.registers import REGISTERS
+from bitwright_core.registers import LOADABLE, REGISTERS
 from bitwright_core.untrusted import (
     MAX_TEXT_BYTES,
     Count,
@@ -103,7 +104,9 @@ def whole_entry(node: Node, *, latency_cycles: int) -> LayerEntry:
 
 def register_map(plan: Plan) -> dict[str, int]:
     """Name to byte offset of each register of a design of `plan`."""
-    return dict(REGISTERS) if plan.registers else {}
+    if not plan.registers:
+        return {}
+    return dict(LOADABLE if plan.loadable else REGISTERS)
 
 
 class LayerProbe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -154,6 +157,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     output: OutputFormat
     registers: dict[str, int]  # AXI4-Lite register name to byte offset; none where the design has no registers
     codes: Annotated[list[LayerProbe], Meta(max_length=_LAYERS)] | msgspec.UnsetType = msgspec.UNSET  # see code_probes
+    load: LoadEntry | msgspec.UnsetType = msgspec.UNSET  # of a design with loadable layers
     stream_cycles: Cycles = 0  # cycles a frame that pixels take on their way, beside the layers, where there are images
     simulation_models: Annotated[list[ModelFile], Meta(max_length=16)] = []  # of vendor cells, for simulators alone
     files: dict[AnyFile, Digest] = {}  # SHA-256 of every file of the design beside this one
@@ -164,6 +168,11 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         """Where a simulator sees the activations of each layer that has several levels: fields of its number type's
         bits, the stored value as a signed number. Not in the file of a design without such layers."""
         return [] if isinstance(self.codes, msgspec.UnsetType) else self.codes
+
+    @property
+    def loads(self) -> LoadEntry | None:
+        """What loads it takes; None for a design whose weights are fixed."""
+        return None if isinstance(self.load, msgspec.UnsetType) else self.load
 
     @property
     def names(self) -> list[str]:

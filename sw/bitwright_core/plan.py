@@ -15,7 +15,7 @@ import msgspec
 from bitwright_core.atomic import write_text
 from bitwright_core.buildable import check_buildable
 from bitwright_core.comparators import first_tables
-from bitwright_core.engine_rules import refusal, serial_refusal
+from bitwright_core.engine_rules import load_refusal, refusal, serial_refusal
 from bitwright_core.errors import PlanError
 from bitwright_core.families import PORTABLE, FamilyName
 from bitwright_core.keys import first_mistake
@@ -39,7 +39,7 @@ class LayerPlan:
     """The user's choice for one layer: `pe` rows at a time, `simd` lanes of each, and the weight memory.
 
     A hardwired layer has its weights in the logic, no memory, and all rows and lanes at a time; it holds at most
-    `engine_rules.HARDWIRED_WEIGHTS`.
+    `engine_rules.HARDWIRED_WEIGHTS`. A `loadable` one takes other weights, thresholds and scores while it runs.
 
     `planes` are the bit-planes of values and weights of a few bits: with "parallel" a row has a popcount for each
     product of two planes, with "serial" one popcount that counts them one after the other, in as many times the cycles.
@@ -51,6 +51,7 @@ class LayerPlan:
     memory: Memory = "auto"
     engine: Engine = "folded"
     planes: Planes = "parallel"
+    loadable: bool = False
 
     def __post_init__(self) -> None:
         if not re.fullmatch(NAME_PATTERN, self.name):
@@ -112,8 +113,12 @@ class Plan:
             why = refusal(fold.engine, layer, fold.pe, fold.simd)
             if why is None and fold.planes == "serial":
                 why = serial_refusal(fold.engine, layer)
+            if why is None and fold.loadable:
+                why = load_refusal(fold.engine, layer)
             if why is not None:
                 raise PlanError(f"layer {layer.name}: {why}")
+        if self.loadable and not self.registers:
+            raise PlanError("weights are loaded through the registers: a plan with loadable layers needs them")
         if self.encoding == "host" and network.encoding.tables is not None:
             raise PlanError(
                 f"network {network.name} takes integers, which the hardware makes: encoding must be hardware"
@@ -127,6 +132,11 @@ class Plan:
             raise PlanError(f"network {network.name} gives {network.gives}, so a plan for it cannot ask for scores")
         if network.gives == "values" and not self.scores:
             raise PlanError(f"network {network.name} gives values, which its scores are: the plan needs scores = true")
+
+    @property
+    def loadable(self) -> bool:
+        """Whether some layer takes other weights while it runs."""
+        return any(layer.loadable for layer in self.layers)
 
     def save(self, path: object) -> None:
         """Writes plan.toml, atomically."""
@@ -142,8 +152,10 @@ class Plan:
         if self.registers:
             values.pop("registers", None)  # as plans were before there was a choice
         for layer in values["layers"]:
-            if layer["planes"] == "parallel":
+            if layer.get("planes") == "parallel":
                 del layer["planes"]
+            if not layer.get("loadable"):
+                layer.pop("loadable", None)
         if self.comparators == "auto":
             values.pop("comparators", None)
         return text + tomli_w.dumps(values)
@@ -183,6 +195,11 @@ class Fold:
     pixels: int = 1
     groups: int = 1
     planes: tuple[int, int] = (1, 1)
+
+    @property
+    def loadable(self) -> bool:
+        """Whether other weights are loaded while it runs, so that widths hold for any."""
+        return False
 
     @property
     def neuron_folds(self) -> int:
@@ -240,9 +257,21 @@ class Fold:
         return self.simd * self.groups_at_once
 
 
-def fold_of(layer: MatrixLayer, pe: int, simd: int, planes: Planes = "parallel") -> Fold:
+@dataclass(frozen=True, kw_only=True)
+class LoadableFold(Fold):
+    """The fold of a layer that takes other weights while it runs."""
+
+    @property
+    def loadable(self) -> bool:
+        return True
+
+
+def fold_of(
+    layer: MatrixLayer, pe: int, simd: int, planes: Planes = "parallel", *, loadable: bool = False
+) -> Fold:
     """The fold of `layer` at this PE and SIMD."""
-    return Fold(
+    kind = LoadableFold if loadable else Fold
+    return kind(
         inputs=layer.inputs,
         outputs=layer.outputs,
         pe=pe,
@@ -257,7 +286,7 @@ def folds(network: Network, plan: Plan) -> tuple[Fold, ...]:
     """The fold of each layer. Raises PlanError if the plan does not fit the network."""
     plan.check(network)
     return tuple(
-        fold_of(layer, choice.pe, choice.simd, choice.planes)
+        fold_of(layer, choice.pe, choice.simd, choice.planes, loadable=choice.loadable)
         for layer, choice in zip(network.matrix_layers, plan.layers, strict=True)
     )
 
@@ -376,6 +405,17 @@ def with_planes(plan: Plan, network: Network, planes: Planes) -> Plan:
             "taken one after the other"
         )
     return replace(plan, layers=layers)
+
+
+def with_loadable(plan: Plan, network: Network, which: Literal["all", "last"]) -> Plan:
+    """`plan` whose layers with weights, or the last of them alone, take other weights while they run.
+
+    Raises PlanError for a layer that cannot.
+    """
+    layers = tuple(replace(layer, loadable=which == "all" or layer is plan.layers[-1]) for layer in plan.layers)
+    result = replace(plan, layers=layers)
+    result.check(network)
+    return result
 
 
 def _cut(layer: MatrixLayer, pe: int) -> int:

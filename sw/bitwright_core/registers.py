@@ -104,8 +104,57 @@ DECLARED: tuple[Register, ...] = (  # by offset
     ),
 )
 
+LOAD = Register(
+    name="LOAD",
+    offset=0x70,
+    access="rw",
+    description="Loads of weights: commands, and where a load is",
+    fields=(
+        Field(name="start", bit=0, description="Write 1 to begin a load"),
+        Field(name="swap", bit=1, description="Write 1 to change to what was loaded, between two frames"),
+        Field(name="cancel", bit=2, description="Write 1 to take a swap back that has not happened"),
+        Field(name="loading", bit=8, description="A load was begun and not ended"),
+        Field(name="ready", bit=9, description="A whole load waits for a swap"),
+        Field(name="swapping", bit=10, description="A swap waits for the frames inside"),
+        Field(name="failed", bit=11, description="The last command was refused, or the load was wrong"),
+        Field(name="bank", bit=12, description="The bank that computes"),
+    ),
+)
+LOAD_COMMANDS = ("start", "swap", "cancel")
+LOAD_STATES = ("loading", "ready", "swapping", "failed", "bank")
+LOAD_REGISTERS: tuple[Register, ...] = (  # of designs with loadable layers, by offset; a serial link's begin at 0x80
+    *(
+        Register(
+            name=f"STRUCTURE_{k}",
+            offset=0x50 + 4 * k,
+            access="ro",
+            description="Part of the digest of the structure, the first digits in STRUCTURE_0",
+        )
+        for k in range(8)
+    ),
+    LOAD,
+    Register(name="LOAD_DATA", offset=0x74, access="rw", description="Write the next 32 bits of a load"),
+    Register(
+        name="WEIGHTS_CRC",
+        offset=0x78,
+        access="rw",
+        description="CRC-32 of the weights that compute; write that of a load to end it",
+    ),
+)
+
 REGISTERS: Mapping[str, int] = MappingProxyType({register.name: register.offset for register in DECLARED})
 """Byte offsets by name."""
+
+
+LOADABLE: Mapping[str, int] = MappingProxyType(
+    {**REGISTERS, **{register.name: register.offset for register in LOAD_REGISTERS}}
+)
+"""Byte offsets by name, of designs with loadable layers."""
+
+
+def structure_constants(structure: str) -> dict[str, int]:
+    """The registers that tell which loads an accelerator takes."""
+    return {f"STRUCTURE_{k}": int(structure[8 * k : 8 * k + 8], 16) for k in range(8)}
 
 
 def network_constants(digest: str) -> dict[str, int]:

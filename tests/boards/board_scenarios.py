@@ -206,7 +206,57 @@ def tested_scenario(folder: Path) -> dict:
         return {"mismatches": list(tested.mismatches), "frames": len(tested.result.classes)}
 
 
+def raised(call) -> list[str]:
+    """The name of the error that `call` raises, and what it says."""
+    import bitwright_driver as bd
+
+    try:
+        call()
+    except bd.DriverError as error:
+        return [type(error).__name__, str(error)]
+    return []
+
+
+def loads_scenario(folder: Path) -> dict:
+    """Networks loaded and swapped in; loads that are wrong, cut off, or of another structure; swaps that must wait."""
+    import bitwright_driver as bd
+
+    told = {"classes": [], "errors": {}}
+    errors = told["errors"]
+    frames = vectors(folder)["frames"]
+    with bd.Accelerator(folder, batch_frames=16) as accelerator:
+        told["structure"] = accelerator.structure
+        told["crcs"] = [accelerator.weights_crc]
+        errors["nothing"] = raised(accelerator.swap)
+        for name in ("1.load", "2.load", "1.load"):
+            before = accelerator.run(frames).scores.tolist()
+            accelerator.load(folder / name)
+            told["classes"].append(accelerator.run(frames).scores.tolist() == before)
+            accelerator.swap()
+            told["classes"].append(accelerator.run(frames).scores.tolist())
+            told["crcs"].append(accelerator.weights_crc)
+        errors["missing"] = raised(lambda: accelerator.load(folder / "absent.load"))
+        errors["damaged"] = raised(lambda: accelerator.load(folder / "damaged.load"))
+        errors["foreign"] = raised(lambda: accelerator.load(folder / "foreign.load"))
+        writing = accelerator._write
+        accelerator._write = lambda name, values: writing(name, values[:-1] if name == "LOAD_DATA" else values)
+        errors["cut"] = raised(lambda: accelerator.load(folder / "2.load"))
+        accelerator._write = writing
+        errors["after a cut"] = raised(accelerator.swap)
+        accelerator.load(folder / "2.load")
+        # half a frame stays inside: the send channel brings less than a frame
+        slot = bd._Slot(1, accelerator.design)
+        accelerator._dma.send.start(slot.frames[:1], 8)
+        errors["half a frame"] = raised(accelerator.swap)
+        accelerator.reset()
+        accelerator.swap()
+        told["classes"].append(accelerator.run(frames).scores.tolist())
+        slot.free()
+    return told
+
+
 SCENARIOS = {
+    "loads": loads_scenario,
     "run": run_scenario,
     "register_map": register_map_scenario,
     "faults": fault_scenario,

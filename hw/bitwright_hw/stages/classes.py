@@ -11,12 +11,15 @@ from amaranth.lib import wiring
 
 from bitwright_core.design import ScoreProbe
 from bitwright_core.framing import OutputFormat
+from bitwright_core.loading import LoadMemory, score_widths
 from bitwright_core.network import MatrixLayer, Scores, Votes
 from bitwright_core.plan import Fold
+from bitwright_hw.banked_memory import share
 from bitwright_hw.cells import Counts
 from bitwright_hw.engine_numbers import accumulator_bits, count_range
 from bitwright_hw.families.costs import Costs
 from bitwright_hw.marked_graph import Actor, Link
+from bitwright_hw.memory_contents import Contents
 from bitwright_hw.results import ResultQueue
 from bitwright_hw.scores import ArgMax, ScoreParams, ScoreUnit
 from bitwright_hw.stages.queue import MIN_BANKS
@@ -45,6 +48,7 @@ def score_params(layer: MatrixLayer, fold: Fold) -> ScoreParams:
         least=least,
         scale=tuple(layer.output.scale.tolist()),
         offset=tuple(layer.output.offset.tolist()),
+        widths=score_widths(layer) if fold.loadable else None,
     )
 
 
@@ -55,6 +59,20 @@ class ClassStage(Stage):
     params: ScoreParams
     format: OutputFormat
     slots: int = MIN_BANKS
+    layer: str = ""  # whose constants are loaded, if they are
+
+    @property
+    def loads(self) -> tuple[LoadMemory, ...]:
+        if self.params.widths is None:
+            return ()
+        contents = self.params.contents
+        return (LoadMemory(layer=self.layer, part="scores", width=contents.width, depth=contents.depth),)
+
+    def load_contents(self, layer: MatrixLayer) -> list[Contents]:
+        output = layer.output
+        assert isinstance(output, Scores)
+        scale, offset = tuple(output.scale.tolist()), tuple(output.offset.tolist())
+        return [replace(self.params, scale=scale, offset=offset).contents]
 
     @property
     def probe(self) -> ScoreProbe | None:
@@ -72,7 +90,10 @@ class ClassStage(Stage):
 
     def finish(self, m: Module, unit: wiring.Component | None, giver: Giver, way_out: WayOut) -> None:
         """Connects counts to the output stream."""
-        m.submodules.scores = scores = ScoreUnit(params=self.params)
+        loaded = self.loads[0] if self.loads else None
+        m.submodules.scores = scores = ScoreUnit(params=self.params, loaded=loaded)
+        if way_out.load is not None:
+            share(m, way_out.load, [scores.load])
         m.submodules.argmax = argmax = ArgMax(params=self.params)
         m.submodules.results = results = ResultQueue(params=self.params, slots=self.slots, scores=self.format.scores)
         m.d.comb += [scores.i.valid.eq(giver.valid), scores.i.payload.as_value().eq(giver.payload)]

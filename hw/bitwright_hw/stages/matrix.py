@@ -8,10 +8,13 @@ import numpy as np
 from amaranth.hdl import Module
 from amaranth.lib import wiring
 
+from bitwright_core.loading import LoadMemory
 from bitwright_core.network import MatrixLayer, Scores
 from bitwright_core.plan import Fold, Memory, ceil_div
+from bitwright_hw.banked_memory import banked_counts
 from bitwright_hw.cells import Counts, counter_bits
 from bitwright_hw.engine import MatrixEngine
+from bitwright_hw.engine_loads import EngineLoads
 from bitwright_hw.engine_numbers import (
     level_numbers,
     plane_order,
@@ -24,6 +27,7 @@ from bitwright_hw.engine_numbers import (
 from bitwright_hw.families.costs import Costs
 from bitwright_hw.integer_row import integer_term_counts
 from bitwright_hw.layer_rows import layer_row_luts
+from bitwright_hw.memory_contents import Contents
 from bitwright_hw.plane_counter import plane_counts
 from bitwright_hw.rom import NARROW_WORDS, rom_place
 from bitwright_hw.row_pool import RowPool
@@ -57,6 +61,21 @@ class MatrixStage(EngineStage):
             stages=self.pipeline.stages,
             read_latency=self.pipeline.read_latency,
         )
+
+    @property
+    def _loaded(self) -> EngineLoads:
+        return EngineLoads(layer=self.layer, fold=self.fold, family=self.family)
+
+    @property
+    def loads(self) -> tuple[LoadMemory, ...]:
+        return self._loaded.memories if self.fold.loadable else ()
+
+    def load_contents(self, layer: MatrixLayer) -> list[Contents]:
+        return self._loaded.contents(layer)
+
+    @property
+    def fill_cycles(self) -> int:
+        return self._loaded.fill_cycles if self.fold.loadable else 0
 
     def connect(self, m: Module, unit: wiring.Component | None, givers: Sequence[Giver]) -> Giver:
         assert isinstance(unit, MatrixEngine)
@@ -93,7 +112,7 @@ class MatrixStage(EngineStage):
             total += integer_term_counts(fold.pe, fold.simd, layer.takes.bits, fold.groups_at_once)
         if levels is not None:
             total += levels.counts(costs)
-        if fold.weight_words > 1:
+        if fold.weight_words > 1 or fold.loadable:
             total += self._weights(costs, exact=exact)
         return total + self._preloads(costs, values, bits) if values > 1 else total
 
@@ -101,6 +120,8 @@ class MatrixStage(EngineStage):
         """The weight memory."""
         fold = self.fold
         width, depth = weight_width(self.layer, fold), fold.weight_words
+        if fold.loadable:
+            return banked_counts(width, depth, self.weights_in, costs)
         if self.weights_in == "block":
             return Counts(block_rams=costs.block_rams(width, depth))
         columns = _distinct_columns(self.layer, fold) if exact else min(width, 1 << min(32, depth))
@@ -122,6 +143,9 @@ class MatrixStage(EngineStage):
         control = 2 * counter_bits(words) + counter_bits(steps)
         merged = 0 if self.pipeline.stages else fold.pe  # without a register the blanking shares the final adder's LUTs
         total += Counts(luts=round(costs.preload_control.at(control)) - merged, ffs=steps * step * bits + control)
+        if fold.loadable:
+            place = rom_place("auto", 2 * words, limit=NARROW_WORDS)
+            return total + banked_counts(step * bits, words, place, costs)
         if rom_place("auto", words, limit=NARROW_WORDS) == "block":
             return total + Counts(block_rams=costs.block_rams(step * bits, words))
         return total + Counts(luts=costs.rom(step * bits, words))

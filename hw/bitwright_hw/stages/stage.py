@@ -9,9 +9,12 @@ from amaranth.hdl import Module, Signal, Value
 from amaranth.lib import fifo, stream, wiring
 from numpy.typing import NDArray
 
+from bitwright_core.loading import LoadMemory
+from bitwright_core.network import MatrixLayer
 from bitwright_hw.cells import Counts
 from bitwright_hw.families.costs import Costs
 from bitwright_hw.marked_graph import Actor, Link, MarkedGraph
+from bitwright_hw.memory_contents import Contents
 from bitwright_hw.row_pool import RowPool
 
 Index = NDArray[np.int64]
@@ -47,11 +50,12 @@ class Verdict:
 @dataclass(frozen=True)
 class WayOut:
     """What the last stage connects itself to: the output stream, the tags of the frames inside, one for each in order,
-    and a strobe for a result's last beat."""
+    a strobe for a result's last beat, and what loads its memories, if any."""
 
     o: stream.Interface
     tags: fifo.SyncFIFOBuffered
     finished: Signal
+    load: wiring.PureInterface | None = None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -137,6 +141,20 @@ class Stage:
     def cost(self, costs: Costs) -> Counts:
         """The LUTs, flip-flops and blocks that it takes, by the constants `costs` of a family."""
         raise NotImplementedError
+
+    @property
+    def loads(self) -> tuple[LoadMemory, ...]:
+        """The memories that are loaded while it runs."""
+        return ()
+
+    def load_contents(self, layer: MatrixLayer) -> list[Contents]:
+        """What these memories hold to compute `layer`, in the place of the stage's own."""
+        return []
+
+    @property
+    def fill_cycles(self) -> int:
+        """Cycles without a frame that it needs after a reset, or a change of banks."""
+        return 0
 
     @property
     def computes(self) -> str:

@@ -86,11 +86,11 @@ def _layer_probe(manifest: Manifest, probe: LayerProbe, name: str) -> Probe:
 
 
 def wrapper(manifest: Manifest) -> str:
-    """SystemVerilog around the top: the streams, the probes, and a silent control bus."""
+    """SystemVerilog around the top: the streams, the probes, and a silent control bus, or one to load weights by."""
     ports, connections = [f"input {CLOCK}", f"input {RESET}"], [f".{CLOCK}({CLOCK})", f".{RESET}({RESET})"]
     silent = []
     for name, port in accelerator_ports(manifest.input.data_bits, registers=bool(manifest.registers)).items():
-        if not name.startswith(CONTROL):
+        if not name.startswith(CONTROL) or manifest.loads is not None:
             wide = "" if port.bits == 1 else f"[{port.bits - 1}:0] "
             ports.append(f"{'output' if port.driven else 'input'} {wide}{name}")
             connections.append(f".{name}({name})")
@@ -135,7 +135,9 @@ def config(manifest: Manifest) -> str:
         f"            put_words(top.p{k}_data, words);\n            return true;\n"
         for k in range(len(all_probes))
     )
+    control = "" if manifest.loads is None else "#define NATIVE_CONTROL\n"
     return (
+        f"{control}"
         f"constexpr uint64_t IN_BEATS = {fmt.beats}, IN_BYTES = {lanes}, OUT_BEATS = {manifest.output.beats};\n"
         f"const uint8_t KEEP_ALL[] = {keep(lanes)}, KEEP_LAST[] = {keep(last)};\n"
         f"constexpr uint64_t KEEP_BYTES = {max(8, lanes // 8)};  // of a beat's TKEEP in memory\n"

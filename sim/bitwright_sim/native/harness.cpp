@@ -178,6 +178,48 @@ void native_free(Native* native) {
     delete native;
 }
 
+#ifdef NATIVE_CONTROL
+// Writes each of `count` words to the register at `address` (AXI4-Lite); 0, or 1 for an access without an answer.
+int native_write(Native* native, uint32_t address, const uint32_t* values, uint64_t count) {
+    Vnative& top = *native->top;
+    top.s_axi_control_awaddr = address;
+    top.s_axi_control_wstrb = 0xf;
+    for (uint64_t i = 0; i < count; ++i) {
+        top.s_axi_control_wdata = values[i];
+        top.s_axi_control_awvalid = top.s_axi_control_wvalid = top.s_axi_control_bready = 1;
+        bool answered = false;
+        for (int cycles = 0; cycles < 1000 && !answered; ++cycles) {
+            native->low();
+            const bool address_taken = top.s_axi_control_awready, data_taken = top.s_axi_control_wready;
+            answered = top.s_axi_control_bvalid;
+            native->high();
+            if (address_taken) top.s_axi_control_awvalid = 0;
+            if (data_taken) top.s_axi_control_wvalid = 0;
+        }
+        top.s_axi_control_awvalid = top.s_axi_control_wvalid = 0;
+        if (!answered) return 1;
+    }
+    return 0;
+}
+
+// Reads the register at `address`; 0, or 1 for an access without an answer.
+int native_read(Native* native, uint32_t address, uint32_t* value) {
+    Vnative& top = *native->top;
+    top.s_axi_control_araddr = address;
+    top.s_axi_control_arvalid = top.s_axi_control_rready = 1;
+    for (int cycles = 0; cycles < 1000; ++cycles) {
+        native->low();
+        const bool taken = top.s_axi_control_arready, answered = top.s_axi_control_rvalid;
+        if (answered) *value = top.s_axi_control_rdata;
+        native->high();
+        if (taken) top.s_axi_control_arvalid = 0;
+        if (answered) return 0;
+    }
+    top.s_axi_control_arvalid = 0;
+    return 1;
+}
+#endif
+
 // 0: everything arrived, or the watchdog ended the run after the whole input was taken (the counts tell);
 // 1: the watchdog ended it while input was still waiting; 2: the model called $finish or $stop.
 int native_run(Native* native, NativeRun* run) {

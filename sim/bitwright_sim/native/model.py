@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 
 from bitwright_core.design import Design
 from bitwright_core.errors import DesignError
+from bitwright_core.loading import Load
 from bitwright_core.progress import Progress
+from bitwright_core.registers import LOAD
 from bitwright_sim.cache import BuildCache
 from bitwright_sim.native.build import Probe, build_native, probes
 from bitwright_sim.native.stalls import NO_STALLS, Pattern
@@ -112,6 +114,9 @@ class NativeModel:
         loaded.native_reset.argtypes = loaded.native_free.argtypes = [ctypes.c_void_p]
         loaded.native_run.argtypes = [ctypes.c_void_p, ctypes.POINTER(_Run)]
         loaded.native_run.restype = ctypes.c_int
+        if design.manifest.loads is not None:
+            loaded.native_write.argtypes = [ctypes.c_void_p, ctypes.c_uint32, ctypes.c_void_p, _U64]
+            loaded.native_read.argtypes = [ctypes.c_void_p, ctypes.c_uint32, ctypes.c_void_p]
         self._library = loaded
         self._handle: int | None = loaded.native_new(None if trace is None else str(trace).encode())
 
@@ -130,6 +135,38 @@ class NativeModel:
     def reset(self) -> None:
         """Holds aresetn low for a few cycles."""
         self._library.native_reset(self._handle)
+
+    def load(self, load: Load) -> None:
+        """Brings `load` over the registers, and swaps it in. Raises DesignError if the accelerator does not take it."""
+        data = np.frombuffer(load.data, "<u4")
+        self._write("LOAD", LOAD.field("start").mask)
+        self._write("LOAD_DATA", *data)
+        self._write("WEIGHTS_CRC", load.crc)
+        self._write("LOAD", LOAD.field("swap").mask)
+        for _ in range(self.watchdog_cycles):
+            status = self._read("LOAD")
+            if not status & LOAD.field("swapping").mask:
+                break
+        if status & ~LOAD.field("bank").mask or self._read("WEIGHTS_CRC") != load.crc:
+            raise DesignError(
+                f"{self.design.manifest.top} did not take the weights of network {load.name} (LOAD reads "
+                f"{status:#x}); generate the design again"
+            )
+
+    def _write(self, name: str, *values: int) -> None:
+        """Writes values to a register, one after the other."""
+        words = np.array(values, np.uint32)
+        offset = self.design.manifest.registers[name]
+        if self._library.native_write(self._handle, offset, words.ctypes.data, len(words)):
+            raise DesignError(
+                f"{self.design.manifest.top} does not answer a write of {name}; generate the design again"
+            )
+
+    def _read(self, name: str) -> int:
+        value = np.zeros(1, np.uint32)
+        if self._library.native_read(self._handle, self.design.manifest.registers[name], value.ctypes.data):
+            raise DesignError(f"{self.design.manifest.top} does not answer a read of {name}; generate the design again")
+        return int(value[0])
 
     @property
     def watchdog_cycles(self) -> int:

@@ -21,6 +21,7 @@ from bitwright.api.boards import TEST_VECTORS, build, build_folder, package_ip, 
 from bitwright.api.common import PathLike, needs_extra
 from bitwright.api.designs import frame_waves, generate, simulate, synth, verify, write_testbench
 from bitwright.api.frames import RANDOM_FRAMES, Frames, default_data_dir, load_frames
+from bitwright.api.loads import verify_loads, weights
 from bitwright.api.networks import (
     confusion,
     export,
@@ -74,5 +75,7 @@ __all__ = [
     "synth",
     "train_network",
     "verify",
+    "verify_loads",
+    "weights",
     "write_testbench",
 ]

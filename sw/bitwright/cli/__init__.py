@@ -13,7 +13,7 @@ from contextlib import suppress
 from typing import NoReturn
 
 _COMMANDS = (
-    *("train", "import_", "export", "info", "size", "explore", "generate", "simulate", "verify", "synth"),
+    *("train", "import_", "export", "info", "size", "explore", "generate", "simulate", "verify", "synth", "weights"),
     *("report", "play", "build", "program", "serial", "boards", "demo"),
 )
 _DESCRIPTION = """\
@@ -29,6 +29,7 @@ accelerator and proves it bit-exact.
   generate  writes Verilog for a network
   simulate  runs the protocol benches on a design
   verify    runs a test set through a design, bit for bit
+  weights   writes what makes a design compute another network
   synth     counts a design's LUTs, flip-flops and memories
   report    draws a design and what is known of it
   play      a page to draw digits on, for a design

@@ -58,6 +58,11 @@ def _add_folds(command: argparse._ArgumentGroup) -> None:
         "--hardwired", action="store_true", help="weights as constants in the logic, all rows and lanes at a time"
     )
     add_planes(command)
+    command.add_argument(
+        "--loadable",
+        choices=("all", "last"),
+        help="layers whose weights, thresholds and scores are loaded while it runs: all, or the last alone",
+    )
     command.add_argument("--cycles", metavar="N", type=int, help="the most cycles a frame (without --plan)")
 
 
@@ -121,7 +126,7 @@ def run(args: argparse.Namespace) -> int:
     from bitwright import api
     from bitwright.cli.output import print_json, progress, quiet_stdout
     from bitwright_core.errors import PlanError
-    from bitwright_core.plan import Plan
+    from bitwright_core.plan import Plan, with_loadable
     from bitwright_core.writable import check_folder
     from bitwright_hw.earlier import check_folder as check_design_folder
 
@@ -151,6 +156,8 @@ def run(args: argparse.Namespace) -> int:
             planes=args.planes,
             comparators=args.comparators,
         )
+        if args.loadable is not None:
+            plan = with_loadable(plan, network, args.loadable)
         design = api.generate(network, plan, args.out, name=args.name, force=args.force, progress=report)
         if args.testbench is not None:
             api.write_testbench(design, args.testbench)

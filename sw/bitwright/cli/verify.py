@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from bitwright_core.design import Design
+    from bitwright_core.progress import Progress
     from bitwright_sim import VerifyReport
 
 
@@ -20,6 +21,14 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     )
     command.add_argument("design", metavar="DIR", type=Path, help="a design folder")
     command.add_argument("--network", metavar="NETWORK", type=Path, help="what to compare with (default: the design's)")
+    command.add_argument(
+        "--load",
+        metavar="NETWORK",
+        type=Path,
+        action="append",
+        default=[],
+        help="then load this network into the running accelerator, and compare with it; again for more",
+    )
     frames = command.add_argument_group("frames")
     add_frames(frames, default=None)
     frames.add_argument("--frame", metavar="N", type=int, help="the frame of this number alone, from 0 on")
@@ -85,21 +94,50 @@ def run(args: argparse.Namespace) -> int:
             proof=not args.no_proof,
             ray=args.ray,
         )
+        loaded = _loaded(args, design, stalls, bars)
         view = None
         if args.waves:
             view = api.frame_waves(design, args.data, args.frame, data_dir=args.data_dir, progress=bars)
     note_edited(design, "simulated")
     if args.json:
-        print_json({**as_json(report), "waves": None if view is None else str(view)})
+        more = {"loaded": [as_json(each) for each in loaded]} if args.load else {}
+        print_json({**as_json(report), "waves": None if view is None else str(view), **more})
     else:
         _print(report, design, args)
+        for path, each in zip(args.load, loaded, strict=True):
+            say(f"\nThen loaded: {path}")
+            _print(each, design, args)
         if view is not None:
             say(f"The signals of frame {args.frame} are in {view.with_suffix('.vcd')}; look at them with:")
             from bitwright_sim.surfer_view import surfer_command
 
             say(f"  gtkwave {view}")
             say(f"or {surfer_command(view.with_suffix('.vcd'))}")
-    return 0 if report.passed else 1
+    return 0 if report.passed and all(each.passed for each in loaded) else 1
+
+
+def _loaded(
+    args: argparse.Namespace, design: "Design", stalls: int | None, progress: "Progress"
+) -> "tuple[VerifyReport, ...]":
+    """The reports of the networks of --load."""
+    from bitwright import api
+    from bitwright_core.errors import DataError
+
+    if not args.load:
+        return ()
+    if args.frame is not None or args.ray is not None:
+        raise DataError("--load goes with whole sets of frames on this machine; leave out --frame and --ray")
+    networks = [api.load(path) for path in args.load]
+    return api.verify_loads(
+        design,
+        networks,
+        args.data,
+        frames=args.frames,
+        data_dir=args.data_dir,
+        jobs=args.jobs,
+        stalls=stalls,
+        progress=progress,
+    )
 
 
 def _stalls(args: argparse.Namespace) -> int | None:
