@@ -147,7 +147,7 @@ class Description:
             self.input = values["input"]
             self.output = values["output"]
             load = values.get("load")
-            self.load = None if load is None else {"structure": str(load["structure"]), "bytes": int(load["bytes"])}
+            self.load_bytes = 0 if load is None else int(load["bytes"])  # 0: weights are fixed
             self.registers = {str(name): int(offset) for name, offset in values["registers"].items()}
             if not all(0 <= offset < 256 and offset % 4 == 0 for offset in self.registers.values()):
                 raise ValueError("register offsets beyond the registers")
@@ -330,7 +330,7 @@ class Driver:
     @property
     def structure(self) -> str:
         """The digest of what loads do not change, 64 hex digits. Raises WrongStructure where weights are fixed."""
-        if self.design.load is None:
+        if not self.design.load_bytes:
             raise WrongStructure(
                 f"{self.design.name}: its weights are fixed; generate and build a design with --loadable all"
             )
@@ -357,7 +357,7 @@ class Driver:
             raise LoadFailed(f"{file} is no load file ({error}); write it with: bitwright weights") from None
         if len(data) != size or size % 4 or zlib.crc32(data) != crc:
             raise LoadFailed(f"{file} is damaged; write it again with: bitwright weights")
-        if wanted != structure or size != self.design.load["bytes"]:
+        if wanted != structure or size != self.design.load_bytes:
             raise WrongStructure(
                 f"{file} is for structure {wanted[:12]}, but the accelerator has {structure[:12]}; write it for this "
                 "design with: bitwright weights"

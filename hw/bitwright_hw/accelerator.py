@@ -14,11 +14,11 @@ from bitwright_hw.credit_fifo import credit_fifo
 from bitwright_hw.engine import MatrixEngine
 from bitwright_hw.families.costs import Costs
 from bitwright_hw.load_image import initial_load
-from bitwright_hw.loader import Loader
 from bitwright_hw.results import RESULT_LAYOUT
 from bitwright_hw.row_pool import RowPool
 from bitwright_hw.stage_graph import Solution
 from bitwright_hw.stages.stage import Giver, WayOut
+from bitwright_hw.weight_loader import WeightLoader
 
 
 class AcceleratorCore(wiring.Component):
@@ -236,7 +236,7 @@ class AxiAccelerator(wiring.Component):
     def _load(self, m: Module, control: Control) -> None:
         """Adds the loader between the registers and the memories."""
         core, graph = self.core, self.solution.graph
-        m.submodules.loader = loader = Loader(memories=graph.loads, initial_crc=initial_load(graph).crc)
+        m.submodules.loader = loader = WeightLoader(memories=graph.loads, initial_crc=initial_load(graph).crc)
         wiring.connect(m, control.load, loader.commands)
         share(m, loader.bus, [core.load])
         m.d.comb += [loader.idle.eq(core.resting), core.hold.eq(loader.hold)]

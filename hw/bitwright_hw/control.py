@@ -20,7 +20,7 @@ from bitwright_core.registers import (
 )
 from bitwright_hw.cells import Counts
 from bitwright_hw.families.costs import Costs
-from bitwright_hw.loader import LoadCommands
+from bitwright_hw.weight_loader import LoadCommands
 
 RESET_CYCLES = 4  # how long a soft reset lasts
 

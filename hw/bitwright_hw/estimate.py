@@ -17,6 +17,7 @@ from bitwright_hw.control import control_counts
 from bitwright_hw.families import COUNTED, Family
 from bitwright_hw.families.costs import Costs
 from bitwright_hw.solve import solved
+from bitwright_hw.weight_loader import loader_counts
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,6 +86,8 @@ def estimate(network: Network, plan: Plan, *, family: Family) -> Estimate:
     names = [node.name for node in network.shown_nodes]
     layers.sort(key=lambda layer: names.index(layer.name))
     other = shell_counts(costs, registers=plan.registers)
+    if graph.loads:
+        other += loader_counts(graph.loads)
     for stage in left.values():
         other += stage.cost(costs)
     return Estimate(family=family, layers=tuple(layers), other=other, cycles=solution.interval_cycles)

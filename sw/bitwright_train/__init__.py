@@ -11,6 +11,7 @@ from bitwright_train.lut_config import LutConfig
 if TYPE_CHECKING:
     from bitwright_train.export_check import ExportCheck
     from bitwright_train.exports import check_export, export_model
+    from bitwright_train.features import FeatureReport, train_features
     from bitwright_train.lut_model import LutNetwork
     from bitwright_train.model import BinaryNetwork, ModelTrace, trace_model
     from bitwright_train.model_file import load_model, save_model
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 _LATE = {
     "BinaryNetwork": "model",
     "ExportCheck": "export_check",
+    "FeatureReport": "features",
     "LutNetwork": "lut_model",
     "ModelTrace": "model",
     "TrainFiles": "run",
@@ -29,12 +31,14 @@ _LATE = {
     "save_model": "model_file",
     "trace_model": "model",
     "train": "run",
+    "train_features": "features",
 }
 
 __all__ = [
     "BinaryNetwork",
     "ConvConfig",
     "ExportCheck",
+    "FeatureReport",
     "LutConfig",
     "LutNetwork",
     "ModelTrace",
@@ -49,6 +53,7 @@ __all__ = [
     "save_model",
     "trace_model",
     "train",
+    "train_features",
     "with_overrides",
 ]
 

@@ -37,6 +37,7 @@ COMMANDS = {
     "simulate": ["simulate {}", "simulate {} --simulator icarus --waves"],
     "verify": ["verify {} --data random --frames 2"],
     "synth": ["synth {} --family xc7", "synth {} --family ecp5 --place"],
+    "weights": ["weights {} {}/network.safetensors --out x.load"],
     "build": ["build {} --board pynq-z2 --no-vivado --out built", "build {} --board icebreaker --out built"],
     "program": [
         "program {} --board pynq-z2 --simulated",

@@ -31,6 +31,7 @@ from bitwright.api.networks import (
     import_onnx,
     load,
     predict,
+    train_features,
     train_network,
 )
 from bitwright.api.playing import play
@@ -73,6 +74,7 @@ __all__ = [
     "simulate",
     "size",
     "synth",
+    "train_features",
     "train_network",
     "verify",
     "verify_loads",

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from bitwright_bnn_pynq import ParameterSet
     from bitwright_onnx import Imported
-    from bitwright_train import TrainConfig, TrainReport
+    from bitwright_train import FeatureReport, TrainConfig, TrainReport
     from bitwright_train.told import EpochTold
 
 
@@ -98,6 +98,39 @@ def train_network(
         folder = default_data_dir() if data_dir is None else Path(data_dir)
         return training.train(
             chosen, Path(out), data_dir=folder, resume=resume, seconds=seconds, progress=progress, told=told
+        )
+
+
+def train_features(
+    config: "str | os.PathLike[str] | TrainConfig",
+    network: Network,
+    out: PathLike,
+    *,
+    data_dir: PathLike | None = None,
+    dataset: str | None = None,
+    epochs: int | None = None,
+    seed: int | None = None,
+    resume: bool = True,
+    seconds: float | None = None,
+    progress: Progress | None = None,
+    told: "Callable[[EpochTold], None] | None" = None,
+) -> "FeatureReport":
+    """Trains a new last layer for `network` on the features that its other layers, which stay, give of a data set, and
+    writes the whole network to `out`; an accelerator whose last layer is loadable takes it while it runs.
+
+    Of `config` what is said of frames and of layers does not count. Arguments and errors are those of `train_network`.
+
+        report = bw.train_features("sfc", network, "other", dataset="other-classes.npz")
+        report.test_accuracy, report.network
+    """
+    with needs_extra("train", "training"):
+        import bitwright_train as training
+
+        chosen = config if isinstance(config, training.TrainConfig) else training.load_config(str(config))
+        chosen = training.with_overrides(chosen, dataset=dataset, epochs=epochs, seed=seed)
+        folder = default_data_dir() if data_dir is None else Path(data_dir)
+        return training.train_features(
+            chosen, network, Path(out), data_dir=folder, resume=resume, seconds=seconds, progress=progress, told=told
         )
 
 

@@ -53,6 +53,12 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         type=Path,
         help="whom distill follows, in place of a float network: another run's folder",
     )
+    command.add_argument(
+        "--features",
+        metavar="NETWORK",
+        type=Path,
+        help="train a new last layer alone, on what the other layers of this network file give",
+    )
     command.add_argument("--seed", metavar="S", type=int, help="another seed")
     command.add_argument("--fresh", action="store_true", help="start over, whatever the folder holds")
     add_json(command)
@@ -65,6 +71,8 @@ def run(args: argparse.Namespace) -> int:
     from bitwright_core.writable import check_folder
 
     check_folder(args.out)
+    if args.features is not None:
+        return _features(args)
     with quiet_stdout(args.json), progress() as report:
         result = api.train_network(
             args.config,
@@ -110,6 +118,45 @@ def run(args: argparse.Namespace) -> int:
         ]
     )
     say(f"\nNext: bitwright generate {network} --out design")
+    return 0
+
+
+def _features(args: argparse.Namespace) -> int:
+    """Trains a new last layer on the features of a network."""
+    from bitwright import api
+    from bitwright.cli.output import percent, print_facts, print_json, progress, quiet_stdout, say
+    from bitwright_core.errors import TrainingError
+
+    if args.start is not None or args.teacher is not None:
+        raise TrainingError("--features trains a last layer alone; leave out --start and --teacher")
+    with quiet_stdout(args.json), progress() as report:
+        result = api.train_features(
+            args.config,
+            api.load(args.features),
+            args.out,
+            data_dir=args.data_dir,
+            dataset=args.dataset,
+            epochs=args.epochs,
+            seed=args.seed,
+            resume=not args.fresh,
+            seconds=None if args.time_limit is None else 60 * args.time_limit,
+            progress=report,
+            told=_teller(args.out),
+        )
+    network = args.out / "network.safetensors"
+    if args.json:
+        facts = {"test_accuracy": result.test_accuracy, "seconds": result.head.seconds, "network": str(network)}
+        print_json({**facts, "digest": result.network.digest, "out": str(args.out)})
+        return 0
+    print_facts(
+        [
+            ("network", repr(result.network)),
+            ("held-out accuracy", percent(result.test_accuracy)),
+            ("training took", f"{result.head.seconds:,.1f} s"),
+            ("written to", args.out),
+        ]
+    )
+    say(f"\nNext: bitwright weights DESIGN {network} --out {args.out / 'network.load'}")
     return 0
 
 

@@ -22,10 +22,12 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
 def run(args: argparse.Namespace) -> int:
     from bitwright import api
     from bitwright.cli.output import print_facts, print_json
+    from bitwright_core.design import Design
     from bitwright_core.writable import check_file
 
     check_file(args.out)
-    load = api.weights(args.design, api.load(args.network))
+    design = Design.load(args.design)
+    load = api.weights(design, api.load(args.network))
     load.save(args.out)
     if args.json:
         print_json({"out": str(args.out), **load.header})

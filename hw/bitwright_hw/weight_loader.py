@@ -36,7 +36,7 @@ class LoadCommands(wiring.Signature):
         )
 
 
-class Loader(wiring.Component):
+class WeightLoader(wiring.Component):
     """Writes the bits of a load to the bank that rests of all memories, one after the other, and changes the banks
     between two frames.
 
