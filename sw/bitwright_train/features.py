@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from bitwright_core import golden
 from bitwright_core.atomic import write_bytes
 from bitwright_core.errors import TrainingError
-from bitwright_core.network import ENCODED, Dense, Network, Scores
+from bitwright_core.network import ENCODED, Network, Scores
 from bitwright_core.progress import Progress
 from bitwright_data import Dataset, load_dataset
 from bitwright_train.config import TrainConfig
@@ -44,7 +44,8 @@ def features(network: Network, frames: NDArray[Any]) -> NDArray[np.uint8]:
     """
     last = network.nodes[-1]
     operator, taken = last.operator, last.takes[0]
-    if not (isinstance(operator, Dense) and type(operator.output) is Scores and operator.counts_bits):
+    matrix = operator.matrix
+    if matrix is None or matrix.windows is not None or type(matrix.output) is not Scores or not matrix.counts_bits:
         raise TrainingError(
             f"network {network.name}: its last layer gives no scores of bits; choose a classifier of bits"
         )
@@ -52,7 +53,7 @@ def features(network: Network, frames: NDArray[Any]) -> NDArray[np.uint8]:
         raise TrainingError(f"network {network.name} has a single layer, and no features before it")
     place = [layer.name for layer in network.layers].index(taken)
     parts = [
-        golden.trace(network, frames[start : start + _CHUNK]).layers[place].values.reshape(-1, operator.inputs)
+        golden.trace(network, frames[start : start + _CHUNK]).layers[place].values.reshape(-1, matrix.inputs)
         for start in range(0, len(frames), _CHUNK)
     ]
     return np.concatenate(parts).astype(np.uint8)
