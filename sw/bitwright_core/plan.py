@@ -266,9 +266,7 @@ class LoadableFold(Fold):
         return True
 
 
-def fold_of(
-    layer: MatrixLayer, pe: int, simd: int, planes: Planes = "parallel", *, loadable: bool = False
-) -> Fold:
+def fold_of(layer: MatrixLayer, pe: int, simd: int, planes: Planes = "parallel", *, loadable: bool = False) -> Fold:
     """The fold of `layer` at this PE and SIMD."""
     kind = LoadableFold if loadable else Fold
     return kind(
