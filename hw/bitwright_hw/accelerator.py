@@ -11,7 +11,6 @@ from bitwright_hw.banked_memory import LoadBus, share
 from bitwright_hw.cells import Counts
 from bitwright_hw.control import AxiLiteSignature, Control, LoadControl
 from bitwright_hw.credit_fifo import credit_fifo
-from bitwright_hw.engine import MatrixEngine
 from bitwright_hw.families.costs import Costs
 from bitwright_hw.load_image import initial_load
 from bitwright_hw.results import RESULT_LAYOUT
@@ -131,8 +130,8 @@ class AcceleratorCore(wiring.Component):
     def _share(self, m: Module) -> wiring.PureInterface | None:
         """Connects `load` to the units that are loaded; what is left for the last stage, if anything."""
         graph = self.graph
-        loaded = [self.units[stage.name] for stage in graph.stages if stage.loads and stage is not graph.end]
-        parts = [unit.load for unit in loaded if isinstance(unit, MatrixEngine)]
+        loaded = [stage for stage in graph.stages if stage.loads and stage is not graph.end]
+        parts = [stage.load_port(self.units[stage.name]) for stage in loaded]
         if not graph.end.loads:
             share(m, self.load, parts)
             return None

@@ -73,6 +73,10 @@ class MatrixStage(EngineStage):
     def load_contents(self, layer: MatrixLayer) -> list[Contents]:
         return self._loaded.contents(layer)
 
+    def load_port(self, unit: wiring.Component | None) -> wiring.PureInterface:
+        assert isinstance(unit, MatrixEngine)
+        return unit.load
+
     @property
     def fill_cycles(self) -> int:
         return self._loaded.fill_cycles if self.fold.loadable else 0

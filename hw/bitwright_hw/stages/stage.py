@@ -151,6 +151,10 @@ class Stage:
         """What these memories hold to compute `layer`, in the place of the stage's own."""
         return []
 
+    def load_port(self, unit: wiring.Component | None) -> wiring.PureInterface:
+        """Where its component, `unit`, takes what is loaded."""
+        raise NotImplementedError
+
     @property
     def fill_cycles(self) -> int:
         """Cycles without a frame that it needs after a reset, or a change of banks."""
