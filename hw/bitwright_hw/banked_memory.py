@@ -81,7 +81,8 @@ class BankedMemory(wiring.Component):
         gap = (1 << bank_bits(len(bits))) - len(bits)
         both = np.concatenate([bits, np.zeros((gap + len(bits), bits.shape[1]), np.uint8)])
         m.submodules.storage = storage = Rom(Contents(bits=both), attrs={"ram_style": self.place})
-        read, write = storage.read_port(), storage.write_port()
+        read = storage.read_port()
+        write = storage.write_port()
         load = self.load
         m.d.comb += [
             read.addr.eq(_banked(self.addr, load.bank, len(bits))),

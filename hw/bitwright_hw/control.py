@@ -149,7 +149,8 @@ class LoadControl(Control):
         return {"load": Out(LoadCommands())}
 
     def _accepts(self, m: Module, address: Signal, value: Signal, may: Value) -> Value:
-        load, data = self.load, Signal()
+        load = self.load
+        data = Signal()
         m.d.comb += [load.value.eq(value), data.eq(address[2:] == LOADABLE["LOAD_DATA"] // 4), load.data.eq(may & data)]
         return may & (~data | load.taken)
 

@@ -69,8 +69,12 @@ class WeightLoader(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         commands, bus = self.commands, self.bus
-        loading, complete, wrong = Signal(), Signal(), Signal()
-        ready, swapping, failed = Signal(), Signal(), Signal()
+        loading = Signal()
+        complete = Signal()
+        wrong = Signal()
+        ready = Signal()
+        swapping = Signal()
+        failed = Signal()
         bank = Signal(reset_less=True)
         weights_crc = Signal(32, init=self.initial_crc, reset_less=True)
         begins = Signal()
@@ -109,7 +113,8 @@ class WeightLoader(wiring.Component):
         """Whether a bit of the load comes, which, and whether there is a word that no load has."""
         commands = self.commands
         count = Signal(range(WORD))
-        shift, surplus = Signal(), Signal()
+        shift = Signal()
+        surplus = Signal()
         m.d.comb += [
             surplus.eq(commands.data & (count == 0) & (complete | ~loading)),
             shift.eq(commands.data & ~surplus),
@@ -123,8 +128,10 @@ class WeightLoader(wiring.Component):
         """Shifts a bit that is `taken` into the word, and lets a whole one be written; `complete` behind the last."""
         bus = self.bus
         number = Signal(range(len(self.memories)))
-        address, place = Signal(bus.address.shape()), Signal(range(max(2, len(bus.word))))
-        last_bit, last_word = Signal(), Signal()
+        address = Signal(bus.address.shape())
+        place = Signal(range(max(2, len(bus.word))))
+        last_bit = Signal()
+        last_word = Signal()
         with m.Switch(number):
             for k, memory in enumerate(self.memories):
                 with m.Case(k):
