@@ -13,8 +13,10 @@ from bitwright_core.plan import Fold, Plan, ceil_div
 from bitwright_hw.families import family_named
 from bitwright_hw.group_sums import count_bits
 from bitwright_hw.lane_unit import LaneParams
+from bitwright_hw.pixel_class import PixelClassParams
 from bitwright_hw.scores import ScoreParams
 from bitwright_hw.stage_graph import Stream
+from bitwright_hw.stages.arg_max import ArgMaxStage
 from bitwright_hw.stages.collect import CollectStage, frames_ahead
 from bitwright_hw.stages.frames import FrameTokensStage, RepackStage
 from bitwright_hw.stages.join import JoinStage, join_params
@@ -180,6 +182,14 @@ def _lanes(node: Node, streams: Sequence[Stream], front: Front) -> list[Step]:
     return [*found, Step(stage, replace(before, lane_bits=rule.gives.bits, apart=None))]
 
 
+def _arg_max(node: Node, streams: Sequence[Stream], front: Front) -> list[Step]:
+    """The class of each pixel, a word each."""
+    (stream,) = streams
+    params = PixelClassParams(number=node.given[0].edge.number, channels=stream.size, lanes=stream.lanes)
+    gives = replace(stream, lanes=1, lane_bits=params.class_bits, size=1, apart=None)
+    return [Step(ArgMaxStage(name=front.name(), params=params), gives)]
+
+
 def _luts(node: Node, streams: Sequence[Stream], front: Front) -> list[Step]:
     """The tables, and a collector of frames in front of the first of several such layers."""
     found, stream = _collected(streams[0], front)
@@ -220,6 +230,7 @@ HANDLERS: dict[str, Callable[[Node, Sequence[Stream], Front], list[Step]]] = {
     "concat": _join,
     "add": _lanes,
     "quantize": _lanes,
+    "arg_max": _arg_max,
     "luts": _luts,
     "group_sum": _group_sum,
 }

@@ -3,7 +3,7 @@
 from bitwright_core.errors import PlanError
 from bitwright_core.network import Network, Node
 
-STAGES = frozenset(("luts", "group_sum", "upsample2d"))  # kinds that are stages by themselves
+STAGES = frozenset(("luts", "group_sum", "upsample2d", "arg_max"))  # kinds that are stages by themselves
 
 
 def check_buildable(network: Network) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 from bitwright_core.network import Network
 from bitwright_core.plan import LayerPlan, Plan, default_plan, hardwired, with_folds, with_planes
 from tests.corpus.networks import cnn, drawn_network, mlp
-from tests.corpus.newer import branches, depthwise, tables
+from tests.corpus.newer import branches, class_map, depthwise, tables
 
 QUICK_RANDOM = 4
 RANDOM_COUNT = 300
@@ -229,6 +229,10 @@ WIRED = (  # the first is quick
         plan=constants(target="ecp5"),
     ),
 )
+MAPS = (
+    Case(name="class-map", network=lambda: class_map(1), plan=folded(3, 7, target="xc7")),
+    Case(name="class-map-serial", network=lambda: class_map(2), plan=serial(6, 11, target="ecp5")),
+)
 CASES = tuple(_cases())
 RANDOM = tuple(_random(seed) for seed in range(QUICK_RANDOM, RANDOM_COUNT))
 LARGE = (
@@ -242,4 +246,5 @@ LARGE = (
     *NEWER[2:],
     *PLANES[1:],
     *WIRED[1:],
+    *MAPS,
 )

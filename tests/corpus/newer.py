@@ -6,6 +6,7 @@ from bitwright_core.network import (
     BINARY,
     ENCODED,
     Add,
+    ChannelArgMax,
     Concat,
     Conv2d,
     Dense,
@@ -120,3 +121,23 @@ def tables(seed: int) -> Network:
         layers.append(Luts(name=name, inputs=inputs, wires=wires, tables=contents))
     layers.append(GroupSum(name="sums", groups=(4, 5, 3)))
     return Network(name="tables", input=Input(shape=(9,), bits=4), encoding=_CODE, layers=tuple(layers))
+
+
+def class_map(seed: int) -> Network:
+    """Few-bit convolutions, and the class of each pixel."""
+    rng, source = np.random.default_rng([7, seed]), Input(shape=(5, 4, 2), bits=4)
+    stem = _conv(rng, "stem", _CODE.edge(source), 5, 3, gives=A2)
+    sums = Sums(scale=rng.integers(1, 4, 6), offset=rng.integers(-5, 6, 6))
+    weights = rng.integers(-1, 2, (6, 3, 3, 5))
+    end = Conv2d(
+        name="end",
+        shape=stem.edge.shape,
+        weights=weights,
+        padding=1,
+        padding_value="zero",
+        output=sums,
+        takes=A2,
+        weight_type=TERNARY,
+    )
+    largest = ChannelArgMax(name="classes", shape=end.edge.shape, takes=end.edge.number)
+    return Network(name="map", input=source, encoding=_CODE, layers=(stem, end, largest))

@@ -1,10 +1,12 @@
 """Whole accelerators whose result is integers: maps of scores, numbers of several levels, several outputs."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 import bitwright as bw
-from bitwright_core.network import BINARY, Conv2d, Input, Network, Sums, ThresholdEncoding
+from bitwright_core.network import BINARY, ChannelArgMax, Conv2d, Input, Network, Sums, ThresholdEncoding
 from bitwright_core.numbers import TERNARY
 from bitwright_core.plan import LayerPlan, Plan, default_plan
 from bitwright_hw.generator import generate
@@ -18,7 +20,13 @@ from tests.sw.integer_networks import heads_network, map_network
 
 
 def map_case(seed):
+    """A map of scores, or of the class of each pixel."""
     network = map_network(seed)
+    edge = network.nodes[-1].edge
+    if seed % 4 == 3 and edge.shape[-1] > 1:
+        largest = ChannelArgMax(name="largest", shape=edge.shape, takes=edge.number)
+        takes = (*network.takes, (network.last.name,)) if network.takes else ()
+        network = replace(network, layers=(*network.layers, largest), takes=takes)
     return network, random_plan(network, seed)
 
 

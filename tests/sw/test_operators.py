@@ -11,6 +11,7 @@ from bitwright_core.errors import NetworkError
 from bitwright_core.network import (
     BINARY,
     Add,
+    ChannelArgMax,
     Concat,
     Conv2d,
     Dense,
@@ -53,12 +54,13 @@ ADD = Add(name="sum", shape=(4, 6, 2), takes=(BINARY, BINARY))
 QUANTIZE = Quantize(name="q", shape=(4, 6, 2), takes=ADD.edge.number, output=_bits(2))
 SUM_POOL = SumPool2d(name="mean", shape=(4, 6, 2), kernel=(4, 6))
 UPSAMPLE = Upsample2d(name="up", shape=(4, 6, 2), factors=(2, 3))
+ARG_MAX = ChannelArgMax(name="classes", shape=(4, 6, 3), takes=ADD.edge.number)
 CONCAT = Concat(name="both", sizes=(2, 3), image=(4, 6))
 
 
 LUTS = Luts(name="luts", inputs=12, wires=[[0, 11], [3, 4]], tables=[[0, 1, 1, 0], [1, 0, 0, 0]])
 SUMS = GroupSum(name="sums", groups=(3, 2))
-EVERY = [dense(), conv(), POOL, SUM_POOL, UPSAMPLE, CONCAT, ADD, QUANTIZE, LUTS, SUMS]
+EVERY = [dense(), conv(), POOL, SUM_POOL, UPSAMPLE, CONCAT, ADD, QUANTIZE, ARG_MAX, LUTS, SUMS]
 
 
 @pytest.mark.parametrize("operator", EVERY, ids=lambda operator: operator.kind)

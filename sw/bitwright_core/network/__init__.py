@@ -11,6 +11,7 @@ from bitwright_core.network.worth import Values
 from bitwright_core.numbers import BINARY, NumberType, signed_bits
 from bitwright_core.ops import (
     Add,
+    ChannelArgMax,
     Concat,
     Conv2d,
     Dense,
@@ -33,6 +34,7 @@ __all__ = [
     "ENCODED",
     "MAX_LANES",
     "Add",
+    "ChannelArgMax",
     "Concat",
     "Conv2d",
     "Dense",

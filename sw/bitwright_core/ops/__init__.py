@@ -1,6 +1,7 @@
 """The operators that a network is made of: a file for each, and what all have in common beside them."""
 
 from bitwright_core.ops.add import Add
+from bitwright_core.ops.arg_max import ChannelArgMax
 from bitwright_core.ops.concat import Concat
 from bitwright_core.ops.conv2d import Conv2d
 from bitwright_core.ops.dense import Dense
@@ -21,6 +22,7 @@ OPERATORS: tuple[type[Operator], ...] = (
     Concat,
     Add,
     Quantize,
+    ChannelArgMax,
     Luts,
     GroupSum,
 )
@@ -28,6 +30,7 @@ OPERATORS: tuple[type[Operator], ...] = (
 __all__ = [
     "OPERATORS",
     "Add",
+    "ChannelArgMax",
     "Concat",
     "Conv2d",
     "Dense",
