@@ -44,7 +44,7 @@ def test_the_serial_driver_loads_and_swaps(tmp_path):
     with SimulatedLine(tmp_path / "board", timeout=0.001) as line:
         line.wait(1e-5)
         faults = Faults(line, 3)
-        with Accelerator(tmp_path / "board", line=faults, quiet_seconds=QUIET, clock=line.clock) as accelerator:
+        with Accelerator(tmp_path / "board", line=faults, quiet_seconds=QUIET, clock=lambda: line.seconds) as accelerator:
             assert accelerator.structure == design.manifest.loads.structure
             with pytest.raises(SwapRefused, match="no whole load"):
                 accelerator.swap()
@@ -61,7 +61,7 @@ def test_the_serial_driver_loads_and_swaps(tmp_path):
             accelerator.reset()  # a break keeps the weights
             assert np.array_equal(accelerator.run(frames).scores, expected[1])
             bw.weights(design, network).save(file)
-            faults.sent = 0.02
+            faults.sent = 0.1
             accelerator.load(file)
             accelerator.swap()
             faults.sent = 0.0
