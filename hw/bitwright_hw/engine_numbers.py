@@ -11,7 +11,7 @@ from bitwright_core.plan import Fold
 from bitwright_hw.cells import Counts
 from bitwright_hw.families.costs import Costs
 from bitwright_hw.integer_row import corrections
-from bitwright_hw.levels import level_counts, levels_latency, varying_bits
+from bitwright_hw.levels import LevelSizes, level_counts, levels_latency, varying_bits
 from bitwright_hw.plane_order import PlaneOrder
 from bitwright_hw.preloads import Borders
 from bitwright_hw.products import Products
@@ -187,7 +187,7 @@ class LevelNumbers:
     @property
     def varying_bits(self) -> int:
         """Bits of the stage's memory words that are not the same in all of them: no memory holds the others."""
-        return varying_bits(self._apart, self.fold.synapse_folds)
+        return varying_bits(self._apart, self.fold.pass_words)
 
     @property
     def latency(self) -> int:
@@ -198,12 +198,15 @@ class LevelNumbers:
         """What it takes."""
         borders = preload_borders(self.layer) is not None
         classes = len(self.layer.engine_levels)
-        return level_counts(
+        sizes = LevelSizes(
             pe=self.fold.pe,
             passes_apart=self.fold.pass_words,
             bits=self.bits,
             levels=self.layer.output.levels,
             code_bits=self.code_bits,
+        )
+        return level_counts(
+            sizes,
             passes=self.fold.neuron_folds * classes,
             borders=borders,
             varying=self.varying_bits,

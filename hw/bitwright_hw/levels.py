@@ -1,6 +1,7 @@
 """The threshold stage of layers whose activations have several levels: accumulators to codes of a few bits."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
@@ -162,23 +163,24 @@ class LevelUnit(wiring.Component):
         return Cat(*bits)
 
 
-def level_counts(
-    *,
-    pe: int,
-    passes_apart: int,
-    bits: int,
-    levels: int,
-    code_bits: int,
-    passes: int,
-    borders: bool,
-    varying: int,
-    costs: Costs,
-) -> Counts:
+@dataclass(frozen=True, kw_only=True)
+class LevelSizes:
+    """What the size of a LevelUnit depends on: its rows, cycles from pass to pass, and bits of a total; how many levels
+    there are, and bits of a code."""
+
+    pe: int
+    passes_apart: int
+    bits: int
+    levels: int
+    code_bits: int
+
+
+def level_counts(sizes: LevelSizes, *, passes: int, borders: bool, varying: int, costs: Costs) -> Counts:
     """What a LevelUnit takes: the rows that are chosen, their comparators and codes, and the memory of what they are
     compared with, a word for each step of `passes` passes (of all blocks), of which `varying` bits are held in
     block RAM; for one word a constant."""
-    units, steps = level_units(pe, passes_apart), level_steps(pe, passes_apart)
-    cost, others = costs.levels, levels - 1
+    units, steps = level_units(sizes.pe, sizes.passes_apart), level_steps(sizes.pe, sizes.passes_apart)
+    cost, others, bits, code_bits = costs.levels, sizes.levels - 1, sizes.bits, sizes.code_bits
     width, words = units * others * bits, steps * passes
     luts = cost.base + units * (cost.fixed + cost.compared * bits * others + max(0, others - 1) * code_bits / 3)
     luts += cost.chosen * units * bits * (steps - 1)

@@ -29,7 +29,7 @@ accelerator and proves it bit-exact.
   generate  writes Verilog for a network
   simulate  runs the protocol benches on a design
   verify    runs a test set through a design, bit for bit
-  weights   writes what makes a design compute another network
+  weights   writes the weights of another network
   synth     counts a design's LUTs, flip-flops and memories
   report    draws a design and what is known of it
   play      a page to draw digits on, for a design

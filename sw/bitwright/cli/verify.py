@@ -27,7 +27,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         type=Path,
         action="append",
         default=[],
-        help="then load this network into the running accelerator, and compare with it; again for more",
+        help="then load this network into the running accelerator, and compare with it; again for more (default: none)",
     )
     frames = command.add_argument_group("frames")
     add_frames(frames, default=None)

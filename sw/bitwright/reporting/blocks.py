@@ -31,6 +31,7 @@ KINDS = {
     "ForkStage": ("fork", "stream"),
     "JoinStage": ("join", "buffer"),
     "CollectStage": ("whole frames", "buffer"),
+    "ArgMaxStage": ("class of each pixel", "engine"),
     "ClassStage": ("scores, class", "result"),
     "BitsStage": ("result bits", "result"),
 }

@@ -44,7 +44,9 @@ def test_the_serial_driver_loads_and_swaps(tmp_path):
     with SimulatedLine(tmp_path / "board", timeout=0.001) as line:
         line.wait(1e-5)
         faults = Faults(line, 3)
-        with Accelerator(tmp_path / "board", line=faults, quiet_seconds=QUIET, clock=lambda: line.seconds) as accelerator:
+        with Accelerator(
+            tmp_path / "board", line=faults, quiet_seconds=QUIET, clock=lambda: line.seconds
+        ) as accelerator:
             assert accelerator.structure == design.manifest.loads.structure
             with pytest.raises(SwapRefused, match="no whole load"):
                 accelerator.swap()
