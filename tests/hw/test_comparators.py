@@ -192,7 +192,7 @@ def counted_cases():
             yield pytest.param(*case, family, marks=marks, id=f"{number}-{family.name}")
 
 
-@pytest.mark.parametrize(("bits", "thresholds", "fan_in", "data_bits", "family"), counted_cases())
+@pytest.mark.parametrize(("bits", "thresholds", "fan_in", "data_bits", "family"), list(counted_cases()))
 def test_the_estimate_agrees_with_yosys(bits, thresholds, fan_in, data_bits, family, tmp_path):
     """For each place of the comparators; and what is chosen takes no more LUTs than comparing each beat."""
     network = tables_network(thresholds, values=192, bits=bits, neurons=100, fan_in=fan_in)
