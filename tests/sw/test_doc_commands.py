@@ -12,6 +12,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from safetensors.numpy import save_file
 import bitwright as bw
 from bitwright_bnn_pynq import load_topology
 from bitwright_bnn_pynq.topology import FoldedEntry
+from bitwright_core.network import load
 from tests.sw.networks import middle_layer, random_network
 from tests.test_docs import ROOT, SHOWN
 
@@ -89,6 +91,17 @@ def prepared(trained: Path, tmp_path: Path) -> Path:
     rng = np.random.default_rng(1)
     tables = {"0.luts": rng.uniform(-1, 1, (40, 64)), "0.mapping": rng.integers(0, 28 * 28 * 3, (40, 6))}
     save_file(tables, tmp_path / "dwn.safetensors")
+    retrained = load(network)
+    first = retrained.layers[0]
+    for number, name in enumerate(("run2", "run3"), 1):
+        weights = first.weights.copy()
+        weights[number] ^= 1
+        (tmp_path / name).mkdir()
+        layers = (replace(first, weights=weights), *retrained.layers[1:])
+        replace(retrained, layers=layers).save(tmp_path / name / "network.safetensors")
+    size = retrained.input.size
+    frames, labels = rng.integers(0, 17, (300, size), dtype=np.uint8), np.arange(300) % 10
+    np.savez(tmp_path / "other.npz", x_train=frames, y_train=labels, x_test=frames[:50], y_test=labels[:50])
     (tmp_path / "my.toml").write_text('name = "mine"\ndataset = "digits"\nhidden = [32]\ninput_bits = 5\nepochs = 2\n')
     return tmp_path
 
