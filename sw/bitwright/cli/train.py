@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from bitwright_train.told import EpochTold
@@ -77,16 +77,10 @@ def run(args: argparse.Namespace) -> int:
         result = api.train_network(
             args.config,
             args.out,
-            data_dir=args.data_dir,
-            dataset=args.dataset,
-            epochs=args.epochs,
-            seed=args.seed,
             start=args.start,
             teacher=args.teacher,
-            resume=not args.fresh,
-            seconds=None if args.time_limit is None else 60 * args.time_limit,
             progress=report,
-            told=_teller(args.out),
+            **_run_options(args),
         )
     network = args.out / "network.safetensors"
     if args.json:
@@ -121,6 +115,19 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
+def _run_options(args: argparse.Namespace) -> dict[str, Any]:
+    """What any run is given, of a whole network or of a last layer."""
+    return {
+        "data_dir": args.data_dir,
+        "dataset": args.dataset,
+        "epochs": args.epochs,
+        "seed": args.seed,
+        "resume": not args.fresh,
+        "seconds": None if args.time_limit is None else 60 * args.time_limit,
+        "told": _teller(args.out),
+    }
+
+
 def _features(args: argparse.Namespace) -> int:
     """Trains a new last layer on the features of a network."""
     from bitwright import api
@@ -134,14 +141,8 @@ def _features(args: argparse.Namespace) -> int:
             args.config,
             api.load(args.features),
             args.out,
-            data_dir=args.data_dir,
-            dataset=args.dataset,
-            epochs=args.epochs,
-            seed=args.seed,
-            resume=not args.fresh,
-            seconds=None if args.time_limit is None else 60 * args.time_limit,
             progress=report,
-            told=_teller(args.out),
+            **_run_options(args),
         )
     network = args.out / "network.safetensors"
     if args.json:

@@ -14,7 +14,7 @@ from bitwright_core.errors import NetworkError
 from bitwright_core.numbers import NumberType, signed_bits, signed_type
 from bitwright_core.ops.lanes import LaneRule, Operand
 from bitwright_core.ops.number_facts import NumberFacts
-from bitwright_core.ops.operator import Facts, JoinRule, Value, Weightless, check_number
+from bitwright_core.ops.operator import Facts, JoinRule, Value, Weightless, check_number, check_shape
 from bitwright_core.tensors import Tensors
 
 MAX_ADDED = 8  # values
@@ -105,11 +105,7 @@ class Add(Weightless):
 
     def infer(self, given: Sequence[Value]) -> Edge:
         for value, number in zip(given, self.takes, strict=True):
-            if value.edge.shape != self.shape:
-                raise NetworkError(
-                    f"layer {self.name} adds values of shape {list(self.shape)}, but {value.giver} gives "
-                    f"{list(value.edge.shape)}"
-                )
+            check_shape(self.name, self.shape, value, "adds")
             check_number(self.name, number, value)
         return self.edge
 

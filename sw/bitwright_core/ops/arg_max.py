@@ -13,7 +13,7 @@ from bitwright_core.edge import Edge
 from bitwright_core.errors import NetworkError
 from bitwright_core.numbers import NumberType, unsigned_type
 from bitwright_core.ops.number_facts import NumberFacts
-from bitwright_core.ops.operator import Facts, Value, Weightless, check_number
+from bitwright_core.ops.operator import Facts, Value, Weightless, check_number, check_shape
 from bitwright_core.tensors import Tensors
 
 
@@ -66,11 +66,7 @@ class ChannelArgMax(Weightless):
 
     def infer(self, given: Sequence[Value]) -> Edge:
         (before,) = given
-        if before.edge.shape != self.shape:
-            raise NetworkError(
-                f"layer {self.name} takes values of shape {list(self.shape)}, but {before.giver} gives "
-                f"{list(before.edge.shape)}"
-            )
+        check_shape(self.name, self.shape, before)
         check_number(self.name, self.takes, before)
         return self.edge
 

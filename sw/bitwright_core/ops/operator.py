@@ -244,5 +244,13 @@ def check_number(name: str, takes: object, given: Value) -> None:
         raise NetworkError(f"layer {name} takes {takes} values but {given.giver} gives {given.edge.number}")
 
 
+def check_shape(name: str, shape: tuple[int, ...], given: Value, does: str = "takes") -> None:
+    """Raises NetworkError unless the values of `given` have the shape that a layer takes, or adds."""
+    if given.edge.shape != shape:
+        raise NetworkError(
+            f"layer {name} {does} values of shape {list(shape)}, but {given.giver} gives {list(given.edge.shape)}"
+        )
+
+
 def _sizes(shape: tuple[int, ...]) -> str:
     return " x ".join(map(str, shape))

@@ -14,7 +14,7 @@ from bitwright_core.errors import NetworkError
 from bitwright_core.numbers import NumberType
 from bitwright_core.ops.lanes import LaneRule, Operand
 from bitwright_core.ops.number_facts import NumberFacts
-from bitwright_core.ops.operator import Facts, Value, Weightless, check_number
+from bitwright_core.ops.operator import Facts, Value, Weightless, check_number, check_shape
 from bitwright_core.outputs.thresholds import Thresholds
 from bitwright_core.tensors import Tensors
 
@@ -85,11 +85,7 @@ class Quantize(Weightless):
 
     def infer(self, given: Sequence[Value]) -> Edge:
         (before,) = given
-        if before.edge.shape != self.shape:
-            raise NetworkError(
-                f"layer {self.name} takes values of shape {list(self.shape)}, but {before.giver} gives "
-                f"{list(before.edge.shape)}"
-            )
+        check_shape(self.name, self.shape, before)
         check_number(self.name, self.takes, before)
         return self.edge
 
