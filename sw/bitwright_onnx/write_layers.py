@@ -11,6 +11,7 @@ from bitwright_core.errors import NetworkError
 from bitwright_core.network import (
     ENCODED,
     Add,
+    ChannelArgMax,
     Concat,
     Conv2d,
     Dense,
@@ -132,6 +133,13 @@ def _concat(writer: Writer, layer: Concat) -> None:
     writer.named_node("Concat", layer.name, values, f"{layer.name}_out", axis=1)
 
 
+def _arg_max(writer: Writer, layer: ChannelArgMax) -> None:
+    if writer.layout != "flat":
+        writer.channels_first()
+    writer.node("ArgMax", layer.name, axis=1, keepdims=1)
+    writer.node("Cast", f"{layer.name}_number", to=TensorProto.FLOAT)
+
+
 def _quantize(writer: Writer, layer: Quantize) -> None:
     if writer.layout != "flat":
         writer.channels_first()
@@ -155,6 +163,7 @@ def _upsample2d(writer: Writer, layer: Upsample2d) -> None:
 
 HANDLERS: Mapping[type[Operator], Handler] = {
     Add: _add,
+    ChannelArgMax: _arg_max,
     Concat: _concat,
     Conv2d: _conv2d,
     Dense: _dense,

@@ -44,7 +44,7 @@ def can_be_wiring(layer: MatrixLayer) -> bool:
 
 
 def drawn_plan(network: Network, seed: int) -> Plan:
-    """Random folds; now and then a layer's weights are wiring."""
+    """Random folds; now and then a layer takes its planes one after the other, or its weights are wiring."""
     plan, dice = random_plan(network, seed), random.Random(seed)
     layers = tuple(
         LayerPlan(name=layer.name, pe=layer.outputs, simd=layer.inputs, engine="hardwired")
@@ -62,6 +62,17 @@ def made(seed: int, network: Network, folder: Path) -> Case:
     return Case(design=design, frames=np.random.default_rng(seed).integers(0, 1 << network.input.bits, shape))
 
 
+def engines(network: Network, plan: Plan) -> dict[str, int]:
+    """How many layers are wiring, how many of these convolutions, and how many take their planes in turn."""
+    pairs = list(zip(network.matrix_layers, plan.layers, strict=True))
+    wired = [layer for layer, choice in pairs if choice.engine == "hardwired"]
+    return {
+        "hardwired": len(wired),
+        "hardwired_convolutions": sum(layer.windows is not None for layer in wired),
+        "serial": sum(choice.planes == "serial" for _, choice in pairs),
+    }
+
+
 def facts(seed: int, case: Case) -> dict:
     """What a line of the log says of a design."""
     manifest, network = case.design.manifest, case.design.network
@@ -70,7 +81,7 @@ def facts(seed: int, case: Case) -> dict:
     return {
         "kinds": kinds,
         "gives": network.gives,
-        "hardwired": sum(choice.engine == "hardwired" for choice in case.design.plan.layers),
+        **engines(network, case.design.plan),
         "branches": not network.is_chain,
         "onnx": onnx,
         "interval": manifest.interval_cycles,
@@ -130,7 +141,15 @@ def summary(lines: list[dict]) -> str:
         "graphs with: " + ", ".join(f"{kind} {count}" for kind, count in sorted(kinds.items())),
         "results: "
         + ", ".join(f"{gives} {count}" for gives, count in sorted(given.items()))
-        + f"; {sum(bool(line.get('hardwired')) for line in lines)} graphs with layers of wiring",
+        + "; graphs with "
+        + ", ".join(
+            f"{what} {sum(bool(line.get(key)) for line in lines)}"
+            for what, key in (
+                ("layers of wiring", "hardwired"),
+                ("convolutions among them", "hardwired_convolutions"),
+                ("plane-serial layers", "serial"),
+            )
+        ),
         "ONNX: " + ", ".join(f"{leg} {count}" for leg, count in sorted(legs.items())),
     ]
     failed = [line for line in lines if line["failure"]]

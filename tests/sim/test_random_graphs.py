@@ -1,5 +1,7 @@
 """Random graphs of all operators on Icarus and Verilator, and that their testbench finds what is wrong."""
 
+from collections import Counter
+
 import pytest
 
 from bitwright_sim.native.build import probes
@@ -9,9 +11,10 @@ graphs = pytest.importorskip("tests.sim.random_graphs", reason="needs torch and 
 
 
 def test_a_graph_on_icarus_and_a_testbench_that_can_fail(tmp_path):
-    network = graphs.small_mix(4)
-    assert not network.is_chain
-    case = graphs.made(4, network, tmp_path / "design")
+    network = graphs.small_mix(94)
+    assert not network.is_chain and "arg_max" in {node.operator.kind for node in network.nodes}
+    case = graphs.made(94, network, tmp_path / "design")
+    assert all(graphs.engines(network, case.design.plan).values()), "serial layers and hardwired convolutions"
     assert case.design.manifest.interval_cycles <= 1.01 * case.design.ideal_interval_cycles
     sources = write_benches([case], tmp_path)
     assert complaints(0, case, run_icarus(sources, tmp_path)) == []
@@ -23,6 +26,16 @@ def test_a_graph_on_icarus_and_a_testbench_that_can_fail(tmp_path):
         found = complaints(0, case, run_icarus(sources, tmp_path))
         assert len(found) == 3 and all(what in line and line.endswith("1 wrong") for line in found)
         (tmp_path / name).write_text(kept)
+
+
+def test_what_is_drawn():
+    """Class maps, plane-serial layers and hardwired convolutions, each in some of 60 graphs."""
+    drawn = [(graphs.small_mix(seed), seed) for seed in range(60)]
+    kinds = Counter(kind for network, _ in drawn for kind in {node.operator.kind for node in network.nodes})
+    engines = [graphs.engines(network, graphs.drawn_plan(network, seed)) for network, seed in drawn]
+    counts = {key: sum(bool(each[key]) for each in engines) for key in engines[0]}
+    assert 6 <= kinds["arg_max"] <= 24
+    assert min(counts.values()) >= 5 and counts["hardwired_convolutions"] < counts["hardwired"] < 40
 
 
 @pytest.mark.slow

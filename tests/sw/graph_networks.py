@@ -1,9 +1,12 @@
 """Random networks that branch and meet again."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from bitwright_core.network import (
     BINARY,
+    ChannelArgMax,
     Concat,
     Conv2d,
     Dense,
@@ -11,6 +14,7 @@ from bitwright_core.network import (
     IntegerEncoding,
     Network,
     Scores,
+    Sums,
     ThresholdEncoding,
     Votes,
 )
@@ -153,3 +157,33 @@ def random_graph_network(
 def _network(source, encoding, maker):
     layers, takes = tuple(maker.layers), tuple(maker.takes)
     return Network(name="random_graph", input=source, encoding=encoding, layers=layers, takes=takes)
+
+
+def with_class_map(network, dice):
+    """One network of four with the class of each pixel, or of a frame: of what it gives, or, as one more output, of an
+    inner value; any other as it is.
+
+    Scores become sums then, of which no class is chosen otherwise; votes and sums of groups stay as they are."""
+    last = network.nodes[-1]
+    inner = [node for node in network.nodes[:-1] if node.outputs > 1]
+    behind = last.outputs > 1 and (not inner or dice.random() < 0.5)
+    layers, takes = list(network.layers), [node.takes for node in network.nodes]
+    if network.gives == "class":
+        if not isinstance(getattr(network.last, "output", None), Scores):
+            return network
+        scores = network.last.output
+        layers[-1] = replace(network.last, output=Sums(scale=scores.scale, offset=scores.offset))
+        edge = layers[-1].infer(last.given)
+    else:
+        edge = last.edge
+    if dice.random() >= 0.25 or not (behind or inner):
+        return network
+    chosen = last if behind else dice.choice(inner)
+    of = edge if behind else chosen.edge
+    classes = ChannelArgMax(name="classes", shape=of.shape, takes=of.number)
+    layers, takes = [*layers, classes], [*takes, (chosen.name,)]
+    if not behind:
+        ends = edge, classes.edge
+        both = Concat(name="both", sizes=tuple(end.size for end in ends), takes=tuple(end.number for end in ends))
+        layers, takes = [*layers, both], [*takes, (last.name, classes.name)]
+    return replace(network, layers=tuple(layers), takes=tuple(takes))

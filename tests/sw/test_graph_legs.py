@@ -9,21 +9,25 @@ from bitwright_core import golden
 from bitwright_core.errors import NetworkError
 from bitwright_onnx.exporter import to_model
 
-from .graph_networks import random_graph_network
+from .graph_networks import random_graph_network, with_class_map
 from .networks import random_frames
 
 torch_graphs = pytest.importorskip("tests.sw.torch_graphs")
 
 
-KINDS = {"add", "concat", "conv2d", "dense", "group_sum", "luts", "max_pool2d", "quantize", "sum_pool2d", "upsample2d"}
+KINDS = {
+    *("add", "arg_max", "concat", "conv2d", "dense", "group_sum", "luts", "max_pool2d", "quantize", "sum_pool2d"),
+    "upsample2d",
+}
 TABLES = {"group_sum", "luts"}  # that no ONNX graph has
 
 
 def random_mix(seed, *, image=6, most=6, steps=7):
-    """A random graph of all operators, images or flat, of bits or integers; of scores, bits, or several outputs."""
+    """A random graph of all operators, images or flat, of bits or integers; of scores, bits, classes or several
+    outputs."""
     dice = random.Random(seed)
     shape = (dice.randint(3, image), dice.randint(3, image), dice.randint(1, 3))
-    return random_graph_network(
+    network = random_graph_network(
         1000 + seed,
         shape=(dice.randint(3, 20),) if seed % 6 == 5 else shape,
         integers=seed % 4 == 3,
@@ -34,6 +38,8 @@ def random_mix(seed, *, image=6, most=6, steps=7):
         mixed=True,
         heads=seed % 7 == 6,
     )
+    # dice of its own: without a class map, a seed gives the graph that it always gave
+    return with_class_map(network, random.Random(f"classes {seed}"))
 
 
 def legs_agree(network, count, dialect="standard"):

@@ -7,6 +7,7 @@ from torch.nn import functional
 from bitwright_core.network import (
     ENCODED,
     Add,
+    ChannelArgMax,
     Concat,
     Conv2d,
     Dense,
@@ -79,6 +80,8 @@ def step(layer, given):
         return 2 * torch.from_numpy(layer.tables.astype(np.float64))[torch.arange(layer.outputs), address] - 1
     if isinstance(layer, GroupSum):
         return torch.stack([(part > 0).double().sum(dim=1) for part in flat.split(layer.groups, dim=1)], dim=1)
+    if isinstance(layer, ChannelArgMax):
+        return x.argmax(dim=1, keepdim=True).double()
     if isinstance(layer, Add):
         return sum(scale * value for scale, value in zip(layer.scales, given, strict=True))
     if isinstance(layer, Concat):
