@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from bitwright_core.edge import Value
 from bitwright_core.network import (
     BINARY,
     ENCODED,
@@ -30,7 +31,6 @@ from bitwright_core.network import (
     Upsample2d,
 )
 from bitwright_core.numbers import TERNARY, signed_type, unsigned_type
-from bitwright_core.ops.operator import Value
 
 W2, W3, W4 = map(signed_type, (2, 3, 4))
 A2, A3, A4 = map(unsigned_type, (2, 3, 4))

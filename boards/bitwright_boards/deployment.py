@@ -20,7 +20,6 @@ from numpy.typing import NDArray
 
 from bitwright_core import golden
 from bitwright_core.board_build import REBUILD
-from bitwright_core.derived import check_derived
 from bitwright_core.design import Design
 from bitwright_core.errors import BoardError
 from bitwright_core.framing import output_format
@@ -82,7 +81,7 @@ def make_vectors(design: Design, frames: NDArray[Any], labels: NDArray[Any] | No
 
     Raises DataError for frames that do not fit, DesignError for a manifest that network and plan do not bear out.
     """
-    check_derived(design)
+    design.check_derived()
     outputs = golden.outputs(design.network, frames)
     form = output_format(design.network, design.plan)
     return Vectors(

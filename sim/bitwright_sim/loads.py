@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bitwright_core.derived import check_derived
 from bitwright_core.design import Design
 from bitwright_core.errors import DataError
 from bitwright_core.golden import check_frames
@@ -40,7 +39,7 @@ def verify_loads(
     which every integer of every layer must be that network's. By Verilator; a mismatch leaves no reproducer. Arguments
     and errors are those of `verify`; DesignError, too, for a load that the accelerator does not take.
     """
-    check_derived(design)
+    design.check_derived()
     if not loads:
         raise DataError("no networks to load; give at least one")
     flat = check_frames(design.network, frames)

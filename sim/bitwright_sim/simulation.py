@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bitwright_core.derived import check_derived
 from bitwright_core.design import Design
 from bitwright_core.errors import DataError
 from bitwright_core.golden import check_frames
@@ -96,7 +95,7 @@ def simulate(
     known = tuple(name for name in bench_tests(_BENCH) if design.manifest.registers or name not in _OF_REGISTERS)
     if bench is not None and bench not in known:
         raise DataError(f"there is no bench {bench!r}{did_you_mean(bench, known)}; there are {', '.join(known)}")
-    check_derived(design)
+    design.check_derived()
     report = run_bench(
         design.simulation_sources,
         design.manifest.top,
@@ -128,7 +127,7 @@ def simulate_frames(
 
     What `verify` does natively, through cocotb: to compare their speed on the same frames.
     """
-    check_derived(design)
+    design.check_derived()
     flat = check_frames(design.network, frames)
     with TemporaryDirectory(prefix="bitwright-frames-") as folder:
         file = Path(folder) / "frames.npy"

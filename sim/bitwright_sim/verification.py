@@ -8,7 +8,6 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from bitwright_core.derived import check_derived
 from bitwright_core.design import Design
 from bitwright_core.errors import DataError, DesignError
 from bitwright_core.golden import check_frames
@@ -99,7 +98,7 @@ def verify(
     cannot be sliced where that was asked for, ToolError for missing tools
     or a failed build.
     """
-    check_derived(design)
+    design.check_derived()
     check_shape(design, network)
     flat = check_frames(network, frames)
     if not len(flat):

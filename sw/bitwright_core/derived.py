@@ -5,14 +5,14 @@ would look at less and pass. So nothing is compared by a manifest that network a
 """
 
 from collections.abc import Iterator
+from pathlib import Path
 
-from bitwright_core.design import Design
 from bitwright_core.errors import DesignError
 from bitwright_core.framing import input_format, output_format
 from bitwright_core.loading import structure
-from bitwright_core.manifest import planned_entry, register_map, whole_entry
+from bitwright_core.manifest import Manifest, planned_entry, register_map, whole_entry
 from bitwright_core.network import Network, Node
-from bitwright_core.plan import folds
+from bitwright_core.plan import Plan, folds
 
 SCORES, CLASS, OUTPUT = "scores", "class", "output"
 
@@ -40,18 +40,17 @@ def integers_a_frame(network: Network) -> dict[str, int]:
     return {**seen, OUTPUT: network.outputs}
 
 
-def check_derived(design: Design) -> None:
-    """Raises DesignError, naming the first field, unless the manifest follows from the design's network and plan."""
-    for field, found, due in _fields(design):
+def check_derived(folder: Path, manifest: Manifest, network: Network, plan: Plan) -> None:
+    """Raises DesignError, naming the first field, unless the manifest of a design follows from its network and plan."""
+    for field, found, due in _fields(manifest, network, plan):
         if found != due:
             raise DesignError(
-                f"{design.folder}: the manifest's {field} is {found}, but network and plan give {due}; "
+                f"{folder}: the manifest's {field} is {found}, but network and plan give {due}; "
                 "generate the design again"
             )
 
 
-def _fields(design: Design) -> Iterator[tuple[str, object, object]]:
-    manifest, network, plan = design.manifest, design.network, design.plan
+def _fields(manifest: Manifest, network: Network, plan: Plan) -> Iterator[tuple[str, object, object]]:
     shown = network.shown_nodes
     yield "target", manifest.target, plan.target
     yield "clock_mhz", manifest.clock_mhz, plan.clock_mhz

@@ -8,6 +8,7 @@ import hashlib
 from functools import cached_property
 from pathlib import Path
 
+from bitwright_core.derived import check_derived
 from bitwright_core.errors import DesignError
 from bitwright_core.manifest import (
     FORMAT_VERSION,
@@ -79,10 +80,12 @@ class Design:
         """What a simulator compiles: models of vendor cells, if any, and the design, checked."""
         return [*self._checked(self.manifest.simulation_models), *self.verilog]
 
-    def _checked(self, names: list[str]) -> list[Path]:
-        from bitwright_core.derived import check_derived
+    def check_derived(self) -> None:
+        """Raises DesignError, naming the first field, unless the manifest follows from network and plan."""
+        check_derived(self.folder, self.manifest, self.network, self.plan)
 
-        check_derived(self)
+    def _checked(self, names: list[str]) -> list[Path]:
+        self.check_derived()
         files = [file_inside(self.folder, name, DesignError) for name in names]
         if not self.trust_verilog:
             for file in files:

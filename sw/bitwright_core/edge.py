@@ -16,3 +16,12 @@ class Edge:
     @property
     def size(self) -> int:
         return math.prod(self.shape)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Value:
+    """A value of the graph: its name, who gives it (for errors), and its shape and number type."""
+
+    name: str
+    giver: str  # "the encoded input", or "layer conv0"
+    edge: Edge

@@ -16,7 +16,7 @@ from bitwright_core.network import IntegerEncoding, ThresholdEncoding
 from bitwright_onnx.expression import evaluate
 from bitwright_onnx.grid import common_unit
 from bitwright_onnx.lanes import Lanes
-from bitwright_onnx.pointwise import View
+from bitwright_onnx.view import View
 
 MAX_THERMOMETER = 16  # levels; each costs a lane a value
 _EVEN = 2.0**-18  # relative unevenness that float32 arithmetic alone explains

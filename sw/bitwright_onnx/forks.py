@@ -1,16 +1,13 @@
 """Where a graph forks behind a quantizer: values that several takers have in common, and that are decided once."""
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING
 
 from bitwright_onnx.expression import DECIDING, operations
 from bitwright_onnx.form import Graph
-
-if TYPE_CHECKING:
-    from bitwright_onnx.pointwise import View
+from bitwright_onnx.view import View
 
 
-def forks(graph: Graph, views: Mapping[str, "View"], needed: Iterable[str]) -> frozenset[str]:
+def forks(graph: Graph, views: Mapping[str, View], needed: Iterable[str]) -> frozenset[str]:
     """Values behind a quantizer that are used twice: two needed values are made of each, or it is needed itself and
     another one is made of it.
 
@@ -27,7 +24,7 @@ def forks(graph: Graph, views: Mapping[str, "View"], needed: Iterable[str]) -> f
     return frozenset(name for name in found if operations(views[name].expression) & DECIDING)
 
 
-def _dominators(graph: Graph, views: Mapping[str, "View"]) -> dict[str, str]:
+def _dominators(graph: Graph, views: Mapping[str, View]) -> dict[str, str]:
     """For each value that is made elementwise the last one through which all ways from its source go."""
     parent: dict[str, str] = {}
     depth: dict[str, int] = {}

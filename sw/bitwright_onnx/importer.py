@@ -34,13 +34,14 @@ from bitwright_onnx.names import Names, valid_name
 from bitwright_onnx.one_d import lift_signals
 from bitwright_onnx.own_graph import GraphFacts, OwnGraph
 from bitwright_onnx.pads import absorb_pads
-from bitwright_onnx.pointwise import View, lift_pointwise
+from bitwright_onnx.pointwise import lift_pointwise
 from bitwright_onnx.ranges import Scaling, found_range, scale_input
 from bitwright_onnx.read_layers import Hint
 from bitwright_onnx.reader import read_model, to_graph
 from bitwright_onnx.refusals import OnnxError
 from bitwright_onnx.signals import Plane
 from bitwright_onnx.survey import survey
+from bitwright_onnx.view import View
 
 METADATA_KEY = "bitwright"
 Layout = Literal["auto", "nchw", "nhwc"]

@@ -18,11 +18,11 @@ from bitwright_core.numbers import joined_type
 from bitwright_onnx.canonical import integers
 from bitwright_onnx.expression import DECIDING, operations
 from bitwright_onnx.form import OnnxNode
-from bitwright_onnx.pointwise import View
 from bitwright_onnx.read_layers import pool_layer
 from bitwright_onnx.settle import line_of, settled, sums
 from bitwright_onnx.shapes import window_sizes
 from bitwright_onnx.signals import Accumulators, Bits, Levels, Plane, UnevenError, in_channels
+from bitwright_onnx.view import View
 from bitwright_onnx.windows import image_size
 
 if TYPE_CHECKING:

@@ -29,7 +29,6 @@ from bitwright_onnx.joins import add, average_pool, concat, max_pool, repeat
 from bitwright_onnx.levels import decide_levels, emit_levels
 from bitwright_onnx.meaning import Ending, Meaning, Outputs
 from bitwright_onnx.names import Names
-from bitwright_onnx.pointwise import View
 from bitwright_onnx.products import accumulators_of, linear
 from bitwright_onnx.read_layers import Hint
 from bitwright_onnx.refusals import Refusals
@@ -47,6 +46,7 @@ from bitwright_onnx.signals import (
     in_channels,
 )
 from bitwright_onnx.tables import ManyValuesError
+from bitwright_onnx.view import View
 
 Signal = RawInput | Accumulators | Bits | Levels  # what a value is
 Handler = Callable[["Lowering", OnnxNode, list[tuple[Signal, View]]], Signal]

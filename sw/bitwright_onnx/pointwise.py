@@ -6,7 +6,6 @@ end as one expression. Sums of values of two sources stay as nodes, and so do va
 common (`forks`): what is made of these has them as its source.
 """
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -25,24 +24,11 @@ from bitwright_onnx.quantizers import (
     trunc_attributes,
 )
 from bitwright_onnx.refusals import Refusals
+from bitwright_onnx.view import View
 
 Array = NDArray[Any]
 JOINED = frozenset(("Add", "Sub"))  # also of values of two sources
 ELEMENTWISE = frozenset(OPERATIONS) | QUANTIZERS | {"BatchNormalization", "BatchNormalizationChannelsLast"}
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class View:
-    """A value as an expression of another: shape without frames, index None where it is the source's own."""
-
-    source: str
-    shape: tuple[int, ...]
-    index: NDArray[np.int64] | None
-    expression: Expr
-
-    @property
-    def indices(self) -> NDArray[np.int64]:
-        return np.arange(int(np.prod(self.shape))).reshape(self.shape) if self.index is None else self.index
 
 
 def lift_pointwise(graph: Graph, cuts: frozenset[str] = frozenset(), joins: frozenset[str] = frozenset()) -> Graph:

@@ -21,12 +21,12 @@ from bitwright_onnx.few_bits import FewBitRows, few_bits
 from bitwright_onnx.form import OnnxNode
 from bitwright_onnx.lanes import Lanes, ScaledRows, product
 from bitwright_onnx.linear import not_binary, weight_rows
-from bitwright_onnx.pointwise import View
 from bitwright_onnx.read_layers import silenced
 from bitwright_onnx.settle import straight
 from bitwright_onnx.shapes import dilations
 from bitwright_onnx.signals import Accumulators, Bits, Levels, Plane, RawInput, channel_table, in_channels
 from bitwright_onnx.uses import fits_bits, outside_kernel, used_values
+from bitwright_onnx.view import View
 from bitwright_onnx.windows import padding_of, pads_of, window_lanes
 
 if TYPE_CHECKING:

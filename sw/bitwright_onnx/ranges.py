@@ -11,8 +11,8 @@ import numpy as np
 from bitwright_onnx.encoder import input_table
 from bitwright_onnx.expression import DECIDING, Expr, operations
 from bitwright_onnx.form import Graph, OnnxNode
-from bitwright_onnx.pointwise import View
 from bitwright_onnx.refusals import OnnxError
+from bitwright_onnx.view import View
 
 
 @dataclass(frozen=True, kw_only=True)

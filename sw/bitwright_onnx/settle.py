@@ -22,7 +22,6 @@ from bitwright_onnx.expression import DECIDING, SOURCE, Expr, operations
 from bitwright_onnx.form import OnnxNode
 from bitwright_onnx.lanes import SAME_STEP, ScaledRows
 from bitwright_onnx.levels import LevelDecision, decide_levels
-from bitwright_onnx.pointwise import View
 from bitwright_onnx.read_layers import Hint, matrix_layer
 from bitwright_onnx.signals import (
     Accumulators,
@@ -37,6 +36,7 @@ from bitwright_onnx.signals import (
     in_channels,
 )
 from bitwright_onnx.tables import ManyValuesError
+from bitwright_onnx.view import View
 
 if TYPE_CHECKING:
     from bitwright_onnx.lower import Lowering, Signal

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from bitwright_core.network import BINARY, ENCODED, NumberType
 from bitwright_onnx.expression import Expr, evaluate, map_constants
 from bitwright_onnx.lanes import ScaledRows
-from bitwright_onnx.pointwise import View
+from bitwright_onnx.view import View
 
 _EVEN = 2.0**-20  # of the largest value: unevenness that float32 arithmetic alone explains
 MAX_DOTS = 1 << 23  # of a table over all of them

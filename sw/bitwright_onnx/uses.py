@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from bitwright_onnx.decide import Decision
 from bitwright_onnx.form import Graph, OnnxNode
 from bitwright_onnx.lanes import SAME_STEP
-from bitwright_onnx.pointwise import View
 from bitwright_onnx.signals import Plane
+from bitwright_onnx.view import View
 from bitwright_onnx.windows import pads_of
 
 

@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from bitwright_core.class_scores import SCORE_BITS, ScoreFit
+from bitwright_core.edge import Value
 from bitwright_core.errors import ExportError
 from bitwright_core.network import (
     ENCODED,
@@ -32,7 +33,7 @@ from bitwright_core.network import (
 from bitwright_core.network.graph import Takes
 from bitwright_core.numbers import PADDING, NumberType, PaddingValue
 from bitwright_core.ops.matrix import dot_range
-from bitwright_core.ops.operator import Value, edge_behind
+from bitwright_core.ops.operator import edge_behind
 from bitwright_core.progress import Progress
 from bitwright_train.config import ConvConfig
 from bitwright_train.folding import (

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from bitwright_core.derived import check_derived, integers_a_frame
+from bitwright_core.derived import integers_a_frame
 from bitwright_core.design import Design
 from bitwright_core.errors import DesignError
 from bitwright_core.network import BINARY, Dense, Input, Network, Scores, ThresholdEncoding, Thresholds
@@ -59,7 +59,7 @@ def test_a_manifest_without_the_codes_is_refused(design, tmp_path):
     copy = copy_design(design, tmp_path / "copy")
     copy.manifest.codes.clear()
     with pytest.raises(DesignError, match=r"list of probes of codes .* generate the design again"):
-        check_derived(copy)
+        copy.check_derived()
 
 
 def test_designs_of_bits_have_no_such_list(tmp_path):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from bitwright_boards.deployment import make_vectors
-from bitwright_core.derived import check_derived, integers_a_frame
+from bitwright_core.derived import integers_a_frame
 from bitwright_core.design import Design
 from bitwright_core.errors import DesignError
 from bitwright_core.framing import pack_frames
@@ -60,7 +60,7 @@ def lesser(design: Design) -> dict[str, Design]:
     ],
 )
 def test_a_manifest_by_which_less_is_compared_is_refused(design, network, what):
-    check_derived(design)
+    design.check_derived()
     less, frames = lesser(design)[what], frames_for(network, 2)
     message = rf"the manifest's {what.replace('(', '[(]')}.* but network and plan give .*; generate the design again"
     for command in (
@@ -74,7 +74,7 @@ def test_a_manifest_by_which_less_is_compared_is_refused(design, network, what):
 
 
 def test_every_form_of_design_is_as_derived(scores_design, network):
-    check_derived(scores_design)
+    scores_design.check_derived()
     assert integers_a_frame(network) == {"layer0": 13, "layer1": 9, "layer2": 5, "scores": 5, "class": 1}
 
 

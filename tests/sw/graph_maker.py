@@ -207,6 +207,6 @@ class GraphMaker:
 
 
 def _value(name, edge):
-    from bitwright_core.ops.operator import Value
+    from bitwright_core.edge import Value
 
     return Value(name=name, giver=name, edge=edge)

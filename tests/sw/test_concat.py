@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from bitwright_core import golden
+from bitwright_core.edge import Value
 from bitwright_core.errors import NetworkError
 from bitwright_core.network import (
     BINARY,
@@ -22,7 +23,6 @@ from bitwright_core.network import (
     load,
 )
 from bitwright_core.numbers import TERNARY, joined_type, unsigned_type
-from bitwright_core.ops.operator import Value
 
 IMAGES = Concat(name="both", sizes=(2, 1), image=(2, 3))
 

@@ -17,9 +17,7 @@ from bitwright_core.network import (
     ThresholdEncoding,
     Thresholds,
     load,
-    save,
 )
-from bitwright_core.network.file import format_version
 from bitwright_core.numbers import TERNARY, signed_type, unsigned_type
 from tests.plain import plain_outputs
 
@@ -248,9 +246,9 @@ def test_types_count_in_the_digest():
 
 def test_types_in_the_file_and_in_the_network_s_line(tmp_path):
     network = typed_network()
-    save(network, tmp_path / "n")
+    network.save(tmp_path / "n")
     raw = (tmp_path / "n").read_bytes()
-    assert load(tmp_path / "n") == network and format_version(network) == 3
+    assert load(tmp_path / "n") == network and network.format_version == 3
     assert b'\\"base\\":-1,\\"weight_type\\":{\\"kind\\":\\"ternary\\",\\"bits\\":2}' in raw
     assert b'\\"weight_type\\":{\\"kind\\":\\"signed\\",\\"bits\\":4}' in raw
     assert repr(network).startswith("<Network typed: 4-2wtat-1w4,")
@@ -262,7 +260,7 @@ def test_types_in_the_file_and_in_the_network_s_line(tmp_path):
 @pytest.mark.parametrize("seed", range(6))
 def test_random_types_through_a_file(seed, tmp_path):
     network = few_typed_network(seed)
-    save(network, tmp_path / "n")
+    network.save(tmp_path / "n")
     again = load(tmp_path / "n")
     assert again == network
     for mine, theirs in zip(network.matrix_layers, again.matrix_layers, strict=True):
@@ -303,15 +301,15 @@ def test_files_and_digests(tmp_path):
     seen = set()
     for seed in range(12):
         network = random_conv_network(seed, act_levels=3)
-        save(network, tmp_path / "n")
+        network.save(tmp_path / "n")
         again = load(tmp_path / "n")
         assert again == network and [layer.takes for layer in again.layers] == [layer.takes for layer in network.layers]
         seen |= {network.digest}
     assert len(seen) == 12
     network = two_bit_network()
-    save(network, tmp_path / "few")
+    network.save(tmp_path / "few")
     raw = (tmp_path / "few").read_bytes()
-    assert format_version(network) == 3 and b'\\"levels\\":3' in raw
+    assert network.format_version == 3 and b'\\"levels\\":3' in raw
     assert b'\\"takes\\":{\\"kind\\":\\"unsigned\\",\\"bits\\":2}' in raw
     (tmp_path / "old").write_bytes(raw.replace(b'\\"version\\":3', b'\\"version\\":2'))
     with pytest.raises(NetworkError, match="a file of format 2 with what only format 3 has: thresholds of several"):
@@ -325,8 +323,8 @@ def test_levels_count_in_the_digest():
 
 
 def test_old_networks_stay_in_their_versions():
-    assert [format_version(random_conv_network(seed)) for seed in range(6)] == [1] * 6
-    assert format_version(random_network(1)) == 1
+    assert [random_conv_network(seed).format_version for seed in range(6)] == [1] * 6
+    assert random_network(1).format_version == 1
 
 
 def test_a_layer_that_takes_few_bits_is_refused_too():

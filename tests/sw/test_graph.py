@@ -23,9 +23,7 @@ from bitwright_core.network import (
     ThresholdEncoding,
     Thresholds,
     load,
-    save,
 )
-from bitwright_core.network.file import format_version
 from bitwright_core.ops.operator import Facts, Weightless
 from bitwright_core.plan import LayerPlan, Plan, default_plan
 
@@ -155,12 +153,12 @@ def test_a_chain_needs_no_names():
 
 def test_file_and_digest(tmp_path, known):
     network = branched()
-    save(network, tmp_path / "n")
+    network.save(tmp_path / "n")
     again = load(tmp_path / "n")
     assert again == network and again.takes == TAKES and again.layers[2] == JOIN
     frames = random_frames(network, 9)
     assert np.array_equal(golden.outputs(again, frames), golden.outputs(network, frames))
-    assert format_version(network) == 3
+    assert network.format_version == 3
     swapped = branched(takes=(*TAKES[:2], ("right", "left"), TAKES[3]))
     renamed = branched(
         layers=(replace(LEFT, name="port"), RIGHT, JOIN, LAST), takes=(*TAKES[:2], ("port", "right"), TAKES[3])
@@ -173,7 +171,7 @@ def test_file_and_digest(tmp_path, known):
 
 
 def test_info_says_who_takes_what(tmp_path, known, capsys):
-    save(branched(), tmp_path / "n")
+    branched().save(tmp_path / "n")
     assert main(["info", str(tmp_path / "n")]) == 0
     shown = capsys.readouterr().out
     assert "takes" in shown and "left, right" in shown and "signed 3-bit" in shown
@@ -184,7 +182,7 @@ def test_info_says_who_takes_what(tmp_path, known, capsys):
 
 
 def test_a_kind_that_nobody_knows_is_refused(tmp_path):
-    save(branched(), tmp_path / "n")
+    branched().save(tmp_path / "n")
     with pytest.raises(NetworkError, match=r"damaged header .*'difference'"):
         load(tmp_path / "n")
 

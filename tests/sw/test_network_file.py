@@ -12,7 +12,7 @@ from safetensors.numpy import load as parse
 from safetensors.numpy import save as render
 
 from bitwright_core.errors import NetworkError
-from bitwright_core.network import Values, load, save
+from bitwright_core.network import Values, load
 
 from .networks import random_network
 
@@ -36,20 +36,20 @@ def test_round_trip(tmp_path_factory, *, seed, shape, bits, levels, hidden, clas
 
 
 def test_the_same_network_gives_the_same_bytes(tmp_path):
-    save(random_network(3), tmp_path / "a")
-    save(random_network(3), tmp_path / "b")
+    random_network(3).save(tmp_path / "a")
+    random_network(3).save(tmp_path / "b")
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
 
 def test_labels_come_back(tmp_path):
     network = random_network(1, labels=("zero", "ein \N{LATIN SMALL LETTER SHARP S}", "\u96f6"))
-    save(network, tmp_path / "n")
+    network.save(tmp_path / "n")
     assert load(tmp_path / "n").labels == network.labels
 
 
 def test_the_tensors_are_those_of_the_spec(tmp_path):
     network = random_network(1)
-    save(network, tmp_path / "n")
+    network.save(tmp_path / "n")
     tensors = parse((tmp_path / "n").read_bytes())
     assert {name: (str(t.dtype), t.shape) for name, t in tensors.items()} == {
         "encoding.thresholds": ("int64", (2,)),
@@ -75,7 +75,7 @@ def _parts(file):
 
 @pytest.fixture
 def file(tmp_path):
-    save(random_network(1), tmp_path / "n.safetensors")
+    random_network(1).save(tmp_path / "n.safetensors")
     return tmp_path / "n.safetensors"
 
 
@@ -183,7 +183,7 @@ def test_mutations_are_networks_or_network_errors(file):
 def test_writing_where_nothing_can_be_leaves_nothing(tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(OSError):
-        save(random_network(1), tmp_path / "file" / "n.safetensors")
+        random_network(1).save(tmp_path / "file" / "n.safetensors")
     assert [entry.name for entry in tmp_path.iterdir()] == ["file"]
 
 
@@ -195,7 +195,7 @@ def test_what_only_format_2_has(tmp_path):
         (dataclasses.replace(plain, values=Values(step=0.1, error=1e-9)), 2),
         (random_network(1, classes=None, labels=tuple("abcde")), 2),
     ):
-        save(network, tmp_path / "n")
+        network.save(tmp_path / "n")
         raw = (tmp_path / "n").read_bytes()
         assert load(tmp_path / "n") == network and b'\\"version\\":%d' % version in raw
         if version == 2:

@@ -9,7 +9,6 @@ import pytest
 from bitwright_core import golden
 from bitwright_core.errors import NetworkError
 from bitwright_core.network import Dense, Input, IntegerEncoding, Network, Scores, ThresholdEncoding, load
-from bitwright_core.network.file import format_version
 from tests.plain import plain_outputs
 
 from .conv_networks import random_conv_network, random_rows
@@ -46,7 +45,7 @@ def test_golden_is_the_rules_written_out(rows, integers):
 @pytest.mark.parametrize("integers", [False, True])
 def test_file_of_rows_is_version_2_and_comes_back(tmp_path, rows, integers):
     network = random_conv_network(1, shape=(4, 4, 3), bits=3, integers=integers, rows=rows)
-    assert format_version(network) == 2
+    assert network.format_version == 2
     network.save(tmp_path / "n.safetensors")
     assert load(tmp_path / "n.safetensors") == network
     text = (tmp_path / "n.safetensors").read_bytes()
@@ -59,8 +58,8 @@ def test_file_of_rows_is_version_2_and_comes_back(tmp_path, rows, integers):
 
 
 def test_what_needs_nothing_new_is_version_1():
-    assert format_version(random_conv_network(1)) == format_version(random_conv_network(1, integers=True)) == 1
-    assert format_version(dense_network(IntegerEncoding(table=np.arange(8) << 20))) == 2
+    assert random_conv_network(1).format_version == random_conv_network(1, integers=True).format_version == 1
+    assert dense_network(IntegerEncoding(table=np.arange(8) << 20)).format_version == 2
 
 
 def test_rows_are_given_once():

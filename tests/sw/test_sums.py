@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from bitwright_core import golden
+from bitwright_core.edge import Value
 from bitwright_core.errors import NetworkError
 from bitwright_core.network import (
     BINARY,
@@ -24,12 +25,9 @@ from bitwright_core.network import (
     ThresholdEncoding,
     Thresholds,
     load,
-    save,
 )
-from bitwright_core.network.file import format_version
 from bitwright_core.numbers import TERNARY, signed_type, unsigned_type
 from bitwright_core.ops.lanes import LaneRule, Operand
-from bitwright_core.ops.operator import Value
 
 from .graph_networks import random_graph_network
 from .networks import random_frames
@@ -200,10 +198,10 @@ def test_random_graphs_are_kept_and_computed(seed, tmp_path):
     network = random_graph_network(
         seed, shape=(9,) if seed % 3 == 0 else (4, 5, 2), integers=seed % 4 == 1, sums=seed % 2 == 0, steps=8
     )
-    save(network, tmp_path / "n.safetensors")
+    network.save(tmp_path / "n.safetensors")
     again = load(tmp_path / "n.safetensors")
     assert again == network and again.digest == network.digest
-    assert format_version(network) == 3 or network.is_chain
+    assert network.format_version == 3 or network.is_chain
     frames = random_frames(network, 6)
     traced = golden.trace(network, frames)
     values = {ENCODED: traced.encoded, **{layer.name: layer.values for layer in traced.layers}}

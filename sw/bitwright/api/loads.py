@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 
 from bitwright.api.common import PathLike, needs_extra, open_design
 from bitwright.api.frames import load_frames
-from bitwright_core.derived import check_derived
 from bitwright_core.design import Design
 from bitwright_core.loading import Load
 from bitwright_core.network import Network
@@ -29,7 +28,7 @@ def weights(design: Design | PathLike, network: Network) -> Load:
     from bitwright_hw.load_image import load_of
 
     opened = open_design(design)
-    check_derived(opened)
+    opened.check_derived()
     return load_of(network, opened.network, opened.plan, opened.folder)
 
 

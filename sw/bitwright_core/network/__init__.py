@@ -3,10 +3,10 @@
 from bitwright_core.checks import MAX_LANES
 from bitwright_core.edge import Edge
 from bitwright_core.network.encoding import Input, IntegerEncoding, ThresholdEncoding
-from bitwright_core.network.file import load, save
 from bitwright_core.network.graph import ENCODED, Node
 from bitwright_core.network.heads import Head
 from bitwright_core.network.model import Network
+from bitwright_core.network.stored import load, save
 from bitwright_core.network.worth import Values
 from bitwright_core.numbers import BINARY, NumberType, signed_bits
 from bitwright_core.ops import (

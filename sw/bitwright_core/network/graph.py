@@ -4,9 +4,9 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from bitwright_core.edge import Edge
+from bitwright_core.edge import Edge, Value
 from bitwright_core.errors import NetworkError
-from bitwright_core.ops.operator import Operator, Value
+from bitwright_core.ops.operator import Operator
 
 ENCODED = "@encoded"  # the name of the encoded input, which no layer can have
 Takes = tuple[tuple[str, ...], ...]  # for each layer the names of the values that it takes

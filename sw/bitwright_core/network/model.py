@@ -16,14 +16,18 @@ meaning of each number are in docs/network.md; in short:
 import hashlib
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
+from msgspec import UNSET
+from numpy.typing import NDArray
 
 from bitwright_core.checks import check_name
 from bitwright_core.edge import Edge
 from bitwright_core.errors import NetworkError
 from bitwright_core.network.encoding import Input, IntegerEncoding, ThresholdEncoding
+from bitwright_core.network.file import Header, ValuesHeader, write_file
 from bitwright_core.network.graph import ENCODED, Node, Takes, chain, nodes_of
 from bitwright_core.network.heads import Head
 from bitwright_core.network.worth import Values
@@ -215,8 +219,28 @@ class Network:
         columns = ("layer", "kind", "inputs", "outputs", "gives", "weight bits")
         return html_table(f"Network {self.name}", facts, columns, rows)
 
-    def save(self, path: object) -> None:
-        """Writes the network file; see `bitwright_core.network.file.save`."""
-        from bitwright_core.network.file import save
+    @property
+    def format_version(self) -> int:
+        """The lowest version of the network file that has everything in it."""
+        named_bits = bool(self.labels) and not self.gives_scores
+        own = 1 if self.encoding.is_version_1 and self.values is None and not named_bits else 2
+        return max(own, 1 if self.is_chain else 3, *(layer.format_version for layer in self.layers))
 
-        save(self, path)
+    def save(self, path: object) -> None:
+        """Writes the network file, atomically. Raises OSError if the folder is missing or full."""
+        tensors: dict[str, NDArray[np.integer]] = {}
+        tensors |= {f"encoding.{key}": tensor for key, tensor in self.encoding.arrays().items()}
+        for index, layer in enumerate(self.layers):
+            tensors |= {f"layers.{index}.{key}": tensor for key, tensor in layer.arrays().items()}
+        worth = self.values
+        header = Header(
+            version=self.format_version,
+            name=self.name,
+            input_shape=list(self.input.shape),
+            input_bits=self.input.bits,
+            layers=[layer.facts() for layer in self.layers],
+            labels=list(self.labels),
+            values=UNSET if worth is None else ValuesHeader(step=worth.step, error=worth.error),
+            takes=UNSET if self.is_chain else [list(names) for names in self.takes],
+        )
+        write_file(Path(str(path)), header, tensors)

@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bitwright_core.checks import MAX_INTEGER_BITS, MAX_LANES, MAX_VALUES, check_name, sizes
-from bitwright_core.edge import Edge
+from bitwright_core.edge import Edge, Value
 from bitwright_core.errors import NetworkError
 from bitwright_core.numbers import NumberType, joined_type
 from bitwright_core.ops.number_facts import NumberFacts
-from bitwright_core.ops.operator import Facts, JoinRule, Value, Weightless, check_number
+from bitwright_core.ops.operator import Facts, JoinRule, Weightless, check_number
 from bitwright_core.tensors import Tensors
 
 MAX_JOINED = 64  # values

@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from bitwright_core.checks import MAX_VALUES, sizes
 from bitwright_core.dot_products import DotProducts, GroupedDotProducts
-from bitwright_core.edge import Edge
+from bitwright_core.edge import Edge, Value
 from bitwright_core.errors import NetworkError
 from bitwright_core.numbers import BINARY, PADDING, NumberType, PaddingValue
 from bitwright_core.ops.matrix import MatrixLayer
 from bitwright_core.ops.number_facts import NumberFacts, number_facts, number_type, weight_facts, weight_number
-from bitwright_core.ops.operator import Facts, Value, check_image, check_number
+from bitwright_core.ops.operator import Facts, check_image, check_number
 from bitwright_core.ops.windows import Windows, pad, taps, windows
 from bitwright_core.outputs import Output, read_output
 from bitwright_core.tensors import Tensors

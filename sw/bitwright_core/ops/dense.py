@@ -7,12 +7,12 @@ from typing import ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from bitwright_core.edge import Edge
+from bitwright_core.edge import Edge, Value
 from bitwright_core.errors import NetworkError
 from bitwright_core.numbers import BINARY, NumberType
 from bitwright_core.ops.matrix import MatrixLayer
 from bitwright_core.ops.number_facts import NumberFacts, number_facts, number_type, weight_facts, weight_number
-from bitwright_core.ops.operator import Facts, Value, check_number, check_size
+from bitwright_core.ops.operator import Facts, check_number, check_size
 from bitwright_core.outputs import Output, read_output
 from bitwright_core.tensors import Tensors
 

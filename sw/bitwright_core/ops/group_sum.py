@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bitwright_core.checks import MAX_LANES, check_name, sizes
-from bitwright_core.edge import Edge
+from bitwright_core.edge import Edge, Value
 from bitwright_core.errors import NetworkError
 from bitwright_core.numbers import BINARY, signed_bits, signed_type
-from bitwright_core.ops.operator import Facts, Value, Weightless, check_number, check_size
+from bitwright_core.ops.operator import Facts, Weightless, check_number, check_size
 from bitwright_core.tensors import Tensors
 
 

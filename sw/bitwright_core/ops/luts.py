@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from bitwright_core.bits import pack_bits
 from bitwright_core.checks import MAX_LANES, check_name, frozen
-from bitwright_core.edge import Edge
+from bitwright_core.edge import Edge, Value
 from bitwright_core.errors import NetworkError
 from bitwright_core.numbers import BINARY
-from bitwright_core.ops.operator import Facts, Value, Weightless, check_number, check_size
+from bitwright_core.ops.operator import Facts, Weightless, check_number, check_size
 from bitwright_core.tensors import Tensors
 
 MAX_FAN_IN = 6

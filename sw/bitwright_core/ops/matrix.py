@@ -14,11 +14,10 @@ from numpy.typing import NDArray
 from bitwright_core.bits import pack_planes
 from bitwright_core.checks import MAX_DOT, MAX_INTEGER_BITS, MAX_LANES, check_name, frozen
 from bitwright_core.dot_products import DotProducts, GroupedDotProducts
-from bitwright_core.edge import Edge
+from bitwright_core.edge import Edge, Value
 from bitwright_core.errors import NetworkError
 from bitwright_core.numbers import BINARY, NumberType
 from bitwright_core.ops.number_facts import number_version
-from bitwright_core.ops.operator import Value
 from bitwright_core.ops.windows import Pooling, Windows
 from bitwright_core.outputs import Output
 from bitwright_core.outputs.thresholds import Thresholds

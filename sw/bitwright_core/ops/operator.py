@@ -2,29 +2,18 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Protocol
+from typing import ClassVar, Protocol
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from bitwright_core.edge import Edge
+from bitwright_core.edge import Edge, Value
 from bitwright_core.errors import NetworkError
 from bitwright_core.ops.lanes import LaneRule
+from bitwright_core.ops.matrix import MatrixLayer
 from bitwright_core.ops.windows import Pooling, Windows
 from bitwright_core.tensors import Tensors
-
-if TYPE_CHECKING:
-    from bitwright_core.ops.matrix import MatrixLayer
-
-
-@dataclass(frozen=True, kw_only=True)
-class Value:
-    """A value of the graph: its name, who gives it (for errors), and its shape and number type."""
-
-    name: str
-    giver: str  # "the encoded input", or "layer conv0"
-    edge: Edge
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,7 +82,7 @@ class Operator(Protocol):
     # what it has
 
     @property
-    def matrix(self) -> "MatrixLayer | None":
+    def matrix(self) -> MatrixLayer | None:
         """The weights and what follows them; None for an operator without."""
 
     @property

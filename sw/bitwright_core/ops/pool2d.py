@@ -6,10 +6,10 @@ from functools import cached_property
 from typing import ClassVar
 
 from bitwright_core.checks import MAX_VALUES, check_name, sizes
-from bitwright_core.edge import Edge
+from bitwright_core.edge import Edge, Value
 from bitwright_core.errors import NetworkError
 from bitwright_core.numbers import NumberType
-from bitwright_core.ops.operator import Value, Weightless, check_image, check_number
+from bitwright_core.ops.operator import Weightless, check_image, check_number
 from bitwright_core.ops.windows import Pooling, PoolRule, Windows, windows
 
 

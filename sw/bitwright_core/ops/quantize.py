@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bitwright_core.checks import MAX_INTEGER_BITS, MAX_VALUES, check_name, sizes
-from bitwright_core.edge import Edge
+from bitwright_core.edge import Edge, Value
 from bitwright_core.errors import NetworkError
 from bitwright_core.numbers import NumberType
 from bitwright_core.ops.lanes import LaneRule, Operand
 from bitwright_core.ops.number_facts import NumberFacts
-from bitwright_core.ops.operator import Facts, Value, Weightless, check_number, check_shape
+from bitwright_core.ops.operator import Facts, Weightless, check_number, check_shape
 from bitwright_core.outputs.thresholds import Thresholds
 from bitwright_core.tensors import Tensors
 

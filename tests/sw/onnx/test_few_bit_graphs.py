@@ -14,7 +14,6 @@ from bitwright_core.network import (
     Network,
     Thresholds,
     load,
-    save,
 )
 from bitwright_core.numbers import BINARY, TERNARY, signed_type, unsigned_type
 from bitwright_onnx import Options, export_onnx, import_onnx
@@ -145,7 +144,7 @@ def test_an_export_computes_the_same_and_comes_back(tmp_path, seed, dialect):
     export_onnx(network, tmp_path / "n.onnx", dialect=dialect)
     found = import_onnx(tmp_path / "n.onnx")
     assert found.network == network and found.network.digest == network.digest and not found.notes
-    save(found.network, tmp_path / "n")
+    found.network.save(tmp_path / "n")
     assert load(tmp_path / "n") == network
 
 
