@@ -150,7 +150,7 @@ def test_sizing_chooses_among_folds_of_engines_that_know_their_cost():
 
 # files that make an engine, by what a toy engine would have to touch
 ENGINE_FILES = {
-    "sw/bitwright_core/plan.py": "Engine",
+    "sw/bitwright_core/plan/plan.py": "Engine",
     "sw/bitwright_core/engine_rules.py": "RULES",
     "hw/bitwright_hw/engines/__init__.py": "ENGINES",
     "hw/bitwright_hw/stages/engine.py": "EngineStage",
