@@ -46,6 +46,8 @@ class Graph:
     batch: int = 1  # what the file declares for axis 0; a Reshape may name it
     heads: tuple[str, ...] = ()  # operators that were taken off the outputs, the last one first
     heads_of: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # those of each output
+    choices: frozenset[str] = frozenset()  # names of ArgMax nodes that an export of bitwright's own has as layers
+    maps: bool = True  # whether an ArgMax of several pixels is a layer, and no head
 
     def with_(self, **changes: Any) -> "Graph":
         return replace(self, **changes)

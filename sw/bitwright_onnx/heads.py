@@ -1,9 +1,11 @@
 """Rewrite: what exporters put behind the outputs (ArgMax, ArgMin, TopK, Softmax, LogSoftmax, Sigmoid) goes.
 
 All of these keep the order of the scores, or, ArgMin, turn it round; the class is the first largest, as in a Network.
-What was taken off stays known as the graph's `heads`, since it tells what the outputs mean (`meaning`).
+What was taken off stays known as the graph's `heads`, since it tells what the outputs mean (`meaning`). What chooses a
+class for each pixel, or a class that further layers take, stays, and becomes a layer (`choices`).
 """
 
+from bitwright_onnx.choices import as_layers, of_pixels, scores_behind
 from bitwright_onnx.form import Graph, OnnxNode
 from bitwright_onnx.layout import LAYOUT
 from bitwright_onnx.refusals import Refusals
@@ -19,16 +21,16 @@ def strip_heads(graph: Graph) -> Graph:
     found: list[str] = []
     outputs: list[tuple[str, bool]] = []
     heads_of: dict[str, tuple[str, ...]] = {}
-    for output in graph.outputs:
+    for output in _outputs(graph):
         value, heads, smallest = _stripped(graph, output, refusals)
         found += [op for op in heads if op not in found]
         heads_of[value] = (*heads_of.get(value, ()), *heads)
         if (value, smallest) not in outputs:
             outputs.append((value, smallest))
     values = tuple(dict.fromkeys(value for value, _ in outputs))
-    kept = prune(graph.with_(outputs=values, heads=tuple(found), heads_of=heads_of))
+    kept = prune(as_layers(graph.with_(outputs=values, heads=tuple(found), heads_of=heads_of), refusals))
     for node in kept.nodes:
-        if node.op in HEADS and node.op != "Sigmoid":
+        if node.op in HEADS - {"ArgMax", "Sigmoid"}:
             refusals.add(node.name, node.op, "it is followed by further layers")
     if len(outputs) > 1 and any(smallest for _, smallest in outputs):
         shown = ", ".join(graph.outputs)
@@ -37,13 +39,24 @@ def strip_heads(graph: Graph) -> Graph:
     return _negated(kept) if outputs[0][1] else kept
 
 
+def _outputs(graph: Graph) -> tuple[str, ...]:
+    """The outputs, without classes of pixels whose scores are an output, too."""
+    producers = graph.producers
+    stripped = {_stripped(graph, output, Refusals())[0] for output in graph.outputs}
+    choices = {
+        name: node for name, node in producers.items() if of_pixels(graph, node) and node.name not in graph.choices
+    }
+    beside = [name for name in graph.outputs if name in choices and scores_behind(graph, choices[name]) in stripped]
+    return tuple(name for name in graph.outputs if name not in beside)
+
+
 def _stripped(graph: Graph, output: str, refusals: Refusals) -> tuple[str, list[str], bool]:
     """The value behind the heads of an output, their operators, and whether the smallest is chosen."""
     producers = graph.producers
     heads: list[str] = []
     smallest = False
     value = _head_behind(graph, output)
-    while value in producers and producers[value].op in HEADS:
+    while value in producers and producers[value].op in HEADS and not of_pixels(graph, producers[value]):
         node = producers[value]
         _check(graph, node, value, refusals, bool(CHOOSING & set(heads)))
         smallest = smallest or node.op == "ArgMin" or (node.op == "TopK" and not int(node.attributes.get("largest", 1)))
@@ -63,7 +76,7 @@ def _head_behind(graph: Graph, value: str) -> str:
         elif sum(size > 1 for size in graph.shapes.get(name, (1, 2, 2))[1:]) > 1:
             return value
         name = node.inputs[0]
-    if name not in producers or producers[name].op not in HEADS:
+    if name not in producers or producers[name].op not in HEADS or of_pixels(graph, producers[name]):
         return value
     # a class may be cast to anything; a probability that is cut to an integer is something else
     return value if cast and producers[name].op not in CHOOSING else name

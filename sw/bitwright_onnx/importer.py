@@ -131,7 +131,9 @@ def import_onnx(
             progress("import", 1, 4)
         # infinities and NaN are looked for where they decide something
         with np.errstate(all="ignore"):
-            graph = rewrite(to_graph(model, file.parent))
+            given = to_graph(model, file.parent)
+            maps = chosen.outputs in ("auto", "class")
+            graph = rewrite(given.with_(choices=OwnGraph.of(facts).choices, maps=maps))
             if progress:
                 progress("import", 2, 4)
             found = _lowered(graph, chosen, facts, _name(chosen.name, facts, file), progress)

@@ -19,7 +19,7 @@ from bitwright_onnx.canonical import integers
 from bitwright_onnx.expression import DECIDING, operations
 from bitwright_onnx.form import OnnxNode
 from bitwright_onnx.read_layers import pool_layer
-from bitwright_onnx.settle import line_of, settled, sums
+from bitwright_onnx.settle import line_of, settled, sums, worth_of
 from bitwright_onnx.shapes import window_sizes
 from bitwright_onnx.signals import Accumulators, Bits, Levels, Plane, UnevenError, in_channels
 from bitwright_onnx.view import View
@@ -271,13 +271,6 @@ def _in_line(given: Bits | Levels, view: View) -> tuple[Bits | Levels, View]:
     else:
         given = replace(given, plane=plane, middle=np.tile(given.middle, times), step=np.tile(given.step, times))
     return given, replace(view, index=None)
-
-
-def worth_of(signal: Bits | Levels) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """What a value of 0 stands for, and what one more adds, for each channel."""
-    if isinstance(signal, Bits):
-        return (signal.zero + signal.one) / 2, (signal.one - signal.zero) / 2
-    return signal.middle, signal.step
 
 
 def _on_one_grid(lowering: "Lowering", signals: list[Bits | Levels], planes: list[Plane]) -> list[Bits | Levels]:

@@ -20,6 +20,7 @@ from bitwright_core.network import (
     Values,
 )
 from bitwright_core.numbers import TERNARY
+from bitwright_onnx.choices import arg_max, classes_text
 from bitwright_onnx.decide import Decision, decide, emit
 from bitwright_onnx.ends import FloatClasses, emit_choice, emit_numbers, emit_scores, emit_votes, is_one, votes_of
 from bitwright_onnx.expression import DECIDING, SOURCE, Expr, map_constants, operations
@@ -259,6 +260,10 @@ class Lowering:
             return
         try:
             if isinstance(signal, Levels):
+                classes = classes_text(self, signal, view)
+                if classes is not None:
+                    self.values, self.sentence = None, classes
+                    return
                 expression = in_channels(view, signal.plane)
                 if not operations(expression) & DECIDING:
                     sums = _identity_sums(self, signal, view)
@@ -327,6 +332,7 @@ class Lowering:
 
 HANDLERS: Mapping[str, Handler] = {  # how each node with a layer of its own is read
     "Add": add,
+    "ArgMax": arg_max,
     "AveragePool": average_pool,
     "AveragePoolChannelsLast": average_pool,
     "Concat": concat,

@@ -60,6 +60,11 @@ class OwnGraph:
         names = {layer.name for layer in self.layers if layer.kind == "add"}
         return frozenset(node.output for node in graph.nodes if node.name in names and node.op == "Add")
 
+    @property
+    def choices(self) -> frozenset[str]:
+        """The names of the layers that choose the class of each pixel."""
+        return frozenset(layer.name for layer in self.layers if layer.kind == "arg_max")
+
     def hints(self, types: Mapping[str, Hint]) -> Mapping[str, Hint]:
         """What is noted of each layer, added to `types`, the types of weights by layer."""
         told = dict(types)

@@ -77,6 +77,13 @@ def settled(lowering: "Lowering", signal: "Signal", view: View, name: str) -> tu
     return straight(lowering, signal, expression, rising=True), plain
 
 
+def worth_of(signal: Bits | Levels) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """What a value of 0 stands for, and what one more adds, for each channel."""
+    if isinstance(signal, Bits):
+        return (signal.zero + signal.one) / 2, (signal.one - signal.zero) / 2
+    return signal.middle, signal.step
+
+
 def straight(
     lowering: "Lowering",
     signal: Bits | Levels,
@@ -171,12 +178,11 @@ def quantized(
     With `last` the result is bits. With `rising` a larger number stands for more, in all channels.
     """
     decision = None
+    middle, step = worth_of(signal)
     if isinstance(signal, Bits):
         (least, most), stride = (-1, 1), 2
-        middle, step = (signal.zero + signal.one) / 2, (signal.one - signal.zero) / 2
     else:
         (least, most), stride = signal.reach if hint is None else signal.number.stored, 1
-        middle, step = signal.middle, signal.step
     name = lowering.names.give("quantize", wanted)
     source = Integers(
         plane=signal.plane,
@@ -191,7 +197,7 @@ def quantized(
         try:
             decision = decide(source, expression)
             if rising and decision.falling.any():
-                return lowering.decided(_depthwise(signal, source, middle, step), expression, fits=fits)
+                return lowering.decided(depthwise(signal, source.name, source.node), expression, fits=fits)
             if last or fits(signal.plane, decision):
                 return _bits(lowering, signal, source, decision)
         except ManyValuesError:
@@ -204,15 +210,14 @@ def quantized(
             raise
         return _bits(lowering, signal, source, decision)
     if rising and levels.falling.any():
-        return lowering.decided(_depthwise(signal, source, middle, step), expression, fits=fits)
+        return lowering.decided(depthwise(signal, source.name, source.node), expression, fits=fits)
     return _levels(lowering, signal, source, levels)
 
 
-def _depthwise(
-    signal: Bits | Levels, source: Integers, middle: NDArray[np.float64], step: NDArray[np.float64]
-) -> Accumulators:
+def depthwise(signal: Bits | Levels, name: str, node: OnnxNode) -> Accumulators:
     """The numbers as the sums of a layer of one weight a channel, which turns round what falls as its number grows."""
     plane, number = signal.plane, signal.number
+    middle, step = worth_of(signal)
     positive = (step > 0).astype(np.uint8)
     rows, window = positive[:, None], None
     if len(plane.shape) == 3:
@@ -232,8 +237,8 @@ def _depthwise(
     weight_type = BINARY if window else TERNARY
     return Accumulators(
         plane=plane,
-        name=source.name,
-        node=source.node,
+        name=name,
+        node=node,
         rows=ScaledRows(weights=rows, weight_type=weight_type, scale=np.abs(step), offset=middle),
         sums_dots=not (number.xnor and weight_type.xnor),
         largest=max(map(abs, dot_range(rows, weight_type, number))),

@@ -7,12 +7,13 @@ import numpy as np
 
 from bitwright_core.errors import BitwrightError
 from bitwright_core.network import NumberType
+from bitwright_onnx.choices import classes_text
 from bitwright_onnx.ends import emit_numbers, emit_scores, is_one
 from bitwright_onnx.expression import DECIDING, operations
-from bitwright_onnx.joins import bring_together, worth_of
+from bitwright_onnx.joins import bring_together
 from bitwright_onnx.meaning import CHOSEN
 from bitwright_onnx.read_layers import with_sums
-from bitwright_onnx.settle import settled
+from bitwright_onnx.settle import settled, worth_of
 from bitwright_onnx.signals import Accumulators, Bits, RawInput, in_channels
 
 if TYPE_CHECKING:
@@ -78,7 +79,8 @@ def _output(lowering: "Lowering", output: str) -> GraphOutput:
             raise ValueError("its bits are turned round; negate it in the graph")
         text = f"{output}, {size} bits as -1 and +1"
     else:
-        text = f"{output}, {size} whole numbers as layer {given.giver} has them"
+        text = classes_text(lowering, signal, view) or f"{size} whole numbers as layer {given.giver} has them"
+        text = f"{output}, {text}"
     return GraphOutput(giver=given.giver, size=size, number=given.number, text=text)
 
 

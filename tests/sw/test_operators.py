@@ -174,6 +174,7 @@ KNOWERS = {
     "sw/bitwright_onnx/read_layers.py": "what ONNX nodes become",
     "sw/bitwright_onnx/write_layers.py": "ONNX handlers",
     "sw/bitwright_onnx/joins.py": "what ONNX nodes that join values become",
+    "sw/bitwright_onnx/choices.py": "what ONNX nodes that choose a class become",
     "sw/bitwright_onnx/settle.py": "thresholds by themselves, where a value is taken several times",
     "sw/bitwright_onnx/exporter.py": "what an export says of its layers",
     "sw/bitwright_onnx/own_graph.py": "what an export said of its layers",
