@@ -14,11 +14,11 @@ from bitwright_onnx.ends import emit_scores
 from bitwright_onnx.expression import SOURCE
 from bitwright_onnx.form import Graph, OnnxNode
 from bitwright_onnx.joins import arranged
-from bitwright_onnx.pointwise import View
 from bitwright_onnx.read_layers import with_sums
 from bitwright_onnx.refusals import Refusals
 from bitwright_onnx.settle import depthwise, line_of, settled, worth_of
 from bitwright_onnx.signals import Accumulators, Bits, Levels, Plane, UnevenError, channel_table, in_channels
+from bitwright_onnx.view import View
 from bitwright_onnx.windows import image_size
 
 if TYPE_CHECKING:
