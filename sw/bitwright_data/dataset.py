@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 
 from bitwright_core.errors import DataError
 
+TEST_EVERY = 5  # of the frames of a class that has no test frames of its own
+
 
 def check_part(
     name: str, part: str, frames: NDArray[Any], labels: NDArray[np.int64] | None, classes: int | None
@@ -104,3 +106,11 @@ class Dataset:
     def value_bits(self) -> int:
         """Bits that the largest value of any frame needs."""
         return max(1, int(max(self.train_frames.max(), self.test_frames.max())).bit_length())
+
+
+def every_fifth(labels: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Which frames are for the test where nothing else says so: of each class the first, the sixth, and so on."""
+    rank = np.zeros(len(labels), np.int64)  # how many frames of the same class come before
+    for each in np.unique(labels):
+        rank[labels == each] = np.arange((labels == each).sum())
+    return rank % TEST_EVERY == 0

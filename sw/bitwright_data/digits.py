@@ -6,9 +6,7 @@ Source: E. Alpaydin and C. Kaynak, "Optical Recognition of Handwritten Digits", 
 import numpy as np
 
 from bitwright_core.errors import DataError
-from bitwright_data.dataset import Dataset
-
-_HELD_OUT_EVERY = 5
+from bitwright_data.dataset import Dataset, every_fifth
 
 
 def load_digits_dataset() -> Dataset:
@@ -20,10 +18,7 @@ def load_digits_dataset() -> Dataset:
     bunch = load_digits()
     frames = bunch.images.astype(np.uint8)
     labels = bunch.target.astype(np.int64)
-    rank = np.zeros(len(labels), np.int64)  # how many frames of the same class come before
-    for digit in range(10):
-        rank[labels == digit] = np.arange((labels == digit).sum())
-    held_out = rank % _HELD_OUT_EVERY == 0
+    held_out = every_fifth(labels)
     return Dataset(
         name="digits",
         train_frames=frames[~held_out],

@@ -17,12 +17,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from safetensors.numpy import save_file
 
 import bitwright as bw
 from bitwright_bnn_pynq import load_topology
 from bitwright_bnn_pynq.topology import FoldedEntry
 from bitwright_core.network import load
+from bitwright_data import load_dataset
 from tests.sw.networks import middle_layer, random_network
 from tests.test_docs import ROOT, SHOWN
 
@@ -102,8 +104,23 @@ def prepared(trained: Path, tmp_path: Path) -> Path:
     size = retrained.input.size
     frames, labels = rng.integers(0, 17, (300, size), dtype=np.uint8), np.arange(300) % 10
     np.savez(tmp_path / "other.npz", x_train=frames, y_train=labels, x_test=frames[:50], y_test=labels[:50])
+    own_data(tmp_path)
     (tmp_path / "my.toml").write_text('name = "mine"\ndataset = "digits"\nhidden = [32]\ninput_bits = 5\nepochs = 2\n')
     return tmp_path
+
+
+def own_data(folder: Path) -> None:
+    """A table of 120 rows, with its configuration, and a folder of images of digits."""
+    rng = np.random.default_rng(2)
+    rows = [f"{','.join(f'{value:.1f}' for value in rng.normal(k % 3, 1, 4))},kind {k % 3}" for k in range(120)]
+    (folder / "flowers.csv").write_text("\n".join(["a,b,c,d,label", *rows]))
+    told = 'name = "flowers"\ndataset = "flowers.csv"\nhidden = [32]\n'
+    (folder / "flowers.toml").write_text(told)
+    digits = load_dataset("digits")
+    for index in range(100):
+        image = folder / "photos" / str(digits.test_labels[index]) / f"{index:03}.png"
+        image.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(digits.test_frames[index]).save(image)
 
 
 def _parameters(folder: Path, topology: str) -> None:

@@ -37,9 +37,9 @@ class Frames:
 def load_frames(network: Network, data: str, *, frames: int | None = None, data_dir: PathLike | None = None) -> Frames:
     """The held-out frames of data set `data` that `network` takes, the first `frames` of them or all.
 
-    `data` is the name of a data set (digits, mnist, fashion-mnist, cifar10, fsdd, spam), the path of a .npz file with
-    x_test and, for the accuracy, y_test, or of a .npy file of frames, or "random" or "random:SEED" for uniform random
-    frames (1,000 unless `frames` says otherwise; no labels).
+    `data` is the name of a data set (digits, mnist, fashion-mnist, cifar10, fsdd, spam, yeast), the path of a .npz file
+    with x_test and, for the accuracy, y_test, of a .csv file, of a folder of classes or of a .npy file of frames, or
+    "random" or "random:SEED" for uniform random frames (1,000 unless `frames` says otherwise; no labels).
     `data_dir` holds the files of data sets that are not embedded; without it, the folder that the
     environment variable BITWRIGHT_DATA names, or ./data.
 

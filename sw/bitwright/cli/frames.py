@@ -37,8 +37,9 @@ def add_frames(
         metavar="NAME",
         default=default,
         required=required and default is None,
-        help="digits, mnist, fashion-mnist, cifar10, fsdd, spam, yeast, a .npz file (x_test, y_test), a .npy of frames "
-        "or random[:SEED] for random frames" + (f" (default: {told})" if told else ""),
+        help="digits, mnist, fashion-mnist, cifar10, fsdd, spam, yeast, a .npz (x_test, y_test) or .csv, a folder of "
+        "classes, a .npy of frames, or random[:SEED] for random frames; mnist:5-9 for some classes"
+        + (f" (default: {told})" if told else ""),
     )
     command.add_argument(
         "--data-dir", metavar="D", type=Path, help="folder of the data files (default: $BITWRIGHT_DATA, or data)"

@@ -36,7 +36,8 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     command.add_argument(
         "--dataset",
         metavar="NAME",
-        help="another data set: digits, mnist, fashion-mnist, cifar10, fsdd, spam, yeast, or a .npz",
+        help="another data set: digits, mnist, fashion-mnist, cifar10, fsdd, spam, yeast, a .npz or .csv, or a folder "
+        "of classes; mnist:5-9 for some classes",
     )
     command.add_argument(
         "--epochs", metavar="N", type=int, help="another number of epochs; more than a finished run had, and it goes on"
