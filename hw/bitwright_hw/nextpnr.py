@@ -58,6 +58,12 @@ class Nextpnr:
             raise ToolError(f"placing needs nextpnr for {family.title}; get it with: {how}") from None
         if tuple(int(part) for part in self.version.split(".")[:2]) < self.MINIMUM:
             raise ToolError(f"{wheel.package} {self.version} is too old; get 0.7 or newer: {how}")
+        if self.flow.board is not None:
+            packer = self.flow.board.packer
+            try:
+                metadata.version(packer.package)
+            except metadata.PackageNotFoundError:
+                raise ToolError(f"bitstreams need {packer.name}, of {packer.package}; get it with: {how}") from None
 
     @property
     def name(self) -> str:

@@ -27,7 +27,7 @@ FORMAT_VERSION = 1
 BUILD_FILE = "build.json"
 REBUILD = "build it again: bitwright build"  # what brings back a file of a build
 DESIGN_FOLDER = "design"
-BITSTREAM_SUFFIXES = (".bit", ".bin", ".hwh")  # of what a board is programmed with, and of its handoff
+BITSTREAM_SUFFIXES = (".bit", ".bin", ".fs", ".hwh")  # of what a board is programmed with, and of its handoff
 
 
 class ClockReport(msgspec.Struct, frozen=True, kw_only=True):

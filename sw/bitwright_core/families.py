@@ -5,7 +5,7 @@ What a name stands for is an object of the hardware's (bitwright_hw.families), w
 
 from typing import Literal, get_args
 
-FamilyName = Literal["generic", "xc7", "ecp5", "ice40"]
+FamilyName = Literal["generic", "xc7", "ecp5", "ice40", "gowin"]
 FAMILY_NAMES: tuple[FamilyName, ...] = get_args(FamilyName)
 PORTABLE: FamilyName = "generic"  # Verilog for any FPGA; each other name is a family of them
 FPGA_NAMES = tuple(name for name in FAMILY_NAMES if name != PORTABLE)

@@ -84,7 +84,7 @@ WRONG = {
     "no luts at all": (("luts = 83640", "luts = 0"), "Expected `int` >= 1 - at `$.resources.luts`"),
     "target": (
         ('target = "ecp5"', 'target = "ecp6"'),
-        "one of ecp5, generic, ice40, xc7, not 'ecp6' (did you mean ecp5?)",
+        "one of ecp5, generic, gowin, ice40, xc7, not 'ecp6' (did you mean ecp5?)",
     ),
     "blocks": (("block_ram_kbits = 18", "block_ram_kbits = 20"), "block_ram_kbits must be one of 36, 18, 4, not 20"),
     "stream": (("data_bits = 64", "data_bits = 24"), "data_bits must be 8, 16, 32 and so on up to 512, not 24"),
@@ -224,4 +224,5 @@ def test_every_board_of_the_package_says_what_can_be_built_for_it():
     assert {board.name for board in boards if board.serial} == {
         *("ulx3s-12f", "ulx3s-25f", "ulx3s-45f", "ulx3s-85f", "orangecrab-25f", "colorlight-i5", "colorlight-i9"),
         *("icepi-zero", "icebreaker", "arty-a7-35t", "arty-a7-100t", "basys3", "nexys-a7-100t", "alchitry-au"),
+        *("tang-nano-9k", "tang-nano-20k"),
     }

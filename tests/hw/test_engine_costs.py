@@ -9,7 +9,7 @@ from bitwright_core.plan import LayerPlan, Plan, fold_of, planes_of, row_choices
 from bitwright_hw.engines.folded import folded_stage
 from bitwright_hw.engines.folded_costs import engine_costs
 from bitwright_hw.estimate import costs_of
-from bitwright_hw.families import ECP5, ICE40, XC7
+from bitwright_hw.families import ECP5, GOWIN, ICE40, XC7
 from bitwright_hw.families.ecp5 import popcount as ecp5
 from bitwright_hw.families.xc7.counters import size
 from bitwright_hw.families.xc7.popcount import ALONE_CAPACITY, ROW_CAPACITY, best_groups, best_tree
@@ -18,7 +18,7 @@ from tests.sw.few_networks import FEW_ACTIVATIONS, FEW_WEIGHTS
 from tests.sw.networks import random_network
 
 
-@pytest.mark.parametrize("family, clock", [(XC7, 100.0), (XC7, 400.0), (ECP5, 60.0), (ICE40, 12.0)])
+@pytest.mark.parametrize("family, clock", [(XC7, 100.0), (XC7, 400.0), (ECP5, 60.0), (ICE40, 12.0), (GOWIN, 27.0)])
 @pytest.mark.parametrize("memory", ["block", "distributed", "auto"])
 def test_a_table_has_the_costs_of_each_fold(family, clock, memory):
     target = "generic" if family is ICE40 else family.name

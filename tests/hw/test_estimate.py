@@ -26,12 +26,17 @@ CASES = [
     ("ecp5", {"pe": [8, 4, 3], "simd": [16, 8, 4]}, ("block", "distributed", "auto")),
     ("ecp5", {"pe": [3, 5, 1], "simd": [24, 6, 16]}, ("auto", "auto", "auto")),
     ("ice40", {"pe": [3, 5, 1], "simd": [24, 6, 16]}, ("auto", "auto", "auto")),
+    ("gowin", {"pe": [8, 4, 3], "simd": [16, 8, 4]}, ("block", "distributed", "auto")),
+    ("gowin", {"pe": [3, 5, 1], "simd": [24, 6, 16]}, ("auto", "auto", "auto")),
 ]
 
 
 @pytest.mark.parametrize(
     ("family", "folds", "memories"),
-    [pytest.param(*case, marks=[pytest.mark.slow] if index in (1, 3) else []) for index, case in enumerate(CASES)],
+    [
+        pytest.param(*case, marks=[pytest.mark.slow] if index in (1, 3, 5, 6) else [])
+        for index, case in enumerate(CASES)
+    ],
 )
 def test_it_agrees_with_yosys(tmp_path, family, folds, memories):
     network = random_network(3, shape=(8, 8), bits=8, levels=1, hidden=(16, 16))
@@ -75,7 +80,7 @@ def test_block_ram_grows_with_width_and_depth(width, depth, family):
     blocks = block_rams(width, depth)
     assert blocks <= block_rams(width + 1, depth)
     assert blocks <= block_rams(width, depth + 1) or depth.bit_length() < (depth + 1).bit_length()
-    kbit = {"xc7": 36, "ecp5": 18, "ice40": 4}[family.name]
+    kbit = {"xc7": 36, "ecp5": 18, "ice40": 4, "gowin": 18}[family.name]
     assert blocks * kbit * 1024 >= width * depth
 
 

@@ -1,15 +1,17 @@
 """Whole accelerators of networks of lookup tables, against the golden model, to the cycle; and what they cost."""
 
+import json
 import random
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from bitwright.cli import main
 from bitwright_core.network import GroupSum, Input, Luts, Network, ThresholdEncoding
 from bitwright_core.plan import DATA_BITS, LayerPlan, Plan
 from bitwright_hw.estimate import estimate
-from bitwright_hw.families import ECP5, ICE40, XC7
+from bitwright_hw.families import ECP5, GOWIN, ICE40, XC7
 from bitwright_hw.generator import generate
 from bitwright_hw.sizer import Sizer
 from bitwright_hw.synth import synthesize, synthesize_verilog
@@ -70,7 +72,7 @@ def lut_network(*sizes, inputs=96, classes=10, fan_in=6):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("family", [XC7, ECP5, ICE40], ids=lambda family: family.name)
+@pytest.mark.parametrize("family", [XC7, ECP5, ICE40, GOWIN], ids=lambda family: family.name)
 @pytest.mark.parametrize("sizes", [(100,), (200, 100), (600,)])
 def test_the_estimate_agrees_with_yosys(sizes, family, tmp_path):
     network = lut_network(*sizes)
@@ -90,6 +92,16 @@ def test_a_network_of_tables_alone_has_one_plan():
     assert sized.estimate.total == estimate(network, sized.plan, family=XC7).total
     assert [layer.name for layer in sized.estimate.layers] == ["luts_0", "sums"]
     assert sizer.smallest(100).plan == sized.plan
+
+
+def test_a_network_of_tables_is_sized_for_a_board(tmp_path, capsys):
+    lut_network(100).save(tmp_path / "n.safetensors")
+    command = ["size", str(tmp_path / "n.safetensors"), "--board", "tang-nano-20k"]
+    assert main([*command, "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert [(layer["name"], layer.get("pe")) for layer in facts["layers"]] == [("luts_0", None), ("sums", None)]
+    assert main([*command, "--out", str(tmp_path / "plan.toml")]) == 0
+    assert "BSRAM" in capsys.readouterr().out and Plan.load(tmp_path / "plan.toml").target == "gowin"
 
 
 @pytest.mark.slow

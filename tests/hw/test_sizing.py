@@ -17,7 +17,7 @@ from bitwright_core.plan import Fold, LayerPlan, Plan, distinct_folds
 from bitwright_hw.engine_numbers import accumulator_bits, preload_count, preload_values
 from bitwright_hw.engines.folded_choices import LayerChoices
 from bitwright_hw.estimate import estimate
-from bitwright_hw.families import ECP5, ICE40, XC7
+from bitwright_hw.families import ECP5, GOWIN, ICE40, XC7
 from bitwright_hw.sizer import Sizer
 from bitwright_hw.sizing import Limits, size_for
 from tests.sw.conv_networks import random_conv_network
@@ -214,7 +214,7 @@ def test_too_many_weights_are_refused_without_a_search(options, monkeypatch):
     )
 
 
-@pytest.mark.parametrize("family", [XC7, ECP5, ICE40], ids=lambda family: family.name)
+@pytest.mark.parametrize("family", [XC7, ECP5, ICE40, GOWIN], ids=lambda family: family.name)
 def test_what_fits_keeps_to_the_bound(family):
     """The least plans by LUTs and by blocks, of every interval's: more weights than the bound would make it wrong."""
     network = random_network(4, shape=(16, 8), bits=1, levels=1, hidden=(96, 64))

@@ -7,12 +7,25 @@ from bitwright_hw.cells import BlockRam
 from bitwright_hw.families.ecp5 import ECP5
 from bitwright_hw.families.family import Delays, Family
 from bitwright_hw.families.generic import GENERIC
+from bitwright_hw.families.gowin import GOWIN
 from bitwright_hw.families.ice40 import ICE40
 from bitwright_hw.families.xc7 import XC7
 
-__all__ = ["COUNTED", "ECP5", "FAMILIES", "GENERIC", "ICE40", "XC7", "BlockRam", "Delays", "Family", "family_named"]
+__all__ = [
+    "COUNTED",
+    "ECP5",
+    "FAMILIES",
+    "GENERIC",
+    "GOWIN",
+    "ICE40",
+    "XC7",
+    "BlockRam",
+    "Delays",
+    "Family",
+    "family_named",
+]
 
-FAMILIES: tuple[Family, ...] = (GENERIC, XC7, ECP5, ICE40)
+FAMILIES: tuple[Family, ...] = (GENERIC, XC7, ECP5, ICE40, GOWIN)
 COUNTED = tuple(family for family in FAMILIES if family.synthesis is not None)
 
 

@@ -42,7 +42,7 @@ class Pll(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Wheel:
-    """A wheel that brings nextpnr and a packer for one family, and the extra of bitwright that has it."""
+    """A wheel that brings nextpnr for one family, and the extra of bitwright that has it."""
 
     package: str
     module: str
@@ -69,18 +69,42 @@ class TopFlow:
     constraints_file: str
     constraints: Callable[[Pins], str]
     bitstream_suffix: str
-    choose_pll: Callable[[float, float], Pll] | None  # of the oscillator's MHz and those wanted; None: no PLL is used
+    # of the oscillator's MHz and those wanted, None where the oscillator has them; None: no PLL is used
+    choose_pll: Callable[[float, float], Pll | None] | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """An FPGA as a board's description names it: its maker's number, and words of its own for nextpnr."""
+
+    number: str
+    device: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Packer:
+    """What makes a bitstream of a placed and routed netlist: a name, the wheel that brings it, and how it is run.
+
+    `code` is Python that runs it with the arguments of its own process, `arguments(part, placed file, bitstream)`.
+    """
+
+    name: str
+    package: str
+    code: str
+    arguments: Callable[[Part, str, str], tuple[str, ...]]
 
 
 @dataclass(frozen=True, kw_only=True)
 class BoardFlow(TopFlow):
-    """From a netlist to the bitstream of a board, by nextpnr."""
+    """From a netlist to the bitstream of a board, by nextpnr.
 
-    constraints_option: str  # nextpnr's
-    placed_file: str  # what nextpnr writes
-    placed_option: str
-    packer: str
-    packer_options: tuple[str, ...]
+    `options(part, MHz)` are nextpnr's for a part whose accelerator runs at so many MHz: the part, the constraints, and
+    `placed_file`, which it writes.
+    """
+
+    options: Callable[[Part, float], tuple[str, ...]]
+    placed_file: str
+    packer: Packer
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""A design to a bitstream for a board of the open toolchain: Yosys, nextpnr, ecppack or icepack, all from wheels."""
+"""A design to a bitstream for a board of the open toolchain: Yosys, nextpnr and a packer, all from wheels."""
 
 import json
 import re
@@ -53,7 +53,7 @@ def write_sources(design: Design, board: OpenBoard, out: Path, *, clock_mhz: flo
     mhz = pins.clock_mhz
     if flow.choose_pll is not None:
         pll = flow.choose_pll(pins.clock_mhz, wanted)
-        mhz = pll.mhz
+        mhz = pins.clock_mhz if pll is None else pll.mhz
     elif clock_mhz is not None and clock_mhz != mhz:
         raise BoardError(f"{board.name} runs on its oscillator, {mhz:g} MHz, not at {clock_mhz:g} MHz")
     try:
@@ -85,7 +85,7 @@ def write_sources(design: Design, board: OpenBoard, out: Path, *, clock_mhz: flo
         oscillator_mhz=pins.clock_mhz,
         clock_mhz=mhz,
         baud=board.baud,
-        device=" ".join(option.lstrip("-") for option in board.device),
+        device=" ".join(option.lstrip("-") for option in board.part.device),
     )
     (out / build.bitstream).unlink(missing_ok=True)
     _save(build, out)
@@ -112,16 +112,18 @@ def build_open(
     _check_family(design, board)
     nextpnr = Nextpnr(board.family)
     build = write_sources(design, board, out, clock_mhz=clock_mhz)
-    build = msgspec.structs.replace(build, tools=[f"Yosys {Yosys().version}", nextpnr.name])
+    tools = [f"Yosys {Yosys().version}", nextpnr.name]
+    if flow.packer.package != nextpnr.flow.wheel.package:
+        tools.append(f"{flow.packer.name} {metadata.version(flow.packer.package)}")
+    build = msgspec.structs.replace(build, tools=tools)
     best: SerialBuild | None = None
     with plain_folder() as folder:
         netlist = folder / "netlist.json"
         write_text(folder / build.constraints, (out / build.constraints).read_text())
         _synthesize([*built_design(out).verilog, out / build.verilog], build.top, board.family, netlist, progress)
         for seed in range(1, seeds + 1):
-            options = [*board.device, "--json", netlist.name, "--seed", str(seed), "--report", "report.json"]
-            options += ["--timing-allow-fail", flow.constraints_option, build.constraints, flow.placed_option]
-            options.append(flow.placed_file)
+            options = [*flow.options(board.part, build.clock_mhz), "--json", netlist.name, "--seed", str(seed)]
+            options += ["--report", "report.json", "--timing-allow-fail"]
             log = nextpnr.place(options, folder, progress=progress)
             write_text(out / "nextpnr.log", "\n".join(log) + "\n")
             placed = _placed(build, json.loads((folder / "report.json").read_text()), seed)
@@ -171,13 +173,12 @@ def _synthesize(files: list[Path], top: str, family: Family, netlist: Path, prog
 
 
 def _pack(board: OpenBoard, folder: Path, bitstream: Path, progress: Progress | None) -> None:
-    flow, wheel = board.flow, board.wheel
+    packer = board.flow.packer
     if progress is not None:
-        progress(flow.packer, 0, 1)
-    options = [*flow.packer_options, flow.placed_file, "top.bit"]
-    code = f"import sys, {wheel.module} as wheel; sys.exit(wheel.run_{flow.packer}(sys.argv[1:]))"
+        progress(packer.name, 0, 1)
+    arguments = packer.arguments(board.part, board.flow.placed_file, "top.bit")
     done = subprocess.run(
-        [sys.executable, "-c", code, *options],
+        [sys.executable, "-c", packer.code, *arguments],
         cwd=folder,
         stdin=subprocess.DEVNULL,
         capture_output=True,
@@ -186,10 +187,10 @@ def _pack(board: OpenBoard, folder: Path, bitstream: Path, progress: Progress | 
         check=False,
     )
     if done.returncode or not (folder / "top.bit").is_file():
-        raise ToolError(f"{flow.packer} {metadata.version(wheel.package)} failed: {done.stderr.strip()[-300:]}")
+        raise ToolError(f"{packer.name} {metadata.version(packer.package)} failed: {done.stderr.strip()[-300:]}")
     write_bytes(bitstream, (folder / "top.bit").read_bytes())
     if progress is not None:
-        progress(flow.packer, 1, 1)
+        progress(packer.name, 1, 1)
 
 
 def _placed(build: SerialBuild, report: dict[str, Any], seed: int) -> SerialBuild:

@@ -4,19 +4,16 @@ from dataclasses import dataclass
 
 from bitwright_core.errors import ToolError
 from bitwright_hw.families import Family
-from bitwright_hw.families.flow import BoardFlow, Pins, TopFlow, Wheel
+from bitwright_hw.families.flow import BoardFlow, Part, Pins, TopFlow
 
 
 @dataclass(frozen=True, kw_only=True)
 class OpenBoard:
-    """A board, its part and its pins. `buffer_bytes` is what its link holds of packets that have arrived.
-
-    `device` are nextpnr's options for the part, where nextpnr places it.
-    """
+    """A board, its part and its pins. `buffer_bytes` is what its link holds of packets that have arrived."""
 
     name: str
     family: Family
-    device: tuple[str, ...]
+    part: Part
     pins: Pins
     baud: int
     buffer_bytes: int
@@ -41,10 +38,3 @@ class OpenBoard:
         if self.family.flow is None or self.family.flow.board is None:
             raise ToolError(f"nothing makes bitstreams for {self.family.name} here")
         return self.family.flow.board
-
-    @property
-    def wheel(self) -> Wheel:
-        """The wheel that brings the tools of its flow."""
-        if self.family.flow is None:
-            raise ToolError(f"nothing places designs for {self.family.name} here")
-        return self.family.flow.wheel

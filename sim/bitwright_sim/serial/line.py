@@ -30,7 +30,7 @@ def build_line(
     return build_library(
         [*design.simulation_sources, folder / build.verilog],
         name=build.top,
-        texts={name: (here / name).read_text() for name in ("harness.cpp", "ehxplll.v", "plle2.v")},
+        texts={file.name: file.read_text() for file in here.iterdir() if file.name.endswith((".cpp", ".v"))},
         top=build.top,
         kind=LibraryKind(name="serial", prefix="Vserial", options=("--timescale", "1ns/1ps")),
         cache=cache,

@@ -41,10 +41,10 @@ def build(
     """Builds a design for `board` in folder `out` (default: beside the design, with the board's name).
 
     pynq-z1 and pynq-z2: a Vivado project (docs/pynq.md), and with a Vivado on PATH, unless `vivado` is false, the
-    overlay, NAME.bit and NAME.hwh. ECP5 boards and icebreaker: a bitstream with a serial link (docs/open-boards.md),
-    from up to `seeds` placements. 7-series boards without a processor: the same link in a Vivado project, and its
-    bitstream where there is a Vivado. `clock_mhz` is the plan's unless given. A bitstream that is there already is
-    replaced by one of the same design, or with `force`. `trust_verilog` as in `simulate`.
+    overlay, NAME.bit and NAME.hwh. ECP5 boards, icebreaker and the Tang Nanos: a bitstream with a serial link
+    (docs/open-boards.md), from up to `seeds` placements. 7-series boards without a processor: the same link in a Vivado
+    project, and its bitstream where there is a Vivado. `clock_mhz` is the plan's unless given. A bitstream that is
+    there already is replaced by one of the same design, or with `force`. `trust_verilog` as in `simulate`.
 
         bw.build("design", "pynq-z2", "overlay").built
 

@@ -227,11 +227,12 @@ def synth(
 ) -> "SynthReport":
     """Synthesizes a design with Yosys: LUTs, flip-flops, memories and DSPs of the whole and of each layer.
 
-    `family` is xc7 (counts LUT6, RAMB36), ecp5 (LUT4, EBR) or ice40 (LUT4, blocks of 4 kbit); None for the one that the
-    plan's target names.
+    `family` is xc7 (counts LUT6, RAMB36), ecp5 (LUT4, EBR), ice40 (LUT4, blocks of 4 kbit) or gowin (LUT4, BSRAM); None
+    for the one that the plan's target names.
 
-    With `place`, nextpnr then places and routes it on an ECP5-85F, from `seed`, aiming for `clock_mhz` (the plan's
-    unless given). The result lands in synth-FAMILY.json in the design's folder, too. `trust_verilog` as in `simulate`.
+    With `place`, nextpnr then places and routes it on an ECP5-85F or a GW2AR-18, from `seed`, aiming for `clock_mhz`
+    (the plan's unless given). The result lands in synth-FAMILY.json in the design's folder, too. `trust_verilog` as in
+    `simulate`.
 
         report = bw.synth("design", family="xc7")
         report.total.luts, report.layers[0].engine.block_rams, report.estimate.total.luts

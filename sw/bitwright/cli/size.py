@@ -97,9 +97,11 @@ def as_json(network: "Network", plan: "Plan", board: "Board", expected: "Estimat
     from bitwright_core.framing import input_format
 
     counts = expected.to_dict()
+    # layers of tables have no choice in the plan
+    chosen = {choice.name: {"pe": choice.pe, "simd": choice.simd, "memory": choice.memory} for choice in plan.layers}
     layers = [
-        {"name": choice.name, "pe": choice.pe, "simd": choice.simd, "memory": choice.memory, **layer}
-        for choice, layer in zip(plan.layers, counts.pop("layers"), strict=True)
+        {"name": layer.name, **chosen.get(layer.name, {}), **found}
+        for layer, found in zip(expected.layers, counts.pop("layers"), strict=True)
     ]
     return {
         "network": network.name,
@@ -119,9 +121,10 @@ def _print(
     from bitwright.cli.output import percent, print_facts, print_table, say
 
     blocks = board.block_ram_name
+    chosen = {p.name: [p.pe, p.simd, p.memory] for p in plan.layers}
     rows: list[list[object]] = [
-        [p.name, p.pe, p.simd, p.memory, y.cycles, y.total.luts, y.total.ffs, y.total.block_rams]
-        for p, y in zip(plan.layers, expected.layers, strict=True)
+        [y.name, *chosen.get(y.name, ["", "", "logic"]), y.cycles, y.total.luts, y.total.ffs, y.total.block_rams]
+        for y in expected.layers
     ]
     total, rest, has = expected.total, expected.other, board.resources
     rows.append(["the rest", "", "", "", facts["input_cycles"], rest.luts, rest.ffs, rest.block_rams])

