@@ -175,6 +175,17 @@ def _cases() -> list[Case]:
         Case(name="board-pynq-z1", network=lambda: cnn(31), plan=folded(), board="pynq-z1"),
         Case(name="board-ulx3s", network=small, plan=folded(target="ecp5"), board="ulx3s-85f"),
         Case(name="board-icebreaker", network=small, plan=folded(clock_mhz=12.0), board="icebreaker"),
+        Case(name="gowin-mlp", network=lambda: mlp(1, levels=3), plan=folded(target="gowin", memory="distributed")),
+        Case(name="gowin-tables", network=lambda: tables(0), plan=folded(target="gowin")),
+        Case(
+            name="board-tang-nano-20k",
+            network=small,
+            plan=folded(target="gowin", clock_mhz=27.0),
+            board="tang-nano-20k",
+        ),
+        Case(
+            name="board-tang-nano-9k", network=small, plan=folded(target="gowin", clock_mhz=54.0), board="tang-nano-9k"
+        ),
     ]
     return found + [_random(seed) for seed in range(QUICK_RANDOM)] + [*NEWER[:2], PLANES[0], WIRED[0]]
 

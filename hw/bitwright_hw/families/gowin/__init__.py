@@ -3,7 +3,7 @@ Verilog.
 
 Delays are those of the slower of both boards, a GW1NR-9 of speed grade C6/I5, by the table of Gowin's that apycula
 carries: a LUT4 up to 1.1 ns, a register 0.46 and its setup 0.4, a block RAM without output register 3.46. To each 0.7
-are added for the wire: nextpnr's wires in a small design on a GW2AR-18 were 0.4 long, and its wires take 0.6 of the time.
+are added for the wire: those of a small design that nextpnr placed on a GW2AR-18 took 0.4, and that part is faster.
 """
 
 from bitwright_hw.cells import BlockRam
