@@ -4,7 +4,7 @@ from bitwright_boards import Board
 from bitwright_boards.board import BoardPin, Serial
 from bitwright_core.errors import BoardError
 from bitwright_hw.families import family_named
-from bitwright_hw.families.flow import Part, Pin, Pins
+from bitwright_hw.families.flow import BoardPart, Pin, Pins
 from bitwright_hw.serial.open_board import OpenBoard
 
 
@@ -15,7 +15,7 @@ def open_board(board: Board) -> OpenBoard:
     return OpenBoard(
         name=board.name,
         family=family_named(board.target),
-        part=Part(number=board.part, device=board.serial.device),
+        part=BoardPart(number=board.part, device=board.serial.device),
         pins=_pins(board.serial),
         baud=board.serial.baud,
         buffer_bytes=board.serial.buffer_bytes,

@@ -74,7 +74,7 @@ class TopFlow:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Part:
+class BoardPart:
     """An FPGA as a board's description names it: its maker's number, and words of its own for nextpnr."""
 
     number: str
@@ -91,7 +91,7 @@ class Packer:
     name: str
     package: str
     code: str
-    arguments: Callable[[Part, str, str], tuple[str, ...]]
+    arguments: Callable[[BoardPart, str, str], tuple[str, ...]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,7 +102,7 @@ class BoardFlow(TopFlow):
     `placed_file`, which it writes.
     """
 
-    options: Callable[[Part, float], tuple[str, ...]]
+    options: Callable[[BoardPart, float], tuple[str, ...]]
     placed_file: str
     packer: Packer
 

@@ -113,7 +113,7 @@ def build_open(
     nextpnr = Nextpnr(board.family)
     build = write_sources(design, board, out, clock_mhz=clock_mhz)
     tools = [f"Yosys {Yosys().version}", nextpnr.name]
-    if flow.packer.package != nextpnr.flow.wheel.package:
+    if flow.packer.package != board.wheel.package:
         tools.append(f"{flow.packer.name} {metadata.version(flow.packer.package)}")
     build = msgspec.structs.replace(build, tools=tools)
     best: SerialBuild | None = None

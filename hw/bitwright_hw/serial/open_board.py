@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from bitwright_core.errors import ToolError
 from bitwright_hw.families import Family
-from bitwright_hw.families.flow import BoardFlow, Part, Pins, TopFlow
+from bitwright_hw.families.flow import BoardFlow, BoardPart, Pins, TopFlow, Wheel
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -13,7 +13,7 @@ class OpenBoard:
 
     name: str
     family: Family
-    part: Part
+    part: BoardPart
     pins: Pins
     baud: int
     buffer_bytes: int
@@ -38,3 +38,10 @@ class OpenBoard:
         if self.family.flow is None or self.family.flow.board is None:
             raise ToolError(f"nothing makes bitstreams for {self.family.name} here")
         return self.family.flow.board
+
+    @property
+    def wheel(self) -> Wheel:
+        """The wheel that brings nextpnr for it."""
+        if self.family.flow is None:
+            raise ToolError(f"nothing places designs for {self.family.name} here")
+        return self.family.flow.wheel

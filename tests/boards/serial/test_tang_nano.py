@@ -13,7 +13,7 @@ from bitwright_boards.deployment import describe
 from bitwright_boards.serial_driver import Accelerator
 from bitwright_core.errors import BoardError
 from bitwright_core.golden import outputs
-from bitwright_hw.families.flow import Part
+from bitwright_hw.families.flow import BoardPart
 from bitwright_hw.families.gowin.flow import FLOW
 from bitwright_hw.families.gowin.pll import DETECTOR_MHZ, OSCILLATOR_MHZ, OUTPUT_DIVISORS, OUTPUT_MHZ, choose_pll
 from bitwright_hw.serial.build import write_sources
@@ -57,7 +57,7 @@ def test_constraints_and_options():
     assert options[4:8] == ("--vopt", "cst=pins.cst", "--freq", "54")
     packer = board.flow.packer
     assert packer.arguments(board.part, "placed.json", "top.bit") == ("-d", "GW2A-18C", "-o", "top.bit", "placed.json")
-    without = Part(number="GW1N-LV1QN48C6/I5", device=())  # nextpnr knows the die of some numbers
+    without = BoardPart(number="GW1N-LV1QN48C6/I5", device=())  # nextpnr knows the die of some numbers
     assert "--device" in FLOW.board.options(without, 27.0) and "family=" not in " ".join(
         FLOW.board.options(without, 27.0)
     )

@@ -4,7 +4,7 @@ from bitwright_hw.families.ecp5.block_ram_registers import absorb_registers
 from bitwright_hw.families.ecp5.carry_ends import trim_carries
 from bitwright_hw.families.ecp5.pll import choose_pll
 from bitwright_hw.families.ecp5.spread_rows import spread_rows
-from bitwright_hw.families.flow import BoardFlow, Device, Flow, Packer, Part, Pins, Wheel
+from bitwright_hw.families.flow import BoardFlow, BoardPart, Device, Flow, Packer, Pins, Wheel
 
 
 def lpf(pins: Pins) -> str:
@@ -18,7 +18,7 @@ def lpf(pins: Pins) -> str:
     return "\n".join(lines) + "\n"
 
 
-def options(part: Part, mhz: float) -> tuple[str, ...]:
+def options(part: BoardPart, mhz: float) -> tuple[str, ...]:
     """nextpnr-ecp5's: the clock is in the constraints."""
     return *part.device, "--lpf", "pins.lpf", "--textcfg", "top.config"
 

@@ -4,7 +4,7 @@ A board's `part` is the maker's number, which tells package and speed grade; the
 that Apicula has for the die, such as GW2A-18C.
 """
 
-from bitwright_hw.families.flow import BoardFlow, Device, Flow, Packer, Part, Pins, Wheel
+from bitwright_hw.families.flow import BoardFlow, BoardPart, Device, Flow, Packer, Pins, Wheel
 from bitwright_hw.families.gowin.pll import choose_pll
 
 
@@ -19,7 +19,7 @@ def cst(pins: Pins) -> str:
     return "\n".join(lines) + "\n"
 
 
-def options(part: Part, mhz: float) -> tuple[str, ...]:
+def options(part: BoardPart, mhz: float) -> tuple[str, ...]:
     """nextpnr's. It does not follow a clock through the PLL: `mhz` is asked of every clock."""
     die = ("--vopt", f"family={part.device[0]}") if part.device else ()
     return (
@@ -31,7 +31,7 @@ def options(part: Part, mhz: float) -> tuple[str, ...]:
     )
 
 
-def packed(part: Part, placed: str, bitstream: str) -> tuple[str, ...]:
+def packed(part: BoardPart, placed: str, bitstream: str) -> tuple[str, ...]:
     """gowin_pack's arguments. Without a name of the die it takes the one in nextpnr's netlist."""
     return *(("-d", part.device[0]) if part.device else ()), "-o", bitstream, placed
 

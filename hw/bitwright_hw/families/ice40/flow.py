@@ -1,6 +1,6 @@
 """nextpnr-ice40 and icepack. The PLL is not used: boards run on their oscillator."""
 
-from bitwright_hw.families.flow import BoardFlow, Flow, Packer, Part, Pins, Wheel
+from bitwright_hw.families.flow import BoardFlow, BoardPart, Flow, Packer, Pins, Wheel
 
 
 def pcf(pins: Pins) -> str:
@@ -12,7 +12,7 @@ def pcf(pins: Pins) -> str:
     return "\n".join(lines) + "\n"
 
 
-def options(part: Part, mhz: float) -> tuple[str, ...]:
+def options(part: BoardPart, mhz: float) -> tuple[str, ...]:
     """nextpnr-ice40's: the clock is in the constraints."""
     return *part.device, "--pcf", "pins.pcf", "--asc", "top.asc"
 
