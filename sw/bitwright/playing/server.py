@@ -16,7 +16,7 @@ from bitwright.pages import page
 from bitwright.playing.drawn import SIDE, image_shape, to_frame
 from bitwright.playing.hardware import Hardware, HardwareGoneError
 from bitwright.reporting.picture import data_uri, frame_picture, maps, shades, strip
-from bitwright.reporting.walk import class_name, scores_of
+from bitwright.reporting.results import class_name, scores_of
 from bitwright_core.design import Design
 from bitwright_core.edge import Edge
 from bitwright_core.errors import BitwrightError, DataError
@@ -73,7 +73,8 @@ class Play:
             "class": None if classes is None else class_name(network, classes),
             "label": label,
             "scores": [
-                {"name": s.name, "value": s.value, "share": round(s.share, 4), "chosen": s.chosen}
+                {"name": s.name, "value": s.value, "chosen": s.chosen}
+                | {place: round(getattr(s, place), 4) for place in ("start", "share", "zero")}
                 for s in scores_of(network, numbers)
             ]
             if len(numbers)

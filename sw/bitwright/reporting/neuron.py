@@ -14,7 +14,8 @@ from bitwright_core.plan import folds
 
 LANES = 32  # in a row of the drawing
 _WORDS = 10  # of a neuron's input that are drawn
-_CELL, _LEFT, _SUMS = 10, 64, 70  # of the drawing: a lane's side, room for names, room for sums
+_LEAST = 190  # width of the drawing, for the words
+_CELL, _LEFT = 10, 42  # of the drawing, which a phone shows whole: a lane's side, room for names
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +39,9 @@ class Neuron:
     inputs: int
     popcount: int
     threshold: int | None  # None of a score
-    bit: int | None
+    bit: int | None  # None of a score, and of a layer with several levels
+    levels: int  # thresholds of the neuron
+    reached: int  # how many of them the popcount reaches
     svg: str
     words: tuple[DrawnWord, ...]  # that are drawn
     left_out: int  # words that are not
@@ -81,7 +84,8 @@ def _neuron(layer: MatrixLayer, window: NDArray[np.uint8], pixel: int, simd: int
     agree = (layer.rows == lanes).astype(np.uint8)
     counts = agree.sum(axis=1, dtype=np.int64)
     compared = layer.output.compared
-    thresholds = None if compared is None else compared[:, 0]
+    levels = np.zeros((layer.outputs, 0), np.int64) if compared is None else compared
+    thresholds = levels[:, 0] if levels.shape[1] else None
     index = int(np.argmax(counts if thresholds is None else np.abs(counts - thresholds)))
     popcount, threshold = int(counts[index]), None if thresholds is None else int(thresholds[index])
     words: list[DrawnWord] = []
@@ -102,7 +106,9 @@ def _neuron(layer: MatrixLayer, window: NDArray[np.uint8], pixel: int, simd: int
         inputs=layer.inputs,
         popcount=popcount,
         threshold=threshold,
-        bit=None if threshold is None else int(popcount >= threshold),
+        bit=int(popcount >= threshold) if threshold is not None and levels.shape[1] == 1 else None,
+        levels=levels.shape[1],
+        reached=int((popcount >= levels[index]).sum()),
         svg=_draw(words[:_WORDS], layer.name, index),
         words=tuple(words[:_WORDS]),
         left_out=max(0, len(words) - _WORDS),
@@ -115,12 +121,12 @@ def _digits(bits: NDArray[np.uint8]) -> str:
 
 
 def _draw(words: list[DrawnWord], layer: str, index: int) -> str:
-    """Each word as rows of input, weights and XNOR, and what it adds to the sum."""
-    parts: list[str] = [text(_LEFT, 11, "lane 0 first", class_="fact")]
-    y = 20
+    """Each word as what it adds to the sum, above rows of input, weights and XNOR."""
+    parts: list[str] = []
+    y = 16
     wide = max(min(LANES, len(word.given)) for word in words)
     for number, word in enumerate(words):
-        parts.append(text(2, y - 3, f"cycle {number}", class_="fact strong"))
+        parts.append(text(2, y - 4, f"cycle {number}: +{word.count} = {word.total}", class_="fact strong"))
         for start in range(0, len(word.given), LANES):
             lanes = slice(start, start + LANES)
             rows = (("input", word.given, "in"), ("weight", word.weights, "in"), ("XNOR", word.agree, "xnor"))
@@ -132,10 +138,10 @@ def _draw(words: list[DrawnWord], layer: str, index: int) -> str:
                 ]
                 y += _CELL + 1
             y += 3
-        parts.append(text(_LEFT + _CELL * wide + 6, y - 6, f"+{word.count} = {word.total}", class_="fact strong"))
         y += 17
     said = (
         f"{len(words)} words, the last of which brings the sum to {words[-1].total}; a table below has the same digits"
     )
     title = f"Neuron {index} of {layer}, lane by lane"
-    return drawing(_LEFT + _CELL * wide + _SUMS, y - 12, title, said, *parts, class_="lanes")
+    width = max(_LEFT + _CELL * wide + 2, _LEAST)
+    return drawing(width, y - 14, title, said, *parts, class_="lanes")

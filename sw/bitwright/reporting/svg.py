@@ -2,7 +2,7 @@
 
 from html import escape
 
-TIMES = "\N{MULTIPLICATION SIGN}"
+TIMES, MINUS = "\N{MULTIPLICATION SIGN}", "\N{MINUS SIGN}"
 
 
 def element(tag: str, *children: str, **attributes: object) -> str:

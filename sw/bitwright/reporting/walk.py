@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 
 from bitwright.reporting.neuron import Neuron, neuron
 from bitwright.reporting.picture import data_uri, frame_picture, maps, shades, strip
+from bitwright.reporting.results import Score, class_name, scores_of
+from bitwright.reporting.sums import LastSums, sums_of
 from bitwright.reporting.svg import TIMES
 from bitwright_core.design import Design
 from bitwright_core.golden import Trace, trace
@@ -34,16 +36,6 @@ class Picture:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Score:
-    """One output of the result: a class with its score, or a bit."""
-
-    name: str
-    value: int
-    share: float  # of the widest score: the length of its bar
-    chosen: bool
-
-
-@dataclass(frozen=True, kw_only=True)
 class Walk:
     """What the page shows of one frame."""
 
@@ -53,6 +45,7 @@ class Walk:
     pictures: tuple[Picture, ...]
     neuron: Neuron | None
     scores: tuple[Score, ...]
+    sums: LastSums | None  # from which the scores follow
 
 
 def walk(design: Design, frame: NDArray[Any], *, name: str, label: int | None) -> Walk:
@@ -66,11 +59,8 @@ def walk(design: Design, frame: NDArray[Any], *, name: str, label: int | None) -
         pictures=pictures(network, frame, golden),
         neuron=neuron(design, golden),
         scores=scores_of(network, golden.layers[-1].values.reshape(-1)),
+        sums=sums_of(network, golden),
     )
-
-
-def class_name(network: Network, index: int) -> str:
-    return network.labels[index] if network.labels else str(index)
 
 
 def _told(network: Network, golden: Trace) -> str:
@@ -79,18 +69,6 @@ def _told(network: Network, golden: Trace) -> str:
     if network.gives != "bits":
         return f"{network.outputs} {'numbers' if network.gives == 'values' else 'integers'}"
     return f"{int(golden.layers[-1].values.sum())} of {network.outputs} bits are 1"
-
-
-def scores_of(network: Network, values: NDArray[np.integer], most: int = 64) -> tuple[Score, ...]:
-    """The first `most` outputs, each with a bar: empty for the least score, full for the largest."""
-    numbers = [int(value) for value in values]
-    low, high = min(numbers), max(numbers)
-    chosen = numbers.index(high) if network.is_classifier else -1
-    span = max(1, high - low)
-    return tuple(
-        Score(name=class_name(network, k), value=value, share=(value - low) / span, chosen=k == chosen)
-        for k, value in enumerate(numbers[:most])
-    )
 
 
 def pictures(network: Network, frame: NDArray[Any], golden: Trace) -> tuple[Picture, ...]:

@@ -13,8 +13,11 @@ from bitwright.reporting.counted import CountedResources, resources
 from bitwright.reporting.drawing import WIDTHS, draw
 from bitwright.reporting.handshakes import run_frame
 from bitwright.reporting.kept_points import draw_frontier, read_frontier
-from bitwright.reporting.walk import Walk, class_name, walk
-from bitwright.reporting.waves import coming_out, going_in, overview
+from bitwright.reporting.proof import how_compared
+from bitwright.reporting.results import class_name
+from bitwright.reporting.walk import Walk, walk
+from bitwright.reporting.waves import PHONE, ROOMY, coming_out, going_in, overview
+from bitwright.reporting.words import words_of
 from bitwright_core.atomic import write_text
 from bitwright_core.design import Design
 from bitwright_core.errors import DataError, ToolError
@@ -43,10 +46,11 @@ class _Waves:
     simulator: str
     latency: int
     interval: int
+    at_once: str  # how many of the last layer's sums a word has, in words
     agrees: bool | None  # with the golden model's class; None of a network without classes
-    overview: str
-    going_in: str
-    coming_out: str
+    overview: tuple[str, ...]  # for a screen, for a phone; each of the others is of several pieces for a phone
+    going_in: tuple[str, ...]
+    coming_out: tuple[str, ...]
 
 
 def write_report(
@@ -89,6 +93,8 @@ def write_report(
         accuracy=judged,
         labels=[class_name(network, k) for k in range(network.outputs)] if network.is_classifier else [],
         verified=verified,
+        how_compared=how_compared,
+        words=words_of((block.title for block in parts.blocks), counted.board.block_ram_name),
         benches=benches,
         walk=walked,
         waves=seen,
@@ -116,6 +122,7 @@ def _about(design: Design, counted: CountedResources, parts: BlockDiagram) -> di
         "microseconds": manifest.latency_cycles / manifest.clock_mhz,
         "lead": _lead(design),
         "slowest": _names(slow),
+        "example": next((block for block in parts.blocks if block.grid is not None), None),
         "share": share,
         "difference": difference,
         "family": counted.family.name,
@@ -188,11 +195,20 @@ def _waves(
         simulator=found.simulator,
         latency=found.latency,
         interval=design.manifest.interval_cycles,
+        at_once=_at_once(design),
         agrees=None if found.classes is None or not design.network.is_classifier else found.classes == chosen,
-        overview=overview(found),
-        going_in=going_in(found),
-        coming_out=coming_out(found),
+        overview=(overview(found, ROOMY), overview(found, PHONE)),
+        going_in=(*going_in(found, ROOMY), *going_in(found, PHONE)),
+        coming_out=(*coming_out(found, ROOMY), *coming_out(found, PHONE)),
     ), ""
+
+
+def _at_once(design: Design) -> str:
+    """How many of the last layer's sums a word has, in words."""
+    pe, classes = design.manifest.layers[-1].pe, design.network.is_classifier
+    if pe == 1:
+        return "one class after another" if classes else "one output after another"
+    return f"{pe} {'classes' if classes else 'outputs'} at a time"
 
 
 def _missing(
