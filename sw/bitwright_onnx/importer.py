@@ -28,7 +28,8 @@ from bitwright_onnx.ends import FloatClasses
 from bitwright_onnx.form import Graph, check
 from bitwright_onnx.heads import prune, strip_heads
 from bitwright_onnx.linear import LINEAR, split_linear
-from bitwright_onnx.lower import Lowering, network_of
+from bitwright_onnx.lower import lower, network_of
+from bitwright_onnx.lowering import Lowering
 from bitwright_onnx.meaning import MEANINGS, Meaning
 from bitwright_onnx.names import Names, valid_name
 from bitwright_onnx.one_d import lift_signals
@@ -181,7 +182,7 @@ def _lowered(graph: Graph, options: Options, facts: dict[str, Any], name: str, p
         meaning_known=options.outputs == "auto" and "outputs" in facts,
         values=facts.get("values") if options.outputs in ("auto", "scores") else None,
     )
-    layers = lowering.run()
+    layers = lower(lowering)
     network = network_of(lowering, layers, name, tuple(facts.get("labels", ())))
     if progress:
         progress("import", 4, 4)

@@ -8,7 +8,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import TYPE_CHECKING, NoReturn
+from typing import NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,15 +18,13 @@ from bitwright_core.numbers import joined_type
 from bitwright_onnx.canonical import integers
 from bitwright_onnx.expression import DECIDING, operations
 from bitwright_onnx.form import OnnxNode
+from bitwright_onnx.lowering import Lowering
 from bitwright_onnx.read_layers import pool_layer
 from bitwright_onnx.settle import line_of, settled, sums, worth_of
 from bitwright_onnx.shapes import window_sizes
-from bitwright_onnx.signals import Accumulators, Bits, Levels, Plane, UnevenError, in_channels
+from bitwright_onnx.signals import Accumulators, Bits, Levels, Plane, Signal, UnevenError, in_channels
 from bitwright_onnx.view import View
 from bitwright_onnx.windows import image_size
-
-if TYPE_CHECKING:
-    from bitwright_onnx.lower import Lowering, Signal
 
 _MAX_RATIO = 1 << 7  # of the denominator of a ratio of two steps that is rounded; more would fit any number
 _MAX_EXACT = 1 << 12  # of one that is not
@@ -44,7 +42,7 @@ class Branch:
     sign: int
 
 
-def add(lowering: "Lowering", node: OnnxNode, taken: list[tuple["Signal", View]]) -> Levels:
+def add(lowering: Lowering, node: OnnxNode, taken: list[tuple[Signal, View]]) -> Levels:
     """The sum of branches."""
     branches = [
         _branch(lowering, signal, view, name, -1 if node.op == "Sub" and place else 1)
@@ -89,7 +87,7 @@ def _reach(signal: Bits | Levels) -> tuple[int, int]:
     return (-1, 1) if isinstance(signal, Bits) else signal.reach
 
 
-def _branch(lowering: "Lowering", signal: "Signal", view: View, name: str, sign: int) -> Branch:
+def _branch(lowering: Lowering, signal: Signal, view: View, name: str, sign: int) -> Branch:
     if isinstance(signal, Accumulators) and signal.name not in lowering.hints:
         expression = in_channels(view, signal.plane)
         if not operations(expression) & DECIDING:
@@ -169,7 +167,7 @@ def _refuse(steps: NDArray[np.float64], why: str) -> NoReturn:
     )
 
 
-def _plane(lowering: "Lowering", node: OnnxNode, branches: list[Branch]) -> Plane:
+def _plane(lowering: Lowering, node: OnnxNode, branches: list[Branch]) -> Plane:
     """The plane of the sum: all branches must have their values in its order. Raises ValueError."""
     shape = lowering.graph.shapes[node.output][1:]
     for branch in branches:
@@ -210,7 +208,7 @@ def _size(plane: Plane) -> tuple[int, int]:
     return height, width
 
 
-def concat(lowering: "Lowering", node: OnnxNode, taken: list[tuple["Signal", View]]) -> Bits | Levels:
+def concat(lowering: Lowering, node: OnnxNode, taken: list[tuple[Signal, View]]) -> Bits | Levels:
     """The channels of branches one behind the other, in one number type that holds the values of all."""
     rank = len(lowering.graph.shapes[node.output])
     axis = int(node.attributes["axis"])
@@ -249,7 +247,7 @@ def concat(lowering: "Lowering", node: OnnxNode, taken: list[tuple["Signal", Vie
     )
 
 
-def bring_together(lowering: "Lowering", givers: Sequence[str], values: Sequence[tuple[int, NumberType]]) -> None:
+def bring_together(lowering: Lowering, givers: Sequence[str], values: Sequence[tuple[int, NumberType]]) -> None:
     """Adds the concatenation of what these layers give, flat values of so many numbers of a type."""
     layer = Concat(
         name=lowering.names.give("outputs"),
@@ -273,7 +271,7 @@ def _in_line(given: Bits | Levels, view: View) -> tuple[Bits | Levels, View]:
     return given, replace(view, index=None)
 
 
-def _on_one_grid(lowering: "Lowering", signals: list[Bits | Levels], planes: list[Plane]) -> list[Bits | Levels]:
+def _on_one_grid(lowering: Lowering, signals: list[Bits | Levels], planes: list[Plane]) -> list[Bits | Levels]:
     """Branches of different steps as whole numbers of one unit, by thresholds that leave out numbers.
 
     Raises ValueError for branches whose steps, or middles, have no common unit.
@@ -306,7 +304,7 @@ def _on_one_grid(lowering: "Lowering", signals: list[Bits | Levels], planes: lis
     return found
 
 
-def average_pool(lowering: "Lowering", node: OnnxNode, taken: list[tuple["Signal", View]]) -> Levels:
+def average_pool(lowering: Lowering, node: OnnxNode, taken: list[tuple[Signal, View]]) -> Levels:
     """An average pool as the sums of its windows, each worth a step divided by the size of the window."""
     ((signal, view),) = taken
     given, view = settled(lowering, signal, view, node.inputs[0])
@@ -340,7 +338,7 @@ def average_pool(lowering: "Lowering", node: OnnxNode, taken: list[tuple["Signal
     )
 
 
-def max_pool(lowering: "Lowering", node: OnnxNode, taken: list[tuple["Signal", View]]) -> Bits | Levels:
+def max_pool(lowering: Lowering, node: OnnxNode, taken: list[tuple[Signal, View]]) -> Bits | Levels:
     """The bits or numbers behind a pool. A layer whose sums are pooled before any quantizer decides what follows it."""
     ((signal, view),) = taken
     images = Plane(shape=view.shape, axis=2 if node.op.endswith("Last") else 0)
@@ -363,7 +361,7 @@ def max_pool(lowering: "Lowering", node: OnnxNode, taken: list[tuple["Signal", V
     return replace(given, plane=plane, giver=layer.name)
 
 
-def repeat(lowering: "Lowering", node: OnnxNode, taken: list[tuple["Signal", View]]) -> Bits | Levels:
+def repeat(lowering: Lowering, node: OnnxNode, taken: list[tuple[Signal, View]]) -> Bits | Levels:
     """An image whose pixels are repeated down and across."""
     ((signal, view),) = taken
     given, view = settled(lowering, signal, view, node.inputs[0])

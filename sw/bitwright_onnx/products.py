@@ -1,7 +1,7 @@
 """Products: the sums of nodes with weights, on the lanes that stand for what they take."""
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,19 +21,17 @@ from bitwright_onnx.few_bits import FewBitRows, few_bits
 from bitwright_onnx.form import OnnxNode
 from bitwright_onnx.lanes import Lanes, ScaledRows, product
 from bitwright_onnx.linear import not_binary, weight_rows
+from bitwright_onnx.lowering import Lowering
 from bitwright_onnx.read_layers import silenced
 from bitwright_onnx.settle import straight
 from bitwright_onnx.shapes import dilations
-from bitwright_onnx.signals import Accumulators, Bits, Levels, Plane, RawInput, channel_table, in_channels
+from bitwright_onnx.signals import Accumulators, Bits, Levels, Plane, RawInput, Signal, channel_table, in_channels
 from bitwright_onnx.uses import fits_bits, outside_kernel, used_values
 from bitwright_onnx.view import View
 from bitwright_onnx.windows import padding_of, pads_of, window_lanes
 
-if TYPE_CHECKING:
-    from bitwright_onnx.lower import Lowering, Signal
 
-
-def linear(lowering: "Lowering", node: OnnxNode, taken: list[tuple["Signal", View]]) -> Accumulators:
+def linear(lowering: Lowering, node: OnnxNode, taken: list[tuple[Signal, View]]) -> Accumulators:
     """The sums of a node with weights; the layer follows when it is known what becomes of them."""
     ((signal, view),) = taken
     if isinstance(signal, RawInput):
@@ -42,7 +40,7 @@ def linear(lowering: "Lowering", node: OnnxNode, taken: list[tuple["Signal", Vie
     return _product(lowering, node, lanes, view, giver)
 
 
-def _first_product(lowering: "Lowering", node: OnnxNode, view: View) -> Accumulators:
+def _first_product(lowering: Lowering, node: OnnxNode, view: View) -> Accumulators:
     """The first product, on bits where they can say what the input becomes, else on integers."""
     columns, kinds = input_table(view, lowering.graph.input_dtype, lowering.input_bits)
     group = pad = None
@@ -80,9 +78,7 @@ def _first_product(lowering: "Lowering", node: OnnxNode, view: View) -> Accumula
     return signal
 
 
-def _inputs(
-    lowering: "Lowering", signal: Accumulators | Bits | Levels, view: View, node: OnnxNode
-) -> tuple[Lanes, str]:
+def _inputs(lowering: Lowering, signal: Accumulators | Bits | Levels, view: View, node: OnnxNode) -> tuple[Lanes, str]:
     """The lanes that a product takes, in the order of `view`, and the layer that gives them."""
     expression = in_channels(view, signal.plane)
     fits = partial(fits_bits, lowering.graph, node, view)
@@ -121,7 +117,7 @@ def _zeros_within(node: OnnxNode, weights: NDArray[Any]) -> bool:
     return int(node.attributes.get("group", 1)) > 1 or bool((taken != taken[:, :1, :1]).any())
 
 
-def accumulators_of(lowering: "Lowering", node: OnnxNode, signal: Levels, view: View, few: FewBitRows) -> Accumulators:
+def accumulators_of(lowering: Lowering, node: OnnxNode, signal: Levels, view: View, few: FewBitRows) -> Accumulators:
     """The sums that the rows of `few` give on the numbers of `signal`."""
     signal = signal.behind(channel_table(in_channels(view, signal.plane), signal.plane, signal.values))
     indices = view.indices.reshape(-1)
@@ -137,7 +133,7 @@ def accumulators_of(lowering: "Lowering", node: OnnxNode, signal: Levels, view: 
     return _accumulators(lowering, node, "dense", plane, rows, signal.number, None, signal.giver)
 
 
-def _few(lowering: "Lowering", node: OnnxNode) -> FewBitRows | None:
+def _few(lowering: Lowering, node: OnnxNode) -> FewBitRows | None:
     """The weights of a product as whole numbers; None where they are +-1 times one scale a row."""
     rows = weight_rows(node, lowering.graph.constants[node.inputs[1]])
     hint = lowering.hints.get(lowering.wanted_of(node) or lowering.names.coming or "")
@@ -147,7 +143,7 @@ def _few(lowering: "Lowering", node: OnnxNode) -> FewBitRows | None:
 
 
 def _silenced(
-    lowering: "Lowering",
+    lowering: Lowering,
     node: OnnxNode,
     view: View,
     channel: NDArray[np.int64],
@@ -181,7 +177,7 @@ def _silenced(
     return np.where(used, np.nan, 2.0 * bit - 1.0)
 
 
-def _product(lowering: "Lowering", node: OnnxNode, lanes: Lanes, view: View, giver: str) -> Accumulators:
+def _product(lowering: Lowering, node: OnnxNode, lanes: Lanes, view: View, giver: str) -> Accumulators:
     weights = lowering.graph.constants[node.inputs[1]]
     shape = lowering.graph.shapes[node.output][1:]
     number, few = lanes.number, _few(lowering, node)
@@ -242,7 +238,7 @@ def _grouped(weights: NDArray[Any], window: Lanes, few: FewBitRows | None, group
 
 
 def _accumulators(
-    lowering: "Lowering",
+    lowering: Lowering,
     node: OnnxNode,
     kind: str,
     plane: Plane,

@@ -8,7 +8,6 @@ thresholds of their own (`Quantize`).
 import contextlib
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +21,7 @@ from bitwright_onnx.expression import DECIDING, SOURCE, Expr, operations
 from bitwright_onnx.form import OnnxNode
 from bitwright_onnx.lanes import SAME_STEP, ScaledRows
 from bitwright_onnx.levels import LevelDecision, decide_levels
+from bitwright_onnx.lowering import Lowering
 from bitwright_onnx.read_layers import Hint, matrix_layer
 from bitwright_onnx.signals import (
     Accumulators,
@@ -30,6 +30,7 @@ from bitwright_onnx.signals import (
     Levels,
     Plane,
     RawInput,
+    Signal,
     UnevenError,
     channel_table,
     counted,
@@ -37,9 +38,6 @@ from bitwright_onnx.signals import (
 )
 from bitwright_onnx.tables import ManyValuesError
 from bitwright_onnx.view import View
-
-if TYPE_CHECKING:
-    from bitwright_onnx.lower import Lowering, Signal
 
 Fits = Callable[[Plane, Decision], bool]
 _WHOLE = 2.0**-16  # how far from a whole number what is one may be computed
@@ -52,7 +50,7 @@ def even(plane: Plane, decision: Decision) -> bool:
     return all(bool(np.ptp(values) <= SAME_STEP * size) for values in (decision.zero, decision.one))
 
 
-def settled(lowering: "Lowering", signal: "Signal", view: View, name: str) -> tuple[Bits | Levels, View]:
+def settled(lowering: Lowering, signal: Signal, view: View, name: str) -> tuple[Bits | Levels, View]:
     """Value `name` as the bits or numbers of a layer, and where each of them is among those of that layer.
 
     Raises ValueError where the graph's values have no such form.
@@ -85,7 +83,7 @@ def worth_of(signal: Bits | Levels) -> tuple[NDArray[np.float64], NDArray[np.flo
 
 
 def straight(
-    lowering: "Lowering",
+    lowering: Lowering,
     signal: Bits | Levels,
     expression: Expr,
     *,
@@ -121,7 +119,7 @@ def line_of(signal: Accumulators, expression: Expr) -> tuple[NDArray[np.float64]
 
 
 def sums(
-    lowering: "Lowering",
+    lowering: Lowering,
     signal: Accumulators,
     line: tuple[NDArray[np.float64], NDArray[np.float64]],
     times: NDArray[np.int64] | None = None,
@@ -142,7 +140,7 @@ def sums(
     return Levels(plane=signal.plane, number=layer.matrix.edge.number, middle=middle, step=unit, giver=layer.name)
 
 
-def whole_sums(lowering: "Lowering", signal: Accumulators, expression: Expr) -> Levels:
+def whole_sums(lowering: Lowering, signal: Accumulators, expression: Expr) -> Levels:
     """The layer that gives as numbers just what the graph makes of its sums, as bitwright's own exports mean it.
 
     Raises UnevenError where that is no whole number.
@@ -163,7 +161,7 @@ def whole_sums(lowering: "Lowering", signal: Accumulators, expression: Expr) -> 
 
 
 def quantized(
-    lowering: "Lowering",
+    lowering: Lowering,
     signal: Bits | Levels,
     expression: Expr,
     *,
@@ -248,7 +246,7 @@ def depthwise(signal: Bits | Levels, name: str, node: OnnxNode) -> Accumulators:
     )
 
 
-def _bits(lowering: "Lowering", signal: Bits | Levels, source: Integers, decision: Decision) -> Bits:
+def _bits(lowering: Lowering, signal: Bits | Levels, source: Integers, decision: Decision) -> Bits:
     """One threshold a channel; where the bit falls as the number grows, 0 and 1 change sides."""
     lowering.note_rounding(source, decision.rounding)
     falling = decision.falling
@@ -262,7 +260,7 @@ def _bits(lowering: "Lowering", signal: Bits | Levels, source: Integers, decisio
     )
 
 
-def _levels(lowering: "Lowering", signal: Bits | Levels, source: Integers, decision: LevelDecision) -> Bits | Levels:
+def _levels(lowering: Lowering, signal: Bits | Levels, source: Integers, decision: LevelDecision) -> Bits | Levels:
     """Several thresholds a channel.
 
     A number that falls as its source grows is counted from the other end: as its negative where numbers are whole steps
@@ -289,7 +287,7 @@ def _levels(lowering: "Lowering", signal: Bits | Levels, source: Integers, decis
 
 
 def _emit(
-    lowering: "Lowering", signal: Bits | Levels, source: Integers, places: NDArray[np.int64], base: int
+    lowering: Lowering, signal: Bits | Levels, source: Integers, places: NDArray[np.int64], base: int
 ) -> Quantize:
     plane = signal.plane
     shape = tuple(size for axis, size in enumerate(plane.shape) if axis != plane.axis) if len(plane.shape) == 3 else ()
@@ -302,7 +300,7 @@ def _emit(
     return layer
 
 
-def encoded(lowering: "Lowering", signal: RawInput, view: View) -> tuple[Bits | Levels, View]:
+def encoded(lowering: Lowering, signal: RawInput, view: View) -> tuple[Bits | Levels, View]:
     """The encoded input where several operators take it, or one that is no product: bits if it becomes two values.
 
     The second result says which lane each of the view's values is. Raises ValueError.

@@ -1,23 +1,20 @@
 """Ends of a graph that are integers: several outputs, by a Concat, and what an export says of its own."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from bitwright_core.errors import BitwrightError
 from bitwright_core.network import NumberType
-from bitwright_onnx.choices import classes_text
+from bitwright_onnx.class_maps import classes_text
 from bitwright_onnx.ends import emit_numbers, emit_scores, is_one
 from bitwright_onnx.expression import DECIDING, operations
 from bitwright_onnx.joins import bring_together
+from bitwright_onnx.lowering import Lowering
 from bitwright_onnx.meaning import CHOSEN
 from bitwright_onnx.read_layers import with_sums
 from bitwright_onnx.settle import settled, worth_of
 from bitwright_onnx.signals import Accumulators, Bits, RawInput, in_channels
-
-if TYPE_CHECKING:
-    from bitwright_onnx.lower import Lowering
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +27,7 @@ class GraphOutput:
     text: str
 
 
-def several_outputs(lowering: "Lowering") -> None:
+def several_outputs(lowering: Lowering) -> None:
     """Adds the layers that give the outputs, and the Concat that brings them together. Refuses what is none."""
     found = []
     for output in lowering.graph.outputs:
@@ -44,7 +41,7 @@ def several_outputs(lowering: "Lowering") -> None:
     lowering.sentence = f"{len(found)} outputs, one behind the other: " + "; ".join(each.text for each in found)
 
 
-def _output(lowering: "Lowering", output: str) -> GraphOutput:
+def _output(lowering: Lowering, output: str) -> GraphOutput:
     """The layer that gives an output. Raises ValueError."""
     signal, view = lowering.taken(output)
     if isinstance(signal, RawInput):
@@ -84,7 +81,7 @@ def _output(lowering: "Lowering", output: str) -> GraphOutput:
     return GraphOutput(giver=given.giver, size=size, number=given.number, text=text)
 
 
-def integers(lowering: "Lowering", end: str) -> None:
+def integers(lowering: Lowering, end: str) -> None:
     """The end of bitwright's own export of a network that gives integers: its last layer as it is."""
     signal, view = lowering.taken(end)
     try:

@@ -245,3 +245,6 @@ def _all(signal: Accumulators | Integers) -> NDArray[np.int64]:
             "its operations alone (sums, products and comparisons with constants) can follow"
         )
     return signal.dots_at(np.arange(signal.count))
+
+
+Signal = RawInput | Accumulators | Bits | Levels  # what a value of the graph is

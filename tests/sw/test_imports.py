@@ -4,6 +4,7 @@ import ast
 import json
 import subprocess
 import sys
+from graphlib import CycleError, TopologicalSorter
 from importlib import import_module
 from pathlib import Path
 
@@ -74,6 +75,39 @@ def test_the_check_sees_an_import(tmp_path):
     file = tmp_path / "x.py"
     file.write_text("def f():\n    import torch.nn\n    from amaranth.lib import wiring\nfrom . import y\n")
     assert imports(file, "here") == {"torch", "amaranth", "here"}
+
+
+def taken(file: Path, module: str, modules: set[str]) -> set[str]:
+    """The modules of `modules` that a file imports, wherever in it, in a function or for types alone."""
+    found = set()
+    for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= (names & modules) or {str(node.module)}
+    return found & modules - {module}
+
+
+def test_no_module_needs_itself(checkout):
+    """No circle of imports, not even of those in functions or for types alone."""
+    files = {}
+    for package, place in PACKAGES.items():
+        root = (checkout / place).parent
+        for file in sorted((checkout / place).rglob("*.py")):
+            name = ".".join(file.relative_to(root).with_suffix("").parts)
+            files[name.removesuffix(".__init__")] = file
+        assert package in files
+    TopologicalSorter({name: taken(file, name, set(files)) for name, file in files.items()}).prepare()
+
+
+def test_the_check_sees_a_circle(tmp_path):
+    (tmp_path / "a.py").write_text("def f():\n    from house import b\n")
+    (tmp_path / "b.py").write_text("if TYPE_CHECKING:\n    from house.a import f\n")
+    modules = {"house.a", "house.b"}
+    circle = {f"house.{name}": taken(tmp_path / f"{name}.py", f"house.{name}", modules) for name in "ab"}
+    with pytest.raises(CycleError):
+        TopologicalSorter(circle).prepare()
 
 
 def loaded_after(code: str) -> set[str]:

@@ -174,7 +174,7 @@ KNOWERS = {
     "sw/bitwright_onnx/read_layers.py": "what ONNX nodes become",
     "sw/bitwright_onnx/write_layers.py": "ONNX handlers",
     "sw/bitwright_onnx/joins.py": "what ONNX nodes that join values become",
-    "sw/bitwright_onnx/choices.py": "what ONNX nodes that choose a class become",
+    "sw/bitwright_onnx/class_maps.py": "what ONNX nodes that choose a class become",
     "sw/bitwright_onnx/settle.py": "thresholds by themselves, where a value is taken several times",
     "sw/bitwright_onnx/exporter.py": "what an export says of its layers",
     "sw/bitwright_onnx/own_graph.py": "what an export said of its layers",
@@ -235,7 +235,7 @@ NUMBER_KNOWERS = {
     "sw/bitwright_bnn_pynq/topology.py": "what a topology says",
     "sw/bitwright_bnn_pynq/network.py": "BNN-PYNQ's weights",
     "sw/bitwright_onnx/few_bits.py": "which type holds the weights of a graph",
-    "sw/bitwright_onnx/lower.py": "weights of a layer that passes numbers on",
+    "sw/bitwright_onnx/one_output.py": "weights of a layer that passes numbers on",
     "sw/bitwright_onnx/settle.py": "weights of a layer that passes numbers on",
     "bench/few_bit_designs.py": "makes the networks that it measures",
 }
