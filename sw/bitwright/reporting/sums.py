@@ -63,6 +63,8 @@ def _facts(layer: MatrixLayer, outputs: int) -> tuple[tuple[str, ...], list[NDAr
     difference = f"the difference, {{what}} {MINUS} threshold, is not negative"
     if isinstance(output, Votes):
         told = f"{agree}Where {difference}, the score is the {{who}}'s vote, else 0."
+        if len(np.unique(output.votes)) == len(output.votes):
+            told += " No two votes are equal, so one {who} wins where several have one."
         return ("threshold", "vote"), [output.thresholds, output.votes], told
     if isinstance(output, Scores):
         if (output.scale == 1).all() and not output.offset.any():
