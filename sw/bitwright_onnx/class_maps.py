@@ -83,10 +83,11 @@ def _scores(lowering: Lowering, signal: Accumulators, view: View | None) -> tupl
 
 def classes_text(lowering: Lowering, signal: Signal, view: View) -> str | None:
     """What an output says that is the classes themselves, as a layer gives them; None for anything else."""
-    layer, _ = lowering.made.get(signal.giver, (None, ())) if isinstance(signal, Levels) else (None, ())
+    if not isinstance(signal, Levels):
+        return None
+    layer, _ = lowering.made.get(signal.giver, (None, ()))
     if not isinstance(layer, ChannelArgMax):
         return None
-    assert isinstance(signal, Levels)
     values = channel_table(in_channels(view, signal.plane), signal.plane, signal.values)
     if not _counts(values[:, 0]):
         return None

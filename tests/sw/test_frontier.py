@@ -9,7 +9,9 @@ import pytest
 import bitwright as bw
 from bitwright.cli import main
 from bitwright_core.plan import Plan
+from bitwright_hw.solve import solved
 
+from .graph_networks import random_graph_network
 from .networks import random_network
 
 NETWORK = random_network(3, shape=(8, 8), bits=8, levels=1, hidden=(32, 24))
@@ -36,6 +38,19 @@ def test_the_chosen_point_is_what_size_gives(explored):
     assert found.chosen.frames_per_second >= 1_500_000
     assert found.chosen.plan == bw.size(NETWORK, board="pynq-z2", target_fps=1_500_000)
     assert Plan.load(out / "plan.toml") == found.chosen.plan
+
+
+@pytest.mark.slow
+def test_networks_of_few_bits_that_branch(tmp_path):
+    """Each point is the plan of a design: its interval is the one that the graph's slowest stage has."""
+    network = random_graph_network(1003, shape=(5, 4, 2), steps=6, sums=True, mixed=True)
+    numbers = {node.edge.number.bits for node in network.nodes[:-1]}
+    assert not network.is_chain and max(numbers) > 1
+    found = bw.explore(network, tmp_path, board="pynq-z2")
+    assert len(found.points) > 3
+    for point in (found.points[0], found.chosen, found.points[-1]):
+        solution = solved(network, point.plan)
+        assert point.frames_per_second == point.plan.clock_mhz * 1e6 / solution.interval_cycles
 
 
 def test_the_page_needs_nothing_beside_it(explored):
