@@ -22,6 +22,7 @@ WARNINGS = {
     "PROCASSINIT": "registers have the value of reset from power-up, too",
     "WIDTHEXPAND": "operands are as wide as their values need, and Verilog extends them",
     "WIDTHTRUNC": "a bit of a constant is chosen by a shift",
+    "CASEOVERLAP": "a choice by bits of which one is 1 is a casez, whose patterns would overlap if two were",
 }
 
 
