@@ -114,6 +114,9 @@ class Nextpnr:
         if device is None:
             raise ToolError(f"{self.flow.wheel.package} has no device here that designs are placed on by themselves")
         folder = netlist.parent
+        if device.constraints is not None:
+            file, text = device.constraints
+            (folder / file).write_text(text)
         options = [*device.options, "--timing-allow-fail", "--freq", f"{clock_mhz:g}", "--seed", str(seed)]
         source = ["--json", netlist.name]
         if spread and device.spread is not None:

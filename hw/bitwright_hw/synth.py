@@ -194,7 +194,8 @@ def synthesize_verilog(
     commands += ["tee -q -o stat.json stat -json"]
     if netlist is not None:
         commands += [f"setattr -mod -unset keep_hierarchy {module(name)}" for name in whole]
-        commands += ["flatten", "opt_clean -purge", "write_json netlist.json"]
+        pads = () if family.flow is None else family.flow.pads
+        commands += ["flatten", *pads, "opt_clean -purge", "write_json netlist.json"]
     with plain_folder() as folder:
 
         def step(done: int) -> None:

@@ -52,13 +52,14 @@ class Wheel:
 
 @dataclass(frozen=True, kw_only=True)
 class Device:
-    """The part that `bitwright synth --place` places on.
+    """The part that `bitwright synth --place` places on. `constraints` are the name and text of a file for nextpnr.
 
     `spread`, where there is one, draws a placement apart over the whole device, in nextpnr's own JSON.
     """
 
     title: str
     options: tuple[str, ...]  # nextpnr's
+    constraints: tuple[str, str] | None = None
     spread: Callable[[Netlist, str], int] | None = None
 
 
@@ -111,11 +112,13 @@ class BoardFlow(TopFlow):
 class Flow:
     """nextpnr for a family, and what goes around it.
 
-    `steps` change module `top` of Yosys' netlist on its way to nextpnr, so that it comes out smaller or faster with the
-    same function. `device` is what designs are placed on for their clock alone, `board` what makes bitstreams.
+    `pads` are Yosys' commands that give the ports of a flat netlist their pads, where nextpnr does not. `steps` change
+    module `top` of that netlist on its way to nextpnr, so that it comes out smaller or faster with the same function.
+    `device` is what designs are placed on for their clock alone, `board` what makes bitstreams.
     """
 
     wheel: Wheel
+    pads: tuple[str, ...] = ()
     steps: tuple[Callable[[Netlist, str], int], ...] = ()
     device: Device | None = None
     board: BoardFlow | None = None

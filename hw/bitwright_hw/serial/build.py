@@ -161,7 +161,7 @@ def _synthesize(files: list[Path], top: str, family: Family, netlist: Path, prog
         raise ToolError(f"nothing synthesizes designs for {family.name} here")
     commands = read_verilog(files, netlist.parent)
     commands += [command for part in family.synthesis.parts(module(top)) for command in part]
-    commands += ["opt_clean -purge", f"write_json {plain(netlist.name)}"]
+    commands += [*family.flow.pads, "opt_clean -purge", f"write_json {plain(netlist.name)}"]
 
     def step(done: int) -> None:
         if progress is not None:

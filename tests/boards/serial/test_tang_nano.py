@@ -13,10 +13,13 @@ from bitwright_boards.deployment import describe
 from bitwright_boards.serial_driver import Accelerator
 from bitwright_core.errors import BoardError
 from bitwright_core.golden import outputs
+from bitwright_hw.families import GOWIN
 from bitwright_hw.families.flow import BoardPart
 from bitwright_hw.families.gowin.flow import FLOW
 from bitwright_hw.families.gowin.pll import DETECTOR_MHZ, OSCILLATOR_MHZ, OUTPUT_DIVISORS, OUTPUT_MHZ, choose_pll
+from bitwright_hw.nextpnr import Nextpnr
 from bitwright_hw.serial.build import write_sources
+from bitwright_hw.synth import synthesize_verilog
 from bitwright_sim.serial import SimulatedLine
 from tests.sw.networks import random_frames, random_network
 
@@ -98,6 +101,20 @@ def test_tops_have_a_pll_where_the_clock_asks_for_one(tmp_path):
     assert (build.clock_mhz, build.oscillator_mhz, build.baud, build.device) == (54, 27, 1_000_000, "GW1N-9C")
     text = (folder / "top.v").read_text()
     assert text.count("rPLL #(") == 1 and ".FBDIV_SEL(32'd1)" in text and ".IDIV_SEL(32'd0)" in text
+
+
+@pytest.mark.slow
+def test_a_part_by_itself_is_placed(tmp_path):
+    """Between registers and four pins, as nextpnr here chooses none by itself."""
+    pytest.importorskip(GOWIN.flow.wheel.module, reason="needs the extra open")
+    source, netlist = tmp_path / "part.v", tmp_path / "netlist.json"
+    row = "module part(\n  input wire aclk,\n  input wire [7:0] a,\n  output reg [8:0] o\n);\n"
+    source.write_text(row + "always @(posedge aclk) o <= a + 8'd27;\nendmodule\n")
+    counts = synthesize_verilog([source], "part", family=GOWIN, netlist=netlist)["part"]
+    assert 9 <= counts.luts <= 10 and counts.ffs == 9
+    cells = [cell["type"] for cell in json.loads(netlist.read_text())["modules"]["pins"]["cells"].values()]
+    assert (cells.count("IBUF"), cells.count("OBUF")) == (3, 1)
+    assert Nextpnr(GOWIN).run(netlist, clock_mhz=27.0).fmax_mhz > 27
 
 
 @pytest.mark.slow

