@@ -8,9 +8,9 @@ from bitwright_core.framing import RESULT_BITS
 from bitwright_core.ports import CLOCK, RESET, accelerator_ports
 from bitwright_core.registers import network_constants, structure_constants
 from bitwright_hw.banked_memory import LoadBus, share
-from bitwright_hw.cells import Counts
+from bitwright_hw.cells import Counts, counter_bits
 from bitwright_hw.control import AxiLiteSignature, Control, LoadControl
-from bitwright_hw.credit_fifo import credit_fifo
+from bitwright_hw.credit_fifo import credit_fifo, memory_words
 from bitwright_hw.families.costs import Costs
 from bitwright_hw.load_image import initial_load
 from bitwright_hw.results import RESULT_LAYOUT
@@ -158,9 +158,12 @@ class AcceleratorCore(wiring.Component):
         return queues
 
 
-def frame_record_counts(costs: Costs) -> Counts:
-    """What the verdicts' and tags' queues take."""
-    return Counts(luts=costs.tags, lutram=costs.tag_lutram, ffs=costs.tag_ffs)
+def frame_record_counts(costs: Costs, tags: int | None = None) -> Counts:
+    """What the verdicts' and tags' queues take; in front of lookup tables by the room for `tags`."""
+    luts = costs.tags
+    if tags is not None:
+        luts = round(costs.front.records + costs.front.tag * counter_bits(memory_words(tags)))
+    return Counts(luts=luts, lutram=costs.tag_lutram, ffs=costs.tag_ffs)
 
 
 class AxiAccelerator(wiring.Component):

@@ -18,3 +18,8 @@ def credit_fifo(*, width: int, depth: int) -> fifo.SyncFIFOBuffered:
     if depth < 1:
         raise ValueError(f"depth must be at least 1, not {depth}")
     return fifo.SyncFIFOBuffered(width=width, depth=max(_LEAST, depth))
+
+
+def memory_words(depth: int) -> int:
+    """Entries of such a queue's memory: all but the one in its output register."""
+    return max(_LEAST, depth) - 1

@@ -8,6 +8,7 @@ from bitwright_core.network import Network, ThresholdEncoding
 from bitwright_core.ops.operator import Lookup
 from bitwright_core.plan import ceil_div
 from bitwright_hw.cells import Counts
+from bitwright_hw.comparison_luts import comparisons_luts
 from bitwright_hw.encoder import values_in
 from bitwright_hw.families.costs import Costs
 from bitwright_hw.lookup import FEW, MOST_STEPS, lane_table, one_shape, table_steps
@@ -27,7 +28,8 @@ def encoder_counts(network: Network, stream: InputFormat, costs: Costs) -> Count
             return Counts()
         tables = first_tables(network)
         if tables is not None:  # what they do not read is left out by synthesis
-            return Counts(luts=LaneCosts(network, stream, costs, bits).of(read_units(network, tables, beat)))
+            priced = LaneCosts(network, stream, costs, bits, masked=True)
+            return Counts(luts=priced.of(read_units(network, tables, beat)))
         if len(rows) == 1:
             each = sum(_comparator(bits, t, len(rows[0]) == 1, costs) for t in rows[0])
             return Counts(luts=each * beat)
@@ -67,23 +69,24 @@ def plain_bits(network: Network, stream: InputFormat) -> int | None:
 
 
 class LaneCosts:
-    """LUTs of comparing values of a beat with thresholds, one by one: unit (k, l) is value k of a beat and level l.
+    """LUTs of comparing values of a beat with thresholds: unit (k, l) is value k of a beat and level l.
 
-    `bits` bits of a value are looked at.
+    `bits` bits of a value are looked at. With `masked` the guard makes them 0 in frames that ended early, as those of
+    several beats can, which takes an input of each comparison.
     """
 
-    def __init__(self, network: Network, stream: InputFormat, costs: Costs, bits: int):
+    def __init__(self, network: Network, stream: InputFormat, costs: Costs, bits: int, *, masked: bool):
         rows, beat = network.encoding.rows.tolist(), values_in(stream)
         levels = len(rows[0])
+        self._bits, self._inputs, self._masked = bits, costs.lut_inputs, masked and stream.beats > 1
         self._phases = 0  # the counter that says which row is next, for units whose threshold changes
         self._changing: set[tuple[int, int]] = set()
-        if len(rows) == 1:
-            each = [_comparator(bits, threshold, levels == 1, costs) for threshold in rows[0]]
-            self._luts = {(k, level): each[level] for k in range(beat) for level in range(levels)}
+        self._row = rows[0] if len(rows) == 1 else None
+        self._luts: dict[tuple[int, int], int] = {}  # of each unit, where rows differ
+        if self._row is not None:
             return
         pattern = threshold_pattern(rows, stream.values, beat)
         self._phases = _phases(pattern, costs).luts
-        self._luts = {}
         for number, lane in enumerate(lane_thresholds(pattern, rows, bits)):
             unit = divmod(number, levels)
             if len(set(lane)) == 1:
@@ -100,6 +103,15 @@ class LaneCosts:
     def of(self, units: Iterable[tuple[int, int]]) -> int:
         """What these take together."""
         units = set(units)
+        if self._row is not None:
+            read: dict[int, list[int]] = {}
+            for value, level in units:
+                read.setdefault(value, []).append(self._row[level])
+            compared = (
+                comparisons_luts(thresholds, self._bits, self._inputs, masked=self._masked)
+                for thresholds in read.values()
+            )
+            return sum(compared)
         return sum(self._luts[unit] for unit in units) + (self._phases if units & self._changing else 0)
 
 

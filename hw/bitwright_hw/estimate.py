@@ -85,7 +85,7 @@ def estimate(network: Network, plan: Plan, *, family: Family) -> Estimate:
         layers.append(LayerEstimate(name=stage.computes, engine=counts, queue=Counts(), cycles=1))
     names = [node.name for node in network.shown_nodes]
     layers.sort(key=lambda layer: names.index(layer.name))
-    other = shell_counts(costs, registers=plan.registers)
+    other = shell_counts(costs, registers=plan.registers, tags=graph.table_tags)
     if graph.loads:
         other += loader_counts(graph.loads)
     for stage in left.values():
@@ -93,9 +93,10 @@ def estimate(network: Network, plan: Plan, *, family: Family) -> Estimate:
     return Estimate(family=family, layers=tuple(layers), other=other, cycles=solution.interval_cycles)
 
 
-def shell_counts(costs: Costs, *, registers: bool = True) -> Counts:
-    """What the parts around the stages take: the registers, if any, and the queues of verdicts and tags."""
-    records = frame_record_counts(costs)
+def shell_counts(costs: Costs, *, registers: bool = True, tags: int | None = None) -> Counts:
+    """What the parts around the stages take: the registers, if any, and the queues of verdicts and tags, in front of
+    lookup tables with room for `tags` (StageGraph.table_tags)."""
+    records = frame_record_counts(costs, tags)
     return control_counts(costs) + records if registers else records
 
 

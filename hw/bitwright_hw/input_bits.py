@@ -20,11 +20,12 @@ from bitwright_core.ops.operator import Lookup
 from bitwright_core.plan import Plan
 from bitwright_hw.cells import Counts
 from bitwright_hw.encoder import values_in
-from bitwright_hw.encoder_counts import LaneCosts, late_comparator
+from bitwright_hw.encoder_counts import LaneCosts, plain_bits
 from bitwright_hw.families import XC7, Family, family_named
 from bitwright_hw.families.costs import Costs
 from bitwright_hw.input_lanes import Lane, Placing, Unit, Wires, cheapest, input_lane
 from bitwright_hw.luts import Neuron, neurons, reduced
+from bitwright_hw.table_costs import table_luts
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,10 +68,8 @@ class InputBits:
 
     def tables_cost(self, costs: Costs) -> Counts:
         """The comparisons behind the frame, and a table for each distinct neuron."""
-        distinct = set(self.neurons)
-        luts = sum(late_comparator(len(each.wires), costs) for each in self.compared)
-        luts += round(sum(costs.table(len(wires)) for wires, _ in distinct))
-        return Counts(luts=luts, ffs=len(distinct) + 1)
+        late = {self.bits + k: (each.wires, each.threshold) for k, each in enumerate(self.compared)}
+        return Counts(luts=table_luts(self.neurons, costs, late), ffs=len(set(self.neurons)) + 1)
 
 
 def input_bits(network: Network, plan: Plan, format: InputFormat) -> InputBits | None:
@@ -106,13 +105,16 @@ def _found(network: Network, layer: Lookup, format: InputFormat, costs: Costs, d
         for level, threshold in enumerate(of_value)
     ]
     made = neurons(layer)
-    tables = [wires for wires, _ in sorted(set(made))]
-    priced = LaneCosts(network, format, costs, network.input.bits)
-    placing: Placing | None = Placing(lanes, tables, {lane.unit for lane in lanes}, priced, costs)
+    distinct = sorted(set(made))
+    tables = [wires for wires, _ in distinct]
+    priced = LaneCosts(network, format, costs, network.input.bits, masked=False)
+    placing: Placing | None = Placing(lanes, distinct, {lane.unit for lane in lanes}, priced, costs)
     if deepest is not None:
-        whole = LaneCosts(network, format, costs, format.value_bits)
-        today = whole.of(lanes[lane].unit for wires in tables for lane in wires)
-        placing = cheapest(lanes, tables, priced, costs, deepest, today)
+        whole = LaneCosts(network, format, costs, format.value_bits, masked=True)
+        units = {lanes[lane].unit for wires in tables for lane in wires}
+        masks = costs.masks(plain_bits(network, format) or 0) if format.beats > 1 else 0  # left out behind the frame
+        today = whole.of(units) + masks
+        placing = cheapest(lanes, distinct, priced, costs, deepest, today)
     if placing is None:
         return None
     kept = _Kept(placing, tables, slots, levels, network.input.bits)

@@ -8,8 +8,10 @@ from functools import cached_property
 from bitwright_core.ops.luts import MAX_FAN_IN
 from bitwright_hw.encoder_counts import LaneCosts, late_comparator
 from bitwright_hw.families.costs import Costs
+from bitwright_hw.luts import INVERTER, Neuron
 
 TOO_SLOW = 1_000_000  # LUTs that no comparison is worth
+LEAST_SAVED = 10  # LUTs, below which Yosys may make more of what is moved: the model is no more exact
 Unit = tuple[int, int]  # a value's place in a beat, and a level: one comparison for all beats
 Wires = tuple[int, ...]
 
@@ -48,15 +50,15 @@ def input_lane(value: int, level: int, threshold: int, *, slots: int, value_bits
 class Placing:
     """Which units are compared `late`, behind the frame, and what lanes and tables then take.
 
-    `tables` has the lanes that each distinct table depends on. A table takes the late comparisons of all its lanes in
-    where that makes it no larger; otherwise they are made in front of it, once for all such tables, of at most
-    `deepest` bits: more are too slow, and priced out of reach.
+    `tables` are the distinct ones: the lanes that each depends on, and what it says. A table takes the late comparisons
+    of all its lanes in where that makes it no larger; otherwise they are made in front of it, once for all such tables,
+    of at most `deepest` bits: more are too slow, and priced out of reach.
     """
 
     def __init__(
         self,
         lanes: Sequence[Lane],
-        tables: Sequence[Wires],
+        tables: Sequence[Neuron],
         late: Iterable[Unit],
         priced: LaneCosts,
         costs: Costs,
@@ -64,14 +66,17 @@ class Placing:
     ):
         self.deepest = deepest
         self.lanes = lanes
-        self.tables = tables
+        self.tables = [wires for wires, _ in tables]
+        self._inverters = {
+            number for number, (wires, table) in enumerate(tables) if len(wires) == 1 and table == INVERTER
+        }
         self.priced = priced
         self.costs = costs
-        compared = {lane for wires in tables for lane in wires if not lanes[lane].is_bit}
+        compared = {lane for wires in self.tables for lane in wires if not lanes[lane].is_bit}
         self.units = sorted({lanes[lane].unit for lane in compared})
         self.late = set(late) & set(self.units)
         self._readers: dict[Unit, list[int]] = {unit: [] for unit in self.units}
-        for number, wires in enumerate(tables):
+        for number, wires in enumerate(self.tables):
             for unit in {lanes[lane].unit for lane in wires if lane in compared}:
                 self._readers[unit].append(number)
         self._needed: Counter[int] = Counter()  # late comparisons that are made, by the tables that need each
@@ -126,9 +131,11 @@ class Placing:
         wires = self.tables[number]
         parts = len(self.parts(wires))
         if self._fits(parts, wires):
-            self._luts += sign * round(self.costs.table(parts))
+            self._luts += sign * (int(number in self._inverters) if parts == 1 else round(self.costs.table(parts)))
             return
-        self._luts += sign * round(self.costs.table(len(wires)))
+        deep = self.costs.table_inputs > self.costs.lut_inputs  # comparisons are taken in, whatever that takes
+        inputs = min(parts, self.costs.table_inputs) if deep else len(wires)
+        self._luts += sign * round(self.costs.table(inputs))
         for lane in filter(self.compares_late, wires):
             before = self._needed[lane] > 0
             self._needed[lane] += sign
@@ -139,9 +146,10 @@ class Placing:
 
 
 def cheapest(
-    lanes: Sequence[Lane], tables: Sequence[Wires], priced: LaneCosts, costs: Costs, deepest: int, today: int
+    lanes: Sequence[Lane], tables: Sequence[Neuron], priced: LaneCosts, costs: Costs, deepest: int, today: int
 ) -> Placing | None:
-    """The placing of the fewest LUTs; None if comparing all with each beat, which takes `today`, is no worse.
+    """The placing of the fewest LUTs; None unless it saves LEAST_SAVED beside comparing all with each beat, which takes
+    `today`, masks of the guard among them.
 
     From all units early, and from all late, each unit is moved that saves something: not all placings are tried.
     """
@@ -150,5 +158,8 @@ def cheapest(
     late = Placing(lanes, tables, early.units, priced, costs, deepest)
     late.improve(even=True)
     best = min(early, late, key=lambda placing: placing.luts)
-    read = sum(round(costs.table(len(wires))) for wires in tables)
-    return best if best.luts < today + read else None
+    read = sum(
+        round(costs.table(len(wires))) if len(wires) > 1 else len(wires) == 1 and table == INVERTER
+        for wires, table in tables
+    )
+    return best if best.luts + LEAST_SAVED <= today + read else None

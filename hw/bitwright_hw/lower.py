@@ -98,10 +98,17 @@ def in_front(
     return found
 
 
-def guard_stage(network: Network, format: InputFormat, kept: InputBits | None) -> GuardStage:
+def guard_stage(network: Network, plan: Plan, format: InputFormat, kept: InputBits | None) -> GuardStage:
     """The gate of the input stream."""
     plain = 0 if kept is not None else plain_bits(network, format)
-    return GuardStage(name="guard", format=format, by_beat=network.takes_images, plain=plain, masks=kept is None)
+    return GuardStage(
+        name="guard",
+        format=format,
+        by_beat=network.takes_images,
+        plain=plain,
+        masks=kept is None,
+        registers=plan.registers,
+    )
 
 
 def results_of(layer: MatrixLayer, fold: Fold) -> Stream:
@@ -138,13 +145,14 @@ def end_of(network: Network, stream: Stream, fold: Fold | None, format: OutputFo
         params = score_params(last.operator.matrix, fold)
     else:
         params = SCORES[last.operator.kind](last, stream)
-    return [], ClassStage(name="results", params=params, format=format, layer=last.name)
+    counts = last.operator.matrix is None
+    return [], ClassStage(name="results", params=params, format=format, layer=last.name, counts=counts)
 
 
 def head(network: Network, plan: Plan, format: InputFormat) -> list[Step]:
     """What takes the beats of the input stream, up to lanes as the first layer takes them."""
     kept = input_bits(network, plan, format)
-    guard = guard_stage(network, format, kept)
+    guard = guard_stage(network, plan, format, kept)
     by_beat = guard.by_beat
     beat = Stream(lanes=format.data_bits, lane_bits=1, size=format.beats * format.data_bits)
     encoding = network.encoding

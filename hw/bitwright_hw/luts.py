@@ -13,6 +13,7 @@ from bitwright_core.network import Luts
 from bitwright_core.ops.operator import Lookup
 
 Neuron = tuple[tuple[int, ...], int]  # the inputs that it depends on, and its table as a number
+INVERTER = 0b01  # the table of one input that is its complement
 
 
 class LutNeurons(wiring.Component):

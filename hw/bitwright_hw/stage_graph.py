@@ -155,6 +155,11 @@ class StageGraph:
         """The most frames between the input's last beat and the output's last beat."""
         return sum(stage.frames for stage in self.stages)
 
+    @property
+    def table_tags(self) -> int | None:
+        """The room for frames' tags where the network begins with tables; None where it does not."""
+        return None if self.guard.plain is None else self.frames_in_flight
+
     @cached_property
     def frames_before_queues(self) -> int:
         """The most frames between the input's last beat and the first queue's last word."""

@@ -176,25 +176,16 @@ def test_tables_that_cannot_compare_are_refused():
 
 
 COUNTED = [(8, [64, 128, 192], 2, 512), (8, [64, 128, 192], 3, 64), (2, [1, 2, 3], 4, 512), (3, [2, 4, 6], 6, 64)]
-FAR = {  # what is known to be further off
-    (1, "ecp5"): "what is chosen takes 500 LUT4, comparing each beat 489",
-    (1, "ice40"): "698 by the estimate, 474 by Yosys",
-    (2, "xc7"): "455 by the estimate, 570 by Yosys",
-    (2, "ice40"): "1,079 by the estimate, 615 by Yosys",
-}
 
 
-def counted_cases():
-    for number, case in enumerate(COUNTED):
-        for family in (XC7, ECP5, ICE40):
-            far = FAR.get((number, family.name))
-            marks = [pytest.mark.slow, *([pytest.mark.xfail(strict=True, reason=far)] if far else [])]
-            yield pytest.param(*case, family, marks=marks, id=f"{number}-{family.name}")
-
-
-@pytest.mark.parametrize(("bits", "thresholds", "fan_in", "data_bits", "family"), list(counted_cases()))
+@pytest.mark.slow
+@pytest.mark.parametrize("family", [XC7, ECP5, ICE40], ids=lambda family: family.name)
+@pytest.mark.parametrize(("bits", "thresholds", "fan_in", "data_bits"), COUNTED)
 def test_the_estimate_agrees_with_yosys(bits, thresholds, fan_in, data_bits, family, tmp_path):
-    """For each place of the comparators; and what is chosen takes no more LUTs than comparing each beat."""
+    """For each place of the comparators; and what is chosen for a family takes no more than comparing each beat.
+
+    Behind the frame, ECP5's multiplexers take some comparisons in, and Yosys alone knows which.
+    """
     network = tables_network(thresholds, values=192, bits=bits, neurons=100, fan_in=fan_in)
     target = "generic" if family is ICE40 else family.name
     counted = {}
@@ -202,9 +193,11 @@ def test_the_estimate_agrees_with_yosys(bits, thresholds, fan_in, data_bits, fam
         plan = Plan(layers=(), target=target, data_bits=data_bits, registers=False, comparators=place)
         report = synthesize(generate(network, plan, tmp_path / place), family=family)
         assert report.estimate is not None
-        assert report.estimate.total.luts == pytest.approx(report.total.luts, rel=0.15)
+        most = 0.12 if place == "tables" else 0.09
+        assert report.estimate.total.luts == pytest.approx(report.total.luts, rel=most), place
         counted[place] = report.total.luts
-    assert counted["auto"] <= counted["beats"]
+    if plan.target == family.name:
+        assert counted["auto"] <= counted["beats"]
 
 
 @pytest.mark.slow

@@ -96,6 +96,50 @@ class EncoderCost:
 
 
 @dataclass(frozen=True, kw_only=True)
+class FrontCost:
+    """LUTs of what brings frames to lookup tables: guard, collector, and the queues of verdicts and tags.
+
+    guard, collector and records: of each, whatever the widths. keep: for each bit of TKEEP but the first; padding: for
+    each that is low in a frame's last beat. word: for each bit of the number of a frame's beats, and `wide` once where
+    it has more than six; ahead: for each bit of the number of frames on their way; tag: for each bit of an address in
+    the queue of tags. With AXI4-Lite registers, which set the batch mode and hear of errors, `registers` more, and
+    registers_keep for each bit of TKEEP but the first.
+    """
+
+    guard: float
+    collector: float
+    records: float
+    keep: float
+    padding: float
+    word: float
+    wide: float
+    ahead: float
+    tag: float
+    registers: float
+    registers_keep: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class CountsCost:
+    """LUTs of scores that are counts themselves, as lookup tables end with, of the class and of the results.
+
+    held: for each bit of the counts where they are shifted; klass: for each bit of a class; slot: for each bit but one
+    of an address in the queue of classes; merge: for each bit of a comparison of two lanes. Where scores are sent,
+    `sent` more, beside their memory, sent_word for each bit of its address, and sent_bit for each bit of a word of
+    several scores.
+    """
+
+    base: float
+    held: float
+    klass: float
+    slot: float
+    merge: float
+    sent: float
+    sent_word: float
+    sent_bit: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class Costs:
     """What parts take; LUTs unless said otherwise.
 
@@ -131,11 +175,19 @@ class Costs:
     result_beats: int  # counter of a result of bits
     scores: ScoreCost
     tables: tuple[float, ...]  # of a neuron that depends on 2, 3 ... 6 bits
-    ones: StraightLine  # of the number of ones among so many bits
+    table_inputs: int  # of what Yosys makes one level of
+    table_resets: bool  # whether a register is reset where a half of the table in front of it is 0
+    ones: StraightLine  # of the number of ones among so many bits, in plain Verilog
+    front: FrontCost
+    counts: CountsCost
 
     def table(self, inputs: int) -> float:
         """LUTs of a neuron that depends on so many bits, 6 at the most: none where it is a wire."""
         return self.tables[inputs - 2] if inputs > 1 else 0
+
+    def masks(self, bits: int) -> int:
+        """LUTs that make so many bits of a beat 0 in front of their registers; one where their reset does."""
+        return min(1, bits) if self.table_resets else bits
 
     @property
     def lut_bits(self) -> int:

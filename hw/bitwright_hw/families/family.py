@@ -75,7 +75,8 @@ class HardwiredSums:
     inputs: 2 * sum k + ~s + constants[k] - 2 * held(constants[k]) modulo 2 ** bits, where s, of `seen_bits` bits, is
     the last sum.
 
-    ones(m, inputs, width, stages): how many inputs were 1 `stages` cycles ago, in `width` bits.
+    ones(m, inputs, width, stages): how many inputs were 1 `stages` cycles ago, in `width` bits. ones_luts(inputs,
+    stages): the LUTs of its cells; None where the synthesizer maps it as it likes.
     """
 
     least_share: int
@@ -83,6 +84,7 @@ class HardwiredSums:
     held: Callable[[int], int]
     totals: Callable[[Module, SharedSums, Value, Sequence[int], int, int, int], list[Signal]]
     ones: Callable[[Module, Value, int, int], Value]
+    ones_luts: Callable[[int, int], int] | None = None
 
 
 def nothing_held(constant: int) -> int:

@@ -15,7 +15,8 @@ from bitwright_core.loading import LoadMemory, score_widths
 from bitwright_core.network import MatrixLayer, Scores, Votes
 from bitwright_core.plan import Fold
 from bitwright_hw.banked_memory import share
-from bitwright_hw.cells import Counts
+from bitwright_hw.cells import Counts, counter_bits
+from bitwright_hw.credit_fifo import memory_words
 from bitwright_hw.engine_numbers import accumulator_bits, count_range
 from bitwright_hw.families.costs import Costs
 from bitwright_hw.marked_graph import Actor, Link
@@ -54,12 +55,16 @@ def score_params(layer: MatrixLayer, fold: Fold) -> ScoreParams:
 
 @dataclass(frozen=True, kw_only=True)
 class ClassStage(Stage):
-    """Keeps results; takes no token, and sends each as its scores, if `format` says so, and its class."""
+    """Keeps results; takes no token, and sends each as its scores, if `format` says so, and its class.
+
+    `counts` tells that scores are counts as they come, none below 0.
+    """
 
     params: ScoreParams
     format: OutputFormat
     slots: int = MIN_BANKS
     layer: str = ""  # whose constants are loaded, if they are
+    counts: bool = False
 
     @property
     def loads(self) -> tuple[LoadMemory, ...]:
@@ -133,7 +138,9 @@ class ClassStage(Stage):
         return replace(self, slots=capacity)
 
     def cost(self, costs: Costs) -> Counts:
-        """Scores, class and results, whatever the room for them."""
+        """Scores, class and results, whatever the room for them where scores are no counts."""
+        if self.counts:
+            return count_costs(self.params, costs, slots=self.slots, sent=self.format.scores)
         return score_counts(self.params, costs, sent=self.format.scores)
 
     @property
@@ -159,3 +166,19 @@ def score_counts(scores: ScoreParams, costs: Costs, *, sent: bool) -> Counts:
         lutram=(8 if sent else 4) if costs.lut_memories else 0,
         dsps=scores.lanes if dsp else 0,
     )
+
+
+def count_costs(scores: ScoreParams, costs: Costs, *, slots: int, sent: bool) -> Counts:
+    """The same where scores are counts: their sign bit never changes, and is nowhere; none is multiplied."""
+    cost, bits = costs.counts, scores.bits - 1
+    luts = cost.base + cost.klass * scores.class_bits + cost.slot * (counter_bits(memory_words(slots)) - 1)
+    luts += cost.merge * (scores.lanes - 1) * bits
+    if scores.steps > 1:
+        luts += cost.held * scores.pe * bits
+    lutram = (8 if sent else 4) if costs.lut_memories else 0
+    if sent:
+        width, words = scores.lanes * scores.score_bits, slots * scores.words
+        luts += cost.sent + cost.sent_word * counter_bits(words) + (cost.sent_bit * width if scores.lanes > 1 else 0)
+        luts += costs.buffer(width, words).luts
+    ffs = scores.pe * scores.bits + round(3.2 * scores.lanes * scores.score_bits)
+    return Counts(luts=round(luts), ffs=ffs, lutram=lutram)

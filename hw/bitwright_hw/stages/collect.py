@@ -37,8 +37,10 @@ class CollectStage(Stage):
         return words[0].whole().later(FrameCollector.LATENCY)
 
     def cost(self, costs: Costs) -> Counts:
-        counters = counter_bits(ceil_div(self.bits, self.in_width)) + 2 * self.ahead.bit_length()
-        return Counts(luts=counters + 6, ffs=ceil_div(self.bits, self.in_width) * self.in_width + counters + 1)
+        words = ceil_div(self.bits, self.in_width)
+        word, ahead, front = counter_bits(words), self.ahead.bit_length(), costs.front
+        luts = front.collector + front.word * word + front.ahead * ahead + (front.wide if word > 6 else 0)
+        return Counts(luts=round(luts), ffs=words * self.in_width + word + 2 * ahead + 1)
 
     @property
     def frames(self) -> int:

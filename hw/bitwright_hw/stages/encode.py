@@ -74,8 +74,8 @@ class EncodeStage(Stage):
 
     def cost(self, costs: Costs) -> Counts:
         if self.kept is not None:
-            luts = LaneCosts(self.network, self.format, costs, self.network.input.bits).of(self.kept.early)
-            return Counts(luts=luts, ffs=self.kept.width + 1)
+            priced = LaneCosts(self.network, self.format, costs, self.network.input.bits, masked=False)
+            return Counts(luts=priced.of(self.kept.early), ffs=self.kept.width + 1)
         return Counts(ffs=lanes_in(self.network, self.format) + 1) + encoder_counts(self.network, self.format, costs)
 
 

@@ -22,14 +22,15 @@ FRAMES_AHEAD = 4  # that can lie between the guard and the last word in the firs
 class GuardStage(Stage):
     """Takes a token for a beat (`by_beat`) or for a frame, and sends its beats from the next cycle on.
 
-    In front of tables, `plain` bits of a beat are kept as they are; what makes padding 0 needs no LUT where a bit is
-    compared, and is left out (`masks`) where no table would see it.
+    In front of tables, `plain` bits of a beat are kept as they are; what makes padding 0 is left out (`masks`) where no
+    table would see it, and costs comparisons an input (LaneCosts). `registers` tells whether the plan has them.
     """
 
     format: InputFormat
     by_beat: bool
     plain: int | None = None
     masks: bool = True
+    registers: bool = True
 
     def component(self, rows: RowPool) -> FrameGuard:
         guard = FrameGuard if self.masks else UnmaskedGuard
@@ -47,8 +48,17 @@ class GuardStage(Stage):
         return Words(actor=self.name, takes=every, makes=every, after=np.arange(1, beats // units + 1, dtype=np.int64))
 
     def cost(self, costs: Costs) -> Counts:
-        bits = self.format.data_bits if self.plain is None else self.plain + self.format.data_bits // 16
-        return Counts(luts=costs.guard + bits, ffs=4 + counter_bits(self.format.beats))
+        """Its control, and what makes the plain bits 0 in frames that ended early, as those of several beats can."""
+        format = self.format
+        ffs = 4 + counter_bits(format.beats)
+        if self.plain is None:
+            return Counts(luts=costs.guard + format.data_bits, ffs=ffs)
+        front, keep = costs.front, format.data_bits // 8 - 1
+        luts = front.guard + front.keep * keep + front.padding * (format.stride - format.bytes)
+        if self.registers:
+            luts += front.registers + front.registers_keep * keep
+        masks = costs.masks(self.plain) if format.beats > 1 else 0
+        return Counts(luts=round(luts) + masks, ffs=ffs)
 
     @property
     def frames_ahead(self) -> int:

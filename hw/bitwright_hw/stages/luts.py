@@ -18,6 +18,7 @@ from bitwright_hw.row_pool import RowPool
 from bitwright_hw.scores import ScoreParams
 from bitwright_hw.stages.engine import give_words, results
 from bitwright_hw.stages.stage import Giver, Stage, Timing, Words
+from bitwright_hw.table_costs import table_luts
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,11 +53,11 @@ class LutsStage(Stage):
         return LutNeurons.LATENCY
 
     def cost(self, costs: Costs) -> Counts:
-        """A table for each distinct neuron that depends on two inputs or more."""
+        """The distinct tables, and the comparisons in front of them."""
         if self.kept is not None:
             return self.kept.tables_cost(costs)
-        distinct = set(neurons(self.layer))
-        return Counts(luts=round(sum(costs.table(len(wires)) for wires, _ in distinct)), ffs=len(distinct) + 1)
+        rows = neurons(self.layer)
+        return Counts(luts=table_luts(rows, costs), ffs=len(set(rows)) + 1)
 
     @property
     def frames(self) -> int:
@@ -96,7 +97,11 @@ class GroupSumStage(Stage):
         return self.stages + 1
 
     def cost(self, costs: Costs) -> Counts:
-        luts = sum(round(costs.ones.at(size)) for size in self.layer.groups)
+        """Exact where the family's sums are cells, whatever is constant among their inputs; else linear in these."""
+        exact = self.target.sums.ones_luts if self.target.costs is costs else None
+        luts = sum(
+            round(costs.ones.at(size)) if exact is None else exact(size, self.stages) for size in self.layer.groups
+        )
         return Counts(luts=luts, ffs=sum(size.bit_length() for size in self.layer.groups) + self.delay)
 
     @property

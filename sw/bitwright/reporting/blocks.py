@@ -94,7 +94,7 @@ def layout(design: Design, family: Family, measured: dict[str, Counts]) -> Block
         name="control",
         title="registers, control" if design.plan.registers else "control",
         colour="stream",
-        counts=shell_counts(costs_of(family), registers=design.plan.registers),
+        counts=shell_counts(costs_of(family), registers=design.plan.registers, tags=graph.table_tags),
     )
     return BlockDiagram(blocks=(*blocks, shell), wires=_wires(graph, design), interval=solution.interval_cycles)
 

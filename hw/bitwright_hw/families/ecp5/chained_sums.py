@@ -12,7 +12,7 @@ from functools import cache
 from amaranth.hdl import C, Cat, Module, Signal, Value
 
 from bitwright_hw.arithmetic.tree import registered_levels
-from bitwright_hw.families.ecp5.chains import ChainOperand, Chains
+from bitwright_hw.families.ecp5.chains import ChainLength, ChainOperand, Chains
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,9 +34,19 @@ class Addition:
     total: tuple[int, ...]
 
     @property
+    def width(self) -> int:
+        """Positions that it adds."""
+        return max(len(self.one), len(self.other))
+
+    @property
     def halves(self) -> int:
         """Halves of a CCU2C, in a chain that goes on."""
-        return max(len(self.one), len(self.other)) + 1
+        return self.width + 1
+
+    @property
+    def size(self) -> int:
+        """Bits of its total, the carry out among them where that counts."""
+        return min(len(self.total), self.width + 1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,8 +148,7 @@ def chained_sum(m: Module, columns: Sequence[Sequence[Value]], width: int, stage
     for k, level in enumerate(plan.levels):
         for addition in level:
             carry = ChainOperand.zero() if addition.carry is None else ChainOperand.bit(values[addition.carry])
-            size = min(len(addition.total), max(len(addition.one), len(addition.other)) + 1)
-            total = chains.add(operands(addition.one), operands(addition.other), carry, size)
+            total = chains.add(operands(addition.one), operands(addition.other), carry, addition.size)
             values.update(zip(addition.total, total, strict=True))
         needed = {bit for later in plan.levels[k + 1 :] for add in later for bit in _read(add)}
         for _ in range(after[k]):
@@ -151,6 +160,21 @@ def chained_sum(m: Module, columns: Sequence[Sequence[Value]], width: int, stage
     zeros = C(0, plan.result.low)
     bits = [C(0, 1) if bit is None else values[bit] for bit in plan.result.bits]
     return Cat(zeros, *bits, C(0, max(0, width - plan.result.low - len(bits))))[:width]
+
+
+@cache
+def chained_luts(heights: tuple[int, ...], width: int, stages: int) -> int:
+    """LUT4s of that sum of heights[k] bits of weight 2 ** k: two for each cell."""
+    plan = additions(heights, width)
+    length = ChainLength()
+    after = registered_levels(len(plan.levels), stages) if plan.levels else []
+    for level, registers in zip(plan.levels, after, strict=True):
+        for addition in level:
+            length.add(addition.width, addition.size > addition.width)
+        if registers:
+            length.close()
+    length.close()
+    return length.total
 
 
 def _present(bits: tuple[int | None, ...]) -> set[int]:

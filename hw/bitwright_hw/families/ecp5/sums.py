@@ -12,7 +12,7 @@ from functools import partial
 from amaranth.hdl import Module, Value
 
 from bitwright_hw.arithmetic.adders import ColumnAdder, row_totals
-from bitwright_hw.families.ecp5.chained_sums import additions, chained_sum
+from bitwright_hw.families.ecp5.chained_sums import additions, chained_luts, chained_sum
 from bitwright_hw.families.family import HardwiredSums, nothing_held
 
 WIDEST = 64  # bits of a sum, more than any has
@@ -31,10 +31,15 @@ def _ones(m: Module, inputs: Value, width: int, stages: int) -> Value:
     return chained_sum(m, [list(inputs)], width, stages)
 
 
+def _ones_luts(inputs: int, stages: int) -> int:
+    return chained_luts((inputs,), inputs.bit_length(), stages)
+
+
 SUMS = HardwiredSums(
     least_share=4,
     reduce=None,
     held=nothing_held,
     totals=partial(row_totals, adder=ColumnAdder(levels=_levels, add=_add)),
     ones=_ones,
+    ones_luts=_ones_luts,
 )

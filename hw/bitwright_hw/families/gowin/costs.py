@@ -1,7 +1,7 @@
 """What parts take on Gowin, fitted to Yosys 0.70 (bench/costs.py, bench/costs/gowin.json).
 
-No measurement tells of max-pools, of thresholds that depend on the place in the image, of group sums, or of encoders
-whose rows differ: their constants are those of ECP5 and iCE40.
+No measurement tells of max-pools, of thresholds that depend on the place in the image, of group sums and what lies
+around tables, or of encoders whose rows differ: their constants are those of ECP5 and iCE40.
 """
 
 from bitwright_core.plan import ceil_div
@@ -9,7 +9,9 @@ from bitwright_hw.cells import Counts
 from bitwright_hw.families.costs import (
     BlockShapes,
     Costs,
+    CountsCost,
     EncoderCost,
+    FrontCost,
     GearboxCost,
     LevelCost,
     ScoreCost,
@@ -67,5 +69,21 @@ COSTS = Costs(
     result_beats=7,
     scores=ScoreCost(logic=2.97, lane_bit=1.05, results=3.4),
     tables=(1, 1, 1, 2, 4),
+    table_inputs=4,
+    table_resets=True,
     ones=StraightLine(base=-6, slope=1.94),
+    front=FrontCost(
+        guard=20,
+        collector=20,
+        records=49,
+        keep=0.5,
+        padding=0.1,
+        word=0.9,
+        wide=0,
+        ahead=1,
+        tag=4.7,
+        registers=6.5,
+        registers_keep=0.1,
+    ),
+    counts=CountsCost(base=39, held=0.96, klass=3, slot=10.5, merge=4.4, sent=25, sent_word=7.2, sent_bit=1.7),
 )

@@ -5,16 +5,17 @@ leave at most three bits of each weight, which a ternary adder takes, beside the
 """
 
 from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
-from amaranth.hdl import Cat, Module, Signal, Value
+from amaranth.hdl import C, Cat, Module, Signal, Value
 
 from bitwright_hw.arithmetic.adders import counted_bits
 from bitwright_hw.arithmetic.compressor import Builder, Counter
 from bitwright_hw.arithmetic.shared_sums import SharedSums, share
 from bitwright_hw.families.family import HardwiredSums
 from bitwright_hw.families.xc7.counters import FULL, SEVEN, choose
-from bitwright_hw.families.xc7.popcount import FINAL_DELAY, Position, make_counter, ternary_adder
+from bitwright_hw.families.xc7.popcount import FINAL_DELAY, Position, make_counter, ternary_adder, ternary_luts
 
 # bits of each weight that a final adder takes: beside another number, and by itself, the last sum
 ROW_CAPACITY = (3, 2)
@@ -87,17 +88,34 @@ class _TernaryAdders:
         return self._added(both, width)
 
     def _added(self, columns: Sequence[Sequence[Value]], width: int) -> Value:
-        low = list(columns[0]) if columns else []
-        carry, extra = (low.pop() if len(low) > 3 else None for _ in range(2))
-        several = [tuple(low), *[tuple(column) for column in columns[1:]]]
-        positions = [Position(bits=several[k] if k < len(several) else ()) for k in range(width)]
-        return Cat(*ternary_adder(self.m, positions, extra, carry))
+        return Cat(*ternary_adder(self.m, *_operands(columns, width)))
+
+
+def _operands(columns: Sequence[Sequence[Value]], width: int) -> tuple[list[Position], Value | None, Value | None]:
+    """What a ternary adder adds in each position, and its extra bit and carry."""
+    low = list(columns[0]) if columns else []
+    carry, extra = (low.pop() if len(low) > 3 else None for _ in range(2))
+    several = [tuple(low), *[tuple(column) for column in columns[1:]]]
+    return [Position(bits=several[k] if k < len(several) else ()) for k in range(width)], extra, carry
+
+
+@cache
+def _of_all(inputs: int) -> SharedSums:
+    """A sum that shares nothing, at about half a LUT for each of its inputs."""
+    return share(np.ones((1, inputs), np.uint8), [0], least=NEVER, reduce=reduce)
 
 
 def ones(m: Module, inputs: Value, width: int, stages: int) -> Value:
-    """The number of set inputs: a sum that shares nothing, at about half a LUT for each."""
-    sums = share(np.ones((1, len(inputs)), np.uint8), [0], least=NEVER, reduce=reduce)
-    return _TernaryAdders(m, sums, inputs, stages).last(width)
+    """The number of set inputs."""
+    return _TernaryAdders(m, _of_all(len(inputs)), inputs, stages).last(width)
+
+
+def ones_luts(inputs: int, stages: int) -> int:
+    """LUTs of that number's counters and its adder, wherever its registers are."""
+    sums = _of_all(inputs)
+    columns = [[C(0, 1)] * len(column) for column in sums.columns[-1]]
+    positions, extra, _ = _operands(columns, inputs.bit_length())
+    return sums.cells + ternary_luts(positions, int(extra is not None))
 
 
 def _counter(m: Module, counter: Counter, bits: Sequence[Value]) -> Sequence[Value]:
@@ -108,4 +126,4 @@ def _held(constant: int) -> int:
     return constant >> 1
 
 
-SUMS = HardwiredSums(least_share=3, reduce=reduce, held=_held, totals=row_totals, ones=ones)
+SUMS = HardwiredSums(least_share=3, reduce=reduce, held=_held, totals=row_totals, ones=ones, ones_luts=ones_luts)
