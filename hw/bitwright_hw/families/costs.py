@@ -207,3 +207,17 @@ class Costs:
                 number = ceil_div(width, shape) * ceil_div(depth, words)
                 options.append((number * block.cost, number * block.blocks))
         return min(options)[1]
+
+
+def lut4_rom(width: int, depth: int, shares: tuple[float, ...]) -> int:
+    """LUT4s of a ROM: a table of its address for each bit. Of 2 to the power of the address bits beyond four a table
+    takes shares[those bits] times as many, from the last one on alike: what Yosys' sharing and its limits come to."""
+    beyond = max(0, (depth - 1).bit_length() - 4)
+    return round(width * 2**beyond * shares[min(len(shares) - 1, beyond)])
+
+
+def lut4_memory(width: int, depth: int, taken: int) -> Counts:
+    """A memory in LUT4s: 16 words of 4 bits occupy `taken` of them, and a LUT a bit joins each further 16 words."""
+    groups = ceil_div(depth, 16)
+    memory = taken * ceil_div(width, 4) * groups
+    return Counts(luts=memory + (groups - 1) * width, lutram=memory)

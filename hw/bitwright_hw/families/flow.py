@@ -2,10 +2,8 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
 
-from amaranth.hdl import Instance, Module, Signal
-
+from bitwright_hw.families.pll import Pll
 from bitwright_hw.netlist import Netlist
 
 
@@ -25,19 +23,6 @@ class Pins:
 
     clock_mhz: float
     pins: tuple[Pin, ...]
-
-
-class Pll(Protocol):
-    """A PLL whose dividers are chosen."""
-
-    @property
-    def mhz(self) -> float:
-        """What comes out."""
-        ...
-
-    def instance(self, clock: Signal, output: Signal, locked: Signal) -> Instance | Module:
-        """The cells: `clock` in, `output` and `locked` out."""
-        ...
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,7 @@ from bitwright_core.design import Manifest
 from bitwright_core.framing import RESULT_BITS
 from bitwright_core.serial_link import BREAK_BITS
 from bitwright_hw.control import AxiLiteSignature
-from bitwright_hw.families.flow import Pll
+from bitwright_hw.families.pll import Pll
 from bitwright_hw.serial.link import LinkParams, SerialLink
 from bitwright_hw.serial.uart import BreakDetector
 

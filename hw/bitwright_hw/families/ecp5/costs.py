@@ -1,7 +1,7 @@
 """What parts take on ECP5, fitted to Yosys 0.70."""
 
-from bitwright_core.plan import ceil_div
-from bitwright_hw.cells import Counts
+from functools import partial
+
 from bitwright_hw.families.costs import (
     BlockShapes,
     Costs,
@@ -13,25 +13,17 @@ from bitwright_hw.families.costs import (
     ScoreCost,
     StraightLine,
     WindowCost,
+    lut4_memory,
+    lut4_rom,
 )
 
-
-def _rom(width: int, depth: int) -> int:
-    beyond = max(0, (depth - 1).bit_length() - 4)  # above a LUT4's inputs; Yosys' sharing falls behind for deep ones
-    return round(width * 2**beyond * (1, 1, 1.05, 1.6, 1.5)[min(4, beyond)])
-
-
-def _lut_memory(width: int, depth: int) -> Counts:
-    groups = ceil_div(depth, 16)
-    memory = 6 * ceil_div(width, 4) * groups
-    return Counts(luts=memory + (groups - 1) * width, lutram=memory)
-
+_lut_memory = partial(lut4_memory, taken=6)
 
 COSTS = Costs(
     blocks=(
         BlockShapes(blocks=1.0, cost=128, shapes=((1, 16384), (2, 8192), (4, 4096), (9, 2048), (18, 1024), (36, 512))),
     ),
-    rom=_rom,
+    rom=partial(lut4_rom, shares=(1, 1, 1.05, 1.6, 1.5)),
     buffer=_lut_memory,
     register_file=_lut_memory,
     lut_memories=True,

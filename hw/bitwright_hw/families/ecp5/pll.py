@@ -8,12 +8,11 @@ from dataclasses import dataclass
 
 from amaranth.hdl import Const, Instance, Signal
 
-from bitwright_core.errors import BoardError
+from bitwright_hw.families.pll import near
 
 DIVISORS = range(1, 129)
 DETECTOR_MHZ = (3.125, 400.0)
 OSCILLATOR_MHZ = (400.0, 800.0)
-LEAST_SHARE = 0.9
 _MIDDLE_MHZ = sum(OSCILLATOR_MHZ) / 2
 
 
@@ -86,12 +85,7 @@ def choose_pll(input_mhz: float, mhz: float) -> EcpPll:
             pll = EcpPll(input_mhz=input_mhz, input_div=input_div, feedback_div=feedback_div, output_div=output_div)
             if OSCILLATOR_MHZ[0] <= pll.oscillator_mhz <= OSCILLATOR_MHZ[1] and (best is None or _better(pll, best)):
                 best = pll
-    if best is None or best.mhz < LEAST_SHARE * mhz:
-        raise BoardError(
-            f"the PLL cannot make {mhz:g} MHz from {input_mhz:g} MHz"
-            + ("" if best is None else f"; the nearest is {best.mhz:g} MHz")
-        )
-    return best
+    return near(best, input_mhz, mhz)
 
 
 def _better(pll: EcpPll, other: EcpPll) -> bool:

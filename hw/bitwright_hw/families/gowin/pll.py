@@ -9,14 +9,13 @@ from dataclasses import dataclass
 
 from amaranth.hdl import Const, Instance, Signal
 
-from bitwright_core.errors import BoardError
+from bitwright_hw.families.pll import near
 
 DIVISORS = range(1, 65)  # of the input and of the feedback
 OUTPUT_DIVISORS = (2, 4, 8, 16, 32, 48, 64, 80, 96, 112, 128)  # between oscillator and output
 DETECTOR_MHZ = (3.0, 400.0)
 OSCILLATOR_MHZ = (500.0, 1200.0)
 OUTPUT_MHZ = (3.91, 600.0)
-LEAST_SHARE = 0.9
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,12 +76,7 @@ def choose_pll(input_mhz: float, mhz: float) -> GowinPll | None:
         and OUTPUT_MHZ[0] <= pll.mhz <= OUTPUT_MHZ[1]
     ]
     best = min(found, key=lambda pll: (-pll.mhz, pll.input_div, pll.output_div), default=None)
-    if best is None or best.mhz < LEAST_SHARE * mhz:
-        raise BoardError(
-            f"the PLL cannot make {mhz:g} MHz from {input_mhz:g} MHz"
-            + ("" if best is None else f"; the nearest is {best.mhz:g} MHz")
-        )
-    return best
+    return near(best, input_mhz, mhz)
 
 
 def _with(input_mhz: float, mhz: float, input_div: int, output_div: int) -> GowinPll:

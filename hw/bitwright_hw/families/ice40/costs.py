@@ -4,6 +4,8 @@ No measurement tells of max-pools, of thresholds that depend on the place in the
 differ: their constants are ECP5's.
 """
 
+from functools import partial
+
 from bitwright_hw.cells import Counts
 from bitwright_hw.families.costs import (
     BlockShapes,
@@ -16,15 +18,11 @@ from bitwright_hw.families.costs import (
     ScoreCost,
     StraightLine,
     WindowCost,
+    lut4_rom,
 )
 
 _BLOCK = BlockShapes(blocks=1.0, cost=64, shapes=((2, 2048), (4, 1024), (8, 512), (16, 256)))
 _REGISTER_LUTS = 1.0  # of a bit that is kept in a flip-flop: who writes it, and its way out
-
-
-def _rom(width: int, depth: int) -> int:
-    beyond = max(0, (depth - 1).bit_length() - 4)  # above a LUT4's inputs
-    return round(width * 2**beyond * (1, 1.5, 1.5, 1.5, 1.5)[min(4, beyond)])
 
 
 def _buffer(width: int, depth: int) -> Counts:
@@ -42,7 +40,7 @@ def _register_file(width: int, depth: int) -> Counts:
 
 COSTS = Costs(
     blocks=(_BLOCK,),
-    rom=_rom,
+    rom=partial(lut4_rom, shares=(1, 1.5)),
     buffer=_buffer,
     register_file=_register_file,
     lut_memories=False,

@@ -8,14 +8,13 @@ from dataclasses import dataclass
 
 from amaranth.hdl import Const, Instance, Module, Signal
 
-from bitwright_core.errors import BoardError
+from bitwright_hw.families.pll import near
 
 DETECTOR_MHZ = (19.0, 450.0)
 OSCILLATOR_MHZ = (800.0, 1600.0)
 INPUT_DIVS = range(1, 57)
 MULTIPLIERS = range(2, 65)
 OUTPUT_DIVS = range(1, 129)
-LEAST_SHARE = 0.9
 _MIDDLE_MHZ = sum(OSCILLATOR_MHZ) / 2
 
 
@@ -73,9 +72,4 @@ def choose_pll(input_mhz: float, mhz: float) -> Xc7Pll:
     ]
     below = [pll for pll in found if pll.mhz <= mhz * (1 + 1e-9)]
     best = min(below, key=lambda pll: (-pll.mhz, pll.input_div, abs(pll.oscillator_mhz - _MIDDLE_MHZ)), default=None)
-    if best is None or best.mhz < LEAST_SHARE * mhz:
-        raise BoardError(
-            f"the PLL cannot make {mhz:g} MHz from {input_mhz:g} MHz"
-            + ("" if best is None else f"; the nearest is {best.mhz:g} MHz")
-        )
-    return best
+    return near(best, input_mhz, mhz)
