@@ -11,11 +11,13 @@ with needs_extra("train", "training"):
     from bitwright_train.average import Average, recalibrate
     from bitwright_train.modules import (
         BatchNorm,
+        BinaryConv1d,
         BinaryConv2d,
         BinaryLinear,
         FewBits,
         InputEncoder,
         Sign,
+        SignalEncoder,
         clip_latent,
         latent_weights,
     )
@@ -23,11 +25,13 @@ with needs_extra("train", "training"):
 __all__ = [
     "Average",
     "BatchNorm",
+    "BinaryConv1d",
     "BinaryConv2d",
     "BinaryLinear",
     "FewBits",
     "InputEncoder",
     "Sign",
+    "SignalEncoder",
     "clip_latent",
     "latent_weights",
     "recalibrate",

@@ -5,7 +5,8 @@ Configurations (`load_config`, `with_overrides`) load without torch; every other
 
 from typing import TYPE_CHECKING, Any
 
-from bitwright_train.config import ConvConfig, TrainConfig, config_names, load_config, with_overrides
+from bitwright_train.config import TrainConfig, config_names, load_config, with_overrides
+from bitwright_train.conv_config import ConvConfig
 from bitwright_train.lut_config import LutConfig
 
 if TYPE_CHECKING:

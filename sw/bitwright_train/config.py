@@ -13,80 +13,12 @@ import msgspec
 from bitwright_core.errors import TrainingError
 from bitwright_core.keys import first_mistake
 from bitwright_core.near import did_you_mean, did_you_mean_path
+from bitwright_train.conv_config import ConvConfig, Positive
 from bitwright_train.lut_config import LutConfig
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,47}")
 Bits = Annotated[int, msgspec.Meta(ge=1, le=4)] | Literal["ternary"]
 Fraction = Annotated[float, msgspec.Meta(ge=0, lt=1)]
-Positive = Annotated[int, msgspec.Meta(ge=1, le=1 << 20)]
-
-
-@dataclass(frozen=True, kw_only=True)
-class ConvConfig:
-    """One convolution, square in everything, and the max-pool behind it.
-
-    Its batch norm comes before the pool, or with `pool_first` behind it; the sign last. Padding goes on all four sides.
-    Behind its activation come a `shortcut`, which adds what the convolution so many places before it gives, and then
-    an `average` pool, whose sums are given.
-    """
-
-    outputs: Positive
-    kernel: Annotated[int, msgspec.Meta(ge=1, le=64)] = 3
-    stride: Annotated[int, msgspec.Meta(ge=1, le=64)] = 1
-    padding: Annotated[int, msgspec.Meta(ge=0, le=63)] = 0
-    padding_value: Literal["minus_one", "plus_one", "zero"] = "zero"
-    pool: Annotated[int, msgspec.Meta(ge=1, le=64)] = 1  # size and stride; 1 is none
-    pool_first: bool = False
-    groups: Positive = 1  # of channels, each seen by outputs of its own
-    depthwise: bool = False  # a group for each channel
-    shortcut: Annotated[int, msgspec.Meta(ge=0, le=64)] = 0  # how many convolutions before it; 0 is none
-    average: Annotated[int, msgspec.Meta(ge=1, le=64)] | Literal["global"] = 1  # size and stride; 1 is none
-
-    def __post_init__(self) -> None:
-        if self.depthwise and self.groups != 1:
-            raise TrainingError("a depthwise convolution has a group for each channel; remove groups")
-        if self.pool_first and (self.shortcut or self.average != 1):
-            raise TrainingError("a pool before the batch norm goes with neither shortcut nor average; unset pool_first")
-        if self.padding >= self.kernel:
-            raise TrainingError(f"a convolution's padding {self.padding} must be less than its kernel {self.kernel}")
-
-    def image(self, shape: tuple[int, ...]) -> tuple[int, int, int]:
-        """`shape` as (height, width, channels). Raises TrainingError for frames that are no images."""
-        if len(shape) != 3:
-            raise TrainingError("convolutions are for images; these frames are flat, so set convs = []")
-        return shape[0], shape[1], shape[2]
-
-    def gives(self, shape: tuple[int, int, int]) -> tuple[int, int, int]:
-        """The image behind convolution, pool and average. Raises TrainingError where the image before is too small."""
-        height, width, channels = self.pooled(shape)
-        down, across = self.window(height, width)
-        if down > height or across > width:
-            raise TrainingError(f"an average of {self.average} does not fit an image of {height} x {width}")
-        return height // down, width // across, channels
-
-    def pooled(self, shape: tuple[int, int, int]) -> tuple[int, int, int]:
-        """The image behind convolution and pool, to which a shortcut is added. Raises TrainingError."""
-        sizes = []
-        for size in shape[:2]:
-            windows = (size + 2 * self.padding - self.kernel) // self.stride + 1
-            if size + 2 * self.padding < self.kernel or windows < self.pool:
-                raise TrainingError(
-                    f"an image of {shape[0]} x {shape[1]} is too small for a convolution of kernel {self.kernel}, "
-                    f"stride {self.stride} and pool {self.pool}"
-                )
-            sizes.append(windows // self.pool)
-        groups = self.groups_of(shape[2])
-        if shape[2] % groups or self.outputs % groups:
-            raise TrainingError(f"{groups} groups divide not both {shape[2]} channels and {self.outputs} outputs")
-        return sizes[0], sizes[1], self.outputs
-
-    def groups_of(self, channels: int) -> int:
-        """Groups of an image of so many channels."""
-        return channels if self.depthwise else self.groups
-
-    def window(self, height: int, width: int) -> tuple[int, int]:
-        """The window of its average pool on an image."""
-        return (height, width) if self.average == "global" else (self.average, self.average)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -167,10 +99,10 @@ class TrainConfig:
         if self.encoding == "integers":
             if self.thresholds or self.levels != 1:
                 raise TrainingError("thresholds and levels are for an encoding to bits; remove them with integers")
-            if self.convs and self.convs[0].padding and self.convs[0].padding_value != "zero":
+            if self.convs and self.convs[0].pads and self.convs[0].padding_value != "zero":
                 raise TrainingError("a first convolution on integers is padded with zero alone")
         for before, conv in zip(self.convs, self.convs[1:], strict=False):
-            if before.pool > 1 and before.pool_first and conv.padding and conv.padding_value != "zero":
+            if before.pools and before.pool_first and conv.pads and conv.padding_value != "zero":
                 raise TrainingError(
                     f"a convolution padded with {conv.padding_value} cannot follow a pool before its batch norm, whose "
                     "channels the export may turn; pad with zero, or unset pool_first"
@@ -227,7 +159,7 @@ class TrainConfig:
                 continue
             if (conv.groups > 1 or conv.depthwise) and before.pool_first:
                 raise TrainingError("groups cannot follow a pool before its batch norm; unset pool_first")
-            if (before.shortcut or before.average != 1) and conv.padding and conv.padding_value != "zero":
+            if (before.shortcut or before.averages) and conv.pads and conv.padding_value != "zero":
                 raise TrainingError(f"sums are padded with zero alone, not {conv.padding_value}")
 
     def _check_bits(self) -> None:
@@ -239,10 +171,10 @@ class TrainConfig:
                     f"{key} has {len(given)} entries, but {count} layers have {key}; give one for each, or one number"
                 )
         for conv, bits in zip(self.convs, self.activation_bits, strict=False):
-            if conv.pool > 1 and conv.pool_first and bits != 1:
+            if conv.pools and conv.pool_first and bits != 1:
                 raise TrainingError("a pool before the batch norm needs activations of 1 bit; unset pool_first")
         for conv, bits in zip(self.convs[1:], self.activation_bits, strict=False):
-            if conv.padding and conv.padding_value != "zero" and bits != 1:
+            if conv.pads and conv.padding_value != "zero" and bits != 1:
                 raise TrainingError(f"activations of several bits are padded with zero alone, not {conv.padding_value}")
 
     @property

@@ -35,7 +35,7 @@ from bitwright_core.numbers import PADDING, NumberType, PaddingValue
 from bitwright_core.ops.matrix import dot_range
 from bitwright_core.ops.operator import edge_behind
 from bitwright_core.progress import Progress
-from bitwright_train.config import ConvConfig
+from bitwright_train.conv_config import ConvConfig
 from bitwright_train.folding import (
     first_firing,
     fold_scores,
@@ -114,15 +114,15 @@ def _conv_layers(stage: TrainingLayer, index: int, sums: _Sums) -> tuple[Operato
         takes=sums.edge.number,
         weight_type=sums.weight_type,
         groups=stage.linear.groups,
+        dilation=stage.linear.dilation,
     )
     if stage.pool is None:
         return (conv,)
-    kernel, stride = stage.pool
     pool = MaxPool2d(
         name=f"pool{index}",
         shape=conv.edge.shape,  # type: ignore[arg-type]
-        kernel=(kernel, kernel),
-        stride=(stride, stride),
+        kernel=stage.pool,
+        stride=stage.pool,
         takes=conv.edge.number,
     )
     return conv, pool
@@ -170,6 +170,8 @@ def _fold(place: _Place, score_bits: int) -> FoldedStage:
             f"{where}: padded with {pads}, it cannot follow a pool before its batch norm, "
             f"some of whose channels come inverted; pad with zero"
         )
+    if isinstance(stage.linear, BinaryConv) and stage.linear.groups > 1 and place.inverted.any():
+        raise ExportError(f"{where}: its groups cannot follow a pool before its batch norm; pool behind the batch norm")
     sums_dots = not (number.xnor and place.weight_type.xnor) or pads == "zero"
     # as far down as up, so that a row's complement has the same accumulators
     largest = max(map(abs, dot_range(weights.reshape(outputs, inputs), place.weight_type, number)))
@@ -231,7 +233,7 @@ def _joins(conv: ConvConfig, index: int, given: list[Value]) -> tuple[tuple[Add 
         layers.append(added)
         takes.append((value.name, past.name))
         value = Value(name=added.name, giver=added.name, edge=added.edge)
-    if conv.average != 1:
+    if conv.averages:
         height, width, channels = value.edge.shape
         window = conv.window(height, width)
         pool = SumPool2d(

@@ -88,12 +88,14 @@ class BinaryConv(nn.Module):
         stride: tuple[int, int] = (1, 1),
         padding: tuple[int, int, int, int] = (0, 0, 0, 0),
         padding_value: float = 0.0,
+        dilation: tuple[int, int] = (1, 1),
         groups: int = 1,
         quantize: Quantizer = clipped_sign,
     ) -> None:
         super().__init__()
         self.quantize = quantize
         self.is_float = False  # in the first of two steps of training the latent weights themselves are used
+        self.dilation = dilation
         self.groups = groups
         self.inputs = channels // groups * kernel[0] * kernel[1]
         self.outputs = outputs
@@ -107,11 +109,13 @@ class BinaryConv(nn.Module):
             top, bottom, left, right = self.padding
             x = functional.pad(x, (left, right, top, bottom), value=self.padding_value)
         weight = self.weight if self.is_float else self.quantize(self.weight)
-        return functional.conv2d(x, weight, stride=self.stride, groups=self.groups)
+        return functional.conv2d(x, weight, stride=self.stride, dilation=self.dilation, groups=self.groups)
 
 
 class ExactBatchNorm(nn.modules.batchnorm._BatchNorm):
-    """Batch norm of (n, features[, H, W]) whose evaluation is four separate float32 operations, correctly rounded.
+    """Batch norm of (n, features[, H, W]), or of signals (n, features, length).
+
+    Its evaluation is four separate float32 operations, correctly rounded.
 
     torch's fused kernel may contract a multiplication and an addition, depending on shape and machine; then
     no table of it could be trusted. Written apart, every operation is monotonic, and so is the whole.
@@ -132,8 +136,8 @@ class ExactBatchNorm(nn.modules.batchnorm._BatchNorm):
         return scaled + self.bias.reshape(shape)
 
     def _check_input_dim(self, input: Tensor) -> None:
-        if input.ndim not in (2, 4):
-            raise ValueError(f"batch norm of 2 or 4 axes, not {input.ndim}")
+        if input.ndim not in (2, 3, 4):
+            raise ValueError(f"batch norm of 2 to 4 axes, not {input.ndim}")
 
 
 class TrainingLayer(nn.Module):
@@ -153,12 +157,12 @@ class TrainingLayer(nn.Module):
         super().__init__()
         self.linear = linear
         self.norm = ExactBatchNorm(linear.outputs) if norm else None
-        self.pool = pool  # (kernel, stride)
+        self.pool = pool  # (down, across), size and stride
         self.pool_first = pool_first
 
     def pooled(self, x: Tensor) -> Tensor:
         """The largest of each window; `x` itself without a pool."""
-        return x if self.pool is None else functional.max_pool2d(x, *self.pool)
+        return x if self.pool is None else functional.max_pool2d(x, self.pool)
 
     def finish(self, accumulators: Tensor) -> Tensor:
         """Batch norm and pool, in their order."""

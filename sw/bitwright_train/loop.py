@@ -113,7 +113,7 @@ def taught(
 def _teacher_of(config: TrainConfig, dataset: Dataset, device: torch.device) -> BinaryNetwork | LutNetwork:
     """The trained network in the folder `config.teacher`, in evaluation mode. Raises TrainingError."""
     teacher = load_model(Path(config.teacher))
-    if teacher.shape != dataset.shape or teacher.classes != dataset.classes:
+    if teacher.shape not in (dataset.shape, (1, *dataset.shape)) or teacher.classes != dataset.classes:
         raise TrainingError(
             f"{config.teacher}: a teacher of frames of shape {teacher.shape} and {teacher.classes} classes, but "
             f"{dataset.name} has frames of shape {dataset.shape} and {dataset.classes} classes; choose another teacher"

@@ -13,7 +13,7 @@ from torch.nn import functional
 from bitwright_core.errors import TrainingError
 from bitwright_core.network import Input, IntegerEncoding, ThresholdEncoding
 from bitwright_core.numbers import BINARY, NumberType
-from bitwright_train.config import ConvConfig
+from bitwright_train.conv_config import ConvConfig, both
 from bitwright_train.layers import BinaryConv, BinaryDense, Quantizer, TrainingLayer
 from bitwright_train.quantizers import Activation, activation_of, quantized
 from bitwright_train.trained import TrainedModel
@@ -139,7 +139,7 @@ class BinaryNetwork(TrainedModel):
         conv = self.convs[index]
         if conv.shortcut:
             x = x + given[index - conv.shortcut]
-        if conv.average != 1:
+        if conv.averages:
             window = conv.window(x.shape[2], x.shape[3])
             x = functional.avg_pool2d(x, window, window, divisor_override=1)
         return x
@@ -172,17 +172,19 @@ def _check_shortcut(conv: ConvConfig, images: list[tuple[int, ...]], shape: tupl
 def _conv_stage(conv: ConvConfig, shape: tuple[int, ...], quantize: Quantizer) -> tuple[TrainingLayer, tuple[int, ...]]:
     """The stage that `conv` tells, on images of `shape` (height, width, channels), and the shape that it gives."""
     height, width, channels = conv.image(shape)
+    down, across = both(conv.padding)
     linear = BinaryConv(
         channels,
         conv.outputs,
-        (conv.kernel, conv.kernel),
-        stride=(conv.stride, conv.stride),
-        padding=(conv.padding,) * 4,
+        both(conv.kernel),
+        stride=both(conv.stride),
+        padding=(down, down, across, across),
         padding_value=_PADDING[conv.padding_value],
+        dilation=both(conv.dilation),
         groups=conv.groups_of(channels),
         quantize=quantize,
     )
-    pool = (conv.pool, conv.pool) if conv.pool > 1 else None
+    pool = both(conv.pool) if conv.pools else None
     return TrainingLayer(linear, norm=True, pool=pool, pool_first=conv.pool_first), conv.gives(
         (height, width, channels)
     )

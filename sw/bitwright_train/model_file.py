@@ -10,6 +10,7 @@ from safetensors import SafetensorError, safe_open
 from bitwright_core.errors import TrainingError
 from bitwright_core.near import did_you_mean_path
 from bitwright_train.config import TrainConfig, parse_config
+from bitwright_train.conv_config import both
 from bitwright_train.estimators import estimator_of
 from bitwright_train.lut_model import LutNetwork
 from bitwright_train.model import BinaryNetwork
@@ -22,7 +23,10 @@ _MODEL_VERSION = 1
 
 
 def build_model(config: TrainConfig, shape: tuple[int, ...], classes: int) -> BinaryNetwork | LutNetwork:
-    """The model that a configuration describes, all latent weights 0."""
+    """The model that a configuration describes, all latent weights 0.
+
+    Flat frames are signals, images of height 1, where the first convolution has a kernel of height 1.
+    """
     if config.luts is not None:
         return LutNetwork(
             shape=shape,
@@ -31,6 +35,8 @@ def build_model(config: TrainConfig, shape: tuple[int, ...], classes: int) -> Bi
             luts=config.luts,
             classes=classes,
         )
+    if len(shape) == 1 and config.convs and both(config.convs[0].kernel)[0] == 1:
+        shape = (1, *shape)
     return BinaryNetwork(
         shape=shape,
         input_bits=config.input_bits,

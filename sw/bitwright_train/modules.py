@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from bitwright_core.network import Input, IntegerEncoding, ThresholdEncoding
 from bitwright_train import layers
+from bitwright_train.conv_config import both
 from bitwright_train.estimators import estimator_of
 from bitwright_train.quantizers import activation_of, quantized, weight_type
 
@@ -51,6 +52,19 @@ class InputEncoder(nn.Module):
         return x.permute(0, 3, 1, 2) if len(self.encoded_shape) == 3 else x
 
 
+class SignalEncoder(InputEncoder):
+    """Frames of signals (n, length) or (n, length, channels), of unsigned integers, to (n, channels, length).
+
+    What it makes of values is as InputEncoder has it, with `thresholds` channel c * levels + level.
+    """
+
+    def __init__(self, shape: tuple[int, ...], *, thresholds: tuple[int, ...] | list[int] = (), bits: int = 8) -> None:
+        super().__init__((1, *shape), thresholds=thresholds, bits=bits)
+
+    def forward(self, frames: Tensor) -> Tensor:
+        return super().forward(frames)[:, :, 0]
+
+
 def _drawn(weight: nn.Parameter) -> None:
     nn.init.xavier_uniform_(weight)
 
@@ -68,7 +82,44 @@ class BinaryLinear(layers.BinaryDense):
 
 
 class BinaryConv2d(layers.BinaryConv):
-    """x (n, channels, H, W) convolved with the signs of latent weights, square in everything, padded with zero."""
+    """x (n, channels, H, W) convolved with the signs of latent weights, padded with zero on both sides.
+
+    Each size is one number, or (down, across).
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        outputs: int,
+        kernel: int | tuple[int, int],
+        *,
+        stride: int | tuple[int, int] = 1,
+        padding: int | tuple[int, int] = 0,
+        dilation: int | tuple[int, int] = 1,
+        groups: int = 1,
+        weights: int | str = 1,
+    ) -> None:
+        down, across = both(padding)
+        super().__init__(
+            channels,
+            outputs,
+            both(kernel),
+            stride=both(stride),
+            padding=(down, down, across, across),
+            dilation=both(dilation),
+            groups=groups,
+            quantize=partial(quantized, number=weight_type(weights)),
+        )
+        self.kernel = both(kernel)
+        self.weights = weights
+        _drawn(self.weight)
+
+
+class BinaryConv1d(BinaryConv2d):
+    """x (n, channels, length), a signal, convolved with the signs of latent weights, padded with zero on both sides.
+
+    The Network has it as a convolution of kernel (1, k) over images of height 1.
+    """
 
     def __init__(
         self,
@@ -78,14 +129,23 @@ class BinaryConv2d(layers.BinaryConv):
         *,
         stride: int = 1,
         padding: int = 0,
+        dilation: int = 1,
+        groups: int = 1,
         weights: int | str = 1,
     ) -> None:
-        quantize = partial(quantized, number=weight_type(weights))
-        sizes = {"stride": (stride, stride), "padding": (padding,) * 4}
-        super().__init__(channels, outputs, (kernel, kernel), quantize=quantize, **sizes)  # type: ignore[arg-type]
-        self.kernel = kernel
-        self.weights = weights
-        _drawn(self.weight)
+        super().__init__(
+            channels,
+            outputs,
+            (1, kernel),
+            stride=(1, stride),
+            padding=(0, padding),
+            dilation=(1, dilation),
+            groups=groups,
+            weights=weights,
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x[:, :, None])[:, :, 0]
 
 
 class Sign(nn.Module):

@@ -12,17 +12,18 @@ from bitwright_core.class_scores import SCORE_BITS
 from bitwright_core.errors import ExportError, TrainingError
 from bitwright_core.network import Network
 from bitwright_train import layers
-from bitwright_train.config import ConvConfig
+from bitwright_train.conv_config import ConvConfig, both
 from bitwright_train.export import export_model
 from bitwright_train.export_check import check_export
 from bitwright_train.model import BinaryNetwork, as_tensor
-from bitwright_train.modules import BinaryConv2d, BinaryLinear, FewBits, InputEncoder, Sign
+from bitwright_train.modules import BinaryConv1d, BinaryConv2d, BinaryLinear, FewBits, InputEncoder, Sign, SignalEncoder
 from bitwright_train.quantizers import activation_of, weight_type
 
 _FLATTENS = (torch.flatten, "flatten")
 _SILENT = (nn.Dropout, nn.Dropout2d, nn.Identity)
 _NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, layers.ExactBatchNorm)
-_LEAVES = (InputEncoder, BinaryLinear, BinaryConv2d, Sign, FewBits, layers.ExactBatchNorm)
+_POOLS = (nn.MaxPool1d, nn.MaxPool2d)
+_LEAVES = (InputEncoder, SignalEncoder, BinaryLinear, BinaryConv1d, BinaryConv2d, Sign, FewBits, layers.ExactBatchNorm)
 
 
 class _Tracer(fx.Tracer):
@@ -38,7 +39,7 @@ class _Stage:
     linear: BinaryLinear | BinaryConv2d
     chw: bool = False  # its inputs are an image flattened by torch: channel slowest
     norm: Any = None
-    pool: int = 1
+    pool: tuple[int, int] = (1, 1)
     pool_first: bool = False
     activation: Sign | FewBits | None = None
 
@@ -71,15 +72,15 @@ class _Chain:
                 self.flatten(name, module.start_dim, module.end_dim)
             case _ if isinstance(module, _SILENT):
                 return
-            case _ if isinstance(module, (*_NORMS, Sign, FewBits, nn.MaxPool2d)):
+            case _ if isinstance(module, (*_NORMS, *_POOLS, Sign, FewBits)):
                 if not self.stages:
                     raise ExportError(f"{name}: {type(module).__name__} has no layer with weights before it")
                 self._behind(name, module, self.stages[-1])
             case _:
                 raise ExportError(
                     f"{name}: {type(module).__name__} has no counterpart in a Network; there are InputEncoder, "
-                    "BinaryLinear, BinaryConv2d, BatchNorm, nn.BatchNorm1d, nn.BatchNorm2d, Sign, FewBits, "
-                    "nn.MaxPool2d, nn.Flatten and nn.Dropout"
+                    "SignalEncoder, BinaryLinear, BinaryConv1d, BinaryConv2d, BatchNorm, nn.BatchNorm1d, "
+                    "nn.BatchNorm2d, Sign, FewBits, nn.MaxPool1d, nn.MaxPool2d, nn.Flatten and nn.Dropout"
                 )
 
     def flatten(self, name: str, start: int, end: int) -> None:
@@ -94,10 +95,13 @@ class _Chain:
             if stage.activation is not None:
                 raise ExportError(f"{name}: a second activation behind {stage.name}")
             stage.activation = module
-        elif isinstance(module, nn.MaxPool2d):
-            size, stride = module.kernel_size, module.stride
-            if stage.pool > 1 or not isinstance(size, int) or stride != size or module.padding or module.ceil_mode:
-                raise ExportError(f"{name}: one pool for each layer, square, its stride its size, without padding")
+        elif isinstance(module, _POOLS):
+            size, stride = _pool_sizes(module.kernel_size), _pool_sizes(module.stride)
+            if isinstance(module, nn.MaxPool1d):
+                size, stride = (1, size[1]), (1, stride[1])
+            plain = stride == size and not any(_pool_sizes(module.padding)) and _pool_sizes(module.dilation) == (1, 1)
+            if stage.pool != (1, 1) or not plain or module.ceil_mode:
+                raise ExportError(f"{name}: one pool for each layer, its stride its size, without padding and dilation")
             if self.flat:
                 raise ExportError(f"{name}: a pool stands before the flattening")
             stage.pool, stage.pool_first = size, stage.norm is None and stage.activation is None
@@ -107,6 +111,12 @@ class _Chain:
             if getattr(module, "weight", None) is None or getattr(module, "running_var", None) is None:
                 raise ExportError(f"{name}: {kind} must be affine and track its statistics")
             stage.norm = module
+
+
+def _pool_sizes(size: Any) -> tuple[int, int]:
+    """(down, across) of a size as torch's pools have it: one number, a pair, or a tuple of one."""
+    sizes = tuple(size) if isinstance(size, tuple | list) else (size,)
+    return both(sizes[0] if len(sizes) == 1 else sizes)
 
 
 def _read(model: nn.Module) -> _Chain:
@@ -170,8 +180,10 @@ def _network_of(chain: _Chain) -> BinaryNetwork:
                 config = ConvConfig(
                     outputs=conv.outputs,
                     kernel=conv.kernel,
-                    stride=conv.stride[0],
-                    padding=conv.padding[0],
+                    stride=conv.stride,
+                    padding=(conv.padding[0], conv.padding[2]),
+                    dilation=conv.dilation,
+                    groups=conv.groups,
                     pool=stage.pool,
                     pool_first=stage.pool_first,
                 )

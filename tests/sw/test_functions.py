@@ -36,6 +36,7 @@ MANY = {
     # each argument is a part of what is made
     "sw/bitwright_core/layer.py conv_layer": "a convolution's parts, as a user gives them",
     "sw/bitwright_train/model.py __init__": "a model's parts, of the configuration",
+    "sw/bitwright_train/layers.py __init__": "a convolution's parts, as torch names them",
 }
 
 
