@@ -36,9 +36,9 @@ class Resources(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 
 class Vivado(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A board with a Zynq-7000, for which `build` writes a Vivado project."""
+    """A board with a Zynq, for which `build` writes a Vivado project. Which processing system it has its part says."""
 
-    preset: PlainFile  # of the processing system's settings, in data/ps7
+    preset: PlainFile  # of the processing system's settings, in data/ps7 (Zynq-7000) or data/psu (UltraScale+)
     pynq: bool = False  # runs PYNQ, so that `program` takes overlays to it over SSH
 
 

@@ -18,6 +18,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from bitwright_boards.board import Board
 from bitwright_core import golden
 from bitwright_core.board_build import REBUILD
 from bitwright_core.design import Design
@@ -148,7 +149,7 @@ def job_source() -> bytes:
     return (files("bitwright_boards") / "board_job.py").read_bytes()
 
 
-def find_bitstream(design: Design, board: str, overlay: Path | None = None) -> Path:
+def find_bitstream(design: Design, board: Board, overlay: Path | None = None) -> Path:
     """The .bit of `design` for `board`: `overlay` itself, or NAME.bit in the folder `overlay`; without it, in
     the folder that `bitwright build` writes beside the design, or in the design's own.
 
@@ -157,19 +158,19 @@ def find_bitstream(design: Design, board: str, overlay: Path | None = None) -> P
     if overlay is not None and overlay.is_file():
         return overlay
     beside = design.folder.absolute()
-    folders = [beside.with_name(f"{beside.name}-{board}"), design.folder] if overlay is None else [overlay]
+    folders = [beside.with_name(f"{beside.name}-{board.name}"), design.folder] if overlay is None else [overlay]
     name = f"{design.manifest.name}.bit"
     for folder in folders:
         if (folder / name).is_file():
             return folder / name
-    maker = "Vivado makes it, and nothing else can for a Zynq" if board.startswith("pynq") else "it makes one"
+    maker = "Vivado makes it, and nothing else can for a Zynq" if board.vivado else "it makes one"
     raise BoardError(
         f"there is no bitstream {name} in {' or '.join(str(folder) for folder in folders)}; run bitwright build with "
-        f"--board {board} ({maker}), or name it with --overlay"
+        f"--board {board.name} ({maker}), or name it with --overlay"
     )
 
 
-def find_overlay(design: Design, board: str, overlay: Path | None = None) -> Path:
+def find_overlay(design: Design, board: Board, overlay: Path | None = None) -> Path:
     """`find_bitstream`, with the .hwh of the same stem beside it. Raises BoardError."""
     bit = find_bitstream(design, board, overlay)
     if not bit.with_suffix(".hwh").is_file():

@@ -23,11 +23,12 @@ sets the clock, and gives memory. Not for two threads, nor two processes, at onc
 
 import json
 import time
+import warnings
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -50,6 +51,7 @@ MOST_FRAMES = 4096
 LOAD_START, LOAD_SWAP, LOAD_CANCEL = 1, 2, 4  # LOAD, written
 LOAD_READY, LOAD_SWAPPING, LOAD_FAILED = 0x200, 0x400, 0x800  # LOAD, read
 SWAP_SECONDS = 1.0
+TIMED_CLOCK = ("PSU__CRL_APB__PL0_REF_CTRL__ACT_FREQMHZ", "PCW_ACT_FPGA0_PERIPHERAL_FREQMHZ")  # MHz, in the .hwh
 LOOK_SECONDS = 0.01  # how often a wait looks at the accelerator's counters
 RESET_SECONDS = 1.0
 
@@ -207,14 +209,20 @@ class Description:
 class _Channel:
     """One direction of the AXI DMA."""
 
-    def __init__(self, mmio: "pynq.MMIO", name: str, offset: int):
+    def __init__(self, mmio: "pynq.MMIO", name: str, offset: int, address_bits: int):
         self.mmio = mmio
         self.name = name
         self.offset = offset
+        self.address_bits = address_bits
 
     def start(self, buffer: "pynq.buffer.PynqBuffer", nbytes: int) -> None:
-        """Starts a transfer: LENGTH, written last, does it."""
+        """Starts a transfer: LENGTH, written last, does it. Raises DmaError for a buffer that it cannot reach."""
         address = int(buffer.device_address)
+        if address + int(nbytes) > 1 << self.address_bits:
+            raise DmaError(
+                f"pynq gave a buffer at 0x{address:x}, beyond the DMA's {self.address_bits} bits of address; "
+                "boot with contiguous memory below 4 GB (cma=512M@0-2G in the kernel's arguments)"
+            )
         self.mmio.write(self.offset + 0x18, address & 0xFFFFFFFF)
         self.mmio.write(self.offset + 0x1C, address >> 32)
         self.mmio.write(self.offset + 0x28, int(nbytes))
@@ -242,10 +250,10 @@ class _Channel:
 class _Dma:
     """Both directions. A reset of either resets the whole engine."""
 
-    def __init__(self, mmio: "pynq.MMIO"):
+    def __init__(self, mmio: "pynq.MMIO", address_bits: int):
         self.mmio = mmio
-        self.send = _Channel(mmio, "send", 0x00)
-        self.receive = _Channel(mmio, "receive", 0x30)
+        self.send = _Channel(mmio, "send", 0x00, address_bits)
+        self.receive = _Channel(mmio, "receive", 0x30, address_bits)
 
     def reset(self) -> None:
         self.mmio.write(0x00, 0x4)
@@ -428,6 +436,29 @@ class Driver:
         return SelfTest(result=result, mismatches=tuple(int(k) for k in np.flatnonzero(wrong)))
 
 
+def _timed_clock(cells: "dict[str, dict[str, Any]]") -> float:
+    """The PL clock in MHz, which is slowed down first where it runs faster than Vivado timed the overlay for.
+
+    pynq 3.1 sets the dividers of the .hwh, 4.0 those that come nearest to its clock: both are too fast where the
+    board's PLL runs faster than the overlay says.
+    """
+    import pynq
+
+    told = [cell.get("parameters", {}).get(name) for cell in cells.values() for name in TIMED_CLOCK]
+    timed = next((float(value) for value in told if value is not None), None)
+    clock = float(pynq.Clocks.fclk0_mhz)
+    if timed is None:
+        return clock
+    wanted = timed
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # pynq's, where no divider gives what is asked for
+        while clock > 1.001 * timed and wanted > 1:
+            pynq.Clocks.fclk0_mhz = wanted
+            clock = float(pynq.Clocks.fclk0_mhz)
+            wanted *= 0.97
+    return clock
+
+
 class Accelerator(Driver):
     """The accelerator of an overlay folder, loaded, checked and ready. `close` it, or use `with`."""
 
@@ -463,9 +494,10 @@ class Accelerator(Driver):
             raise WrongOverlay(f"{DMA} has scatter-gather; the driver needs direct register mode")
         if download:
             self.overlay.download()
-        self.clock_mhz = float(pynq.Clocks.fclk0_mhz)
+        self.clock_mhz = _timed_clock(cells)
         self._control = pynq.MMIO(cells[ACCELERATOR]["phys_addr"], cells[ACCELERATOR]["addr_range"])
-        self._dma = _Dma(pynq.MMIO(cells[DMA]["phys_addr"], cells[DMA]["addr_range"]))
+        address_bits = int(parameters.get("c_addr_width", 32))
+        self._dma = _Dma(pynq.MMIO(cells[DMA]["phys_addr"], cells[DMA]["addr_range"]), address_bits)
         self._check()
         largest = (1 << int(parameters["c_sg_length_width"])) - 1
         row = max(self.design.stride, 8 * self.design.beats)

@@ -8,7 +8,8 @@ of which an overlay has none.
 
 from xml.etree import ElementTree as Xml
 
-from bitwright_boards.block_design import ADDRESS_BLOCK, CONTROL_INTERFACE, BlockCell, BlockDesign
+from bitwright_boards.block_design import ADDRESS_BLOCK, CONTROL_INTERFACE, BlockDesign
+from bitwright_boards.blocks import BlockCell
 from bitwright_core.registers import Register
 
 _KINDS = {"aximm": "xilinx.com:interface:aximm:1.0", "axis": "xilinx.com:interface:axis:1.0"}
@@ -17,7 +18,7 @@ _KINDS = {"aximm": "xilinx.com:interface:aximm:1.0", "axis": "xilinx.com:interfa
 def handoff(design: BlockDesign) -> str:
     """The .hwh of `design` as text."""
     root = Xml.Element("EDKSYSTEM", EDWVERSION="1.2")
-    Xml.SubElement(root, "SYSTEMINFO", NAME=design.name, ARCH="zynq")
+    Xml.SubElement(root, "SYSTEMINFO", NAME=design.name, ARCH=design.system.family)
     Xml.SubElement(root, "EXTERNALPORTS")
     Xml.SubElement(root, "EXTERNALINTERFACES")
     modules = Xml.SubElement(root, "MODULES")

@@ -21,6 +21,7 @@ from bitwright_boards.board_job import MARK
 from bitwright_boards.deploy import AnyConnection, deploy
 from bitwright_boards.deployment import JOB, Vectors, deployment
 from bitwright_boards.errors import JobError, LoginError, MissingPynqError
+from bitwright_boards.processing import ZYNQ_7020, Platform
 from bitwright_boards.simulated.bitstream import write_overlay
 from bitwright_boards.simulated.local import LocalBoard, LocalProcess
 from bitwright_boards.ssh import Connection, Login, Process
@@ -119,17 +120,18 @@ def run_simulated(
     pynq_python: Path,
     *,
     job: Job,
+    platform: Platform = ZYNQ_7020,
     fast: bool = False,
     progress: Progress | None = None,
 ) -> ProgramReport:
-    """`run_on_board` for the simulated board on this machine, whose overlay is made on the way: no SSH, no board.
+    """`run_on_board` for a simulated board of `platform` here, whose overlay is made on the way: no SSH, no board.
 
     `pynq_python` is the Python of tools/make_pynq_venv; `fast` as in simulated.account. The times are the simulation's;
     cycles_busy and busy_frames_per_second are those of the hardware. Raises ToolError, BoardError, JobError.
     """
     with tempfile.TemporaryDirectory(prefix="bitwright-overlay-") as folder:
-        bit = write_overlay(design, Path(folder), progress=progress)
-        with LocalBoard(pynq_python, fast=fast) as connection:
+        bit = write_overlay(design, Path(folder), platform=platform, progress=progress)
+        with LocalBoard(pynq_python, platform=platform, fast=fast) as connection:
             return run_through(
                 connection,
                 design,

@@ -256,7 +256,54 @@ def loads_scenario(folder: Path) -> dict:
     return told
 
 
+def ultra_scenario(folder: Path) -> dict:
+    """What pynq sets of a Zynq UltraScale+; ports of other widths, a PLL that is too fast, memory out of reach."""
+    import bitwright_driver as bd
+    import pynq
+    import pynq_device
+
+    device = board()
+    processor = device.processor
+    expected = vectors(folder)
+    frames = expected["frames"]
+    told = {"arch": device.arch, "booted": processor.registers[processor.AFIFM2] & 3}
+    io_pll = processor.registers[processor.CRL + 0x20]
+    processor.registers[processor.CRL + 0x20] = 1 << 16 | 90 << 8  # 1,500 MHz, and the overlay is made for 1,000
+    with bd.Accelerator(folder) as accelerator:
+        told["fast PLL"] = [accelerator.clock_mhz, equal(accelerator.run(frames), expected, len(frames))]
+    processor.registers[processor.CRL + 0x20] = io_pll
+    with bd.Accelerator(folder, batch_frames=50) as accelerator:
+        told["clock"] = accelerator.clock_mhz
+        told["parameters"] = accelerator.overlay.ip_dict["zynq_ultra_ps_e_0"]["parameters"]
+        told["addresses"] = [accelerator.overlay.ip_dict[name]["phys_addr"] for name in (bd.DMA, bd.ACCELERATOR)]
+        told["widths"] = [
+            processor.registers[processor.AXI_FS] >> 8 & 3,
+            processor.registers[processor.AFIFM2] & 3,
+            processor.registers[processor.AFIFM2 + 0x14] & 3,
+        ]
+        told["aligned"] = all(pynq.allocate((k,), np.int64).device_address % 16 == 0 for k in (1, 3, 5))
+        slot = bd._Slot(1, accelerator.design)
+        told["far"] = raised(lambda: accelerator._dma.send.start(_Far(), slot.frames.nbytes))
+        slot.free()
+        processor.registers[processor.AFIFM2 + 0x14] |= 1
+        try:
+            accelerator.run(frames)
+            told["narrow"] = ""
+        except pynq_device.BoardFaultError as error:
+            told["narrow"] = str(error)
+        processor.registers[processor.AFIFM2 + 0x14] &= ~3
+        told["after"] = equal(accelerator.run(frames), expected, len(frames))
+    return told
+
+
+class _Far:
+    """A buffer beyond the DMA's addresses."""
+
+    device_address = 0x8_0000_0000
+
+
 SCENARIOS = {
+    "ultra": ultra_scenario,
     "loads": loads_scenario,
     "run": run_scenario,
     "register_map": register_map_scenario,

@@ -11,6 +11,7 @@ import pytest
 
 from bitwright_boards import block_design, driver
 from bitwright_boards.deployment import DESIGN, DRIVER, JOB, deployment, describe, driver_source
+from bitwright_boards.processing import ZYNQ_7020
 from bitwright_boards.simulated.account import make_account
 from bitwright_core.design import Design
 from bitwright_core.framing import input_format, output_format, pack_frames
@@ -135,7 +136,7 @@ def test_batches_on_the_simulated_board_are_bit_exact(told, board_design, vector
     assert told["self_test"] == [] and told["status"] == [] and all(told["rates"])
     assert told["frames_in"] == count + 3 + 70
     assert (told["identity"], told["digest"]) == (driver.IDENTITY, board_design.manifest.network_digest)
-    assert told["clock_mhz"] == block_design.block_design(board_design.manifest).clock_mhz
+    assert told["clock_mhz"] == block_design.block_design(board_design.manifest, ZYNQ_7020).clock_mhz
     # the accelerator's own count of cycles: a frame an interval, but for the way in and out of each batch
     manifest = board_design.manifest
     most = count * manifest.interval_cycles + told["batches"] * (manifest.latency_cycles + 200)

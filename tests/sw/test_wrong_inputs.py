@@ -222,7 +222,7 @@ WRONG = {
     # boards
     "build none --board pynq-z2": "none: no manifest.json there",
     "build DESIGN --board pynqz2": "did you mean pynq-z2?",
-    "build DESIGN --board kv260": "nothing is built for kv260",
+    "build DESIGN --board zybo-z7-20": "nothing is built for zybo-z7-20",
     "build DESIGN --board ulx3s-85f --seeds 0 --out b": "at least 1 placement is needed, not 0",
     "build DESIGN --board pynq-z2 --clock-mhz nan --out b": "nan",
     "build DESIGN --board pynq-z2 --clock-mhz -1 --out b": "-1",

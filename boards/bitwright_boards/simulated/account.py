@@ -9,6 +9,7 @@ import subprocess
 from importlib.resources import files
 from pathlib import Path
 
+from bitwright_boards.processing import ZYNQ_7020, Platform
 from bitwright_core.errors import BoardError
 
 _ASK_SECONDS = 60
@@ -28,8 +29,10 @@ def check_pynq(pynq_python: Path) -> None:
         raise BoardError(f"{pynq_python} has no pynq; {remedy}")
 
 
-def make_account(home: Path, pynq_python: Path, *, fast: bool = True) -> Path:
-    """Makes `home` a simulated board's account, with `pynq_python` (of tools/make_pynq_venv); returns it.
+def make_account(home: Path, pynq_python: Path, *, platform: Platform = ZYNQ_7020, fast: bool = True) -> Path:
+    """Makes `home` the account of a simulated board of `platform`, with `pynq_python` (of tools/make_pynq_venv).
+
+    Returns `home`.
 
     `fast` lets a poll of the DMA run the simulation to the transfer's end; without it every access of the processor
     takes its own cycles. Raises BoardError if there is no such Python.
@@ -50,6 +53,7 @@ def make_account(home: Path, pynq_python: Path, *, fast: bool = True) -> Path:
         "XILINX_XRT": "/usr",
         "PYTHONPATH": str(library),
         "PYTHONWARNINGS": "ignore",
+        "BITWRIGHT_BOARD_PART": platform.bitstream_part,
         "BITWRIGHT_BOARD_PACE": "fast" if fast else "",
         "BITWRIGHT_BOARD_LOCK": str(home / "board.lock"),
     }

@@ -2,7 +2,7 @@
 // register mode (AMD PG021), and a window of DDR. The processor's side is board_read and board_write; time passes
 // only in them, and in board_run.
 //
-// board_config.h, written for one design, gives the addresses and the stream's width. Compiled with the model.
+// board_config.h, written for one design, gives the addresses, and the widths of ports and stream. Compiled with the model.
 
 #include <cstddef>
 #include <cstdint>
@@ -39,7 +39,7 @@ inline void set_ones(VlWide<N>& value, unsigned bits) {
 constexpr uint32_t RUN = 1, RESET = 4;                                    // DMACR
 constexpr uint32_t HALTED = 1, IDLE = 2, INTERNAL = 0x10, SLAVE = 0x20, DECODE = 0x40, COMPLETE = 0x1000;  // DMASR
 constexpr uint64_t READ_LATENCY = 40, WRITE_LATENCY = 20, DMA_RESET_CYCLES = 12, RESET_PULSE = 16;
-constexpr uint64_t PORT_BYTES = 8;  // what HP0 moves in a cycle
+constexpr uint64_t PORT_BYTES = PORT_BITS / 8;  // what the memory port moves in a cycle
 constexpr uint64_t LITE_LIMIT = 1000, FAST_LIMIT = 1u << 24, FAST_QUIET = 1u << 16;
 
 enum Fault : uint32_t {  // mirrored by simulated/pynq_device.py
@@ -296,6 +296,10 @@ void board_free(Board* board) {
     board->top->final();
     delete board;
 }
+
+// Widths of the ports that the logic was built for; the processing system must be set to the same.
+uint32_t board_control_bits() { return CONTROL_BITS; }
+uint32_t board_port_bits() { return PORT_BITS; }
 
 uint8_t* board_memory(Board* board) { return board->memory.data(); }
 uint64_t board_cycles(const Board* board) { return board->cycle; }

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bitwright_boards.errors import ConnectionLostError, JobError
+from bitwright_boards.processing import ZYNQ_7020, Platform
 from bitwright_boards.simulated.account import make_account
 from bitwright_boards.ssh import Finished
 from bitwright_core.plain_folder import plain_place
@@ -106,12 +107,12 @@ class LocalBoard:
 
     needs_root = False
 
-    def __init__(self, pynq_python: Path, *, fast: bool = True):
+    def __init__(self, pynq_python: Path, *, platform: Platform = ZYNQ_7020, fast: bool = True):
         """Raises BoardError if there is no such Python."""
         self.login = Here()
         self._folder = tempfile.TemporaryDirectory(prefix="bitwright-board-", dir=plain_place())
         try:
-            self.home = make_account(Path(self._folder.name), pynq_python, fast=fast)
+            self.home = make_account(Path(self._folder.name), pynq_python, platform=platform, fast=fast)
         except BaseException:
             self._folder.cleanup()
             raise

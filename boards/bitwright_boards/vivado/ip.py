@@ -7,10 +7,10 @@ import msgspec
 
 from bitwright_boards.block_design import accelerator_vlnv
 from bitwright_boards.deployment import Vectors
+from bitwright_boards.families import FAMILIES, check_families, family_of
 from bitwright_boards.vivado import tcl
 from bitwright_boards.vivado.component import component
 from bitwright_boards.vivado.example import example, example_name
-from bitwright_boards.vivado.families import FAMILIES, check_families, family_of
 from bitwright_boards.vivado.project import COMMAND, LOG, run_vivado
 from bitwright_boards.vivado.wrapper import wrapper, wrapper_name
 from bitwright_core.atomic import write_bytes, write_text

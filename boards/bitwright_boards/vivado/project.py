@@ -3,14 +3,13 @@
 import re
 import shutil
 import subprocess
-import tomllib
-from importlib import resources
 from pathlib import Path
 
 import msgspec
 
 from bitwright_boards.block_design import BlockDesign, block_design
-from bitwright_boards.board import Board, boards_with
+from bitwright_boards.board import Board
+from bitwright_boards.processing import platform
 from bitwright_boards.vivado import tcl
 from bitwright_boards.vivado.component import component
 from bitwright_boards.vivado.wrapper import wrapper, wrapper_name
@@ -22,7 +21,6 @@ from bitwright_core.plain_folder import is_plain
 from bitwright_core.progress import Progress
 
 COMMAND = "vivado -mode batch -source build.tcl"
-FAMILY = "zynq"  # of the boards that overlays are made for
 LOG = "vivado.log"
 # what Vivado's log says when it begins a stage, and what that stage is called here
 _STAGES = (
@@ -59,27 +57,14 @@ class PynqBuild(msgspec.Struct, frozen=True, kw_only=True):
     hold_slack_ns: float | None = None
 
 
-def preset(board: Board) -> dict[str, str]:
-    """The processing system's settings for `board`, names without CONFIG. Raises BoardError if there are none."""
-    if board.vivado is None:
-        known = boards_with(lambda other: other.vivado)
-        raise BoardError(f"bitwright has no Vivado project for {board.name}; it has them for {known}")
-    folder = resources.files("bitwright_boards") / "data" / "ps7"
-    file = folder / f"{board.vivado.preset}.toml"
-    if not file.is_file():
-        known = ", ".join(sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir()))
-        raise BoardError(f"{board.name}: there is no preset {board.vivado.preset}; there are {known}")
-    return tomllib.loads(file.read_text())
-
-
 def write_project(design: Design, board: Board, out: Path, *, clock_mhz: float | None = None) -> BlockDesign:
     """Writes the Vivado project of `design` to folder `out`, in place of an earlier one; gives its block design.
 
     Leaves build.tcl, scripts/, rtl/, component.xml and a copy of the design. Raises BoardError for a board without
     project, a clock that it cannot have, or a folder that holds something else.
     """
-    settings = preset(board)
-    overlay = block_design(design.manifest, clock_mhz=clock_mhz)
+    found = platform(board)
+    overlay = block_design(design.manifest, found, clock_mhz=clock_mhz)
     check_build_folder(out, _OWN)
     for name in ("scripts", "rtl", "build"):
         if (out / name).exists():
@@ -91,8 +76,10 @@ def write_project(design: Design, board: Board, out: Path, *, clock_mhz: float |
         (out / name).mkdir()
     texts = {
         "build.tcl": tcl.build(overlay, board.part),
-        "scripts/package_ip.tcl": tcl.package_ip(manifest, board.part, families=(FAMILY,), folder="build/ip"),
-        "scripts/block_design.tcl": tcl.block_design(overlay, settings),
+        "scripts/package_ip.tcl": tcl.package_ip(
+            manifest, board.part, families=(found.system.family,), folder="build/ip"
+        ),
+        "scripts/block_design.tcl": tcl.block_design(overlay, found.settings),
         f"rtl/{wrapper_name(manifest)}.v": wrapper(manifest),
         "component.xml": component(manifest),
     }

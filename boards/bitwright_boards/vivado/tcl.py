@@ -15,11 +15,9 @@ from bitwright_boards.block_design import (
     ACCELERATOR_SIZE,
     ADDRESS_BLOCK,
     CONTROL_INTERFACE,
-    DMA,
     IP_LIBRARY,
     IP_VENDOR,
     IP_VERSION,
-    PS,
     BlockDesign,
     registers,
 )
@@ -31,12 +29,6 @@ from bitwright_core.ports import CLOCK, RESET
 from bitwright_core.registers import DATA_BITS
 
 DRAWING = "overlay"  # the block design's name in Vivado
-# the names of address spaces (UG994): a processor's Data, a DMA's by direction
-_SPACES = {
-    f"{PS}/M_AXI_GP0": f"{PS}/Data",
-    f"{DMA}/M_AXI_MM2S": f"{DMA}/Data_MM2S",
-    f"{DMA}/M_AXI_S2MM": f"{DMA}/Data_S2MM",
-}
 
 
 class _Tcl(str):
@@ -133,11 +125,7 @@ def serial_build(build: SerialBuild, part: str, sources: list[str]) -> str:
 
 def block_design(design: BlockDesign, preset: Mapping[str, str]) -> str:
     """block_design.tcl: every cell, connection and address of `design`; `preset` goes to the processing system."""
-    return (
-        _templates()
-        .get_template("block_design.tcl")
-        .render(name=DRAWING, design=design, preset=preset, processor=PS, spaces=_SPACES)
-    )
+    return _templates().get_template("block_design.tcl").render(name=DRAWING, design=design, preset=preset)
 
 
 def build(design: BlockDesign, part: str) -> str:

@@ -40,11 +40,12 @@ def build(
 ) -> "PynqBuild | SerialBuild":
     """Builds a design for `board` in folder `out` (default: beside the design, with the board's name).
 
-    pynq-z1 and pynq-z2: a Vivado project (docs/pynq.md), and with a Vivado on PATH, unless `vivado` is false, the
-    overlay, NAME.bit and NAME.hwh. ECP5 boards, icebreaker and the Tang Nanos: a bitstream with a serial link
-    (docs/open-boards.md), from up to `seeds` placements. 7-series boards without a processor: the same link in a Vivado
-    project, and its bitstream where there is a Vivado. `clock_mhz` is the plan's unless given. A bitstream that is
-    there already is replaced by one of the same design, or with `force`. `trust_verilog` as in `simulate`.
+    PYNQ-Z1, PYNQ-Z2, boards with Zynq UltraScale+: a Vivado project (docs/pynq.md), and with a Vivado on PATH, unless
+    `vivado` is false, the overlay, NAME.bit and NAME.hwh. ECP5 boards, icebreaker and the Tang Nanos: a bitstream with
+    a serial link (docs/open-boards.md), from up to `seeds` placements. 7-series boards without a processor: the same
+    link in a Vivado project, and its bitstream where there is a Vivado. `clock_mhz` is the plan's unless given. A
+    bitstream that is there already is replaced by one of the same design, or with `force`. `trust_verilog` as in
+    `simulate`.
 
         bw.build("design", "pynq-z2", "overlay").built
 
@@ -228,6 +229,7 @@ def program(
     """
     from bitwright_boards import boards_with, load_board
     from bitwright_boards.deployment import find_overlay, make_vectors
+    from bitwright_boards.processing import platform
     from bitwright_boards.program import Job, run_on_board, run_simulated
     from bitwright_boards.simulated.account import check_pynq
     from bitwright_boards.ssh import Login
@@ -248,8 +250,9 @@ def program(
         loaded = load_frames(opened.network, data, frames=frames, data_dir=data_dir)
         vectors = make_vectors(opened, loaded.frames, loaded.labels)
         with needs_extra("sim", "the simulated board"):
-            return run_simulated(opened, vectors, Path(simulated), job=job, progress=progress)
-    bit = find_overlay(opened, chosen.name, None if overlay is None else Path(overlay))
+            place = platform(chosen)
+            return run_simulated(opened, vectors, Path(simulated), job=job, platform=place, progress=progress)
+    bit = find_overlay(opened, chosen, None if overlay is None else Path(overlay))
     loaded = load_frames(opened.network, data, frames=frames, data_dir=data_dir)
     vectors = make_vectors(opened, loaded.frames, loaded.labels)
     login = Login(host=host) if isinstance(host, str) else host

@@ -15,11 +15,11 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
 
     command = commands.add_parser(
         "build",
-        description="Builds a design for a board. pynq-z1, pynq-z2: a Vivado project, and through Vivado, where there "
-        "is one on PATH, NAME.bit and NAME.hwh. ECP5 boards, icebreaker, tang-nano-9k, tang-nano-20k: a bitstream with "
-        "a serial link, by Yosys and nextpnr. 7-series boards without a processor: that link in a Vivado project. A "
-        "clock that is not met is an error. With --ip, an IP for Vivado: for any part of 7-series, Zynq and "
-        "UltraScale+, with an example top.",
+        description="Builds a design for a board. PYNQ-Z1, PYNQ-Z2, boards with Zynq UltraScale+: a Vivado project, "
+        "and through Vivado, where there is one on PATH, NAME.bit and NAME.hwh. ECP5 boards, icebreaker, "
+        "tang-nano-9k, tang-nano-20k: a bitstream with a serial link, by Yosys and nextpnr. 7-series boards "
+        "without a processor: that link in a Vivado project. A clock that is not met is an error. With --ip, an "
+        "IP for Vivado: for any part of 7-series, Zynq and UltraScale+, with an example top.",
     )
     command.add_argument("design", metavar="DIR", type=Path, help="a design folder")
     command.add_argument("--board", metavar="B", help="a name that bitwright boards lists, or a .toml file of your own")

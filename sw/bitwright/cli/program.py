@@ -100,7 +100,7 @@ def _jtag(args: argparse.Namespace) -> int:
 
     board = jtag_board(args.board)
     check_jtag(board, flash=args.flash)
-    bit = find_bitstream(Design.load(args.design, trust_verilog=args.trust_verilog), board.name, args.overlay)
+    bit = find_bitstream(Design.load(args.design, trust_verilog=args.trust_verilog), board, args.overlay)
     with quiet_stdout(args.json), progress() as bars:
         report = load_bitstream(board, bit, flash=args.flash, cable_serial=args.cable_serial, progress=bars)
     if args.json:

@@ -39,13 +39,15 @@ class PynqPlace:
             login, board = self.login, self.board or design.plan.board
             if not board:
                 raise BoardError("say which board it is with --board; bitwright boards lists them")
-            bit = find_overlay(design, load_board(board).name, self.overlay)
+            bit = find_overlay(design, load_board(board), self.overlay)
             return PlayedBoard(lambda: Session(Connection(login), design, bit, progress=progress), login.name)
         return PlayedBoard(self._simulated(design, progress), "the simulated board")
 
     def _simulated(self, design: Design, progress: Progress | None) -> Callable[[], FrameWay]:
         import tempfile
 
+        from bitwright_boards import load_board
+        from bitwright_boards.processing import ZYNQ_7020, platform
         from bitwright_boards.session import Session
         from bitwright_boards.simulated.account import check_pynq
         from bitwright_boards.simulated.bitstream import write_overlay
@@ -54,11 +56,14 @@ class PynqPlace:
         assert self.simulated is not None
         python = self.simulated
         check_pynq(python)
+        board = self.board or design.plan.board
+        named = load_board(board) if board else None
+        place = ZYNQ_7020 if named is None or (not self.board and named.vivado is None) else platform(named)
 
         def connect() -> FrameWay:
             with tempfile.TemporaryDirectory(prefix="bitwright-overlay-") as folder, needs_extra("sim", "play"):
-                bit = write_overlay(design, Path(folder), progress=progress)
-                return Session(LocalBoard(python, fast=False), design, bit, progress=progress)
+                bit = write_overlay(design, Path(folder), platform=place, progress=progress)
+                return Session(LocalBoard(python, platform=place, fast=False), design, bit, progress=progress)
 
         return connect
 

