@@ -210,6 +210,23 @@ def test_names_of_files(tmp_path):
             load_board(f"{name}.toml")
 
 
+def test_a_board_of_ones_own_has_the_processing_system_of_its_part(tmp_path):
+    file = own(tmp_path, "kv260", ("xck26-sfvc784-2LV-c", "xczu9eg-ffvb1156-2-e"))
+    network = bw.load("n.safetensors")
+    design = bw.generate(network, bw.size(network, board=file), tmp_path / "d")
+    assert bw.build(design, file, tmp_path / "b", vivado=False).part == "xczu9eg-ffvb1156-2-e"
+    text = (tmp_path / "b/scripts/block_design.tcl").read_text()
+    assert "zynq_ultra_ps_e_0" in text and "processing_system7" not in text
+    file = own(tmp_path, "kv260", ("xck26-sfvc784-2LV-c", "xc7a35tcpg236-1"))
+    with pytest.raises(
+        BoardError, match="my-board: xc7a35tcpg236-1 has no processing system that overlays are made for"
+    ):
+        bw.build(design, file, tmp_path / "c", vivado=False)
+    file = own(tmp_path, "kv260", ('preset = "k26"', 'preset = "pynq"'))
+    with pytest.raises(BoardError, match="there is no preset pynq; there are aup-zu3, k26, ultra96-v2, zcu104"):
+        bw.build(design, file, tmp_path / "c", vivado=False)
+
+
 def test_presets_that_there_are_not(tmp_path):
     file = own(tmp_path, "pynq-z2", ('preset = "pynq"', 'preset = "zybo"'))
     network = bw.load("n.safetensors")

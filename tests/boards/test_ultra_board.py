@@ -113,7 +113,7 @@ def test_each_fault_has_its_error_and_the_next_batch_is_right(told):
 def test_a_thousand_mnist_frames(board, pynq_python, tmp_path, data_dir):
     """784-64-32-10 of random weights on each board that has a .bit of its own part, through 128 bits."""
     network = random_network(9, shape=(28, 28), bits=8, levels=1, hidden=(64, 32), classes=10)
-    design = bw.generate(network, bw.size(network, board=board, cycles=196, scores=True), tmp_path / "design")
+    design = bw.generate(network, bw.size(network, board=board, target_fps=500_000, scores=True), tmp_path / "design")
     assert design.manifest.input.data_bits == 128
     report = bw.program(design, "mnist", frames=1000, data_dir=data_dir, simulated=pynq_python, board=board)
     assert (report.frames, report.mismatches) == (1000, ())

@@ -12,7 +12,7 @@ MAX_DIVIDER = 63  # both dividers of a PL clock have 6 bits
 
 
 @dataclass(frozen=True, kw_only=True)
-class Port:
+class SystemPort:
     """An AXI port to the logic: its name, the pin of its clock, its width in bits."""
 
     name: str
@@ -46,8 +46,8 @@ class ProcessingSystem(ABC):
     vlnv: str
     any_version: bool  # of the IP, which differs from Vivado to Vivado
     pins_outside: bool  # memory and fixed pins are ports of the block design
-    control: Port
-    memory: Port
+    control: SystemPort
+    memory: SystemPort
     memory_map: str  # that address segments of the memory port are in
     memory_block: str
     memory_bytes: int  # of DDR from address 0, which the DMA reaches

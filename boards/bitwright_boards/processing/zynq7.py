@@ -7,11 +7,11 @@ The PL clock is an IO PLL of 1,000 MHz, as PYNQ images run it, over two dividers
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from bitwright_boards.processing.system import PlClock, Port, ProcessingSystem
+from bitwright_boards.processing.system import PlClock, ProcessingSystem, SystemPort
 
 IO_PLL_MHZ = 1000.0
-_CONTROL = Port(name="M_AXI_GP0", clock="M_AXI_GP0_ACLK", bits=32)
-_MEMORY = Port(name="S_AXI_HP0", clock="S_AXI_HP0_ACLK", bits=64)  # 32 corrupts data under PYNQ
+_CONTROL = SystemPort(name="M_AXI_GP0", clock="M_AXI_GP0_ACLK", bits=32)
+_MEMORY = SystemPort(name="S_AXI_HP0", clock="S_AXI_HP0_ACLK", bits=64)  # 32 corrupts data under PYNQ
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,8 +25,8 @@ class Zynq7(ProcessingSystem):
     vlnv: str = "xilinx.com:ip:processing_system7:5.5"
     any_version: bool = False
     pins_outside: bool = True
-    control: Port = _CONTROL
-    memory: Port = _MEMORY
+    control: SystemPort = _CONTROL
+    memory: SystemPort = _MEMORY
     memory_map: str = "S_AXI_HP0"
     memory_block: str = "HP0_DDR_LOWOCM"
     memory_bytes: int = 0x2000_0000

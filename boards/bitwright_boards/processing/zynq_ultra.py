@@ -1,7 +1,7 @@
 """The processing system of Zynq UltraScale+: zynq_ultra_ps_e (AMD PG201, UG1085).
 
-Control over M_AXI_HPM0_FPD, whose lowest window is 0xa0000000 to 0xafffffff (UG1085, system address map; the LPD's port
-would do, but is limited and far from the cores); memory over S_AXI_HP0_FPD, 128 bits wide at most, from where the lower
+Control over M_AXI_HPM0_FPD, whose lowest window is 0xa0000000 to 0xafffffff (UG1085, system address map; for registers
+the LPD's port would do as well); memory over S_AXI_HP0_FPD, 128 bits wide at most, from where the lower
 2 GB of DDR lie at 0. In Vivado's settings M_AXI_HPM0_FPD is M_AXI_GP0, and S_AXI_HP0_FPD is S_AXI_GP2. Both HPM ports
 of the full-power domain are there unless switched off.
 
@@ -12,13 +12,13 @@ that where DIV2 is set. pynq counts with 33.333 MHz, so it tells 0.001 % less th
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from bitwright_boards.processing.system import PlClock, Port, ProcessingSystem
+from bitwright_boards.processing.system import PlClock, ProcessingSystem, SystemPort
 from bitwright_core.errors import BoardError
 
 REFERENCE_MHZ = 100 / 3  # PSS_REF_CLK of every board here
 PYNQ_REFERENCE_MHZ = 33.333
-_CONTROL = Port(name="M_AXI_HPM0_FPD", clock="maxihpm0_fpd_aclk", bits=32)
-_MEMORY = Port(name="S_AXI_HP0_FPD", clock="saxihp0_fpd_aclk", bits=128)
+_CONTROL = SystemPort(name="M_AXI_HPM0_FPD", clock="maxihpm0_fpd_aclk", bits=32)
+_MEMORY = SystemPort(name="S_AXI_HP0_FPD", clock="saxihp0_fpd_aclk", bits=128)
 _PLL = "PSU__CRL_APB__IOPLL_CTRL__"
 
 
@@ -33,8 +33,8 @@ class ZynqUltra(ProcessingSystem):
     vlnv: str = "xilinx.com:ip:zynq_ultra_ps_e:3.5"
     any_version: bool = True  # 3.3 of Vivado 2020.2, 3.4 of 2022.1, 3.5 of 2024.1
     pins_outside: bool = False
-    control: Port = _CONTROL
-    memory: Port = _MEMORY
+    control: SystemPort = _CONTROL
+    memory: SystemPort = _MEMORY
     memory_map: str = "SAXIGP2"
     memory_block: str = "HP0_DDR_LOW"
     memory_bytes: int = 0x8000_0000
@@ -42,7 +42,7 @@ class ZynqUltra(ProcessingSystem):
     reset: str = "pl_resetn0"
     dma_base: int = 0xA000_0000
     accelerator_base: int = 0xA001_0000
-    highest_mhz: float = 333.0
+    highest_mhz: float = 333.0  # against slips of the pen: what a design reaches, Vivado says
 
     def source_mhz(self, settings: Mapping[str, str]) -> float:
         try:
