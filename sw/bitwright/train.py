@@ -2,7 +2,7 @@
 
     from bitwright.train import BatchNorm, BinaryLinear, InputEncoder, Sign, clip_latent
 
-`bw.export(model, frames)` then makes a Network of a chain of them. These names stay as they are. Needs torch.
+`bw.export(model, frames)` then makes a Network of a graph of them. These names stay as they are. Needs torch.
 """
 
 from bitwright.api.common import needs_extra
@@ -14,10 +14,12 @@ with needs_extra("train", "training"):
         BinaryConv1d,
         BinaryConv2d,
         BinaryLinear,
+        ClassMap,
         FewBits,
         InputEncoder,
         Sign,
         SignalEncoder,
+        WindowSum,
         clip_latent,
         latent_weights,
     )
@@ -28,10 +30,12 @@ __all__ = [
     "BinaryConv1d",
     "BinaryConv2d",
     "BinaryLinear",
+    "ClassMap",
     "FewBits",
     "InputEncoder",
     "Sign",
     "SignalEncoder",
+    "WindowSum",
     "clip_latent",
     "latent_weights",
     "recalibrate",

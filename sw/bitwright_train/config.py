@@ -36,6 +36,7 @@ class TrainConfig:
     luts: LutConfig | None = None  # layers of lookup tables, in the place of all others
     weights: Bits | tuple[Bits, ...] = 1  # of all layers, or of each
     activations: Bits | tuple[Bits, ...] = 1  # of all layers but the last, or of each
+    nonlinearity: Literal["none", "prelu", "hardtanh"] = "none"  # between batch norm and activation
     input_bits: Annotated[int, msgspec.Meta(ge=1, le=16)] = 8
     thresholds: tuple[int, ...] = ()
     levels: Positive = 1
@@ -99,10 +100,13 @@ class TrainConfig:
         if self.encoding == "integers":
             if self.thresholds or self.levels != 1:
                 raise TrainingError("thresholds and levels are for an encoding to bits; remove them with integers")
-            if self.convs and self.convs[0].pads and self.convs[0].padding_value != "zero":
+            if any(
+                before is None and conv.pads and conv.padding_value != "zero"
+                for before, conv in zip(self._sources, self.convs, strict=True)
+            ):
                 raise TrainingError("a first convolution on integers is padded with zero alone")
-        for before, conv in zip(self.convs, self.convs[1:], strict=False):
-            if before.pools and before.pool_first and conv.pads and conv.padding_value != "zero":
+        for before, conv in zip(self._sources, self.convs, strict=True):
+            if before and before.pools and before.pool_first and conv.pads and conv.padding_value != "zero":
                 raise TrainingError(
                     f"a convolution padded with {conv.padding_value} cannot follow a pool before its batch norm, whose "
                     "channels the export may turn; pad with zero, or unset pool_first"
@@ -141,26 +145,41 @@ class TrainConfig:
             raise TrainingError('threshold_cost belongs to placement = "information" or "tree"; remove it')
         if self.dropout or self.input_dropout:
             raise TrainingError("layers of lookup tables have no dropout; remove dropout and input_dropout")
+        if self.nonlinearity != "none":
+            raise TrainingError("layers of lookup tables have no batch norm; remove nonlinearity")
         if self.two_step:
             raise TrainingError("layers of lookup tables have no weights to round later; remove two_step")
         if self.weights != 1 or self.activations != 1:
             raise TrainingError("layers of lookup tables have no weights and activations of several bits; remove them")
 
     def _check_joins(self) -> None:
-        """Raises TrainingError for shortcuts and groups that find nothing, or channels that the export may turn."""
+        """Raises TrainingError for what finds nothing to take, or for channels that the export may turn."""
+        taken = {len(self.convs) - 1}
         for place, conv in enumerate(self.convs):
-            if conv.shortcut > place:
-                raise TrainingError(f"convolution {place} has a shortcut of {conv.shortcut}, but {place} before it")
-            source = self.convs[place - conv.shortcut]
-            if conv.shortcut and source.pool_first:
-                raise TrainingError("a shortcut cannot begin behind a pool before its batch norm; unset pool_first")
-            before = self.convs[place - 1] if place else None
+            for key in ("shortcut", "concat"):
+                back = getattr(conv, key)
+                if back > place:
+                    raise TrainingError(f"convolution {place} has a {key} of {back}, but {place} before it")
+                if back and self.convs[place - back].pool_first:
+                    raise TrainingError(f"a {key} cannot begin behind a pool before its batch norm; unset pool_first")
+                taken |= {place - back} if back else set()
+            if conv.takes > place + 1:
+                raise TrainingError(
+                    f"convolution {place} takes what stands {conv.takes} places before it, but there are {place} and "
+                    "the frames"
+                )
+            taken.add(place - conv.takes)
+            before = self._sources[place]
             if before is None:
                 continue
             if (conv.groups > 1 or conv.depthwise) and before.pool_first:
                 raise TrainingError("groups cannot follow a pool before its batch norm; unset pool_first")
-            if (before.shortcut or before.averages) and conv.pads and conv.padding_value != "zero":
-                raise TrainingError(f"sums are padded with zero alone, not {conv.padding_value}")
+            if (before.shortcut or before.averages or before.concat) and conv.pads and conv.padding_value != "zero":
+                what = "joined channels" if before.concat else "sums"
+                raise TrainingError(f"{what} are padded with zero alone, not {conv.padding_value}")
+        for place in range(len(self.convs)):
+            if place not in taken:
+                raise TrainingError(f"nothing takes what convolution {place} gives; join it by concat or shortcut")
 
     def _check_bits(self) -> None:
         """Raises TrainingError for lists of bits that do not fit, and for what few-bit activations cannot be."""
@@ -173,9 +192,22 @@ class TrainConfig:
         for conv, bits in zip(self.convs, self.activation_bits, strict=False):
             if conv.pools and conv.pool_first and bits != 1:
                 raise TrainingError("a pool before the batch norm needs activations of 1 bit; unset pool_first")
-        for conv, bits in zip(self.convs[1:], self.activation_bits, strict=False):
+        for place, conv in enumerate(self.convs):
+            before = self._sources[place]
+            bits = self.activation_bits[place - conv.takes] if before else 1
             if conv.pads and conv.padding_value != "zero" and bits != 1:
                 raise TrainingError(f"activations of several bits are padded with zero alone, not {conv.padding_value}")
+        if self.nonlinearity == "hardtanh" and not {1, "ternary"}.issuperset(self.activation_bits):
+            raise TrainingError(
+                "hardtanh ends at 1, so that the higher levels of activations of several bits are never reached; use "
+                'it with activations of 1 or "ternary"'
+            )
+
+    @property
+    def _sources(self) -> list[ConvConfig | None]:
+        """For each convolution the one that it takes values of; None for the frames."""
+        found = [place - conv.takes for place, conv in enumerate(self.convs)]
+        return [self.convs[place] if place >= 0 else None for place in found]
 
     @property
     def weight_bits(self) -> tuple[int | str, ...]:

@@ -28,8 +28,9 @@ class ConvConfig:
     """One convolution and the max-pool behind it; each size is one number, or (down, across).
 
     Its batch norm comes before the pool, or with `pool_first` behind it; the sign last. Padding goes on both sides.
-    Behind its activation come a `shortcut`, which adds what the convolution so many places before it gives, and then
-    an `average` pool, whose sums are given.
+    Behind its activation come, in this order and each at will, a `shortcut`, which adds what the convolution so many
+    places before it gives, an `average` pool, whose sums are given, nearest upsampling (`upsample`), and a `concat`,
+    which puts what the convolution so many places before it gives behind its own channels.
     """
 
     outputs: Positive
@@ -44,12 +45,17 @@ class ConvConfig:
     depthwise: bool = False  # a group for each channel
     shortcut: Annotated[int, msgspec.Meta(ge=0, le=64)] = 0  # how many convolutions before it; 0 is none
     average: Sizes | Literal["global"] = 1  # size and stride; 1 is none
+    upsample: Sizes = 1  # how many times each pixel is given; 1 is none
+    concat: Annotated[int, msgspec.Meta(ge=0, le=64)] = 0  # how many convolutions before it; 0 is none
+    takes: Annotated[int, msgspec.Meta(ge=1, le=64)] = 1  # how many places before it stands what it takes
 
     def __post_init__(self) -> None:
         if self.depthwise and self.groups != 1:
             raise TrainingError("a depthwise convolution has a group for each channel; remove groups")
-        if self.pool_first and (self.shortcut or self.averages):
-            raise TrainingError("a pool before the batch norm goes with neither shortcut nor average; unset pool_first")
+        if self.pool_first and (self.shortcut or self.averages or self.concat):
+            raise TrainingError(
+                "a pool before the batch norm goes with neither shortcut nor average nor concat; unset pool_first"
+            )
         for padding, reach, kernel, dilation in zip(
             both(self.padding), self.reach, both(self.kernel), both(self.dilation), strict=True
         ):
@@ -78,6 +84,11 @@ class ConvConfig:
         """Whether it has an average pool."""
         return self.average == "global" or both(self.average) != (1, 1)
 
+    @property
+    def upsamples(self) -> bool:
+        """Whether its pixels are given several times."""
+        return both(self.upsample) != (1, 1)
+
     def image(self, shape: tuple[int, ...]) -> tuple[int, int, int]:
         """`shape` as (height, width, channels). Raises TrainingError for frames that are no images."""
         if len(shape) != 3:
@@ -88,12 +99,16 @@ class ConvConfig:
         return shape[0], shape[1], shape[2]
 
     def gives(self, shape: tuple[int, int, int]) -> tuple[int, int, int]:
-        """The image behind convolution, pool and average. Raises TrainingError where the image before is too small."""
+        """The image behind convolution, pool, average and upsampling, without what `concat` adds.
+
+        Raises TrainingError where the image before is too small.
+        """
         height, width, channels = self.pooled(shape)
         down, across = self.window(height, width)
         if down > height or across > width:
             raise TrainingError(f"an average of {_text(self.average)} does not fit an image of {height} x {width}")
-        return height // down, width // across, channels
+        times = both(self.upsample)
+        return height // down * times[0], width // across * times[1], channels
 
     def pooled(self, shape: tuple[int, int, int]) -> tuple[int, int, int]:
         """The image behind convolution and pool, to which a shortcut is added. Raises TrainingError."""

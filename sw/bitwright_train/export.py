@@ -18,7 +18,8 @@ from bitwright_core.edge import Value
 from bitwright_core.errors import ExportError
 from bitwright_core.network import (
     ENCODED,
-    Add,
+    ChannelArgMax,
+    Concat,
     Conv2d,
     Dense,
     Edge,
@@ -27,7 +28,7 @@ from bitwright_core.network import (
     Network,
     Operator,
     Scores,
-    SumPool2d,
+    Sums,
     Thresholds,
 )
 from bitwright_core.network.graph import Takes
@@ -35,7 +36,6 @@ from bitwright_core.numbers import PADDING, NumberType, PaddingValue
 from bitwright_core.ops.matrix import dot_range
 from bitwright_core.ops.operator import edge_behind
 from bitwright_core.progress import Progress
-from bitwright_train.conv_config import ConvConfig
 from bitwright_train.folding import (
     first_firing,
     fold_scores,
@@ -44,8 +44,10 @@ from bitwright_train.folding import (
     norm_lines,
     norm_table,
     popcount_dots,
+    stage_table,
     stored_weights,
 )
+from bitwright_train.joins import JoinStep
 from bitwright_train.layers import BinaryConv, BinaryDense, TrainingLayer
 from bitwright_train.model import BinaryNetwork
 from bitwright_train.quantizers import Activation, activation_of
@@ -54,44 +56,44 @@ _PADDING: Mapping[float, PaddingValue] = {float(value): name for name, value in 
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class FoldedStage:
-    """A stage of the model as layers of the Network."""
+class FoldedStep:
+    """A step of the model as layers of the Network."""
 
     layers: tuple[Operator, ...]
-    inverted: NDArray[np.bool_]  # (outputs,): what is given out complemented
+    inverted: NDArray[np.bool_]  # (channels,): what is given out complemented
     takes: Takes = ()  # for each layer the values that it takes
-    classes: ScoreFit | None = None  # of the last stage, with a batch norm
+    classes: ScoreFit | None = None  # of a layer that gives scores or sums, with a batch norm
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class _Sums:
+class _Parts:
     """What an operator with weights is made of, whichever it is."""
 
     edge: Edge  # what it takes
     weights: NDArray[np.integer]
     weight_type: NumberType
-    output: Thresholds | Scores
+    output: Thresholds | Scores | Sums
     padding_value: PaddingValue
 
 
 @dataclass(frozen=True, kw_only=True)
 class Export:
-    """How a torch module with weights becomes layers: `layers(stage, name, sums)`, named `prefix` and a number."""
+    """How a torch module with weights becomes layers: `layers(stage, name, parts)`, named `prefix` and a number."""
 
     prefix: str
     padding: Callable[[Any], PaddingValue | None]  # what pads, if anything does
-    layers: Callable[[TrainingLayer, int, _Sums], tuple[Operator, ...]]
+    layers: Callable[[TrainingLayer, int, _Parts], tuple[Operator, ...]]
 
 
-def _dense_layers(stage: TrainingLayer, index: int, sums: _Sums) -> tuple[Operator, ...]:
+def _dense_layers(stage: TrainingLayer, index: int, parts: _Parts) -> tuple[Operator, ...]:
     name = f"dense{index}"
     return (
         Dense(
             name=name,
-            weights=sums.weights,
-            output=sums.output,
-            takes=sums.edge.number,
-            weight_type=sums.weight_type,
+            weights=parts.weights,
+            output=parts.output,
+            takes=parts.edge.number,
+            weight_type=parts.weight_type,
         ),
     )
 
@@ -100,19 +102,19 @@ def _conv_padding(conv: BinaryConv) -> PaddingValue | None:
     return _PADDING[conv.padding_value] if any(conv.padding) else None
 
 
-def _conv_layers(stage: TrainingLayer, index: int, sums: _Sums) -> tuple[Operator, ...]:
+def _conv_layers(stage: TrainingLayer, index: int, parts: _Parts) -> tuple[Operator, ...]:
     """The convolution, and its pool, if any."""
     assert isinstance(stage.linear, BinaryConv)
     conv = Conv2d(
         name=f"conv{index}",
-        shape=sums.edge.shape,  # type: ignore[arg-type]
-        weights=sums.weights,
-        output=sums.output,
+        shape=parts.edge.shape,  # type: ignore[arg-type]
+        weights=parts.weights,
+        output=parts.output,
         stride=stage.linear.stride,
         padding=stage.linear.padding,
-        padding_value=sums.padding_value,
-        takes=sums.edge.number,
-        weight_type=sums.weight_type,
+        padding_value=parts.padding_value,
+        takes=parts.edge.number,
+        weight_type=parts.weight_type,
         groups=stage.linear.groups,
         dilation=stage.linear.dilation,
     )
@@ -144,7 +146,7 @@ class _Place:
     inverted: NDArray[np.bool_]  # of each channel that it takes, whether it comes complemented
     weight_type: NumberType
     activation: Activation  # of labels, bits
-    gives: Literal["activations", "labels", "scores"]
+    gives: Literal["activations", "labels", "scores", "sums"]
 
     @property
     def export(self) -> Export:
@@ -160,7 +162,7 @@ class _Place:
         return matching(stored_weights(self.stage.linear, self.weight_type, self.where), self.inverted)
 
 
-def _fold(place: _Place, score_bits: int) -> FoldedStage:
+def _fold(place: _Place, score_bits: int) -> FoldedStep:
     """The layers of a stage."""
     stage, where, weights, number = place.stage, place.where, place.weights, place.edge.number
     inputs, outputs = weights[0].size, len(weights)
@@ -180,30 +182,40 @@ def _fold(place: _Place, score_bits: int) -> FoldedStage:
     gives = np.zeros(outputs, np.bool_)
     output: Thresholds | Scores
     classes = None
-    if place.gives == "scores" and stage.norm is None:
-        # the accumulator orders as its popcount does, for all classes alike
-        output = Scores(scale=np.ones(outputs, np.int64), offset=np.zeros(outputs, np.int64))
-    elif place.gives == "scores" and stage.norm is not None:
-        table = norm_table(stage.norm, dots, where)
-        weights, classes = fold_scores(weights, table, norm_lines(stage.norm, dots), where, score_bits)
-        output = classes.scores
-        if sums_dots:
+    if place.gives in ("scores", "sums"):
+        weights, output, classes = _scored(place, dots, weights, score_bits)
+        if sums_dots and classes is not None:
             # class_scores counts from 0, this accumulator from its least
             output = Scores(scale=output.scale, offset=output.offset - base * output.scale)
+        if place.gives == "sums":
+            output = Sums(scale=output.scale, offset=output.offset)
     else:
         weights, values, gives = _fired(place, dots, weights)
         if sums_dots:
             least, most = dot_range(weights.reshape(outputs, inputs), place.weight_type, number)
             values = np.clip(values + base, least, most + 1)
         output = Thresholds(values=values, base=place.activation.base)
-    sums = _Sums(
+    parts = _Parts(
         edge=place.edge,
         weights=weights,
         weight_type=place.weight_type,
         output=output,
         padding_value=pads or "minus_one",
     )
-    return FoldedStage(layers=place.export.layers(stage, place.index, sums), inverted=gives, classes=classes)
+    return FoldedStep(layers=place.export.layers(stage, place.index, parts), inverted=gives, classes=classes)
+
+
+def _scored(
+    place: _Place, dots: NDArray[np.int64], weights: NDArray[np.integer], score_bits: int
+) -> tuple[NDArray[np.integer], Scores, ScoreFit | None]:
+    """Weights, scores of each index of `dots`, or of the accumulator itself without a batch norm, and how they fit."""
+    norm, outputs = place.stage.norm, len(weights)
+    if norm is None:
+        # the accumulator orders as its popcount does, for all classes alike
+        return weights, Scores(scale=np.ones(outputs, np.int64), offset=np.zeros(outputs, np.int64)), None
+    table = norm_table(norm, dots, place.where)
+    weights, classes = fold_scores(weights, table, norm_lines(norm, dots), place.where, score_bits)
+    return weights, classes.scores, classes
 
 
 def _fired(
@@ -211,10 +223,7 @@ def _fired(
 ) -> tuple[NDArray[np.integer], NDArray[np.int64], NDArray[np.bool_]]:
     """Weights, the index of the first of `dots` that reaches each level, and which bits are given out complemented."""
     nothing, stage, where = np.zeros(len(weights), np.bool_), place.stage, place.where
-    if stage.norm is None:  # a label is 1 where its dot product is 0 or more
-        table = np.repeat(dots[:, None], len(weights), axis=1).astype(np.float32)
-    else:
-        table = norm_table(stage.norm, dots, where)
+    table = stage_table(stage, dots, where)  # without a batch norm, a label is 1 where its dot product is 0 or more
     if stage.pool is None or not stage.pool_first:
         return *fold_thresholds(weights, table, where, place.activation.levels), nothing
     # the bit of the largest accumulator; where it falls, it is 0 as soon as one of them no longer fires
@@ -222,69 +231,80 @@ def _fired(
     return weights, np.where(gives, total, len(table) - total)[:, None], gives
 
 
-def _joins(conv: ConvConfig, index: int, given: list[Value]) -> tuple[tuple[Add | SumPool2d, ...], Takes]:
-    """The addition of a shortcut and the average pool of a stage, and what they take; `given` ends in its bits."""
-    layers: list[Add | SumPool2d] = []
-    takes: list[tuple[str, ...]] = []
-    value = given[-1]
-    if conv.shortcut:
-        past = given[index - conv.shortcut]
-        added = Add(name=f"add{index}", shape=value.edge.shape, takes=(value.edge.number, past.edge.number))
-        layers.append(added)
-        takes.append((value.name, past.name))
-        value = Value(name=added.name, giver=added.name, edge=added.edge)
-    if conv.averages:
-        height, width, channels = value.edge.shape
-        window = conv.window(height, width)
-        pool = SumPool2d(
-            name=f"average{index}",
-            shape=(height, width, channels),
-            kernel=window,
-            stride=window,
-            takes=value.edge.number,
+def _joined(step: JoinStep, given: list[Value], inverted: list[NDArray[np.bool_]]) -> FoldedStep:
+    """The layer of a step without weights; `inverted` is of the channels of what it takes."""
+    if any(turned.any() for turned in inverted) and not step.keeps_channels:
+        raise ExportError(
+            f"layer {step.name}: cannot follow a pool before its batch norm, some of whose channels come inverted; "
+            "pool behind the batch norm"
         )
-        layers.append(pool)
-        takes.append((value.name,))
-    return tuple(layers), tuple(takes)
+    takes = (tuple(value.name for value in given),)
+    return FoldedStep(layers=(step.operator(given),), takes=takes, inverted=np.concatenate(inverted))
 
 
-def folded_stages(model: BinaryNetwork, score_bits: int, progress: Progress | None = None) -> list[FoldedStage]:
-    """Each stage of `model` as layers of a Network, front to back. Raises ExportError."""
-    result: list[FoldedStage] = []
+def folded_steps(model: BinaryNetwork, score_bits: int, progress: Progress | None = None) -> list[FoldedStep]:
+    """Each step of `model` as layers of a Network, front to back. Raises ExportError."""
+    result: list[FoldedStep] = []
+    body = model.body
     edge = Edge(shape=model.encoded_shape, number=model.encoding.number)
-    inverted = np.zeros(edge.shape[-1], np.bool_)
-    last = len(model.layers) - 1
-    source, given = ENCODED, list[Value]()  # what each convolution gives
-    for index, stage in enumerate(model.stages):
-        place = _Place(
-            stage=stage,
-            index=index,
-            edge=edge,
-            inverted=inverted,
-            weight_type=model.weight_types[index],
-            activation=model.activations[index] if index < last else activation_of(1),
-            gives="activations" if index < last else "labels" if model.multi_label else "scores",
-        )
-        folded = _fold(place, score_bits)
-        names = (source, *(layer.name for layer in folded.layers))
-        takes: Takes = tuple((name,) for name in names[:-1])
-        for layer in folded.layers:
-            edge = edge_behind(layer, edge)
-        source = folded.layers[-1].name
-        if index < len(model.convs):
-            given.append(Value(name=source, giver=source, edge=edge))
-            joins, more = _joins(model.convs[index], index, given)
-            folded = replace(folded, layers=(*folded.layers, *joins))
-            takes += more
-            if joins:
-                source, edge = joins[-1].name, joins[-1].edge
-                given[-1] = Value(name=source, giver=source, edge=edge)
-        folded = replace(folded, takes=takes)
+    values = [Value(name=ENCODED, giver=ENCODED, edge=edge)]
+    inverted = [np.zeros(edge.shape[-1], np.bool_)]
+    heads = {head.value: head.gives for head in body.heads}
+    for step in body.steps:
+        given = [values[value] for value in step.takes]
+        turned = [inverted[value] for value in step.takes]
+        if isinstance(step, JoinStep):
+            folded = _joined(step, given, turned)
+            edge = folded.layers[0].infer(given)
+        else:
+            activation, gives = body.activations[step.index], heads.get(len(values), "activations")
+            place = _Place(
+                stage=model.stages[step.index],
+                index=step.index,
+                edge=given[0].edge,
+                inverted=turned[0],
+                weight_type=body.weight_types[step.index],
+                activation=activation or activation_of(1),
+                gives="sums" if gives == "classes" else gives,
+            )
+            folded, edge = _fold(place, score_bits), given[0].edge
+            for layer in folded.layers:
+                edge = edge_behind(layer, edge)
+            names = (given[0].name, *(layer.name for layer in folded.layers))
+            folded = replace(folded, takes=tuple((name,) for name in names[:-1]))
         result.append(folded)
-        inverted = folded.inverted
+        inverted.append(folded.inverted)
+        values.append(Value(name=folded.layers[-1].name, giver=folded.layers[-1].name, edge=edge))
         if progress:
-            progress("export", index + 1, len(model.layers))
-    return result
+            progress("export", len(result), len(body.steps))
+    return [*result, *_ends(model, values, inverted)]
+
+
+def _ends(model: BinaryNetwork, values: list[Value], inverted: list[NDArray[np.bool_]]) -> list[FoldedStep]:
+    """The classes of heads that choose them, and what brings several heads together."""
+    ends: list[FoldedStep] = []
+    heads: list[Value] = []
+    for head in model.body.heads:
+        value = values[head.value]
+        if inverted[head.value].any():
+            raise ExportError(
+                f"layer {value.name}: a result cannot come of a pool before its batch norm, some of whose channels "
+                "come inverted; pool behind the batch norm"
+            )
+        if head.gives == "classes":
+            layer = ChannelArgMax(name=f"classes{len(heads)}", shape=value.edge.shape, takes=value.edge.number)
+            ends.append(FoldedStep(layers=(layer,), takes=((value.name,),), inverted=np.zeros(1, np.bool_)))
+            value = Value(name=layer.name, giver=layer.name, edge=layer.edge)
+        heads.append(value)
+    if len(heads) > 1:
+        joined = Concat(
+            name="heads",
+            sizes=tuple(value.edge.size for value in heads),
+            takes=tuple(value.edge.number for value in heads),
+        )
+        takes = (tuple(value.name for value in heads),)
+        ends.append(FoldedStep(layers=(joined,), takes=takes, inverted=np.zeros(1, np.bool_)))
+    return ends
 
 
 def export_model(
@@ -300,7 +320,7 @@ def export_model(
     Class scores have about `score_bits` bits, so that classes may differ where two logits nearly tie; 0 keeps the order
     of all logits.
     """
-    folds = folded_stages(model, score_bits, progress)
+    folds = folded_steps(model, score_bits, progress)
     return Network(
         name=name,
         input=Input(shape=model.shape, bits=model.input_bits),

@@ -4,14 +4,17 @@ Each batch norm is evaluated, with the model's own torch operations, at every va
 take; thresholds are read off that table, so that no formula has to agree with float32 rounding.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor, nn
 
 from bitwright_core.class_scores import ScoreFit, class_scores
 from bitwright_core.errors import ExportError
 from bitwright_core.numbers import NumberType
-from bitwright_train.layers import BinaryConv, BinaryDense, ExactBatchNorm
+from bitwright_train.layers import BinaryConv, BinaryDense, ExactBatchNorm, TrainingLayer
 
 _CHUNK_VALUES = 1 << 24
 
@@ -28,18 +31,31 @@ def stored_weights(linear: BinaryDense | BinaryConv, number: NumberType, where: 
 
 def norm_table(norm: ExactBatchNorm, accumulators: NDArray[np.int64], where: str) -> NDArray[np.float32]:
     """What `norm` gives at `accumulators` (n,): (n, outputs). Raises ExportError for NaN."""
-    tensors = dict(norm.named_parameters()) | dict(norm.named_buffers())
+    return _table(norm, norm.evaluate, norm.num_features, accumulators, where)
+
+
+def stage_table(stage: TrainingLayer, accumulators: NDArray[np.int64], where: str) -> NDArray[np.float32]:
+    """What batch norm and nonlinearity of `stage` give at `accumulators` (n,): (n, outputs). Raises ExportError."""
+    return _table(stage, stage.value, stage.linear.outputs, accumulators, where)
+
+
+def _table(
+    module: nn.Module, value: Callable[[Tensor], Tensor], outputs: int, accumulators: NDArray[np.int64], where: str
+) -> NDArray[np.float32]:
+    """`value` of whole rows of each of `accumulators`; `module` has its parameters."""
+    tensors = dict(module.named_parameters()) | dict(module.named_buffers())
     for name, tensor in tensors.items():
-        if not torch.isfinite(tensor).all():
-            raise ExportError(f"{where}: batch norm {name} holds NaN or infinities; the training diverged, retrain")
-    step = max(1, _CHUNK_VALUES // norm.num_features)
+        if not name.startswith("linear.") and not torch.isfinite(tensor).all():
+            what = f"batch norm {name.removeprefix('norm.')}" if "nonlinearity" not in name else name
+            raise ExportError(f"{where}: {what} holds NaN or infinities; the training diverged, retrain")
+    step = max(1, _CHUNK_VALUES // outputs)
     parts = []
-    device = norm.weight.device
+    device = next((tensor.device for tensor in tensors.values()), None)
     with torch.no_grad():
         for values in torch.from_numpy(accumulators).to(device).split(step):
             # expanded to full rows: the very shape, and so the very kernels, of a batch of frames
-            batch = values.to(torch.float32)[:, None].expand(-1, norm.num_features).contiguous()
-            parts.append(norm.evaluate(batch).cpu().numpy())
+            batch = values.to(torch.float32)[:, None].expand(-1, outputs).contiguous()
+            parts.append(value(batch).cpu().numpy())
     table = np.concatenate(parts)
     bad = np.flatnonzero(np.isnan(table).any(axis=0))
     if len(bad):

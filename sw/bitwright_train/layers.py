@@ -4,12 +4,15 @@ M. Courbariaux, I. Hubara, D. Soudry, R. El-Yaniv, Y. Bengio, "Binarized Neural 
 Networks with Weights and Activations Constrained to +1 or -1", arXiv:1602.02830, 2016 (BinaryNet).
 """
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+
+from bitwright_core.errors import TrainingError
 
 
 class _Sign(torch.autograd.Function):
@@ -143,7 +146,9 @@ class ExactBatchNorm(nn.modules.batchnorm._BatchNorm):
 class TrainingLayer(nn.Module):
     """A binary linear layer or convolution, its batch norm, which the last layer may lack, and its pool, if any.
 
-    The pool comes before the batch norm where `pool_first`, else behind it; either way before the sign.
+    The pool comes before the batch norm where `pool_first`, else behind it; either way before the sign. A
+    `nonlinearity` that works on each value by itself stands behind the batch norm, or before it where
+    `nonlinearity_first`, and never on the other side of the pool.
     """
 
     def __init__(
@@ -153,23 +158,56 @@ class TrainingLayer(nn.Module):
         norm: bool,
         pool: tuple[int, int] | None = None,
         pool_first: bool = False,
+        nonlinearity: nn.Module | None = None,
+        nonlinearity_first: bool = False,
     ) -> None:
         super().__init__()
         self.linear = linear
         self.norm = ExactBatchNorm(linear.outputs) if norm else None
         self.pool = pool  # (down, across), size and stride
         self.pool_first = pool_first
+        self.nonlinearity = nonlinearity
+        self.nonlinearity_first = nonlinearity_first
 
     def pooled(self, x: Tensor) -> Tensor:
         """The largest of each window; `x` itself without a pool."""
         return x if self.pool is None else functional.max_pool2d(x, self.pool)
 
+    def value(self, x: Tensor) -> Tensor:
+        """Batch norm and nonlinearity, in their order."""
+        if self.nonlinearity is not None and self.nonlinearity_first:
+            x = self.nonlinearity(x)
+        if self.norm is not None:
+            x = self.norm(x)
+        if self.nonlinearity is not None and not self.nonlinearity_first:
+            x = self.nonlinearity(x)
+        return x
+
     def finish(self, accumulators: Tensor) -> Tensor:
-        """Batch norm and pool, in their order."""
-        if self.pool_first:
-            accumulators = self.pooled(accumulators)
-        value = accumulators if self.norm is None else self.norm(accumulators)
-        return value if self.pool_first else self.pooled(value)
+        """Batch norm, nonlinearity and pool, in their order."""
+        return self.value(self.pooled(accumulators)) if self.pool_first else self.pooled(self.value(accumulators))
 
     def forward(self, x: Tensor) -> Tensor:
         return self.finish(self.linear(x))
+
+    def shape_behind(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """What it gives for values of `shape`, HWC or flat. Raises TrainingError for what it cannot take."""
+        linear = self.linear
+        if isinstance(linear, BinaryDense):
+            if math.prod(shape) != linear.inputs:
+                raise TrainingError(f"takes {linear.inputs} values, and what comes before gives {math.prod(shape)}")
+            return (linear.outputs,)
+        text = " x ".join(map(str, shape))
+        channels = linear.weight.shape[1] * linear.groups
+        if len(shape) != 3 or shape[2] != channels:
+            raise TrainingError(f"takes images of {channels} channels, and what comes before gives {text}")
+        padding = (linear.padding[0] + linear.padding[1], linear.padding[2] + linear.padding[3])
+        sizes = []
+        for k in range(2):
+            reach = (linear.weight.shape[2 + k] - 1) * linear.dilation[k] + 1
+            windows = (shape[k] + padding[k] - reach) // linear.stride[k] + 1
+            pool = self.pool[k] if self.pool else 1
+            if shape[k] + padding[k] < reach or windows < pool:
+                raise TrainingError(f"an image of {text} is too small for its kernel and pool")
+            sizes.append(windows // pool)
+        return (*sizes, linear.outputs)

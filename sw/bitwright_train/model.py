@@ -1,25 +1,23 @@
-"""The network as torch trains it, convolutions and then linear layers, and what it computes as integers."""
+"""The network as torch trains it, a graph of layers, and what it computes as integers."""
 
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn import functional
 
-from bitwright_core.errors import TrainingError
 from bitwright_core.network import Input, IntegerEncoding, ThresholdEncoding
 from bitwright_core.numbers import BINARY, NumberType
-from bitwright_train.conv_config import ConvConfig, both
-from bitwright_train.layers import BinaryConv, BinaryDense, Quantizer, TrainingLayer
-from bitwright_train.quantizers import Activation, activation_of, quantized
+from bitwright_train.body import Body, LayerKinds, body_of
+from bitwright_train.conv_config import ConvConfig
+from bitwright_train.joins import JoinStep, LayerStep, Step
+from bitwright_train.layers import BinaryDense, TrainingLayer
+from bitwright_train.quantizers import Activation, activation_of
 from bitwright_train.trained import TrainedModel
 
 _TRACE_CHUNK = 2048
-_PADDING = {"minus_one": -1.0, "plus_one": 1.0, "zero": 0.0}
 
 
 class BinaryNetwork(TrainedModel):
@@ -28,7 +26,8 @@ class BinaryNetwork(TrainedModel):
     `encode` gives them for frames of unsigned integers; `forward` takes them, so that training encodes a batch
     once. Inside, images are (n, channels, H, W); a first linear layer takes them flattened as HWC. `weights` are the
     number types of each layer's weights, `activations` those of each layer's but the last; without them all are bits.
-    Chance is of `forward`'s generator, or without one of the device's own.
+    `body` is a graph of layers in the place of all these. Chance is of `forward`'s generator, or without one of the
+    device's own.
     """
 
     thresholds: Tensor
@@ -42,8 +41,8 @@ class BinaryNetwork(TrainedModel):
         thresholds: tuple[int, ...] = (),
         table: tuple[int, ...] = (),
         convs: tuple[ConvConfig, ...] = (),
-        hidden: tuple[int, ...],
-        classes: int,
+        hidden: tuple[int, ...] = (),
+        classes: int = 0,
         final_norm: bool = True,
         multi_label: bool = False,
         input_dropout: float = 0.0,
@@ -51,6 +50,8 @@ class BinaryNetwork(TrainedModel):
         weights: tuple[NumberType, ...] = (),
         activations: tuple[Activation, ...] = (),
         estimator: nn.Module | None = None,
+        nonlinearity: str = "none",
+        body: Body | None = None,
     ) -> None:
         super().__init__()
         self.shape = tuple(shape)
@@ -62,9 +63,6 @@ class BinaryNetwork(TrainedModel):
         self.multi_label = multi_label  # each logit is a label of its own, 1 where it is 0 or more
         self.input_dropout = input_dropout
         self.dropout = dropout
-        count = len(self.convs) + len(self.hidden)
-        self.weight_types = weights or (BINARY,) * (count + 1)
-        self.activations = activations or (activation_of(1),) * count
         self.estimator = estimator  # the sign of activations of 1 bit with another gradient
         self.register_buffer("thresholds", torch.tensor(thresholds, dtype=torch.int32), persistent=False)
         self.register_buffer("table", torch.tensor(table, dtype=torch.int32), persistent=False)
@@ -73,21 +71,26 @@ class BinaryNetwork(TrainedModel):
         )
         edge = self.encoding.edge(Input(shape=self.shape, bits=input_bits))
         self.encoded_shape = edge.shape
-        stages: list[TrainingLayer] = []
-        size = edge.shape
-        quantizers = [partial(quantized, number=number) for number in self.weight_types]
-        images: list[tuple[int, ...]] = []  # what each convolution gives
-        for conv, quantize in zip(self.convs, quantizers, strict=False):
-            _check_shortcut(conv, images, conv.pooled(conv.image(size)))
-            stage, size = _conv_stage(conv, size, quantize)
-            stages.append(stage)
-            images.append(size)
-        inputs = int(np.prod(size))
-        for index, outputs in enumerate((*self.hidden, classes)):
-            linear = BinaryDense(inputs, outputs, quantizers[len(self.convs) + index])
-            stages.append(TrainingLayer(linear, norm=final_norm or index < len(self.hidden)))
-            inputs = outputs
-        self.layers = nn.ModuleList(stages)
+        count = len(self.convs) + len(self.hidden)
+        if body is None:
+            kinds = LayerKinds(
+                weights=weights or (BINARY,) * (count + 1),
+                activations=activations or (activation_of(1),) * count,
+                nonlinearity=nonlinearity,
+                final_norm=final_norm,
+            )
+            gives = "labels" if multi_label else "scores"
+            body = body_of(edge, self.convs, (*self.hidden, classes), kinds, gives)  # type: ignore[arg-type]
+        self.body = body
+        self.weight_types = body.weight_types
+        self.activations = tuple(activation for activation in body.activations if activation is not None)
+        self.layers = nn.ModuleList(body.stages)
+        self._last_step: dict[int, Step] = {value: step for step in body.steps for value in step.takes}
+        for head in body.heads:  # stay
+            self._last_step.pop(head.value, None)
+        self._takes_image = len(edge.shape) == 3 and any(
+            0 in step.takes and not self._is_dense(step) for step in body.steps
+        )
 
     @property
     def stages(self) -> tuple[TrainingLayer, ...]:
@@ -121,73 +124,44 @@ class BinaryNetwork(TrainedModel):
         bits = flat >= self.thresholds.to(flat.dtype)
         return bits.reshape(len(frames), -1).to(torch.float32).mul_(2).sub_(1)
 
-    def arranged(self, index: int, x: Tensor) -> Tensor:
-        """What stage `index` takes, of what came before it: the first convolution images, the first linear lanes."""
-        if index == 0 and self.convs:
-            return x.reshape(len(x), *self.encoded_shape).permute(0, 3, 1, 2)
-        if index == len(self.convs) and index > 0:
-            return x.permute(0, 2, 3, 1).reshape(len(x), -1)
-        return x
+    def _is_dense(self, step: Step) -> bool:
+        return isinstance(step, LayerStep) and isinstance(self.body.stages[step.index].linear, BinaryDense)
 
-    def joined(self, index: int, x: Tensor, given: list[Tensor]) -> Tensor:
-        """What stage `index` gives: its activations `x` plus those of its shortcut, then summed by window (`average`).
+    def arranged(self, x: Tensor) -> Tensor:
+        """Encoded frames as the first value: images (n, channels, H, W) where anything takes them as such."""
+        return x.reshape(len(x), *self.encoded_shape).permute(0, 3, 1, 2) if self._takes_image else x
 
-        `given` is what each of the stages before it gives.
-        """
-        if index >= len(self.convs):
-            return x
-        conv = self.convs[index]
-        if conv.shortcut:
-            x = x + given[index - conv.shortcut]
-        if conv.averages:
-            window = conv.window(x.shape[2], x.shape[3])
-            x = functional.avg_pool2d(x, window, window, divisor_override=1)
-        return x
+    def taken(self, step: Step, values: list[Tensor | None]) -> list[Tensor]:
+        """What a step takes of `values`, which drop what no later one takes; images flattened as HWC for dense ones."""
+        given = [cast(Tensor, values[value]) for value in step.takes]
+        for value in step.takes:
+            if self._last_step.get(value) is step:
+                values[value] = None
+        if self._is_dense(step) and given[0].ndim == 4:
+            return [given[0].permute(0, 2, 3, 1).reshape(len(given[0]), -1)]
+        return given
 
     def forward(self, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        last = len(self.layers) - 1
-        given: list[Tensor] = []
-        for index, layer in enumerate(self.stages):
-            x = self.arranged(index, x)
-            rate = self.input_dropout if index == 0 else self.dropout
+        return self.results(x, generator)[0]
+
+    def results(self, x: Tensor, generator: torch.Generator | None = None) -> tuple[Tensor, ...]:
+        """What `forward` gives of each head, before any choice of a class."""
+        values: list[Tensor | None] = [self.arranged(x)]
+        for step in self.body.steps:
+            given = self.taken(step, values)
+            if isinstance(step, JoinStep):
+                values.append(step.apply(*given))
+                continue
+            x, rate = given[0], self.dropout if step.takes[0] else self.input_dropout
             if self.training and rate:
                 keep = torch.rand(x.shape, generator=generator, device=x.device) >= rate
                 x = x * keep / (1 - rate)
-            x = layer(x)
-            if index < last:
-                activation = self.activations[index]
+            x = self.stages[step.index](x)
+            activation = self.body.activations[step.index]
+            if activation is not None:
                 x = self.estimator(x) if self.estimator and activation.number.xnor else activation.apply(x)
-                x = self.joined(index, x, given)
-                given.append(x)
-        return x
-
-
-def _check_shortcut(conv: ConvConfig, images: list[tuple[int, ...]], shape: tuple[int, ...]) -> None:
-    """Raises TrainingError where what a shortcut adds has another shape; `images` are what the convolutions give."""
-    if conv.shortcut and images[-conv.shortcut] != shape:
-        before, after = (" x ".join(map(str, sizes)) for sizes in (images[-conv.shortcut], shape))
-        raise TrainingError(f"a shortcut adds images of one shape, not {before} to {after}")
-
-
-def _conv_stage(conv: ConvConfig, shape: tuple[int, ...], quantize: Quantizer) -> tuple[TrainingLayer, tuple[int, ...]]:
-    """The stage that `conv` tells, on images of `shape` (height, width, channels), and the shape that it gives."""
-    height, width, channels = conv.image(shape)
-    down, across = both(conv.padding)
-    linear = BinaryConv(
-        channels,
-        conv.outputs,
-        both(conv.kernel),
-        stride=both(conv.stride),
-        padding=(down, down, across, across),
-        padding_value=_PADDING[conv.padding_value],
-        dilation=both(conv.dilation),
-        groups=conv.groups_of(channels),
-        quantize=quantize,
-    )
-    pool = both(conv.pool) if conv.pools else None
-    return TrainingLayer(linear, norm=True, pool=pool, pool_first=conv.pool_first), conv.gives(
-        (height, width, channels)
-    )
+            values.append(x)
+        return tuple(cast(Tensor, values[head.value]) for head in self.body.heads)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -199,8 +173,14 @@ class ModelTrace:
 
     encoded: NDArray[np.integer]  # (n, encoded_size): bits, or integers
     accumulators: tuple[NDArray[np.int64], ...]  # each layer, dot products, before any pool
-    bits: tuple[NDArray[np.integer], ...]  # activations as stored, of each layer but the last, behind its pool
-    logits: NDArray[np.float32]  # (n, classes), or (n, labels)
+    values: tuple[NDArray[Any], ...]  # what each step gives, as stored; float32 of sums that are a result
+    results: tuple[NDArray[Any], ...]  # of each head, of `values`
+    bits: tuple[NDArray[np.integer], ...]  # activations as stored, of each layer that has them, behind its pool
+
+    @property
+    def logits(self) -> NDArray[np.float32]:
+        """The first result: (n, classes), or (n, labels)."""
+        return self.results[0]
 
     @property
     def labels(self) -> NDArray[np.uint8]:
@@ -224,12 +204,31 @@ def _hwc(x: Tensor) -> Tensor:
 
 
 def _stored(x: Tensor, number: NumberType) -> Tensor:
-    """Activations as arrays store them: 0 and 1 of bits, else the whole numbers themselves."""
-    return (x > 0).to(torch.uint8) if number.xnor else x.to(torch.int16)
+    """Whole numbers as arrays store them: 0 and 1 of bits, else the numbers themselves."""
+    return (x > 0).to(torch.uint8) if number.xnor else x.to(torch.int32)
+
+
+def _traced(model: BinaryNetwork, x: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+    """The accumulators of each layer, and what each step gives, for encoded frames."""
+    sums, gives = [], []
+    values: list[Tensor | None] = [model.arranged(x)]
+    for step, edge in zip(model.body.steps, model.body.edges[1:], strict=True):
+        given = model.taken(step, values)
+        if isinstance(step, JoinStep):
+            value = step.apply(*given)
+        else:
+            stage, activation = model.stages[step.index], model.body.activations[step.index]
+            accumulators = stage.linear(given[0])
+            sums.append(_hwc(accumulators).to(torch.int64))
+            value = stage.finish(accumulators)
+            value = value if activation is None else activation.apply(value)
+        values.append(value)
+        gives.append(_hwc(value) if edge is None else _stored(_hwc(value), edge.number))
+    return sums, gives
 
 
 def trace_model(model: BinaryNetwork, frames: NDArray[Any]) -> ModelTrace:
-    """Runs `model` on integer frames (n, ...), layer by layer, and keeps every layer's integers."""
+    """Runs `model` on integer frames (n, ...), step by step, and keeps every integer."""
     was_training = model.training
     model.eval()
     device = next(model.parameters()).device
@@ -238,22 +237,19 @@ def trace_model(model: BinaryNetwork, frames: NDArray[Any]) -> ModelTrace:
         with torch.no_grad():
             for chunk in as_tensor(frames).split(_TRACE_CHUNK):
                 x = model.encode(chunk.to(device))
-                given: list[Tensor] = []
-                arrays = [x.to(torch.int32) if len(model.table) else (x > 0).to(torch.uint8)]
-                for index, layer in enumerate(model.stages):
-                    accumulators = layer.linear(model.arranged(index, x))
-                    value = layer.finish(accumulators)
-                    arrays.append(_hwc(accumulators).to(torch.int64))
-                    if index < len(model.layers) - 1:
-                        bits = model.activations[index].apply(value)
-                        x = model.joined(index, bits, given)
-                        given.append(x)
-                        number = model.activations[index].number
-                        arrays.append(_stored(_hwc(x), number) if x is bits else _hwc(x).to(torch.int32))
-                    else:
-                        arrays.append(value)
-                parts.append([array.cpu().numpy() for array in arrays])
+                encoded = x.to(torch.int32) if len(model.table) else (x > 0).to(torch.uint8)
+                sums, gives = _traced(model, x)
+                parts.append([array.cpu().numpy() for array in (encoded, *sums, *gives)])
     finally:
         model.train(was_training)
-    encoded, *rest = (np.concatenate(column) for column in zip(*parts, strict=True))
-    return ModelTrace(encoded=encoded, accumulators=tuple(rest[0::2]), bits=tuple(rest[1:-1:2]), logits=rest[-1])
+    whole, *rest = (np.concatenate(column) for column in zip(*parts, strict=True))
+    count = len(model.body.stages)
+    values = tuple(rest[count:])
+    given = zip(model.body.steps, model.body.edges[1:], values, strict=True)
+    return ModelTrace(
+        encoded=whole,
+        accumulators=tuple(rest[:count]),
+        values=values,
+        results=tuple(values[head.value - 1] for head in model.body.heads),
+        bits=tuple(value for step, edge, value in given if isinstance(step, LayerStep) and edge is not None),
+    )

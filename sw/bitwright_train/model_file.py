@@ -47,6 +47,7 @@ def build_model(config: TrainConfig, shape: tuple[int, ...], classes: int) -> Bi
         weights=tuple(map(weight_type, config.weight_bits)),
         activations=tuple(map(activation_of, config.activation_bits)),
         estimator=estimator_of(config.estimator),
+        nonlinearity=config.nonlinearity,
         classes=classes,
         final_norm=config.final_norm,
         multi_label=config.loss == "bce",

@@ -1,15 +1,18 @@
-"""Torch modules for a training loop of one's own; `export_module` makes a Network of a chain of them.
+"""Torch modules for a training loop of one's own; `export_module` makes a Network of a graph of them.
 
 A model begins with an InputEncoder, which takes frames as they are stored, and goes on with BinaryLinear and
-BinaryConv2d, each with a BatchNorm, at will a pool, and a Sign or FewBits behind it, except the last.
+BinaryConv2d, each with a BatchNorm, at will a pool, and a Sign or FewBits behind it. Activations may branch, be added
+and concatenated. The last layers, one or several, may end without an activation.
 """
 
 from collections.abc import Iterable
 from functools import partial
+from typing import Literal
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from bitwright_core.network import Input, IntegerEncoding, ThresholdEncoding
 from bitwright_train import layers
@@ -172,6 +175,40 @@ class FewBits(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self._apply_to(x)
+
+
+class WindowSum(nn.Module):
+    """The sums of windows of images or signals, which do not overlap: an average pool without its division.
+
+    The next batch norm takes up the divisor. `size` is one number, or (down, across), or "global": the whole image.
+    """
+
+    def __init__(self, size: int | tuple[int, int] | Literal["global"]) -> None:
+        super().__init__()
+        self.size = size
+
+    def window(self, axes: int) -> tuple[int, int] | None:
+        """(down, across) over values of so many axes, 2 of signals and 3 of images; None: the whole of them."""
+        if self.size == "global":
+            return None
+        down, across = both(self.size)
+        return (1, across) if axes == 2 else (down, across)
+
+    def forward(self, x: Tensor) -> Tensor:
+        image = x[:, :, None] if x.ndim == 3 else x
+        window = self.window(x.ndim - 1) or (image.shape[2], image.shape[3])
+        sums = functional.avg_pool2d(image, window, window, divisor_override=1)
+        return sums[:, :, 0] if x.ndim == 3 else sums
+
+
+class ClassMap(nn.Module):
+    """The first largest channel of each pixel, (n, H, W) of (n, channels, H, W): behind a last convolution.
+
+    No gradient passes; train what stands before it, and put it behind for the export.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.argmax(1)
 
 
 def clip_latent(model: nn.Module, limit: float = 1.0) -> None:

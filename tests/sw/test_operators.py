@@ -169,6 +169,7 @@ KNOWERS = {
     "sw/bitwright_core/network/__init__.py": "the names that users import",
     "sw/bitwright_core/layer.py": "makes networks of one layer",
     "sw/bitwright_train/export.py": "training's handlers",
+    "sw/bitwright_train/joins.py": "what stands between layers in training",
     "sw/bitwright_train/lut_export.py": "training's tables",
     "sw/bitwright_train/config.py": "the key luts of a configuration",
     "sw/bitwright_onnx/read_layers.py": "what ONNX nodes become",

@@ -142,7 +142,7 @@ def export(
     labels: Sequence[str] = (),
     score_bits: int = 24,
 ) -> Network:
-    """The Network of a torch module of one's own, a chain of the modules of bitwright.train, proven on `frames`.
+    """The Network of a torch module of one's own, a graph of the modules of bitwright.train, proven on `frames`.
 
     `frames` (n, ...) are as they are stored, test frames say; every integer of every layer is compared, and the class
     with what the module itself says. Docs: own-training-loop.md.
