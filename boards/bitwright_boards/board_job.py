@@ -104,7 +104,39 @@ def serve(accelerator: Any, asked: "queue.SimpleQueue[str]") -> None:
         )
 
 
-def work(folder: Path, batch_frames: "int | None", timeout: float, asked: "queue.SimpleQueue[str] | None") -> None:
+def save_results(result: Any, file: Path) -> None:
+    """Writes classes and scores, those that there are, at once."""
+    import numpy as np
+
+    arrays = {"classes": result.classes, "scores": result.scores}
+    temporary = file.with_name(f".{file.name}")
+    with temporary.open("wb") as opened:
+        np.savez_compressed(opened, **{name: value for name, value in arrays.items() if value is not None})
+    temporary.replace(file)
+
+
+def run_bank(accelerator: Any, folder: Path, names: "list[str]") -> "list[dict[str, Any]]":
+    """Chooses each network in turn and runs its vectors; what it told of each."""
+    told = []
+    for name in names:
+        started = time.monotonic()
+        accelerator.choose(name)
+        seconds = time.monotonic() - started
+        tested = accelerator.self_test(
+            folder / f"{name}.vectors.npz", progress=lambda done, total: tell("progress", done=done, total=total)
+        )
+        save_results(tested.result, folder / f"{name}.results.npz")
+        told.append({"name": name, "seconds": seconds, "crc": accelerator.weights_crc})
+    return told
+
+
+def work(
+    folder: Path,
+    batch_frames: "int | None",
+    timeout: float,
+    asked: "queue.SimpleQueue[str] | None",
+    names: "list[str]",
+) -> None:
     started = time.monotonic()
     try:
         import numpy as np
@@ -139,15 +171,12 @@ def work(folder: Path, batch_frames: "int | None", timeout: float, asked: "queue
             with np.load(folder / "vectors.npz", allow_pickle=False) as stored:
                 one = stored["frames"][:1]
             latencies = sorted(accelerator.run(one).latency_seconds for _ in range(LATENCY_RUNS))
+            bank = run_bank(accelerator, folder, names)
         except bitwright_driver.DriverError as error:
             tell("error", kind=type(error).__name__, message=str(error))
             sys.exit(1)
         result = tested.result
-        arrays = {"classes": result.classes, "scores": result.scores}
-        temporary = folder / ".results.npz"
-        with temporary.open("wb") as file:
-            np.savez_compressed(file, **{name: value for name, value in arrays.items() if value is not None})
-        temporary.replace(folder / "results.npz")
+        save_results(result, folder / "results.npz")
         tell(
             "done",
             mismatches=len(tested.mismatches),
@@ -157,6 +186,7 @@ def work(folder: Path, batch_frames: "int | None", timeout: float, asked: "queue
             cycles_busy=result.cycles_busy,
             busy_frames_per_second=result.busy_frames_per_second,
             registers=accelerator.registers(),
+            bank=bank,
         )
 
 
@@ -165,12 +195,14 @@ def main() -> None:
     parser.add_argument("--batch-frames", type=int, default=None)
     parser.add_argument("--timeout", type=float, default=5.0)
     parser.add_argument("--serve", action="store_true")
+    parser.add_argument("--networks", nargs="*", default=[])
     args = parser.parse_args()
     tell("started", pid=os.getpid(), user=os.geteuid())
     asked = watch_host()
     try:
         lock = take_board()
-        work(Path(__file__).resolve().parent, args.batch_frames, args.timeout, asked if args.serve else None)
+        folder = Path(__file__).resolve().parent
+        work(folder, args.batch_frames, args.timeout, asked if args.serve else None, args.networks)
     except Exception as error:
         traceback.print_exc()
         tell("error", kind="Unexpected", message=f"{type(error).__name__}: {error}")

@@ -25,6 +25,7 @@ from bitwright_core.design import Design
 from bitwright_core.errors import BoardError
 from bitwright_core.framing import output_format
 from bitwright_core.metrics import LabelMetrics
+from bitwright_core.network import Network
 from bitwright_core.untrusted import MAX_TEXT_BYTES, decode_json, file_inside
 
 FORMAT_VERSION = 1
@@ -77,13 +78,17 @@ class Vectors:
         return LabelMetrics.of(bits, self.labels)
 
 
-def make_vectors(design: Design, frames: NDArray[Any], labels: NDArray[Any] | None = None) -> Vectors:
+def make_vectors(
+    design: Design, frames: NDArray[Any], labels: NDArray[Any] | None = None, *, network: Network | None = None
+) -> Vectors:
     """The golden model's answers to `frames` (n, ...): all that network and plan make the design send.
+
+    `network` is the one that computes, where another than the design's own was loaded.
 
     Raises DataError for frames that do not fit, DesignError for a manifest that network and plan do not bear out.
     """
     design.check_derived()
-    outputs = golden.outputs(design.network, frames)
+    outputs = golden.outputs(design.network if network is None else network, frames)
     form = output_format(design.network, design.plan)
     return Vectors(
         frames=np.asarray(frames),

@@ -13,6 +13,7 @@ An accelerator with loadable layers takes another network while it runs, from wh
 
     accelerator.load("other.load")  # while the present network may compute
     accelerator.swap()              # between two frames
+    accelerator.choose("digits")    # both, with digits.load of this folder
 
 The folder holds NAME.bit, NAME.hwh and design.json, which tells NAME, the shape of a frame, its packing, and the
 network's digest. The AXI DMA is driven by its registers (AMD PG021, direct register mode); pynq loads the overlay,
@@ -350,12 +351,26 @@ class Driver:
         _ = self.structure
         return self._read("WEIGHTS_CRC")
 
-    def load(self, file: "str | Path") -> None:
-        """Brings the weights of a load file (`bitwright weights`); `swap` makes the accelerator use them.
+    @property
+    def networks(self) -> "tuple[str, ...]":
+        """The bank: the networks whose load files lie in the folder of design.json, by the files' names."""
+        return tuple(sorted(file.stem for file in self.design.folder.glob("*.load")))
 
-        Meanwhile the present network computes. Raises WrongStructure for weights of another structure, LoadFailed for
-        a damaged file, or weights that did not come whole.
+    def choose(self, name: str) -> None:
+        """Makes the accelerator compute network `name` of the bank, from the next frame on.
+
+        It is loaded and swapped in, or stays where it computes already. Raises LoadFailed for a name that is not in the
+        bank, and what `load` and `swap` raise.
         """
+        file = self.design.folder / f"{name}.load"
+        if name not in self.networks:
+            raise LoadFailed(f"there is no network {name} here; there are: {', '.join(self.networks) or 'none'}")
+        if self._read_load(file)[0] != self.weights_crc:
+            self.load(file)
+            self.swap()
+
+    def _read_load(self, file: "str | Path") -> "tuple[int, bytes]":
+        """The CRC-32 and the bytes of a load file for this accelerator. Raises WrongStructure, LoadFailed."""
         structure = self.structure
         try:
             line, _, data = Path(file).read_bytes().partition(b"\n")
@@ -370,6 +385,15 @@ class Driver:
                 f"{file} is for structure {wanted[:12]}, but the accelerator has {structure[:12]}; write it for this "
                 "design with: bitwright weights"
             )
+        return crc, data
+
+    def load(self, file: "str | Path") -> None:
+        """Brings the weights of a load file (`bitwright weights`); `swap` makes the accelerator use them.
+
+        Meanwhile the present network computes. Raises WrongStructure for weights of another structure, LoadFailed for
+        a damaged file, or weights that did not come whole.
+        """
+        crc, data = self._read_load(file)
         self._waiting_crc = None
         self._write("LOAD", [LOAD_START])
         self._write("LOAD_DATA", np.frombuffer(data, "<u4").tolist())

@@ -10,13 +10,15 @@ import json
 import shlex
 import tempfile
 import time
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from bitwright_boards.bank import BankedNetwork
 from bitwright_boards.board_job import MARK
 from bitwright_boards.deploy import AnyConnection, deploy
 from bitwright_boards.deployment import JOB, Vectors, deployment
@@ -46,6 +48,19 @@ class WrongFrame:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ChosenReport:
+    """What a network of the bank gave, once it was loaded into the accelerator."""
+
+    name: str
+    digest: str
+    seconds: float  # that its load and swap took
+    mismatches: tuple[WrongFrame, ...]
+    compared: dict[str, int]
+    accuracy: float | None
+    golden_accuracy: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class ProgramReport:
     """What `program` found."""
 
@@ -68,10 +83,11 @@ class ProgramReport:
     digest: str
     pynq: str
     python: str
+    chosen: tuple[ChosenReport, ...] = ()  # of a bank, in the order in which they computed
 
     @property
     def passed(self) -> bool:
-        return not self.mismatches
+        return not self.mismatches and not any(each.mismatches for each in self.chosen)
 
     def to_dict(self) -> dict[str, Any]:
         """The report as JSON has it."""
@@ -95,9 +111,12 @@ def run_on_board(
     *,
     board: str,
     job: Job,
+    bank: Sequence[BankedNetwork] = (),
     progress: Progress | None = None,
 ) -> ProgramReport:
     """Deploys `bit` (and the .hwh beside it) of `design` to the `board` at `login`, and runs `vectors` there.
+
+    Then each network of the `bank` is loaded in turn, and runs its own.
 
     Raises HostError, HostKeyError, LoginError, DiskFullError, MissingPynqError,
     ConnectionLostError, or JobError for what the driver raised there.
@@ -110,6 +129,7 @@ def run_on_board(
             vectors,
             board=board,
             job=job,
+            bank=bank,
             progress=progress,
         )
 
@@ -120,6 +140,7 @@ def run_simulated(
     pynq_python: Path,
     *,
     job: Job,
+    bank: Sequence[BankedNetwork] = (),
     platform: Platform = ZYNQ_7020,
     fast: bool = False,
     progress: Progress | None = None,
@@ -139,6 +160,7 @@ def run_simulated(
                 vectors,
                 board="simulated",
                 job=job,
+                bank=bank,
                 progress=progress,
             )
 
@@ -151,14 +173,40 @@ def run_through(
     *,
     board: str,
     job: Job,
+    bank: Sequence[BankedNetwork] = (),
     progress: Progress | None = None,
 ) -> ProgramReport:
     """Deploys, runs and judges over an open connection: what is left of `run_on_board` behind the login."""
     files = deployment(design, bit, vectors)
+    for each in bank:
+        files |= each.files
     folder = deploy(connection, design.manifest.name, files, job.remote_folder, progress)
-    events = _run(connection, folder, job, progress)
+    options = ["--networks", *(each.name for each in bank)] if bank else []
+    events = _run(connection, folder, job, progress, *options)
+    host = connection.login.name
     results = connection.download(f"{folder}/results.npz")
-    return _judge(design, vectors, results, events, board=board, host=connection.login.name, folder=folder)
+    report = _judge(design, vectors, results, events, board=board, host=host, folder=folder)
+    told = {each["name"]: each for each in events["done"].get("bank", [])}
+    contents = [connection.download(f"{folder}/{each.results_file}") for each in bank]
+    chosen = [_chosen(each, told, content, host) for each, content in zip(bank, contents, strict=True)]
+    return replace(report, chosen=tuple(chosen))
+
+
+def _chosen(banked: BankedNetwork, told: dict[str, dict[str, Any]], content: bytes, host: str) -> ChosenReport:
+    """What a network of the bank gave. Raises JobError where other weights computed."""
+    entry = told.get(banked.name)
+    if entry is None or entry["crc"] != banked.load.crc:
+        raise JobError(f"{host} computed other weights than those of {banked.name}", kind="Results")
+    got, mismatches = _compared(banked.vectors, content, host)
+    return ChosenReport(
+        name=banked.name,
+        digest=banked.load.network_digest,
+        seconds=entry["seconds"],
+        mismatches=mismatches,
+        compared=banked.vectors.integers,
+        accuracy=banked.vectors.accuracy(got.get("classes")),
+        golden_accuracy=banked.vectors.accuracy(banked.vectors.classes),
+    )
 
 
 def _root(connection: AnyConnection) -> tuple[str, bytes]:
@@ -198,9 +246,10 @@ def _run(
     folder: str,
     job: Job,
     progress: Progress | None,
+    *options: str,
 ) -> dict[str, dict[str, Any]]:
     """Runs the job; returns its events by name."""
-    process = start_job(connection, folder, job)
+    process = start_job(connection, folder, job, *options)
     events: dict[str, dict[str, Any]] = {}
     noise: list[str] = []
     try:
@@ -261,6 +310,26 @@ def lines(process: Process | LocalProcess, connection: AnyConnection) -> Iterato
             time.sleep(0.02)
 
 
+def _compared(vectors: Vectors, content: bytes, host: str) -> tuple[dict[str, NDArray[Any]], tuple[WrongFrame, ...]]:
+    """The arrays of a results file, and the frames that they are wrong for. Raises JobError for other shapes."""
+    with np.load(io.BytesIO(content), allow_pickle=False) as stored:
+        got = {name: stored[name] for name in stored.files}
+    for name, expected in (("classes", vectors.classes), ("scores", vectors.scores)):
+        if expected is not None and (name not in got or got[name].shape != expected.shape):
+            raise JobError(f"{host} sent no {name} of the shape {expected.shape}", kind="Results")
+    wrong = vectors.differing(classes=got.get("classes"), scores=got.get("scores"))
+    return got, tuple(
+        WrongFrame(
+            frame=int(k),
+            expected_class=_class(vectors.classes, k),
+            board_class=_class(got.get("classes"), k),
+            expected_scores=_row(vectors.scores, k),
+            board_scores=_row(got.get("scores"), k),
+        )
+        for k in np.flatnonzero(wrong)
+    )
+
+
 def _judge(
     design: Design,
     vectors: Vectors,
@@ -274,22 +343,7 @@ def _judge(
     loaded, done = events["loaded"], events["done"]
     if loaded["digest"] != design.manifest.network_digest:
         raise DesignError(f"{host} holds the network of digest {loaded['digest'][:12]}, not this design's")
-    with np.load(io.BytesIO(content), allow_pickle=False) as stored:
-        got = {name: stored[name] for name in stored.files}
-    for name, expected in (("classes", vectors.classes), ("scores", vectors.scores)):
-        if expected is not None and (name not in got or got[name].shape != expected.shape):
-            raise JobError(f"{host} sent no {name} of the shape {expected.shape}", kind="Results")
-    wrong = vectors.differing(classes=got.get("classes"), scores=got.get("scores"))
-    mismatches = tuple(
-        WrongFrame(
-            frame=int(k),
-            expected_class=_class(vectors.classes, k),
-            board_class=_class(got.get("classes"), k),
-            expected_scores=_row(vectors.scores, k),
-            board_scores=_row(got.get("scores"), k),
-        )
-        for k in np.flatnonzero(wrong)
-    )
+    got, mismatches = _compared(vectors, content, host)
     return ProgramReport(
         board=board,
         host=host,

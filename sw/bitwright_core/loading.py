@@ -154,9 +154,14 @@ class Load(msgspec.Struct, frozen=True, kw_only=True):
             "crc": self.crc,
         }
 
+    @property
+    def content(self) -> bytes:
+        """A load file."""
+        return json.dumps(self.header).encode() + b"\n" + self.data
+
     def save(self, path: object) -> None:
         """Writes the load file, atomically."""
-        write_bytes(Path(str(path)), json.dumps(self.header).encode() + b"\n" + self.data)
+        write_bytes(Path(str(path)), self.content)
 
     @staticmethod
     def read(path: object) -> "Load":

@@ -7,14 +7,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bitwright.api.common import PathLike, needs_extra, open_design
-from bitwright.api.frames import load_frames
+from bitwright.api.frames import Frames, load_frames
 from bitwright.notebook import shows_progress
 from bitwright_core.atomic import write_bytes, write_text
 from bitwright_core.design import Design
+from bitwright_core.network import Network
 from bitwright_core.progress import Progress
 
 if TYPE_CHECKING:
     from bitwright_boards import Board
+    from bitwright_boards.bank import BankedNetwork
     from bitwright_boards.program import Job, ProgramReport
     from bitwright_boards.serial_run import SerialReport
     from bitwright_boards.ssh import Login
@@ -212,6 +214,7 @@ def program(
     frames: int | None = None,
     data_dir: PathLike | None = None,
     job: "Job | None" = None,
+    loads: Sequence[Network] = (),
     trust_verilog: bool = False,
     progress: Progress | None = None,
 ) -> "ProgramReport":
@@ -220,6 +223,8 @@ def program(
     `host` is the board's name or address, for the user xilinx with a key of yours, or a `Login` that says more.
     `data` and `frames` are what `load_frames` takes. `overlay` is the .bit or its folder (default: what `build` left).
     `job` says how frames run there: in which folder, how many at a time, and how long the board may stand still.
+    `loads` are networks for a design with loadable layers: they go along as a bank, and after the design's own network
+    each is loaded in turn and runs the frames, then the design's own again; the driver's `choose` takes them by name.
     Instead of `host`, `simulated` names the Python of pynq's environment (make pynq-env): then the simulated board on
     this machine runs them, and its overlay is made on the way; `trust_verilog` as in `simulate`.
 
@@ -247,13 +252,29 @@ def program(
     if host is None:
         assert simulated is not None
         check_pynq(Path(simulated))
-        loaded = load_frames(opened.network, data, frames=frames, data_dir=data_dir)
-        vectors = make_vectors(opened, loaded.frames, loaded.labels)
-        with needs_extra("sim", "the simulated board"):
-            place = platform(chosen)
-            return run_simulated(opened, vectors, Path(simulated), job=job, platform=place, progress=progress)
-    bit = find_overlay(opened, chosen, None if overlay is None else Path(overlay))
+    else:
+        bit = find_overlay(opened, chosen, None if overlay is None else Path(overlay))
     loaded = load_frames(opened.network, data, frames=frames, data_dir=data_dir)
     vectors = make_vectors(opened, loaded.frames, loaded.labels)
+    bank = _bank(opened, loads, loaded)
+    if host is None:
+        assert simulated is not None
+        place = platform(chosen)
+        with needs_extra("sim", "the simulated board"):
+            return run_simulated(
+                opened, vectors, Path(simulated), job=job, bank=bank, platform=place, progress=progress
+            )
     login = Login(host=host) if isinstance(host, str) else host
-    return run_on_board(opened, bit, vectors, login, board=chosen.name, job=job, progress=progress)
+    return run_on_board(opened, bit, vectors, login, board=chosen.name, job=job, bank=bank, progress=progress)
+
+
+def _bank(design: Design, loads: Sequence[Network], frames: Frames) -> "tuple[BankedNetwork, ...]":
+    """The bank of `loads`, and behind them the design's own network; none without loads. Raises DesignError."""
+    from bitwright.api.loads import weights
+    from bitwright_boards.bank import bank_of
+
+    if not loads:
+        return ()
+    networks = [(network, weights(design, network)) for network in (design.network, *loads)]
+    own, *others = bank_of(design, networks, frames.frames, frames.labels)
+    return (*others, own)

@@ -34,6 +34,15 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     ssh.add_argument(
         "--timeout", metavar="S", type=seconds, default=5.0, help="seconds the accelerator may stand still (default: 5)"
     )
+    command.add_argument(
+        "--load",
+        metavar="NETWORK",
+        type=Path,
+        action="append",
+        default=[],
+        help="a network of a bank that goes along, for a design with loadable layers: it is loaded after the design's "
+        "own, and runs the frames, too; again for more (default: none)",
+    )
     simulated = command.add_argument_group("without a board")
     simulated.add_argument(
         "--simulated", action="store_true", help="run the driver under pynq against the Verilog, on this machine"
@@ -51,6 +60,8 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
 def run(args: argparse.Namespace) -> int:
     from bitwright_core.errors import BoardError
 
+    if args.jtag and args.load:
+        raise BoardError("--load needs the driver, which --jtag does not start")
     if args.jtag:
         return _jtag(args)
     if args.flash or args.cable_serial is not None:
@@ -79,6 +90,7 @@ def _run(args: argparse.Namespace) -> int:
             frames=args.frames,
             data_dir=args.data_dir,
             job=Job(remote_folder=args.remote_dir, batch_frames=args.batch_frames, timeout=args.timeout),
+            loads=[api.load(path) for path in args.load],
             progress=bars,
         )
     if args.simulated:
@@ -112,7 +124,7 @@ def _jtag(args: argparse.Namespace) -> int:
 
 def _print(report: "ProgramReport", data: str) -> None:
     from bitwright.cli.frames import compared, frame_facts
-    from bitwright.cli.output import print_facts, say
+    from bitwright.cli.output import percent, print_facts, say
 
     simulated = report.board == "simulated"
     where = report.host if simulated else f"{report.board} at {report.host}"
@@ -129,12 +141,20 @@ def _print(report: "ProgramReport", data: str) -> None:
     if not simulated:
         facts.append(("files", report.folder))
     print_facts(facts)
+    for each in report.chosen:
+        right = "" if each.accuracy is None else f", {percent(each.accuracy)} right"
+        loaded = f"loaded in {1e3 * each.seconds:,.0f} ms{of_simulation}"
+        say(f"then {each.name}, {loaded}: {report.frames:,} frames, {len(each.mismatches)} mismatches{right}")
     if report.passed:
-        say(f"\nEvery class and score of every frame of {data} is the golden model's.")
+        whose = " of each network" if report.chosen else ""
+        say(f"\nEvery class and score of every frame of {data} is the golden model's{whose}.")
         return
     say("\nMISMATCH")
     for mismatch in report.mismatches:
         say(_mismatch(mismatch))
+    for each in report.chosen:
+        for mismatch in each.mismatches:
+            say(f"{each.name}, {_mismatch(mismatch)}")
 
 
 def _mismatch(found: "WrongFrame") -> str:
