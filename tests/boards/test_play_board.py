@@ -52,9 +52,10 @@ def test_places_that_do_not_go_together(board_design, capsys):
 
 
 @pytest.mark.slow
-def test_frames_through_the_simulated_board(board_design, pynq_python):
+@pytest.mark.parametrize("board", ["", "kv260"])
+def test_frames_through_the_simulated_board(board_design, pynq_python, board):
     """The real pynq package, the driver that boards get, the job that stays: the golden model's results."""
-    server = api.play(board_design, "random", on=PynqPlace(simulated=pynq_python))
+    server = api.play(board_design, "random", on=PynqPlace(simulated=pynq_python, board=board))
     try:
         for number in (0, 3):
             told = server.play.classify({"frame": number})

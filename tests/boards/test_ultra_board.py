@@ -108,6 +108,15 @@ def test_each_fault_has_its_error_and_the_next_batch_is_right(told):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("data_bits", [32, 64, 256])
+def test_streams_beside_128_bits(data_bits, pynq_python, tmp_path):
+    network = random_network(8, shape=(37,), bits=8, levels=2, hidden=(14,), classes=4)
+    design = bw.generate(network, bw.size(network, cycles=74, scores=True, data_bits=data_bits), tmp_path / "design")
+    report = bw.program(design, "random", frames=200, simulated=pynq_python, board="zcu104")
+    assert (report.frames, report.mismatches, report.compared) == (200, (), {"classes": 200, "scores": 800})
+
+
+@pytest.mark.slow
 @pytest.mark.data
 @pytest.mark.parametrize("board", ["kv260", "ultra96-v2", "aup-zu3"])
 def test_a_thousand_mnist_frames(board, pynq_python, tmp_path, data_dir):

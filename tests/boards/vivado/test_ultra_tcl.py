@@ -131,6 +131,31 @@ def test_a_handoff_and_the_scripts_name_the_same(project, design, tmp_path):
         assert drift(found, text.replace(old, new), ps=ZYNQ_ULTRA)
 
 
+@pytest.mark.parametrize(
+    ("board", "file", "left"),
+    [
+        ("kv260", "rfsoc_sam.hwh", {"S_AXI_HP0_FPD", "saxihp0_fpd_aclk"}),  # that design uses HP2
+        ("pynq-z2", "resizer.hwh", set()),
+    ],
+)
+def test_names_are_those_of_handoffs_that_vivado_wrote(design, pynq_python, board, file, left):
+    """Settings, interfaces and clocks of processing system and DMA, in the .hwh that pynqmetadata's tests carry."""
+    (real,) = pynq_python.parent.parent.glob(f"lib/python*/site-packages/pynqmetadata/tests/hwhs/{file}")
+    modules = {module.get("MODTYPE"): module for module in etree.parse(str(real)).iter("MODULE")}
+    place = platform(load_board(board))
+    overlay = block_design(design.manifest, place, clock_mhz=100)
+    cells = [cell for cell in (overlay.cell(place.system.name), overlay.cell("axi_dma_0")) if cell.module in modules]
+    assert cells
+    for cell in cells:
+        module = modules[cell.module]
+        told = {part.get("NAME") for part in module.iter("PARAMETER", "BUSINTERFACE", "PORT")}
+        preset = set(place.settings) if cell.name == place.system.name else set()
+        ours = {*preset, *cell.parameters, *cell.derived, *cell.clocks, *(bus.name for bus in cell.interfaces)}
+        assert ours - told == left & ours
+    if board == "kv260":
+        assert {place.system.clock, place.system.reset} <= told
+
+
 def test_the_handoff_is_as_vivados_where_pynq_reads_it(design):
     """Names and forms as in a .hwh of Vivado 2020.2 for zynq_ultra_ps_e that pynqmetadata's tests carry."""
     root = etree.fromstring(handoff(block_design(design.manifest, platform(load_board("kv260")))).encode())
