@@ -35,8 +35,8 @@ def vectors(design):
 
 
 @pytest.fixture(scope="module")
-def told(design, vectors, pynq_python, tmp_path_factory) -> dict:
-    """Scenarios on a simulated KV260, in a process of pynq's Python."""
+def board(design, vectors, pynq_python, tmp_path_factory):
+    """Runs scenarios on a simulated KV260, in a process of pynq's Python."""
     place = platform(load_board("kv260"))
     folder = tmp_path_factory.mktemp("deployed")
     bit = write_overlay(design, tmp_path_factory.mktemp("overlay"), platform=place)
@@ -44,11 +44,19 @@ def told(design, vectors, pynq_python, tmp_path_factory) -> dict:
         (folder / name).write_bytes(content)
     home = make_account(tmp_path_factory.mktemp("home"), pynq_python, platform=place, fast=False)
     script = SCENARIOS["run"].__code__.co_filename
-    names = " ".join(f"{name}={folder}" for name in ("ultra", "run", "register_map", "faults"))
-    command = f". {home}/.bash_profile && exec python3 -B {script} {names}"
-    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=120, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return json.loads(done.stdout.splitlines()[-1])
+
+    def run(*names: str) -> dict:
+        command = f". {home}/.bash_profile && exec python3 -B {script} {' '.join(f'{name}={folder}' for name in names)}"
+        done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=120, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return json.loads(done.stdout.splitlines()[-1])
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def told(board) -> dict:
+    return board("ultra", "run", "register_map")
 
 
 def test_every_board_of_the_family_has_its_clock():
@@ -101,9 +109,11 @@ def test_ports_of_other_widths_and_memory_out_of_reach_are_told(told):
     assert kind == "DmaError" and "a buffer at 0x800000000, beyond the DMA's 32 bits of address" in text
 
 
-def test_each_fault_has_its_error_and_the_next_batch_is_right(told):
+@pytest.mark.slow
+def test_each_fault_has_its_error_and_the_next_batch_is_right(board):
+    told = board("faults")["faults"]
     for fault, (error, text) in EXPECTED_FAULTS.items():
-        found = told["faults"][fault]
+        found = told[fault]
         assert found["error"] == error and text in found["message"] and found["after"], (fault, found)
 
 
