@@ -18,6 +18,7 @@ from bitwright_train.lut_config import LutConfig
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,47}")
 Bits = Annotated[int, msgspec.Meta(ge=1, le=4)] | Literal["ternary"]
+ActivationBits = Annotated[int, msgspec.Meta(ge=1, le=4)] | Literal["ternary", "signed2", "signed3", "signed4"]
 Fraction = Annotated[float, msgspec.Meta(ge=0, lt=1)]
 
 
@@ -35,7 +36,7 @@ class TrainConfig:
     convs: tuple[ConvConfig, ...] = ()  # before the dense layers
     luts: LutConfig | None = None  # layers of lookup tables, in the place of all others
     weights: Bits | tuple[Bits, ...] = 1  # of all layers, or of each
-    activations: Bits | tuple[Bits, ...] = 1  # of all layers but the last, or of each
+    activations: ActivationBits | tuple[ActivationBits, ...] = 1  # of all layers but the last, or of each
     nonlinearity: Literal["none", "prelu", "hardtanh"] = "none"  # between batch norm and activation
     input_bits: Annotated[int, msgspec.Meta(ge=1, le=16)] = 8
     thresholds: tuple[int, ...] = ()

@@ -166,7 +166,7 @@ class Sign(nn.Module):
 
 
 class FewBits(nn.Module):
-    """Activations of 2 to 4 bits (0 to 2^bits - 1), or "ternary" (-1, 0 and +1): how many levels x reaches."""
+    """How many levels x reaches: 2 to 4 bits (0 to 2^bits - 1), "ternary" (-1, 0 and +1), "signed2" to "signed4"."""
 
     def __init__(self, bits: int | str) -> None:
         super().__init__()

@@ -3,8 +3,8 @@
 Weights are rounded to an odd number of steps around zero, so that a row can be negated; the step follows the mean size
 of a layer's latent weights (ternary: F. Li, B. Zhang, B. Liu, "Ternary Weight Networks", arXiv:1605.04711, 2016).
 Activations count the thresholds that a batch norm reaches: a half-wave of even steps (Z. Cai, X. He, J. Sun, N.
-Vasconcelos, "Deep Learning with Low Precision by Half-wave Gaussian Quantization", CVPR 2017), or -1, 0 and +1. Batch
-norms have a deviation of 1 where nothing has been learned yet, so that steps are fixed.
+Vasconcelos, "Deep Learning with Low Precision by Half-wave Gaussian Quantization", CVPR 2017), the same steps around
+0, or -1, 0 and +1. Batch norms have a deviation of 1 where nothing has been learned yet, so that steps are fixed.
 """
 
 from collections.abc import Callable
@@ -14,10 +14,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from bitwright_core.errors import TrainingError
 from bitwright_core.numbers import BINARY, TERNARY, NumberType, signed_type, unsigned_type
 from bitwright_train.layers import clipped_sign, sign
 
-_REACH = 2.0  # how far an unsigned activation's steps go, in deviations of its batch norm
+_REACH = 2.0  # how far an activation's steps go, in deviations of its batch norm
+
+WEIGHTS = (1, 2, 3, 4, "ternary")
+ACTIVATIONS = (*WEIGHTS, "signed2", "signed3", "signed4")
 
 
 class _Levels(torch.autograd.Function):
@@ -63,12 +67,18 @@ class Activation:
 
 
 def activation_of(bits: int | str) -> Activation:
-    """1: the sign; "ternary": -1, 0 and +1; k bits: 0 to 2^k - 1."""
+    """1: the sign; "ternary": -1, 0 and +1; k bits: 0 to 2^k - 1; "signedk": -2^(k - 1) to 2^(k - 1) - 1."""
+    if bits not in ACTIVATIONS:
+        raise TrainingError(f"activations have 1 to 4 bits, or are ternary, signed2, signed3 or signed4, not {bits!r}")
     if bits == 1:
         return Activation(number=BINARY, levels=(0.0,), base=0, apply=sign)
     levels: tuple[float, ...] = (-0.5, 0.5)
     number, base = TERNARY, TERNARY.least
-    if bits != "ternary":
+    if isinstance(bits, str) and bits != "ternary":
+        number = signed_type(int(bits.removeprefix("signed")))
+        step, base = 2 * _REACH / (1 << number.bits), number.least
+        levels = tuple(step * (value - 0.5) for value in range(base + 1, number.largest + 1))
+    elif bits != "ternary":
         number, base = unsigned_type(int(bits)), 0
         step = _REACH / (1 << int(bits))
         levels = tuple(step * (level + 0.5) for level in range(number.largest))
@@ -82,6 +92,8 @@ def activation_of(bits: int | str) -> Activation:
 
 def weight_type(bits: int | str) -> NumberType:
     """The number type of a configuration's weights."""
+    if bits not in WEIGHTS:
+        raise TrainingError(f"weights have 1 to 4 bits, or are ternary, not {bits!r}")
     return BINARY if bits == 1 else TERNARY if bits == "ternary" else signed_type(int(bits))
 
 

@@ -46,7 +46,7 @@ def trained(activation, seed=1):
     return model.eval(), frames
 
 
-@pytest.mark.parametrize("activation", [1, 2, "ternary"])
+@pytest.mark.parametrize("activation", [1, 2, "ternary", "signed3"])
 def test_all_blocks_export_exactly(activation):
     model, frames = trained(activation)
     network = export_model(model, name="blocks")
@@ -93,7 +93,7 @@ def test_the_configuration_that_ships_has_a_plan():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("activation", [1, 2, "ternary"])
+@pytest.mark.parametrize("activation", [1, 2, "ternary", "signed3"])
 def test_blocks_in_verilog(tmp_path, activation):
     from tests.hw.test_accelerator import check
 

@@ -14,8 +14,8 @@ from bitwright_train.config import ConvConfig, config_names, load_config, parse_
 from bitwright_train.export import export_model
 from bitwright_train.export_check import check_export
 from bitwright_train.model import BinaryNetwork, trace_model
-from bitwright_train.model_file import load_model
-from bitwright_train.quantizers import activation_of, quantized, weight_type
+from bitwright_train.model_file import build_model, load_model
+from bitwright_train.quantizers import ACTIVATIONS, activation_of, quantized, weight_type
 from bitwright_train.run import train
 
 BITS = (1, 2, 3, 4, "ternary")
@@ -37,7 +37,7 @@ def random_model(seed, *, convs=(), hidden=(9, 7), integers=False, final_norm=Tr
         final_norm=final_norm,
         multi_label=multi_label,
         weights=tuple(weight_type(BITS[k]) for k in rng.integers(len(BITS), size=count + 1)),
-        activations=tuple(activation_of(BITS[k]) for k in rng.integers(len(BITS), size=count)),
+        activations=tuple(activation_of(ACTIVATIONS[k]) for k in rng.integers(len(ACTIVATIONS), size=count)),
     )
     generator = torch.Generator().manual_seed(seed)
     model.initialise(generator)
@@ -120,12 +120,45 @@ def test_what_activations_become():
     assert two.levels == (0.25, 0.75, 1.25) and two.number == unsigned_type(2)
     assert two.apply(torch.tensor([-1.0, 0.24, 0.25, 0.75, 1.25, 9.0])).tolist() == [0, 0, 1, 2, 3, 3]
     assert [activation_of(bits).number.largest for bits in (3, 4)] == [7, 15]
+    signed = activation_of("signed2")
+    assert signed.levels == (-1.5, -0.5, 0.5) and signed.number == signed_type(2)
+    assert signed.apply(torch.tensor([-9.0, -1.5, -0.6, -0.5, 0.4, 0.5, 9.0])).tolist() == [-2, -1, -1, 0, 0, 1, 1]
+    assert [activation_of(bits).base for bits in ("signed3", "signed4")] == [-4, -8]
+    with pytest.raises(TrainingError, match=r"activations have 1 to 4 bits, or are ternary, signed2, .* not 'signed5'"):
+        activation_of("signed5")
+    with pytest.raises(TrainingError, match="weights have 1 to 4 bits, or are ternary, not 5"):
+        weight_type(5)
+
+
+@pytest.mark.parametrize(("weights", "activations"), list(zip((*BITS, 2, 4, "ternary"), ACTIVATIONS, strict=True)))
+def test_every_type_trains_a_few_steps_and_exports(weights, activations):
+    convs = [{"outputs": 4, "padding": 1, "pool": 2}]
+    values = {"name": "x", "dataset": "digits", "hidden": [5], "convs": convs, "input_bits": 4, "encoding": "integers"}
+    model = build_model(parse_config({**values, "weights": weights, "activations": activations}, "c"), (6, 6), 3)
+    model.initialise(torch.Generator().manual_seed(1))
+    rng = np.random.default_rng(1)
+    frames, labels = rng.integers(0, 16, (24, 6, 6), dtype=np.uint8), torch.arange(24) % 3
+    before = [weight.clone() for weight in model.clipped]
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.05)
+    for _ in range(2):
+        optimizer.zero_grad()
+        torch.nn.functional.cross_entropy(model(model.encode(torch.from_numpy(frames))), labels).backward()
+        optimizer.step()
+    assert all((old != new).any() for old, new in zip(before, model.clipped, strict=True))
+    model.eval()
+    network = export_model(model, name="x")
+    assert check_export(model, network, frames).frames == 24
+    assert {layer.weight_type for layer in network.matrix_layers} == {weight_type(weights)}
+    assert {layer.edge.number for layer in network.matrix_layers[:-1]} == {activation_of(activations).number}
 
 
 SMALL = {"name": "x", "dataset": "digits", "hidden": [4, 4]}
 WRONG = {
     "too many bits": ({"weights": 5}, "weights"),
-    "no such type": ({"activations": "quaternary"}, "activations must be one of ternary, not 'quaternary'"),
+    "no such type": (
+        {"activations": "quaternary"},
+        "activations must be one of signed2, signed3, signed4, ternary, not 'quaternary'",
+    ),
     "too few entries": ({"weights": [1, 2]}, "weights has 2 entries, but 3 layers have weights; give one for each"),
     "an entry for the last": ({"activations": [2, 2, 2]}, "activations has 3 entries, but 2 layers have activations"),
     "a pool first": (
