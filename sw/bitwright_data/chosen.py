@@ -59,7 +59,7 @@ def held_out_of_classes(whole: HeldOut, chosen: tuple[int, ...], name: str) -> H
 
 def _check(labels: NDArray[np.int64], chosen: tuple[int, ...], classes: int | None, name: str) -> None:
     if labels.ndim != 1:
-        raise DataError(f"{name}: its labels each stand for themselves; classes cannot be chosen among them")
+        raise DataError(f"{name}: its frames have several labels each; classes cannot be chosen among them")
     if classes is not None and max(chosen) >= classes:
         raise DataError(f"{name}: there is no class {max(chosen)}; the set has classes 0 to {classes - 1}")
 

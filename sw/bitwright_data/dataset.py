@@ -23,6 +23,10 @@ def check_part(
         raise DataError(f"{name}: {part} frames must be uint8 or uint16, not {frames.dtype}")
     if labels is None:
         return
+    if labels.ndim == 3 and labels.shape[0] == len(frames):
+        if labels.min() < 0 or (classes is not None and labels.max() >= classes):
+            raise DataError(f"{name}: {part} maps of classes must lie in 0..{'' if classes is None else classes - 1}")
+        return
     if labels.ndim == 2:
         names = labels.shape[1] if classes is None else classes
         if labels.shape != (len(frames), names) or not np.isin(labels, (0, 1)).all():
@@ -46,7 +50,7 @@ class HeldOut:
 
     name: str
     frames: NDArray[np.unsignedinteger]  # (n, H, W[, C]) or (n, values)
-    labels: NDArray[np.int64] | None = None  # (n,), or (n, labels) of 0 and 1; None where the set has none
+    labels: NDArray[np.int64] | None = None  # as train_labels of a Dataset; None where the set has none
     classes: int | None = None  # labels lie below; None where that is not known
 
     def __post_init__(self) -> None:
@@ -58,12 +62,12 @@ class Dataset:
     """Frames for training and for the one look at the end. Raises DataError for parts that do not fit.
 
     Frames are unsigned integers, uint8 (uint16 where the user's own values need it), HWC, HW or flat. Labels are one
-    class a frame, or 0 and 1 for each of several labels that stand for themselves.
+    class a frame, 0 and 1 for each of several labels that stand for themselves, or a map of a class for each pixel.
     """
 
     name: str
     train_frames: NDArray[np.unsignedinteger]  # (n, H, W[, C]) or (n, values)
-    train_labels: NDArray[np.int64]  # (n,), 0 .. classes - 1; or (n, labels) of 0 and 1
+    train_labels: NDArray[np.int64]  # (n,), 0 .. classes - 1; (n, labels) of 0 and 1; or maps (n, height, width)
     test_frames: NDArray[np.unsignedinteger]
     test_labels: NDArray[np.int64]
     labels: tuple[str, ...]  # the name of each class, or label
@@ -77,6 +81,8 @@ class Dataset:
             ("test", self.test_frames, self.test_labels),
         ):
             check_part(self.name, part, frames, labels, len(self.labels))
+        if self.train_labels.ndim == 3 and self.train_labels.shape[1:] != self.test_labels.shape[1:]:
+            raise DataError(f"{self.name}: training maps and test maps of classes have different sizes")
         if self.train_frames.shape[1:] != self.test_frames.shape[1:]:
             raise DataError(
                 f"{self.name}: training frames have shape {self.train_frames.shape[1:]} "
@@ -92,6 +98,11 @@ class Dataset:
     def is_multi_label(self) -> bool:
         """Whether each frame has a 0 or 1 for each label, instead of one class."""
         return self.train_labels.ndim == 2
+
+    @property
+    def is_map(self) -> bool:
+        """Whether each frame has a map of classes, one for each pixel of it, or of a coarser grid."""
+        return self.train_labels.ndim == 3
 
     @property
     def classes(self) -> int:

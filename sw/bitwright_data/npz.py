@@ -63,10 +63,10 @@ def _read(path: Path, needed: tuple[str, ...], wanted: tuple[str, ...], kind: st
 
 def _labels(array: NDArray[Any], path: Path, key: str) -> NDArray[np.int64]:
     y = _whole(array, path, key, (1 << 20) - 1)
-    if y.ndim not in (1, 2) or y.size == 0:
+    if y.ndim not in (1, 2, 3) or y.size == 0:
         raise DataError(
-            f"{path}: {key} must be a list of class numbers, or 0 and 1 of shape (frames, labels), "
-            f"not of shape {y.shape}"
+            f"{path}: {key} must be a list of class numbers, 0 and 1 of shape (frames, labels), or maps of classes "
+            f"(frames, height, width), not of shape {y.shape}"
         )
     return y.astype(np.int64)
 
@@ -85,7 +85,8 @@ def _dtype(*frames: NDArray[Any]) -> type[np.unsignedinteger]:
 def load_npz_dataset(path: Path) -> Dataset:
     """x_*: (n, H, W[, C]) or (n, values), whole numbers 0..65535; y_*: (n,), 0..classes-1; labels: names.
 
-    y_* of shape (n, labels), of 0 and 1, are labels that each stand for themselves. Raises DataError for anything else.
+    y_* of shape (n, labels), of 0 and 1, are labels that each stand for themselves; of shape (n, height, width) maps of
+    classes. Raises DataError for anything else.
     """
     arrays = _read(path, _KEYS, ("labels",), "an .npz data set")
     train, test = (_whole(arrays[key], path, key, (1 << 16) - 1) for key in ("x_train", "x_test"))
@@ -96,7 +97,7 @@ def load_npz_dataset(path: Path) -> Dataset:
     if "labels" in arrays:
         texts = _names(arrays["labels"], path)
     else:
-        count = int(train_labels.max()) + 1 if train_labels.ndim == 1 else train_labels.shape[1]
+        count = train_labels.shape[1] if train_labels.ndim == 2 else int(train_labels.max()) + 1
         texts = tuple(map(str, range(count)))
     return Dataset(
         name=path.stem,

@@ -116,9 +116,13 @@ def body_of(
     convs: tuple[ConvConfig, ...],
     dense: tuple[int, ...],
     kinds: LayerKinds,
-    gives: Literal["scores", "labels"],
+    gives: Literal["scores", "labels", "classes"],
 ) -> Body:
-    """The body that a configuration tells: convolutions, then dense layers. Raises TrainingError."""
+    """The body that a configuration tells: convolutions, then dense layers. Raises TrainingError.
+
+    Where it gives "classes" of pixels, the last layer is a convolution of one pixel, of as many outputs as there are
+    classes (`dense` has their number alone).
+    """
     builder = BodyBuilder(encoded)
     ends = [0]  # the encoded input, and what each convolution gives in the end
     for index, conv in enumerate(convs):
@@ -131,6 +135,12 @@ def body_of(
         conv.gives(shape)
         value = builder.layer(stage, source, number, activation)
         ends.append(_joined(builder, conv, index, value, ends))
+    if gives == "classes":
+        last_conv = ConvConfig(outputs=dense[-1], kernel=1)
+        image = last_conv.image(builder.shape(ends[-1]))
+        stage = _conv_stage(last_conv, image, kinds.weights[-1], "none", norm=kinds.final_norm)
+        value = builder.layer(stage, ends[-1], kinds.weights[-1], None)
+        return builder.body([ModelHead(value=value, gives=gives)])
     value, inputs = ends[-1], int(np.prod(builder.shape(ends[-1])))
     for index, outputs in enumerate(dense, len(convs)):
         last = index == len(convs) + len(dense) - 1
@@ -166,7 +176,9 @@ def _check_shortcut(before: tuple[int, ...] | None, after: tuple[int, ...]) -> N
         raise TrainingError(f"a shortcut adds images of one shape, not {one} to {other}")
 
 
-def _conv_stage(conv: ConvConfig, shape: tuple[int, int, int], number: NumberType, nonlinearity: str) -> TrainingLayer:
+def _conv_stage(
+    conv: ConvConfig, shape: tuple[int, int, int], number: NumberType, nonlinearity: str, norm: bool = True
+) -> TrainingLayer:
     """The layer that `conv` tells, on images of `shape` (height, width, channels)."""
     down, across = both(conv.padding)
     linear = BinaryConv(
@@ -182,7 +194,7 @@ def _conv_stage(conv: ConvConfig, shape: tuple[int, int, int], number: NumberTyp
     )
     return TrainingLayer(
         linear,
-        norm=True,
+        norm=norm,
         pool=both(conv.pool) if conv.pools else None,
         pool_first=conv.pool_first,
         nonlinearity=nonlinearity_of(nonlinearity, conv.outputs),

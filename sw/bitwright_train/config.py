@@ -42,6 +42,7 @@ class TrainConfig:
     thresholds: tuple[int, ...] = ()
     levels: Positive = 1
     encoding: Literal["bits", "integers"] = "bits"
+    pixels: bool = False  # the last layer is a convolution of one pixel, and tells a class of each pixel
     final_norm: bool = True  # the last layer ends in a batch norm
     score_bits: Annotated[int, msgspec.Meta(ge=0, le=48)] = 24  # of class scores, 8 or more; 0: the order of all kept
     start: str = ""  # a run's folder, or a configuration that ships: what this run begins with
@@ -115,6 +116,7 @@ class TrainConfig:
         self._check_bits()
         self._check_joins()
         self._check_luts()
+        self._check_pixels()
         if 0 < self.score_bits < 8:
             raise TrainingError(
                 f"score_bits must be 8 to 48, or 0 to keep the order of all scores, not {self.score_bits}"
@@ -152,6 +154,18 @@ class TrainConfig:
             raise TrainingError("layers of lookup tables have no weights to round later; remove two_step")
         if self.weights != 1 or self.activations != 1:
             raise TrainingError("layers of lookup tables have no weights and activations of several bits; remove them")
+
+    def _check_pixels(self) -> None:
+        """Raises TrainingError for what does not go with a class of each pixel."""
+        if not self.pixels:
+            return
+        if self.luts or self.hidden or not self.convs:
+            raise TrainingError("pixels is for convolutions alone: give convs, hidden = [] and no luts")
+        if self.loss != "cross_entropy" or self.distill or self.baseline or self.mixup:
+            raise TrainingError("classes of pixels train with cross_entropy, without distill, baseline and mixup")
+        moved = [key for key in ("shift", "flip", "rotate", "zoom", "elastic") if getattr(self, key)]
+        if moved:
+            raise TrainingError(f"{moved[0]} would move pixels away from their classes; remove it with pixels")
 
     def _check_joins(self) -> None:
         """Raises TrainingError for what finds nothing to take, or for channels that the export may turn."""

@@ -134,8 +134,8 @@ def head_config(config: TrainConfig, dataset: str) -> TrainConfig:
 
 def _check(network: Network, dataset: Dataset) -> None:
     """Raises TrainingError unless `network` takes the frames of `dataset`, which has classes."""
-    if dataset.is_multi_label:
-        raise TrainingError(f"{dataset.name} has labels that each stand for themselves; features are for classes")
+    if dataset.is_multi_label or dataset.is_map:
+        raise TrainingError(f"{dataset.name} has several labels for each frame; features are for classes")
     size = int(np.prod(dataset.shape))
     if size != network.input.size or dataset.value_bits > network.input.bits:
         raise TrainingError(

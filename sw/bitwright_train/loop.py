@@ -218,6 +218,17 @@ def _start_of(config: TrainConfig, dataset: Dataset, options: LoopOptions) -> Pa
     return folder
 
 
+def _check_map(model: BinaryNetwork | LutNetwork, dataset: Dataset) -> None:
+    """Raises TrainingError where a model gives maps of another size than those of `dataset`."""
+    if not dataset.is_map or isinstance(model, LutNetwork):
+        return
+    with torch.no_grad():
+        given = model.eval()(model.encode(as_tensor(dataset.train_frames[:1]))).shape[2:]
+    if tuple(given) != dataset.train_labels.shape[1:]:
+        one, other = (" x ".join(map(str, sizes)) for sizes in (given, dataset.train_labels.shape[1:]))
+        raise TrainingError(f"the last convolution gives a map of {one}, but {dataset.name} has maps of {other}")
+
+
 def _binary_trainer(config: TrainConfig, dataset: Dataset, options: LoopOptions, *, fresh: bool) -> Trainer:
     """The trainer of the network itself, before its first epoch and without its teacher.
 
@@ -229,6 +240,7 @@ def _binary_trainer(config: TrainConfig, dataset: Dataset, options: LoopOptions,
     if device.type == "cuda":
         torch.cuda.manual_seed(config.seed)
     model = build_model(config, dataset.shape, dataset.classes)
+    _check_map(model, dataset)
     _place(model, device)
     source = load_model(_start_of(config, dataset, options)) if config.start and fresh else None
     if isinstance(source, LutNetwork):

@@ -17,7 +17,10 @@ def scaled(config: TrainConfig, logits: Tensor) -> Tensor:
 
 
 def loss_of(config: TrainConfig, logits: Tensor, labels: Tensor) -> Tensor:
-    """Mean loss over the batch. `labels` are class numbers (n,), or the share (0..1) of every class or label (n, k)."""
+    """Mean loss over the batch.
+
+    `labels` are class numbers (n,) or (n, H, W), or the share (0..1) of every class or label (n, k).
+    """
     logits = scaled(config, logits)
     if config.loss == "bce":
         return functional.binary_cross_entropy_with_logits(logits, labels.to(logits.dtype))
@@ -45,7 +48,8 @@ def distilled(config: TrainConfig, logits: Tensor, teacher: Tensor, hard: Tensor
 
 
 def share_right(config: TrainConfig, logits: Tensor, labels: Tensor) -> Tensor:
-    """How many frames are classified right; of labels that stand for themselves, each frame's share, summed."""
+    """How many frames are classified right; of several labels or pixels of a frame, the share of each frame, summed."""
     if config.loss == "bce":
         return ((logits >= 0) == (labels > 0)).to(torch.float64).mean(1).sum()
-    return (logits.argmax(1) == labels).sum().to(torch.float64)
+    right = (logits.argmax(1) == labels).to(torch.float64)
+    return right.reshape(len(right), -1).mean(1).sum()

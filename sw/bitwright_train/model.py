@@ -21,7 +21,8 @@ _TRACE_CHUNK = 2048
 
 
 class BinaryNetwork(TrainedModel):
-    """Encoded frames (n, values * levels), as +-1 or integers, to logits (n, classes), or (n, labels) if `multi_label`.
+    """Encoded frames (n, values * levels), as +-1 or integers, to logits (n, classes), or (n, labels) if `multi_label`;
+    with `pixels` to those of each pixel, (n, classes, H, W), by a last convolution.
 
     `encode` gives them for frames of unsigned integers; `forward` takes them, so that training encodes a batch
     once. Inside, images are (n, channels, H, W); a first linear layer takes them flattened as HWC. `weights` are the
@@ -45,6 +46,7 @@ class BinaryNetwork(TrainedModel):
         classes: int = 0,
         final_norm: bool = True,
         multi_label: bool = False,
+        pixels: bool = False,
         input_dropout: float = 0.0,
         dropout: float = 0.0,
         weights: tuple[NumberType, ...] = (),
@@ -79,7 +81,7 @@ class BinaryNetwork(TrainedModel):
                 nonlinearity=nonlinearity,
                 final_norm=final_norm,
             )
-            gives = "labels" if multi_label else "scores"
+            gives = "classes" if pixels else "labels" if multi_label else "scores"
             body = body_of(edge, self.convs, (*self.hidden, classes), kinds, gives)  # type: ignore[arg-type]
         self.body = body
         self.weight_types = body.weight_types

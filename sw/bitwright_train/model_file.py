@@ -51,6 +51,7 @@ def build_model(config: TrainConfig, shape: tuple[int, ...], classes: int) -> Bi
         classes=classes,
         final_norm=config.final_norm,
         multi_label=config.loss == "bce",
+        pixels=config.pixels,
         input_dropout=config.input_dropout,
         dropout=config.dropout,
     )

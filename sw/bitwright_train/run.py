@@ -230,16 +230,14 @@ def _train(
     model, record = run_loop(config, dataset, files.checkpoint, options)
     trained = time.monotonic()
     model.cpu()
-    network = export_model(
-        model, name=config.name, labels=dataset.labels, score_bits=config.score_bits, progress=progress
-    )
+    names = () if dataset.is_map else dataset.labels
+    network = export_model(model, name=config.name, labels=names, score_bits=config.score_bits, progress=progress)
     check = check_export(model, network, dataset.test_frames, score_bits=config.score_bits, progress=progress)
     accuracy, labels = _accuracy(network, dataset)
 
     save_model(files.model, model, config, dataset.labels)
     network.save(files.network)
-    title = f"{config.name} on {dataset.name}: {accuracy:.2%} of the {'labels of the ' if labels else ''}test set"
-    write_curves(files.curves, title, record.history, record.best_epoch)
+    write_curves(files.curves, _title(config, dataset, accuracy), record.history, record.best_epoch)
     took = record.seconds + loaded + time.monotonic() - trained
     metrics = _metrics(
         config=config,
@@ -270,8 +268,17 @@ def _train(
     )
 
 
+def _title(config: TrainConfig, dataset: Dataset, accuracy: float) -> str:
+    """What stands above the curves of a finished run."""
+    what = "labels of the " if dataset.is_multi_label else "pixels of the " if dataset.is_map else ""
+    return f"{config.name} on {dataset.name}: {accuracy:.2%} of the {what}test set"
+
+
 def _accuracy(network: Network, dataset: Dataset) -> tuple[float, LabelMetrics | None]:
     """How much of the test set the network tells right; and how well labels are told, where frames have several."""
+    if dataset.is_map:
+        pixels = golden.outputs(network, dataset.test_frames)
+        return float((pixels == dataset.test_labels.reshape(pixels.shape)).mean()), None
     if dataset.is_multi_label:
         told = LabelMetrics.of(golden.outputs(network, dataset.test_frames), dataset.test_labels)
         return 1 - told.hamming_loss, told

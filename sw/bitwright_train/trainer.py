@@ -49,11 +49,11 @@ def evaluate(model: Model, config: TrainConfig, frames: Tensor, labels: Tensor) 
 def _split(config: TrainConfig, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Indices of the training and the validation frames, by the seed: the same fraction of every class.
 
-    Of labels that stand for themselves, any frames.
+    Of labels that stand for themselves, and of maps of classes, any frames.
     """
     random = np.random.default_rng(config.seed)
     held = np.zeros(len(labels), bool)
-    if config.validation_fraction and labels.ndim == 2:
+    if config.validation_fraction and labels.ndim > 1:
         held[random.permutation(len(labels))[: round(len(labels) * config.validation_fraction)]] = True
     elif config.validation_fraction:
         for label in np.unique(labels):
@@ -67,6 +67,12 @@ def _check(config: TrainConfig, dataset: Dataset, frames: int) -> None:
         raise TrainingError(
             f"{dataset.name} has values up to {dataset.value_bits} bits but input_bits is "
             f"{config.input_bits}; set input_bits = {dataset.value_bits} and thresholds to suit"
+        )
+    if dataset.is_map != config.pixels:
+        raise TrainingError(
+            f"{dataset.name} has a map of classes for each frame, which is for pixels = true alone"
+            if dataset.is_map
+            else f"pixels is for maps of classes, of shape (frames, height, width); {dataset.name} has none"
         )
     if dataset.is_multi_label != (config.loss == "bce"):
         raise TrainingError(

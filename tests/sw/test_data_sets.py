@@ -178,7 +178,10 @@ def test_npz_is_found_in_the_data_folder_and_takes_whole_floats_and_wide_values(
         ({"x_train": np.zeros(6)}, r"training frames must have shape \(n, H, W\).*not \(6,\)"),
         ({"x_test": np.zeros((2, 3, 3))}, r"training frames have shape \(3, 2\) but test frames \(3, 3\)"),
         ({"y_train": np.zeros((6, 1))}, r"y_train has shape \(6, 1\), but y_test \(2,\)"),
-        ({"y_train": np.zeros((6, 1, 2))}, r"y_train must be a list of class numbers, .*not of shape \(6, 1, 2\)"),
+        (
+            {"y_train": np.zeros((6, 1, 2, 1))},
+            r"y_train must be a list of class numbers, .*not of shape \(6, 1, 2, 1\)",
+        ),
         (
             {"y_train": np.full((6, 2), 2), "y_test": np.zeros((2, 2))},
             r"training labels must be 0 or 1, of shape \(6, 2\)",
