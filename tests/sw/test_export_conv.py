@@ -14,6 +14,8 @@ from bitwright_train.export import export_model
 from bitwright_train.export_check import check_export
 from bitwright_train.model import BinaryNetwork, trace_model
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 
 def randomize(model, seed):
     """Random latent weights and batch norms, a third of them falling, some of them constant."""

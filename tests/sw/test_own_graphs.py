@@ -25,6 +25,8 @@ from bitwright_core.errors import ExportError
 from bitwright_core.network import ChannelArgMax, Concat, Upsample2d
 from bitwright_core.plan import default_plan
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 FRAMES = np.random.default_rng(5).integers(0, 32, (60, 8, 8), dtype=np.uint8)
 BRIGHT = (FRAMES > 15).astype(np.int64)  # of each pixel: a map of classes
 DARK = (FRAMES.reshape(60, 4, 16).mean(2) > 15.5).astype(np.int64)  # of each quarter: labels

@@ -23,6 +23,8 @@ from bitwright_core import golden
 from bitwright_core.errors import DataError, ExportError
 from bitwright_core.numbers import TERNARY
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 PAGE = Path(__file__).parents[2] / "docs" / "own-training-loop.md"
 FRAMES = np.random.default_rng(1).integers(0, 256, (200, 10, 10, 2), dtype=np.uint8)
 

@@ -14,6 +14,8 @@ from bitwright_train.joins import AddStep
 from bitwright_train.model import BinaryNetwork
 from bitwright_train.quantizers import activation_of
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 CONVS = (
     ConvConfig(outputs=8, padding=1),
     ConvConfig(outputs=8, depthwise=True, padding=1),

@@ -18,6 +18,8 @@ from bitwright_train.model_file import build_model, load_model
 from bitwright_train.quantizers import ACTIVATIONS, activation_of, quantized, weight_type
 from bitwright_train.run import train
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 BITS = (1, 2, 3, 4, "ternary")
 CONVS = (ConvConfig(outputs=5, padding=1, pool=2), ConvConfig(outputs=4, kernel=2))
 

@@ -14,6 +14,8 @@ from bitwright_train.model import trace_model
 from bitwright_train.model_file import build_model
 from bitwright_train.nonlinearities import RisingPReLU
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 U_SHAPE = [
     {"outputs": 6, "padding": 1},
     {"outputs": 8, "padding": 1, "pool": 2},

@@ -15,6 +15,8 @@ from bitwright_data import load_dataset
 from bitwright_train import load_model, trace_model, train
 from bitwright_train.config import parse_config
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 RNG = np.random.default_rng(9)
 
 

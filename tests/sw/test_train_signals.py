@@ -23,6 +23,8 @@ from bitwright_train import ConvConfig, check_export, export_model, load_model, 
 from bitwright_train.config import parse_config
 from bitwright_train.model_file import build_model
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 RNG = np.random.default_rng(7)
 
 
