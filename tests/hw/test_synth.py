@@ -3,6 +3,7 @@
 
 import json
 import re
+from itertools import pairwise
 
 import pytest
 
@@ -216,6 +217,21 @@ def test_rows_of_a_placement_are_drawn_apart():
     assert [places[f"c{y}_1"] for y in rows] == [f"X7/Y{y}/SLICEA.1" for y in to]
     assert places["pin"] == "X7/Y0/PIOA" and places["free"] is None
     assert len(ROWS) == 85  # of 123 tiles with eight LUTs each: 83,640
+
+
+def test_rows_with_a_few_cells_take_no_room_from_full_ones():
+    """Forty full rows among forty with a cell or two: the full ones in order, two or three rows apart."""
+    cells = {
+        f"c{y}_{k}": {"type": "TRELLIS_COMB", "attributes": {"NEXTPNR_BEL": f"X{k}/Y{y}/SLICEA.K0"}}
+        for y in range(2, 82)
+        for k in range(40 if 22 <= y < 62 else 1 + y % 2)
+    }
+    assert spread_rows({"modules": {"top": {"cells": cells}}}, "top") == 80
+    to = {y: int(cells[f"c{y}_0"]["attributes"]["NEXTPNR_BEL"].split("/")[1][1:]) for y in range(2, 82)}
+    assert len(set(to.values())) == 80 and set(to.values()) <= set(ROWS)
+    places = [ROWS.index(to[y]) for y in range(22, 62)]
+    assert {after - before for before, after in pairwise(places)} == {2, 3}
+    assert (places[0], places[-1]) == (0, len(ROWS) - 1)
 
 
 @pytest.mark.slow

@@ -8,17 +8,24 @@ between placing and routing, on nextpnr's own netlist.
 """
 
 import re
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Mapping
 
 from bitwright_hw.netlist import Netlist
 
 # rows of slices: 85 of 123 tiles make 83,640 LUTs (Lattice FPGA-DS-02012); block RAMs and multipliers have the others
 ROWS = tuple(row for row in range(2, 94) if row % 12 != 10)
 _SLICE = {"TRELLIS_COMB", "TRELLIS_FF", "TRELLIS_RAMW"}
+_FEW = 1 / 8  # of the fullest row's cells, below which a row is not full
 _PLACE = re.compile(r"(X\d+/Y)(\d+)(/.*)")
 
 
 def spread_rows(netlist: Netlist, top: str) -> int:
-    """Moves the rows of tiles that module `top` uses apart, in their order, in nextpnr's JSON, which it changes.
+    """Moves the rows of tiles that module `top` uses apart in nextpnr's JSON, which it changes.
+
+    Full rows keep their order and get the same distance; rows with a few cells alone, which need few wires, get the
+    free rows nearest to where they would be among them.
 
     Returns how many rows it uses.
     """
@@ -27,9 +34,25 @@ def spread_rows(netlist: Netlist, top: str) -> int:
         place = _PLACE.fullmatch(cell["attributes"].get("NEXTPNR_BEL", ""))
         if cell["type"] in _SLICE and place is not None:
             found.append((cell["attributes"], place))
-    used = sorted({int(place[2]) for _, place in found})
-    steps = max(1, len(used) - 1)
-    to = {row: ROWS[round(k * (len(ROWS) - 1) / steps)] for k, row in enumerate(used)}
+    fill = Counter(int(place[2]) for _, place in found)
+    to = _apart(fill)
     for attributes, place in found:
         attributes["NEXTPNR_BEL"] = f"{place[1]}{to[int(place[2])]}{place[3]}"
-    return len(used)
+    return len(fill)
+
+
+def _apart(fill: Mapping[int, int]) -> dict[int, int]:
+    """Where each row goes, by the cells that it has."""
+    used = sorted(fill)
+    full = [row for row in used if fill[row] >= max(fill.values()) * _FEW]
+    last = len(ROWS) - 1
+    to = {row: round(k * last / max(1, len(full) - 1)) for k, row in enumerate(full)}
+    free = set(range(len(ROWS))) - set(to.values())
+    for row in used:
+        if row in to:
+            continue
+        wanted = last * bisect_left(full, row) / len(full)
+        place = min(free, key=lambda k: (abs(k - wanted), k))
+        free.remove(place)
+        to[row] = place
+    return {row: ROWS[place] for row, place in to.items()}

@@ -63,9 +63,9 @@ COSTS = Costs(
     tables=(1, 1, 1, 2, 4),
     table_inputs=4,
     table_resets=True,
-    ones=StraightLine(base=-6, slope=1.94),
+    ones=StraightLine(base=-5, slope=2.08),
     front=FrontCost(
-        guard=20,
+        guard=78,
         collector=20,
         records=49,
         keep=0.5,
