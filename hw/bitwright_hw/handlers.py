@@ -193,8 +193,12 @@ def _arg_max(node: Node, streams: Sequence[Stream], front: Front) -> list[Step]:
 def _luts(node: Node, streams: Sequence[Stream], front: Front) -> list[Step]:
     """The tables, and a collector of frames in front of the first of several such layers."""
     found, stream = _collected(streams[0], front)
-    stage = LutsStage(name=front.name(len(found)), layer=cast(Luts, node.operator), kept=streams[0].kept)
-    return [*found, Step(stage, replace(stream, lanes=node.outputs, size=node.outputs))]
+    layer, before = cast(Luts, node.operator), stream.tables
+    if before and before[-1].name != node.given[0].name:
+        before = ()
+    stage = LutsStage(name=front.name(len(found)), layer=layer, kept=streams[0].kept, before=before)
+    gives = replace(stream, lanes=node.outputs, size=node.outputs, tables=(*before, layer))
+    return [*found, Step(stage, gives)]
 
 
 def _group_sum(node: Node, streams: Sequence[Stream], front: Front) -> list[Step]:

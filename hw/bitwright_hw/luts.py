@@ -88,3 +88,22 @@ def reduced(wires: list[int], table: NDArray[np.uint8]) -> Neuron:
             kept.append(wire)
     bits = values.reshape(-1)
     return tuple(sorted(kept)), int(sum(int(bit) << k for k, bit in enumerate(bits)))
+
+
+def behind(rows: Sequence[Neuron], before: Sequence[Neuron]) -> tuple[Neuron, ...]:
+    """`rows` as synthesis sees them behind neurons `before`: those that never change are constants there, and equal
+    ones are one wire, the first."""
+    first: dict[Neuron, int] = {}
+    wire = [first.setdefault(neuron, k) for k, neuron in enumerate(before)]
+    plain = [bool(neuron[0]) and wire[k] == k for k, neuron in enumerate(before)]
+    return tuple(row if all(plain[k] for k in row[0]) else _joined(row, before, wire) for row in rows)
+
+
+def _joined(row: Neuron, before: Sequence[Neuron], wire: Sequence[int]) -> Neuron:
+    wires, table = row
+    address = np.arange(1 << len(wires))
+    for k, given in enumerate(wires):
+        if not before[given][0]:
+            address = address & ~(1 << k) | before[given][1] << k
+    bits = np.array([table >> int(a) & 1 for a in address], np.uint8)
+    return reduced([wire[given] for given in wires], bits)

@@ -5,7 +5,7 @@ from functools import cached_property
 
 from bitwright_core.framing import InputFormat, OutputFormat
 from bitwright_core.loading import LoadMemory
-from bitwright_core.network import MatrixLayer, Network
+from bitwright_core.network import Luts, MatrixLayer, Network
 from bitwright_core.plan import Plan, ceil_div
 from bitwright_hw.families import Family, family_named
 from bitwright_hw.input_bits import InputBits
@@ -24,7 +24,8 @@ class Stream:
 
     A unit is a pixel, `pixels` of them a frame, or a whole frame where `pixels` is None. A token is room for one unit.
     Where `apart` is given, words are frames, none of them broken, that nothing makes wait, so many cycles apart at
-    least. Where `kept` is given, lanes are bits of the input that are kept for the first tables.
+    least. Where `kept` is given, lanes are bits of the input that are kept for the first tables. `tables` are the
+    layers of tables that it has passed last, first to last.
     """
 
     lanes: int
@@ -33,6 +34,7 @@ class Stream:
     pixels: int | None = None
     apart: int | None = None
     kept: InputBits | None = None
+    tables: tuple[Luts, ...] = ()
 
     @property
     def bits(self) -> int:

@@ -8,7 +8,7 @@ from bitwright_core.plan import ceil_div
 from bitwright_hw.families import ECP5, GENERIC, ICE40, XC7
 from bitwright_hw.frame_collector import FrameCollector
 from bitwright_hw.group_sums import GroupSums
-from bitwright_hw.luts import LutNeurons, neurons, reduced
+from bitwright_hw.luts import LutNeurons, behind, neurons, reduced
 from tests.hw.benches import SEED, bench, words_of
 from tests.hw.test_components import cases
 
@@ -85,3 +85,34 @@ def test_frames_become_words_and_dropped_ones_leave_nothing(in_width, bits, ahea
         constants={"grant__valid": 1},
         counts={"grant__ready": drops.count(False)},  # dropped frames give their tokens to the next ones
     )
+
+
+def test_constants_and_equal_neurons_are_seen_from_behind():
+    """What a layer gives is the same with rows as they are and as they are seen, which read no constant and no copy."""
+    rng = np.random.default_rng(5)
+    tables = rng.integers(0, 2, (12, 8))
+    tables[:3], tables[3] = rng.integers(0, 2, (3, 1)), 1
+    wires = np.stack([rng.choice(10, 3, replace=False) for _ in range(12)])
+    wires[7], tables[7] = wires[5], tables[5]
+    first = Luts(name="first", inputs=10, wires=wires, tables=tables)
+    second = Luts(
+        name="second",
+        inputs=12,
+        wires=np.stack([rng.choice(12, 4, replace=False) for _ in range(30)]),
+        tables=rng.integers(0, 2, (30, 16)),
+    )
+    before, rows = neurons(first), neurons(second)
+    seen = behind(rows, before)
+    given = np.array([[value >> k & 1 for k in range(10)] for value in range(1024)])
+    between = np.stack([_given(neuron, given) for neuron in before], 1)
+    for row, other in zip(rows, seen, strict=True):
+        assert (_given(row, between) == _given(other, between)).all()
+    read = {wire for wires, _ in seen for wire in wires}
+    assert read and not read & {0, 1, 2, 3, 7}
+    assert len(set(seen)) < len(set(rows))
+
+
+def _given(neuron, bits):
+    wires, table = neuron
+    address = sum((bits[:, wire] << k for k, wire in enumerate(wires)), np.zeros(len(bits), np.int64))
+    return table >> address & 1

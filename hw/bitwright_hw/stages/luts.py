@@ -13,7 +13,7 @@ from bitwright_hw.families import Family
 from bitwright_hw.families.costs import Costs
 from bitwright_hw.group_sums import GroupSums, count_bits
 from bitwright_hw.input_bits import InputBits
-from bitwright_hw.luts import LutNeurons, neurons
+from bitwright_hw.luts import LutNeurons, Neuron, behind, neurons
 from bitwright_hw.row_pool import RowPool
 from bitwright_hw.scores import ScoreParams
 from bitwright_hw.stages.engine import give_words, results
@@ -25,11 +25,13 @@ from bitwright_hw.table_costs import table_luts
 class LutsStage(Stage):
     """Takes each frame as one word, and gives the bits of its neurons as one word a cycle later. Tokens pass it.
 
-    With `kept`, the word has bits of the input's values, which are compared here.
+    With `kept`, the word has bits of the input's values, which are compared here. `before` are the layers of tables
+    directly in front, first to last: synthesis sees what never changes in them.
     """
 
     layer: Luts
     kept: InputBits | None = None
+    before: tuple[Luts, ...] = ()
 
     @property
     def computes(self) -> str:
@@ -56,7 +58,9 @@ class LutsStage(Stage):
         """The distinct tables, and the comparisons in front of them."""
         if self.kept is not None:
             return self.kept.tables_cost(costs)
-        rows = neurons(self.layer)
+        rows: tuple[Neuron, ...] = ()
+        for layer in (*self.before, self.layer):
+            rows = behind(neurons(layer), rows) if rows else neurons(layer)
         return Counts(luts=table_luts(rows, costs), ffs=len(set(rows)) + 1)
 
     @property
