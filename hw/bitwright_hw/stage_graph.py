@@ -5,7 +5,8 @@ from functools import cached_property
 
 from bitwright_core.framing import InputFormat, OutputFormat
 from bitwright_core.loading import LoadMemory
-from bitwright_core.network import Luts, MatrixLayer, Network
+from bitwright_core.network import MatrixLayer, Network
+from bitwright_core.ops.operator import Lookup
 from bitwright_core.plan import Plan, ceil_div
 from bitwright_hw.families import Family, family_named
 from bitwright_hw.input_bits import InputBits
@@ -34,7 +35,7 @@ class Stream:
     pixels: int | None = None
     apart: int | None = None
     kept: InputBits | None = None
-    tables: tuple[Luts, ...] = ()
+    tables: tuple[Lookup, ...] = ()
 
     @property
     def bits(self) -> int:

@@ -7,6 +7,7 @@ from amaranth.hdl import Module
 from amaranth.lib import wiring
 
 from bitwright_core.network import GroupSum, Luts
+from bitwright_core.ops.operator import Lookup
 from bitwright_hw.cells import Counts
 from bitwright_hw.comparing_neurons import ComparingNeurons
 from bitwright_hw.families import Family
@@ -31,7 +32,7 @@ class LutsStage(Stage):
 
     layer: Luts
     kept: InputBits | None = None
-    before: tuple[Luts, ...] = ()
+    before: tuple[Lookup, ...] = ()
 
     @property
     def computes(self) -> str:

@@ -51,6 +51,9 @@ class Lookup(Protocol):
     """Neurons that are truth tables: bit k of a neuron's address is input wires[neuron, k]."""
 
     @property
+    def name(self) -> str: ...
+
+    @property
     def inputs(self) -> int: ...
 
     @property
