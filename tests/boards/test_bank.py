@@ -1,7 +1,6 @@
 """Several networks in one overlay: a bank of load files beside it, of which the driver chooses one by name."""
 
 import json
-from dataclasses import replace
 
 import pytest
 
@@ -12,25 +11,10 @@ from bitwright_boards.bank import bank_of
 from bitwright_boards.deployment import DESIGN, describe
 from bitwright_core import golden
 from bitwright_core.errors import BoardError, DesignError
-from bitwright_core.plan import with_loadable
+from tests.boards.loadable import design, networks
 from tests.sw.networks import random_frames, random_network
 
-
-def network_of(seed):
-    return random_network(seed, shape=(6, 6), bits=8, levels=1, hidden=(14, 9), classes=5)
-
-
-@pytest.fixture(scope="module")
-def networks():
-    """Of one structure and, as from one configuration, of one name."""
-    first = network_of(3)
-    return [first, *(replace(first, layers=network_of(seed).layers) for seed in (4, 5))]
-
-
-@pytest.fixture(scope="module")
-def design(networks, tmp_path_factory):
-    plan = with_loadable(bw.size(networks[0], cycles=60, scores=True), networks[0], "all")
-    return bw.generate(networks[0], plan, tmp_path_factory.mktemp("bank") / "design")
+__all__ = ["design", "networks"]
 
 
 @pytest.fixture(scope="module")

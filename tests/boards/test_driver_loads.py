@@ -1,7 +1,6 @@
 """Weights loaded by the PYNQ driver, on the simulated board under the real pynq."""
 
 import json
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,27 +9,11 @@ import bitwright as bw
 from bitwright_boards.deployment import deployment, describe, make_vectors
 from bitwright_boards.simulated.bitstream import write_overlay
 from bitwright_core import golden
-from bitwright_core.plan import with_loadable
+from tests.boards.loadable import design, networks
 from tests.boards.test_driver import board
-from tests.sw.networks import random_frames, random_network
+from tests.sw.networks import random_frames
 
-__all__ = ["board"]
-
-
-def network_of(seed):
-    return random_network(seed, shape=(6, 6), bits=8, levels=1, hidden=(14, 9), classes=5)
-
-
-@pytest.fixture(scope="module")
-def networks():
-    first = network_of(3)
-    return [first, *(replace(first, layers=network_of(seed).layers) for seed in (4, 5))]
-
-
-@pytest.fixture(scope="module")
-def design(networks, tmp_path_factory):
-    plan = with_loadable(bw.size(networks[0], cycles=60, scores=True), networks[0], "all")
-    return bw.generate(networks[0], plan, tmp_path_factory.mktemp("loads") / "design")
+__all__ = ["board", "design", "networks"]
 
 
 def test_design_json_tells_of_loads_only_where_there_are_any(design, board_design):

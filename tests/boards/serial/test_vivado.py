@@ -20,7 +20,7 @@ from bitwright_hw.families.xc7.pll import DETECTOR_MHZ, OSCILLATOR_MHZ, choose_p
 from bitwright_hw.yosys import Yosys
 from bitwright_sim.serial import SimulatedLine
 from tests.boards.conftest import stand_in
-from tests.boards.vivado.recording import Recording, record
+from tests.boards.vivado.recording import Recording, plant, record
 from tests.sw.networks import random_frames, random_network
 
 NETWORK = random_network(21, shape=(5, 5), bits=8, levels=1, hidden=(12,), classes=4)
@@ -132,9 +132,7 @@ FAULTS = {
 def test_a_planted_fault_is_seen(project, tmp_path, fault):
     old, new, sentence = FAULTS[fault]
     copy = shutil.copytree(project, tmp_path / "p")
-    text = (copy / "build.tcl").read_text()
-    assert text.count(old) == 1
-    (copy / "build.tcl").write_text(text.replace(old, new))
+    plant(copy / "build.tcl", old, new)
     assert any(sentence in fault for fault in project_faults(run_script(copy, tmp_path), copy))
 
 

@@ -101,3 +101,10 @@ def _words(text: str) -> list[str]:
         words.append(word)
         rest = rest.strip()
     return words
+
+
+def plant(file: Path, old: str, new: str) -> None:
+    """Puts a fault into a script: `new` in the place of `old`, which must be there once."""
+    text = file.read_text()
+    assert text.count(old) == 1, f"{old!r} is {text.count(old)} times in {file.name}"
+    file.write_text(text.replace(old, new))

@@ -19,7 +19,7 @@ from bitwright_boards.vivado.component import NAMESPACE, XILINX
 from bitwright_core.errors import BoardError
 from bitwright_hw.yosys import Yosys
 from tests.boards.vivado.checks import check_package
-from tests.boards.vivado.recording import Recording, record
+from tests.boards.vivado.recording import Recording, plant, record
 from tests.sim.designs import need_icarus
 from tests.sw.conv_networks import random_conv_network
 from tests.sw.networks import random_network
@@ -131,10 +131,7 @@ FAULTS = {
 def test_a_planted_fault_is_seen(ips, tmp_path, fault):
     old, new, sentence = FAULTS[fault]
     copy = shutil.copytree(ips["digits"], tmp_path / "ip")
-    file = copy / "scripts" / "package_ip.tcl"
-    text = file.read_text()
-    assert text.count(old) == 1
-    file.write_text(text.replace(old, new))
+    plant(copy / "scripts" / "package_ip.tcl", old, new)
     found = record(copy / "build.tcl", tmp_path)
     told = ip_faults(found, copy, bw.Design.load(copy / "design"), PART, ("artix7",))
     assert any(sentence in fault for fault in told), told

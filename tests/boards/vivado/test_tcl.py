@@ -16,7 +16,7 @@ from bitwright_boards.processing import ZYNQ_7020
 from bitwright_boards.vivado import tcl, write_project
 from bitwright_core.errors import BoardError
 from tests.boards.vivado.checks import ZYNQ7, Processor, all_faults
-from tests.boards.vivado.recording import Recording, record
+from tests.boards.vivado.recording import Recording, plant, record
 from tests.sw.networks import random_network
 
 PART = "xc7z020clg400-1"
@@ -162,10 +162,7 @@ FAULTS = {
 def test_a_planted_fault_is_seen(project, design, tmp_path, fault):
     script, old, new, sentence = FAULTS[fault]
     copy = shutil.copytree(project, tmp_path / "p")
-    file = copy / "scripts" / f"{script}.tcl"
-    text = file.read_text()
-    assert text.count(old) == 1, f"{old!r} is {text.count(old)} times in {file.name}"
-    file.write_text(text.replace(old, new))
+    plant(copy / "scripts" / f"{script}.tcl", old, new)
     assert any(sentence in told for told in faults(copy, tmp_path, design.manifest))
 
 

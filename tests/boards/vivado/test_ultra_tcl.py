@@ -15,7 +15,7 @@ from bitwright_boards.vivado import write_project
 from bitwright_boards.vivado.wrapper import wrapper
 from tests.boards.test_ultra_board import CLOCKS
 from tests.boards.vivado.checks import ZYNQ_ULTRA, all_faults
-from tests.boards.vivado.recording import record
+from tests.boards.vivado.recording import plant, record
 from tests.boards.vivado.test_package import component_faults, describe, elaborate, wrapper_faults
 from tests.boards.vivado.test_tcl import drift
 from tests.sw.networks import random_network
@@ -108,10 +108,7 @@ FAULTS = {
 def test_a_planted_fault_is_seen(project, design, tmp_path, fault):
     old, new, sentence = FAULTS[fault]
     copy = shutil.copytree(project, tmp_path / "p")
-    file = copy / "scripts" / "block_design.tcl"
-    text = file.read_text()
-    assert text.count(old) == 1, f"{old!r} is {text.count(old)} times in {file.name}"
-    file.write_text(text.replace(old, new))
+    plant(copy / "scripts" / "block_design.tcl", old, new)
     assert any(sentence in told for told in faults(copy, tmp_path, design.manifest))
 
 
