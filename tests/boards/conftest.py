@@ -3,10 +3,13 @@
 BITWRIGHT_REQUIRE=boards, as in continuous integration, turns the skips for what is not installed into failures.
 """
 
+import json
 import os
 import shutil
+import subprocess
+from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pytest
 
@@ -34,6 +37,16 @@ def stand_in(folder: Path, name: str, script: str) -> Path:
     (folder / name).write_text(f"#!/bin/sh\n{script}\n")
     (folder / name).chmod(0o755)
     return folder
+
+
+def run_scenarios(home: Path, folder: Path, names: Sequence[str]) -> dict[str, Any]:
+    """What scenarios of board_scenarios.py told of `folder`, in one process of pynq's Python, in the environment of a
+    board's login shell."""
+    script = Path(__file__).with_name("board_scenarios.py")
+    command = f". {home}/.bash_profile && exec python3 -B {script} {' '.join(f'{name}={folder}' for name in names)}"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,6 @@
 
 import ast
 import json
-import subprocess
 import sys
 from dataclasses import replace
 
@@ -16,7 +15,7 @@ from bitwright_boards.simulated.account import make_account
 from bitwright_core.design import Design
 from bitwright_core.framing import input_format, output_format, pack_frames
 from bitwright_core.plan import default_plan
-from tests.boards.board_scenarios import SCENARIOS
+from tests.boards.conftest import run_scenarios
 from tests.sw.networks import random_frames, random_network
 from tests.sw.test_imports import imports
 
@@ -28,13 +27,9 @@ ALSO = {"driver.py": set(), "board_job.py": {"bitwright_driver"}, "simulated/pyn
 def board(pynq_python, tmp_path_factory):
     """Runs scenarios in a process of pynq's Python, in the environment of a board's login shell."""
     home = make_account(tmp_path_factory.mktemp("home"), pynq_python, fast=False)
-    script = SCENARIOS["run"].__code__.co_filename
 
     def run(folder, *names: str) -> dict:
-        command = f". {home}/.bash_profile && exec python3 -B {script} {' '.join(f'{name}={folder}' for name in names)}"
-        done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=120, check=False)
-        assert done.returncode == 0, done.stdout + done.stderr
-        return json.loads(done.stdout.splitlines()[-1])
+        return run_scenarios(home, folder, names)
 
     return run
 

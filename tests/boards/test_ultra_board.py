@@ -1,8 +1,5 @@
 """Zynq UltraScale+ boards: clocks and addresses, and the simulated board under the real pynq, over 128 bits."""
 
-import json
-import subprocess
-
 import pytest
 
 import bitwright as bw
@@ -13,7 +10,7 @@ from bitwright_boards.processing import platform
 from bitwright_boards.simulated.account import make_account
 from bitwright_boards.simulated.bitstream import write_overlay
 from bitwright_core.errors import BoardError
-from tests.boards.board_scenarios import SCENARIOS
+from tests.boards.conftest import run_scenarios
 from tests.boards.test_driver import EXPECTED_FAULTS
 from tests.sw.networks import random_frames, random_network
 
@@ -43,13 +40,9 @@ def board(design, vectors, pynq_python, tmp_path_factory):
     for name, content in deployment(design, bit, vectors).items():
         (folder / name).write_bytes(content)
     home = make_account(tmp_path_factory.mktemp("home"), pynq_python, platform=place, fast=False)
-    script = SCENARIOS["run"].__code__.co_filename
 
     def run(*names: str) -> dict:
-        command = f". {home}/.bash_profile && exec python3 -B {script} {' '.join(f'{name}={folder}' for name in names)}"
-        done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=120, check=False)
-        assert done.returncode == 0, done.stdout + done.stderr
-        return json.loads(done.stdout.splitlines()[-1])
+        return run_scenarios(home, folder, names)
 
     return run
 
