@@ -19,8 +19,12 @@ def lpf(pins: Pins) -> str:
 
 
 def options(part: BoardPart, mhz: float) -> tuple[str, ...]:
-    """nextpnr-ecp5's: the clock is in the constraints."""
-    return *part.device, "--lpf", "pins.lpf", "--textcfg", "top.config"
+    """nextpnr-ecp5's: the clock is in the constraints.
+
+    Router2 negotiates for wires that several nets want (after CRoute, Vercruyce et al., 2019). Router1, the default,
+    does not end in half an hour of CPU on a CNV whose weights take nearly all block RAMs of an 85F.
+    """
+    return *part.device, "--router", "router2", "--lpf", "pins.lpf", "--textcfg", "top.config"
 
 
 FLOW = Flow(
