@@ -78,10 +78,38 @@ def test_more_rows_take_more(pe, simd, family):
 def test_block_ram_grows_with_width_and_depth(width, depth, family):
     block_rams = family.costs.block_rams
     blocks = block_rams(width, depth)
-    assert blocks <= block_rams(width + 1, depth)
+    # choosing among banks has a price, so a wider memory may lie in one block less, of shallower banks
+    assert blocks <= block_rams(width + 1, depth) + 1
     assert blocks <= block_rams(width, depth + 1) or depth.bit_length() < (depth + 1).bit_length()
     kbit = {"xc7": 36, "ecp5": 18, "ice40": 4, "gowin": 18}[family.name]
     assert blocks * kbit * 1024 >= width * depth
+
+
+ROM = """module rom(input clk, input en, input [{address}:0] at, output reg [{top}:0] word);
+(* rom_style = "block" *) reg [{top}:0] words [{last}:0];
+initial $readmemh("{file}", words);
+always @(posedge clk) if (en) word <= words[at];
+endmodule
+"""
+
+
+@pytest.mark.parametrize(
+    ("family", "width", "depth", "blocks"),
+    [
+        (XC7, 14, 2200, 1),  # five words beside each other in a row of 72 bits
+        pytest.param(XC7, 14, 3082, 1.5, marks=pytest.mark.slow),
+        pytest.param(ECP5, 25, 7503, 12, marks=pytest.mark.slow),  # eleven blocks would need more multiplexers
+        pytest.param(ECP5, 41, 5441, 14, marks=pytest.mark.slow),
+    ],
+)
+def test_words_side_by_side_take_the_blocks_that_yosys_takes(tmp_path, family, width, depth, blocks):
+    rng = np.random.default_rng(1)
+    rows = rng.integers(0, 2, (depth, width), np.uint8)
+    words, module = tmp_path / "words.hex", tmp_path / "rom.v"
+    words.write_text("\n".join(f"{int(''.join(map(str, row)), 2):x}" for row in rows))
+    module.write_text(ROM.format(address=(depth - 1).bit_length() - 1, top=width - 1, last=depth - 1, file=words))
+    counts = synthesize_verilog([module], "rom", family=family, check=False)["rom"]
+    assert counts.block_rams == family.costs.block_rams(width, depth) == blocks
 
 
 def test_a_host_that_encodes_saves_what_the_encoder_takes():

@@ -200,12 +200,17 @@ class Costs:
         return max(round(width * words / block.blocks) for block in self.blocks for width, words in block.shapes)
 
     def block_rams(self, width: int, depth: int) -> float:
-        """Blocks of a memory: every block of one shape, the cheapest one."""
+        """Blocks of a memory as Yosys maps it (memory_libmap): every block of one shape, the cheapest one.
+
+        What is deeper than a block lies in banks side by side, a bit of one beside a bit of the next where a row has
+        room for both; choosing among banks costs half a unit a bit and bank.
+        """
         options = []
         for block in self.blocks:
             for shape, words in block.shapes:
-                number = ceil_div(width, shape) * ceil_div(depth, words)
-                options.append((number * block.cost, number * block.blocks))
+                banks = ceil_div(depth, words)
+                number = ceil_div(width * banks, shape)
+                options.append((number * block.cost + 0.5 * width * (banks - 1), number * block.blocks))
         return min(options)[1]
 
 
