@@ -21,10 +21,12 @@ import numpy as np
 
 from bitwright_core.design import Design
 from bitwright_core.engine_rules import refusal
+from bitwright_core.errors import ToolError
 from bitwright_core.network import MatrixLayer, Network
 from bitwright_core.plan import LayerPlan, Plan
 from bitwright_hw.generator import generate
 from bitwright_sim.cache import cache_folder
+from bitwright_sim.tools import Compiler, Icarus, Verilator
 from tests.hw.test_conv_accelerators import random_plan
 from tests.sim.plain_bench import Case, complaints, frames_for, integers, run_icarus, run_verilator, write_benches
 from tests.sim.random_designs import done
@@ -163,6 +165,11 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0, help="of the first graph (default: 0)")
     parser.add_argument("--log", type=Path, default=Path("graphs.jsonl"), help="what is done (default: graphs.jsonl)")
     args = parser.parse_args()
+    for tool in (Icarus, Verilator, Compiler):  # before minutes of generating
+        try:
+            tool.find()
+        except ToolError as error:
+            parser.error(str(error))
     seen = {line["seed"] for line in done(args.log)}
     left = [seed for seed in range(args.seed, args.seed + args.graphs) if seed not in seen]
     with tempfile.TemporaryDirectory(prefix="bitwright-graphs-") as folder:
