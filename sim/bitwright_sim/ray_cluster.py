@@ -34,11 +34,12 @@ class Cluster:
         progress: Progress | None,
         *,
         sizes: Sequence[int] | None = None,
+        each: Callable[[_Result], None] | None = None,
     ) -> list[_Result]:
         """`work` of each item, a core each, in the order of `items`; an item whose worker is lost goes to another.
 
-        `sizes` say how much of `what` each item is, for the progress. Raises what `work` raises, and ToolError where
-        the workers of an item are lost again and again.
+        `sizes` say how much of `what` each item is, for the progress; `each` hears of every result as soon as it is
+        there. Raises what `work` raises, and ToolError where the workers of an item are lost again and again.
         """
         sizes = [1] * len(items) if sizes is None else sizes
         remote = self.ray.remote(num_cpus=1, max_retries=RETRIES)(work)
@@ -49,12 +50,18 @@ class Cluster:
             if progress is not None:
                 progress(what, done, sum(sizes))
             ready, left = self.ray.wait(left, num_returns=1, timeout=1)
-            self._results(ready)  # raises as soon as one failed
+            for result in self._results(ready):  # raises as soon as one failed
+                if each is not None:
+                    each(result)
             done += sum(size_of[task] for task in ready)
         if progress is not None:
             progress(what, sum(sizes), sum(sizes))
         found: list[_Result] = self._results(tasks)
         return found
+
+    def share(self, value: Any) -> Any:
+        """`value`, sent to the cluster once: what `fetch` takes in a worker, as a part of an item."""
+        return self.ray.put(value)
 
     def _results(self, tasks: list[Any]) -> list[Any]:
         try:
@@ -67,6 +74,13 @@ class Cluster:
             told = str(error).strip().splitlines()[0]
             raise ToolError(f"Ray gave up a task after {RETRIES + 1} workers were lost with it: {told}") from None
         return found
+
+
+def fetch(shared: Any) -> Any:
+    """In a worker: what `Cluster.share` sent."""
+    import ray
+
+    return ray.get(shared)
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bitwright.pareto import unbeaten
 from bitwright.peers import Peer, peers_of
 from bitwright_core.atomic import write_bytes, write_text
 from bitwright_core.errors import TrainingError
@@ -48,11 +49,7 @@ class AccuracyFrontier:
     @property
     def frontier(self) -> tuple[AccuracyPoint, ...]:
         """The points that no other beats in both accuracy and LUTs."""
-        best: list[AccuracyPoint] = []
-        for point in sorted(self.points, key=lambda one: (one.luts, -one.accuracy)):
-            if not best or point.accuracy > best[-1].accuracy:
-                best.append(point)
-        return tuple(best)
+        return unbeaten(self.points, lambda point: point.luts, lambda point: point.accuracy)
 
     def to_dict(self) -> dict[str, Any]:
         """What `bitwright explore --accuracy --json` prints."""

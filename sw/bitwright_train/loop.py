@@ -16,6 +16,7 @@ from bitwright_data import Dataset
 from bitwright_train.average import Average, recalibrate
 from bitwright_train.checkpoint import Epoch, State, TrainingRecord, load_checkpoint, save_checkpoint
 from bitwright_train.config import TrainConfig, config_names, load_config
+from bitwright_train.inherit import inherit
 from bitwright_train.lut_model import LutNetwork
 from bitwright_train.model import BinaryNetwork, as_tensor
 from bitwright_train.model_file import MODEL_FILE, build_model, load_model, save_model
@@ -46,7 +47,7 @@ def _digest(*arrays: np.ndarray) -> str:
     return sha.hexdigest()
 
 
-def _data_digest(dataset: Dataset) -> str:
+def data_digest(dataset: Dataset) -> str:
     """Of what is trained on; the test set may lie elsewhere."""
     return _digest(dataset.train_frames, dataset.train_labels)
 
@@ -62,7 +63,9 @@ class LoopOptions:
 
     `seconds`: the run ends within about so many, its schedule with it. `told` hears of every epoch, `saved` of every
     checkpoint. `teacher` is the file of a float teacher, read if it is the right one, else written. With `kept_alone`
-    the finished run's checkpoint has the model alone that is kept: enough to export it.
+    the finished run's checkpoint has the model alone that is kept: enough to export it. `inherited` is a model of other
+    sizes, say, whose weights the run begins with. `enough` is asked after each epoch, with the history, and may end the
+    run.
     """
 
     device: torch.device
@@ -76,6 +79,8 @@ class LoopOptions:
     progress: Progress | None = None
     told: Told | None = None
     saved: Callable[[TrainingRecord], None] | None = None
+    inherited: BinaryNetwork | None = None
+    enough: Callable[[list[Epoch]], bool] | None = None
 
 
 def taught(
@@ -253,6 +258,8 @@ def _binary_trainer(config: TrainConfig, dataset: Dataset, options: LoopOptions,
         model.initialise(generator)
         if source is not None:
             begin_with(model, source, config.start)
+        if options.inherited is not None and fresh:
+            inherit(model, options.inherited)
     _place(model, device)
     return Trainer(
         config=config,
@@ -277,7 +284,7 @@ def run(
     run's checkpoint.
     """
     started = time.monotonic()
-    digest = _data_digest(dataset)
+    digest = data_digest(dataset)
     record = _round_trip(TrainingRecord(config=asdict(config), data_digest=digest))
     fresh = not (options.resume and checkpoint.exists())
     trainer = _binary_trainer(config, dataset, options, fresh=fresh)
@@ -302,11 +309,12 @@ def run(
         config=config, trainer=trainer, state=state, clock=Clock(epochs=config.epochs, limit=left), told=options.told
     )
     written = time.monotonic()
-    while not _is_over(progress, config):
+    over = _is_over(progress, config)
+    while not over:
         under_way.epoch()
         now = time.monotonic()
         progress.seconds = before + now - started
-        over = _is_over(progress, config)
+        over = _is_over(progress, config) or (options.enough is not None and options.enough(progress.history))
         if over or now - written >= options.checkpoint_seconds:
             save_checkpoint(checkpoint, state, *parts, kept_alone=over and options.kept_alone)
             written = time.monotonic()

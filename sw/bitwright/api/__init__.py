@@ -36,6 +36,7 @@ from bitwright.api.networks import (
 )
 from bitwright.api.playing import play
 from bitwright.api.reports import report
+from bitwright.api.searching import search
 from bitwright.api.sizing import estimate, explore, explore_accuracy, size
 from bitwright_core.layer import conv_layer, dense_layer
 from bitwright_core.progress import Progress
@@ -71,6 +72,7 @@ __all__ = [
     "program",
     "report",
     "run_serial",
+    "search",
     "simulate",
     "size",
     "synth",

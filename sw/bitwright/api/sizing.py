@@ -131,14 +131,14 @@ def _for_board(
     from bitwright_hw.sizing import size_for
 
     board = load_board(name)
-    base, limits = _board_base(board, max_luts, max_brams, options)
+    base, limits = board_base(board, max_luts, max_brams, options)
     family = family_named(board.target)
     return size_for(
         network, base, family=family, limits=limits, target_fps=target_fps, planes=planes, progress=progress
     ).plan
 
 
-def _board_base(
+def board_base(
     board: "Board", max_luts: int | None, max_brams: int | None, options: dict[str, Any]
 ) -> "tuple[Plan, Limits]":
     """The options of a plan for `board`, without layers, and what it may take."""
@@ -195,7 +195,7 @@ def explore(
     found = load_board(board)
     family = family_named(found.target)
     options = {"scores": _scores(scores, network), "encoding": encoding, "clock_mhz": clock_mhz, "data_bits": data_bits}
-    base, limits = _board_base(found, max_luts, max_brams, options)
+    base, limits = board_base(found, max_luts, max_brams, options)
     chosen = size_for(network, base, family=family, limits=limits, target_fps=target_fps, progress=progress)
     sizer = Sizer(network, base, family=family, progress=progress)
     points = sizer.frontier(luts=limits.luts, block_rams=limits.block_rams)

@@ -13,8 +13,8 @@ from contextlib import suppress
 from typing import NoReturn
 
 _COMMANDS = (
-    *("train", "import_", "export", "info", "size", "explore", "generate", "simulate", "verify", "synth", "weights"),
-    *("report", "play", "build", "program", "serial", "boards", "demo"),
+    *("train", "import_", "export", "info", "size", "explore", "search", "generate", "simulate", "verify", "synth"),
+    *("weights", "report", "play", "build", "program", "serial", "boards", "demo"),
 )
 _DESCRIPTION = """\
 Turns a trained binary neural network into an FPGA
@@ -26,6 +26,7 @@ accelerator and proves it bit-exact.
   info      shows a network: layers, shapes, weights
   size      finds folds for a rate or budget, writes a plan
   explore   draws rate against LUTs and block RAM
+  search    finds the network for a budget of LUTs
   generate  writes Verilog for a network
   simulate  runs the protocol benches on a design
   verify    runs a test set through a design, bit for bit

@@ -1,0 +1,1 @@
+"""Architecture search with the hardware in the loop: `bitwright search`."""
