@@ -48,7 +48,7 @@ COMMANDS = {
     "play": ["play {} --port 0"],
     "serial": ["serial {} --simulated", "serial {} --port /dev/null"],
 }
-OTHERS = {"train", "import", "boards", "demo"}
+OTHERS = {"train", "search", "import", "boards", "demo"}
 # which take --trust-verilog
 WITH_VERILOG = ("simulate", "verify", "report", "play", "synth", "build", "program", "serial")
 
