@@ -23,6 +23,7 @@ from bitwright_hw.engine_loads import EngineLoads
 from bitwright_hw.engine_numbers import (
     Matrix,
     accumulator_bits,
+    given_preloads,
     level_numbers,
     plane_order,
     preload_borders,
@@ -193,7 +194,7 @@ class MatrixEngine(wiring.Component):
         taken = self.read_latency + self.row.preload_delay
         m.d.comb += self.o.valid.eq(history[-1][2])
 
-        values = preload_values(self.layer, fold, bits)
+        values = given_preloads(preload_values(self.layer, fold, bits), self.row.inverted_preload)
         m.submodules.preloads = preloads = Preloads(
             values=values,
             bits=bits,

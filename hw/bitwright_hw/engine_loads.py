@@ -10,6 +10,7 @@ from bitwright_core.plan import Fold
 from bitwright_hw.engine_numbers import (
     Matrix,
     accumulator_bits,
+    given_preloads,
     preload_count,
     preload_values,
     weight_rows,
@@ -53,7 +54,7 @@ class EngineLoads:
         weights = Contents(bits=weight_rows(layer, self.fold) ^ np.uint8(self.family.rows.inverted_weights))
         if not self.biased:
             return [weights]
-        values = preload_values(layer, self.fold, self.bits)
+        values = given_preloads(preload_values(layer, self.fold, self.bits), self.family.rows.inverted_preload)
         return [weights, preload_contents(values, self.bits, self.fold.synapse_folds)]
 
     @property

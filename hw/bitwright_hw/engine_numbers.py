@@ -109,6 +109,11 @@ def preload_values(layer: Matrix, fold: Fold, bits: int) -> tuple[tuple[int, ...
     return tuple(values[:1] if len(set(values)) == 1 else values)
 
 
+def given_preloads(values: tuple[tuple[int, ...], ...], inverted: bool) -> tuple[tuple[int, ...], ...]:
+    """`values` as rows take them: complemented if `inverted`."""
+    return tuple(tuple(~value for value in row) for row in values) if inverted else values
+
+
 def preload_count(layer: Matrix, fold: Fold, bits: int) -> int:
     """How many `preload_values` has."""
     starts = _starts(layer, fold, bits)

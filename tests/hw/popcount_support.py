@@ -28,7 +28,8 @@ class Function(wiring.Component):
 
 
 def count_luts(components, family, folder):
-    """LUTs of each component by Yosys: LUT cells and inverters (xc7), or LUT4s and two for a CCU2C (ecp5, ice40)."""
+    """LUTs of each component by Yosys: LUT cells and inverters (xc7), or LUT4s, two for a CCU2C (ecp5, ice40), and one
+    for an ALU (gowin)."""
     commands, instances = [], []
     for name, component in components.items():
         (folder / f"{name}.il").write_text(rtlil.convert(component, name=name, emit_src=False))
@@ -39,6 +40,7 @@ def count_luts(components, family, folder):
         "xc7": "synth_xilinx -family xc7 -noiopad -noclkbuf -top top",
         "ecp5": "synth_ecp5 -noflatten -top top",
         "ice40": "synth_ice40 -noflatten -top top",
+        "gowin": "scratchpad -set abc9.D 18500; synth_gowin -family gw2a -noflatten -noiopads -top top",
     }
     Yosys().run([*commands, "read_verilog top.v", synth[family], "tee -o stat.json stat -json"], folder)
     modules = json.loads((folder / "stat.json").read_text())["modules"]
@@ -46,7 +48,7 @@ def count_luts(components, family, folder):
 
 
 def _luts(cells):
-    weights = {"CCU2C": 2, "INV": 1}
+    weights = {"CCU2C": 2, "INV": 1, "ALU": 1}
     lut = re.compile(r"LUT\d(_2)?|SRL\w+|SB_LUT4")
     return sum(number * (1 if lut.fullmatch(kind) else weights.get(kind, 0)) for kind, number in cells.items())
 
@@ -76,7 +78,7 @@ module bench_{name} (input clk, input rst, output reg [31:0] bad, output reg [31
   wire [{bits - 1}:0] o;
   integer i;
   {name} dut (.clk(clk), .rst(rst), .x(x), .w({"~w" if row.inverted_weights else "w"}), .valid(f[{bits}]),
-    .last(f[{bits + 1}]), .preload(f[{bits - 1}:0]), .o(o));
+    .last(f[{bits + 1}]), .preload({"~" if row.inverted_preload else ""}f[{bits - 1}:0]), .o(o));
   initial begin
     bad = 0; passes = 0; inside = 0; held = 0;
     for (i = 0; i <= {latency}; i = i + 1) want[i] = 0;

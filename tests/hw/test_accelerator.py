@@ -91,7 +91,7 @@ def test_many_random_accelerators(seed, tmp_path):
     check(*random_case(seed, most=60), tmp_path / "design", frames=20)
 
 
-@pytest.mark.parametrize("target", ["xc7", "ecp5"])
+@pytest.mark.parametrize("target", ["xc7", "ecp5", "gowin"])
 def test_targets_compute_the_same(target, tmp_path):
     network, plan = random_case(3)
     check(network, replace(plan, target=target), tmp_path / "design", frames=6)

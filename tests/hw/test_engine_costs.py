@@ -9,7 +9,7 @@ from bitwright_core.plan import LayerPlan, Plan, fold_of, planes_of, row_choices
 from bitwright_hw.engines.folded import folded_stage
 from bitwright_hw.engines.folded_costs import engine_costs
 from bitwright_hw.estimate import costs_of
-from bitwright_hw.families import ECP5, GOWIN, ICE40, XC7
+from bitwright_hw.families import ECP5, GOWIN, ICE40, XC7, lane_splits
 from bitwright_hw.families.ecp5 import popcount as ecp5
 from bitwright_hw.families.xc7.counters import size
 from bitwright_hw.families.xc7.popcount import ALONE_CAPACITY, ROW_CAPACITY, best_groups, best_tree
@@ -56,5 +56,5 @@ def test_trees_have_the_size_that_is_told_without_them(capacity):
 
 def test_wide_rows_need_no_deep_recursion():
     """Of 8,192 lanes at a time, as sizing for ECP5 asks first."""
-    ecp5._split.cache_clear()
-    assert ecp5.row_depth(8192) >= 12 and ecp5.ROWS.luts(8192, 14, 2, False) > 8192
+    lane_splits._split.cache_clear()
+    assert ecp5.CHAINED.split(8191).depth >= 12 and ecp5.ROWS.luts(8192, 14, 2, False) > 8192

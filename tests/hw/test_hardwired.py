@@ -15,7 +15,7 @@ from bitwright_core.plan import LayerPlan, Plan, default_plan, hardwired, with_f
 from bitwright_hw.arithmetic.shared_sums import share
 from bitwright_hw.constant_bits import known_inputs
 from bitwright_hw.families import ECP5, GENERIC, XC7, family_named
-from bitwright_hw.families.ecp5.chained_sums import additions
+from bitwright_hw.families.chained_sums import additions
 from bitwright_hw.families.xc7.sums import LAST_CAPACITY, ROW_CAPACITY
 from bitwright_hw.hardwired import HardwiredEngine
 from bitwright_hw.neurons import Neurons, as_sum
@@ -88,9 +88,9 @@ def test_carry_chains_add_columns(heights):
         assert number(plan.result.bits, value) << plan.result.low == expected % (1 << 9)
 
 
-def test_wide_additions_take_few_halves():
+def test_wide_additions_take_few_positions():
     """A full adder of two LUT4 removes a bit, so 80 bits down to 8 would take 144."""
-    assert additions((32, 35, 12, 1), 9).halves < 1.5 * 80
+    assert additions((32, 35, 12, 1), 9).positions < 1.5 * 80
 
 
 def test_sharing_saves():

@@ -3,7 +3,7 @@
 
 import pytest
 
-from bitwright_hw.families import ECP5, GENERIC, ICE40, XC7
+from bitwright_hw.families import ECP5, GENERIC, GOWIN, ICE40, XC7
 from bitwright_hw.popcount import AccumulateRow, XnorPopcount, row_luts
 from tests.hw.popcount_support import count_luts
 
@@ -21,7 +21,7 @@ SHAPES = [
 ]
 
 
-@pytest.mark.parametrize("target", [XC7, ECP5], ids=lambda family: family.name)
+@pytest.mark.parametrize("target", [XC7, ECP5, GOWIN], ids=lambda family: family.name)
 def test_the_estimate_is_exact_and_rows_stay_within_their_bounds(target, tmp_path):
     parts = {
         f"row_{simd}_{bits}_{stages}_{int(single)}": AccumulateRow(
@@ -39,22 +39,23 @@ def test_the_estimate_is_exact_and_rows_stay_within_their_bounds(target, tmp_pat
             )
             assert luts[name] == estimate + SHARED, name
     # 1.45 and 1.35 a lane for a whole engine are 46 and 86 of 7-series for 32 and 64 lanes, 1.15 of 64 alone 73
-    most = {"xc7": (36, 61, 25, 51), "ecp5": (57, 109, 50, 102)}[target.name]
+    most = {"xc7": (36, 61, 25, 51), "ecp5": (57, 109, 50, 102), "gowin": (73, 138, 65, 130)}[target.name]
     assert luts["row_32_12_1_0"] <= most[0]
     assert luts["row_64_12_1_0"] <= most[1]
     assert luts["alone_32"] <= most[2]
     assert luts["alone_64"] <= most[3]
 
 
-def test_ecp5_rows_take_less_than_half_of_a_plain_sum(tmp_path):
+@pytest.mark.parametrize(("family", "share"), [(ECP5, 0.5), (GOWIN, 0.7)], ids=["ecp5", "gowin"])
+def test_chained_rows_take_less_than_a_plain_sum(family, share, tmp_path):
     parts = {
         f"{target.name}_{simd}": AccumulateRow(simd=simd, bits=12, family=target)
-        for target in (GENERIC, ECP5)
+        for target in (GENERIC, family)
         for simd in (32, 64)
     }
-    luts = count_luts(parts, "ecp5", tmp_path)
+    luts = count_luts(parts, family.name, tmp_path)
     for simd in (32, 64):
-        assert luts[f"ecp5_{simd}"] < 0.5 * luts[f"generic_{simd}"]
+        assert luts[f"{family.name}_{simd}"] < share * luts[f"{GENERIC.name}_{simd}"]
 
 
 @pytest.mark.parametrize(("family", "tolerance"), [(XC7, 1 / 6), (ECP5, 1 / 3), (ICE40, 1 / 4)])

@@ -8,7 +8,7 @@ import pytest
 
 from bitwright_core.errors import ToolError
 from bitwright_core.numbers import BINARY, signed_type, unsigned_type
-from bitwright_hw.families import ECP5, GENERIC, XC7
+from bitwright_hw.families import ECP5, GENERIC, GOWIN, XC7
 from bitwright_hw.families.xc7 import popcount as xc7
 from bitwright_hw.popcount import AccumulateRow, ProductRow
 from bitwright_hw.products import Products
@@ -46,7 +46,7 @@ def simulate(rows, folder, cycles=CYCLES):
     return {name: (int(bad), int(passes)) for name, bad, passes in lines}
 
 
-@pytest.mark.parametrize("target", [GENERIC, XC7, ECP5], ids=lambda family: family.name)
+@pytest.mark.parametrize("target", [GENERIC, XC7, ECP5, GOWIN], ids=lambda family: family.name)
 def test_rows_sum_passes_with_pauses(target, tmp_path):
     rows = shapes(target)
     results = simulate(rows, tmp_path)
@@ -68,7 +68,9 @@ TYPES = (
 
 
 @pytest.mark.parametrize(
-    "target", [GENERIC, XC7, pytest.param(ECP5, marks=pytest.mark.slow)], ids=lambda family: family.name
+    "target",
+    [GENERIC, XC7, GOWIN, pytest.param(ECP5, marks=pytest.mark.slow)],
+    ids=lambda family: family.name,
 )
 def test_rows_of_few_bits_sum_products(target, tmp_path):
     rows = {
@@ -94,7 +96,7 @@ def test_the_bench_finds_a_wrong_table(tmp_path, monkeypatch):
     assert results["row_0"][0] > 0
 
 
-@pytest.mark.parametrize("family", [XC7, ECP5], ids=lambda family: family.name)
+@pytest.mark.parametrize("family", [XC7, ECP5, GOWIN], ids=lambda family: family.name)
 def test_models_are_clean_in_verilator(family):
     verilator = Verilator.find()
     (model,) = family.simulation_models

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
-from amaranth.hdl import Cat, Const, Instance, Mux, Signal, Value, signed
+from amaranth.hdl import C, Cat, Const, Instance, Mux, Signal, Value, signed
 
 from bitwright_core.network import Dense, NumberType, Scores, Thresholds
 from bitwright_core.plan import Fold, fold_of
@@ -13,7 +13,9 @@ from bitwright_hw.beat_bits import BeatBits
 from bitwright_hw.encoder import Encoder, TableEncoder
 from bitwright_hw.engine import MatrixEngine
 from bitwright_hw.families import GENERIC, Family
-from bitwright_hw.families.ecp5.chains import ChainOperand, Chains
+from bitwright_hw.families.chains import ChainOperand
+from bitwright_hw.families.ecp5.chains import CHAINS as ECP5_CHAINS
+from bitwright_hw.families.gowin.chains import CHAINS as GOWIN_CHAINS
 from bitwright_hw.families.xc7 import popcount as xc7
 from bitwright_hw.families.xc7.lut_rom import LutRom
 from bitwright_hw.hardwired import HardwiredEngine
@@ -49,9 +51,10 @@ def xc7_counter(spec: Spec, *, lanes: int, bits: int) -> None:
 def ecp5_chain(spec: Spec) -> None:
     """Three additions in one carry chain."""
     i = spec.free("i", 11)
-    chains = Chains(spec.m)
+    chains = ECP5_CHAINS.chains(spec.m)
     bit = [ChainOperand.bit(value) for value in i]
-    one = chains.add([ChainOperand.lane(i[0], i[1])], [ChainOperand.lane(i[2], i[3])], ChainOperand.lane(i[4], i[5]), 2)
+    lanes = [ChainOperand.different(i[k], i[k + 1]) for k in (0, 2, 4)]
+    one = chains.add(lanes[:1], lanes[1:2], lanes[2], 2)
     two = chains.add(bit[6:8], bit[8:9], ChainOperand.zero(), 3)
     three = chains.add([ChainOperand.either(i[9], i[10])], [*map(ChainOperand.bit, one)], bit[5], 2)
     chains.close()
@@ -60,6 +63,25 @@ def ecp5_chain(spec: Spec) -> None:
     spec.claim("the first adds", Cat(*one) == first)
     spec.claim("the second adds", Cat(*two) == (i[6:8] + i[8])[:3])
     spec.claim("the third adds", Cat(*three) == ((i[9] | i[10]) + first + i[5])[:2])
+
+
+def gowin_chain(spec: Spec) -> None:
+    """Four additions in one carry chain: lanes that meet, ANDs, a complemented preload."""
+    i = spec.free("i", 14)
+    chains = GOWIN_CHAINS.chains(spec.m)
+    bit = [ChainOperand.bit(value) for value in i]
+    lanes = [ChainOperand.equal(i[k], i[k + 1]) for k in (0, 2, 4)]
+    one = chains.add(lanes[:1], lanes[1:2], lanes[2], 2)
+    two = chains.add(bit[6:8], bit[8:9], ChainOperand.zero(), 3)
+    three = chains.add([*map(ChainOperand.bit, one)], [ChainOperand.both(i[9], i[10])], bit[5], 3)
+    four = chains.add([ChainOperand.inverse(i[11])] * 2, [ChainOperand.both(i[12], i[13])], lanes[0], 2)
+    chains.close()
+    first = Signal(2)
+    spec.m.d.comb += first.eq(~(i[0] ^ i[1]) + ~(i[2] ^ i[3]) + ~(i[4] ^ i[5]))
+    spec.claim("the first adds", Cat(*one) == first)
+    spec.claim("the second adds", Cat(*two) == (i[6:8] + i[8])[:3])
+    spec.claim("the third adds", Cat(*three) == (first + (i[9] & i[10]) + i[5])[:3])
+    spec.claim("the fourth adds", Cat(*four) == (~i[11].replicate(2) + (i[12] & i[13]) + ~(i[0] ^ i[1]))[:2])
 
 
 def small_rows(spec: Spec, *, simd: int, of: Family) -> None:
@@ -73,8 +95,17 @@ def small_rows(spec: Spec, *, simd: int, of: Family) -> None:
     spec.claim("lanes are counted", alone == plain)
     values = [~(x[k] ^ w[k] ^ int(of.rows.inverted_weights)) for k in range(simd)]
     spec.claim("the plain count is the number of agreeing lanes", plain == population(values, width))
-    merged = of.rows.accumulated(m, x, w, accumulator, preload, 0)
+    merged = of.rows.accumulated(m, x, w, accumulator, _given(spec, of, accumulator, preload), 0)
     spec.claim("they are added", merged[:bits] == ((preload | accumulator) + plain)[:bits])
+
+
+def _given(spec: Spec, of: Family, accumulator: Value, preload: Value) -> Value:
+    """`preload` as the family's rows take it. Those that want it complemented rely on what rows guarantee: it or the
+    accumulator is 0."""
+    if not of.rows.inverted_preload:
+        return preload
+    spec.assume((accumulator == 0) | (preload == 0))
+    return ~preload
 
 
 def product_rows(spec: Spec, *, simd: int, takes: NumberType, weights: NumberType, of: Family) -> None:
@@ -84,7 +115,7 @@ def product_rows(spec: Spec, *, simd: int, takes: NumberType, weights: NumberTyp
     bits = 5
     preload, accumulator = spec.free("preload", bits), spec.free("accumulator", bits)
     lanes = product_lanes(products, products.word(x, simd), ~w if weights.xnor and of.rows.inverted_weights else w)
-    total = of.rows.weighted(spec.m, lanes, accumulator, preload, 0)
+    total = of.rows.weighted(spec.m, lanes, accumulator, _given(spec, of, accumulator, preload), 0)
     expected: Value = (preload | accumulator) + Const(products.excess(np.ones((1, simd), np.int8)).item(), 16)
     for k in range(simd):
         lane = x[k * takes.bits : (k + 1) * takes.bits]
@@ -186,7 +217,7 @@ def accumulate_row(spec: Spec, *, simd: int, stages: int, of: Family = GENERIC, 
     m.d.comb += [
         row.x.eq(x),
         row.w.eq(~w if row.inverted_weights else w),
-        Cat(row.valid, row.last, row.preload).eq(flags),
+        Cat(row.valid, row.last, row.preload).eq(flags ^ Cat(C(0, 2), C(-1 if row.inverted_preload else 0, bits))),
     ]
     inside, total, now = Signal(), Signal(bits), Signal(bits)
     m.d.comb += now.eq(Mux(inside, total, preload) + population([~(x[k] ^ w[k]) for k in range(simd)], bits))

@@ -55,7 +55,7 @@ def cell(
     outputs: dict[str, int],
     tables: Sequence[tuple[str, int]] = (),
     inner: Sequence[tuple[str, str]] = (),
-    settings: dict[str, str] | None = None,
+    settings: dict[str, str | int] | None = None,
 ) -> None:
     """The model of cell `name` in the family's file beside that in Yosys' file `theirs`; `inner` are modules that the
     latter instantiates, and their files. `tables` are parameters that the solver chooses, `settings` those that it does

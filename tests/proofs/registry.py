@@ -11,7 +11,7 @@ from amaranth.lib import wiring
 from bitwright_core.framing import InputFormat
 from bitwright_core.network import Windows
 from bitwright_core.numbers import BINARY, TERNARY, signed_type, unsigned_type
-from bitwright_hw.families import ECP5, GENERIC, ICE40, XC7
+from bitwright_hw.families import ECP5, GENERIC, GOWIN, ICE40, XC7
 from bitwright_hw.fork import Fork
 from bitwright_hw.frame_buffer import FrameBuffer
 from bitwright_hw.frame_collector import FrameCollector
@@ -66,6 +66,7 @@ row_encoder = cases("row-encoder", "RowEncoder", build=arithmetic.encoder)
 row_table = cases("row-table-encoder", "RowTableEncoder", build=arithmetic.encoder)
 counter = cases("xc7-counter", "AccumulateRow", build=arithmetic.xc7_counter, equal=True, family=XC7)
 chain = cases("ecp5-chain", "AccumulateRow", build=arithmetic.ecp5_chain, equal=True, family=ECP5)
+gowin_chain = cases("gowin-chain", "AccumulateRow", build=arithmetic.gowin_chain, equal=True, family=GOWIN)
 rows = cases("small-rows", "AccumulateRow", "XnorPopcount", build=arithmetic.small_rows, equal=True)
 row = cases("row", "AccumulateRow", build=arithmetic.accumulate_row)
 popcount = cases("popcount", "XnorPopcount", build=arithmetic.xnor_popcount)
@@ -182,6 +183,19 @@ _CELLS = (
         for a in ("YES", "NO")
         for b in ("YES", "NO")
     ),
+    *(
+        cell(
+            f"ALU-{mode}",
+            of=GOWIN,
+            name="ALU",
+            theirs="gowin/cells_sim.v",
+            inputs=dict.fromkeys(("CIN", "I0", "I1", "I3"), 1),
+            outputs={"SUM": 1, "COUT": 1},
+            settings={"ALU_MODE": mode},
+            quick=mode == 2,
+        )
+        for mode in (2, 9)
+    ),
 )
 
 _STREAMS = (
@@ -212,7 +226,7 @@ _STREAMS = (
     comparing("4-of-9", seed=4, values=3, bits=4, thresholds=(3, 8, 10), outputs=6, fan_in=4),
     *(
         sums(f"{of.name}-{stages}-stages", groups=(3, 9), stages=stages, of=of, family=of, settles=stages + 2)
-        for of in (GENERIC, XC7, ECP5)
+        for of in (GENERIC, XC7, ECP5, GOWIN)
         for stages in (0, 2)
     ),
     tokens("1", pixels=1),
@@ -353,20 +367,21 @@ _ARITHMETIC = (
         for lanes, bits in ((1, 0), (2, 0), (2, 1), (1, 1), (0, 2), (0, 3), (0, 6), (0, 7))
     ),
     chain("three-sums"),
+    gowin_chain("four-sums", quick=True),
     *(
         rows(f"{of.name}-{simd}", simd=simd, of=of, family=of, quick=simd == 3)
-        for of in (XC7, ECP5)
+        for of in (XC7, ECP5, GOWIN)
         for simd in range(1, 11)
     ),
     *(
         row(f"{of.name}-{stages}-stages", simd=3, stages=stages, of=of, family=of, quick=of is GENERIC and stages == 1)
-        for of in (GENERIC, XC7, ECP5, ICE40)
+        for of in (GENERIC, XC7, ECP5, ICE40, GOWIN)
         for stages in (0, 1, 2)
     ),
     row("single", simd=3, stages=1, single=True),
     *(
         popcount(f"{of.name}-{stages}-stages", simd=5, stages=stages, of=of, family=of)
-        for of in (GENERIC, XC7, ECP5)
+        for of in (GENERIC, XC7, ECP5, GOWIN)
         for stages in (0, 2)
     ),
     lut_rom("5-words", width=3, words=5, seed=1, quick=True),
@@ -410,7 +425,7 @@ _ARITHMETIC = (
             family=of,
             quick=of is XC7 and weights.xnor and takes.bits == 2 and not takes.signed,
         )
-        for of in (GENERIC, XC7, ECP5)
+        for of in (GENERIC, XC7, ECP5, GOWIN)
         for takes, weights, simd in (
             (unsigned_type(2), BINARY, 3),
             (unsigned_type(3), BINARY, 2),
@@ -424,6 +439,7 @@ _ARITHMETIC = (
     engine("3x3-two-stages", seed=2, outputs=3, inputs=3, pe=3, simd=1, stages=2, read_latency=2),
     engine("2x3-xc7", seed=1, outputs=2, inputs=3, pe=1, simd=3, of=XC7, memory="distributed", stages=1, family=XC7),
     engine("2x4-ecp5", seed=3, outputs=2, inputs=4, pe=2, simd=2, of=ECP5, stages=1, family=ECP5),
+    engine("2x4-gowin", seed=3, outputs=2, inputs=4, pe=2, simd=2, of=GOWIN, stages=1, family=GOWIN),
     engine("2x3-scores", seed=4, outputs=2, inputs=3, pe=2, simd=2, scores=True),
     integers("2x2-single-lane", seed=1, outputs=2, inputs=2, pe=2, simd=1, bits=2),
     integers("2x3-pairs", seed=2, outputs=2, inputs=3, pe=1, simd=2, bits=2),
@@ -449,6 +465,7 @@ _ARITHMETIC = (
                 (GENERIC, unsigned_type(2), BINARY, 3, 1, 0),
                 (XC7, unsigned_type(2), signed_type(2), 2, 1, 1),
                 (ECP5, signed_type(2), BINARY, 3, 2, 1),
+                (GOWIN, signed_type(2), BINARY, 3, 2, 1),
                 (GENERIC, BINARY, TERNARY, 3, 1, 0),
             )
         )
@@ -465,7 +482,7 @@ _ARITHMETIC = (
             settles=stages + 3,
             quick=seed == 1 and of is XC7,
         )
-        for of in (GENERIC, XC7, ECP5, ICE40)
+        for of in (GENERIC, XC7, ECP5, ICE40, GOWIN)
         for seed, (outputs, inputs, stages) in enumerate(((5, 9, 0), (4, 7, 1), (6, 12, 2), (3, 3, 0)))
     ),
     hardwired("xc7-scores", seed=5, outputs=4, inputs=8, of=XC7, family=XC7, scores=True, stages=1, settles=4),

@@ -21,7 +21,7 @@ def chains(netlist, top):
 def count(tmp_path_factory):
     """The number of agreeing lanes of 12, combinational: carry chains that are made here."""
     folder = tmp_path_factory.mktemp("count")
-    body = Function(24, 4, lambda m, i: ecp5.counted(m, i[:12], i[12:], 4, 0))
+    body = Function(24, 4, lambda m, i: ecp5.ROWS.counted(m, i[:12], i[12:], 4, 0))
     (folder / "count.il").write_text(rtlil.convert(body, name="count", emit_src=False))
     Yosys().run(["read_rtlil count.il", "synth_ecp5 -noiopad -top count -json count.json"], folder)
     return json.loads((folder / "count.json").read_text())

@@ -7,6 +7,7 @@ import pytest
 
 from bitwright_hw.arithmetic.compressor import place_registers
 from bitwright_hw.families.ecp5 import popcount as ecp5
+from bitwright_hw.families.gowin import popcount as gowin
 from bitwright_hw.families.xc7 import luts as xc7_cells
 from bitwright_hw.families.xc7 import popcount as xc7
 from bitwright_hw.popcount import AccumulateRow, XnorPopcount
@@ -47,8 +48,9 @@ def test_the_check_finds_a_lost_bit_a_wrong_weight_and_a_lost_lane():
 
 
 @pytest.mark.parametrize("simd", [1, 2, 9, 32, 100, 784])
-def test_ecp5_splits_count_every_lane_once(simd):
-    how = ecp5.split(simd)
+@pytest.mark.parametrize("chained", [ecp5.CHAINED, gowin.CHAINED], ids=["ecp5", "gowin"])
+def test_splits_count_every_lane_once(simd, chained):
+    how = chained.split(simd)
     nodes = [how]
     lanes = 0
     while nodes:
@@ -56,7 +58,7 @@ def test_ecp5_splits_count_every_lane_once(simd):
         if node.depth:
             assert node.left + node.right + node.carry == node.lanes
             lanes += node.carry
-            nodes += [ecp5.split(node.left), ecp5.split(node.right)]
+            nodes += [chained.split(node.left), chained.split(node.right)]
         else:
             lanes += node.lanes
     assert lanes == simd

@@ -52,7 +52,8 @@ class Rows:
     - weighted_luts(simd, products, bits, stages, single): the same for several `GatedLanes`, whose shifts and gates are
       `products`.
 
-    With `inverted_weights`, w comes complemented wherever XNORs take it.
+    With `inverted_weights`, w comes complemented wherever XNORs take it; with `inverted_preload`, the preload does, and
+    none of it is all ones.
     """
 
     inverted_weights: bool
@@ -62,6 +63,7 @@ class Rows:
     weighted: Callable[[Module, Sequence[GatedLanes], Value, Value, int], Value]
     luts: Callable[[int, int, int, bool], int] | None = None
     weighted_luts: Callable[[int, tuple[tuple[int, Gate], ...], int, int, bool], int] | None = None
+    inverted_preload: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,7 +20,8 @@ class AccumulateRow(wiring.Component):
     What the feeder guarantees: `last` is high only with `valid`. Without `valid`, x and w do not matter; preload
     matters with a pass's first word alone. valid, last and preload come `preload_delay` cycles after the x and w
     that they belong to. If `inverted_weights`, w comes complemented (carry chains of that target add an XOR, not an
-    XNOR), which costs nothing in a weight memory. If `single`, each pass is one word: nothing accumulates.
+    XNOR), which costs nothing in a weight memory; if `inverted_preload`, the preload does, for a like reason. If
+    `single`, each pass is one word: nothing accumulates.
 
     Registers with a reset input clear the accumulator and blank the preload outside first words, so that no gate
     selects between them: their OR is one operand of a ternary adder. The FINN papers (Umuroglu et al., FPGA 2017)
@@ -79,6 +80,10 @@ class AccumulateRow(wiring.Component):
     def inverted_weights(self) -> bool:
         return self.family.rows.inverted_weights
 
+    @property
+    def inverted_preload(self) -> bool:
+        return self.family.rows.inverted_preload
+
     def elaborate(self, platform: object) -> Module:
         m = Module()
         valid, last, preload = self._flags(m)
@@ -109,21 +114,25 @@ class AccumulateRow(wiring.Component):
         """valid, last and preload in the cycle in which the word's lanes arrive at the accumulator.
 
         The preload is 0 but for a first word. With a stage, all pass a register here, and its `last` is 1 in
-        reset, so that the accumulator needs no reset of its own, which a gate would have to join with it.
+        reset, so that the accumulator needs no reset of its own, which a gate would have to join with it. A preload
+        that comes complemented stays so: what is nothing is all ones.
         """
         started = Signal()  # set and cleared by its enable and its reset alone, as are all flags here: no gates
         with m.If(self.last):
             m.d.sync += started.eq(0)
         with m.Elif(self.valid):
             m.d.sync += started.eq(1)
-        preload = Signal(self.bits, reset_less=True)
+        first, none = self._first, (1 << self.bits) - 1 if self.inverted_preload else 0
+        preload = Signal(self.bits, init=none, reset_less=True)
         if not self.stages:
+            if none:
+                m.d.comb += preload.eq(none)
             with m.If(~started):
-                m.d.comb += preload.eq(self._first)
+                m.d.comb += preload.eq(first)
             return self.valid, self.last, preload
         valid = Signal()
         last = Signal(init=1)
-        m.d.sync += [valid.eq(self.valid), last.eq(self.last), preload.eq(self._first)]
+        m.d.sync += [valid.eq(self.valid), last.eq(self.last), preload.eq(first)]
         with m.If(started):
-            m.d.sync += preload.eq(0)
+            m.d.sync += preload.eq(none)
         return valid, last, preload

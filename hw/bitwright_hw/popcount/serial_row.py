@@ -1,6 +1,6 @@
 """One row of a plane-serial engine: one popcount for all products of bit-planes, one product after the other."""
 
-from amaranth.hdl import Cat, Module, Mux, Signal, Value
+from amaranth.hdl import C, Cat, Module, Mux, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In
 
@@ -59,7 +59,8 @@ class SerialRow(AccumulateRow):
 
     @property
     def _first(self) -> Value:
-        return Cat(self.preload[self.doublings :]) if self.doublings < self.bits else Cat()
+        rest = self.preload[self.doublings :] if self.doublings < self.bits else Cat()
+        return Cat(rest, C(-1, self.bits - len(rest))) if self.inverted_preload else Cat(rest)
 
     def _plus(self, m: Module, accumulator: Value, preload: Value) -> Value:
         lanes = GatedLanes(x=self.x, w=self.w, shift=self.base, gate=self.gate)
@@ -67,14 +68,15 @@ class SerialRow(AccumulateRow):
 
     def _kept(self, m: Module, plus: Value) -> Value:
         bit = Signal(name="bit")
+        preload = ~self.preload if self.inverted_preload else self.preload
         if self.doublings == 1:
-            m.d.comb += bit.eq(self.preload[0])
+            m.d.comb += bit.eq(preload[0])
         else:
             with m.Switch(self.turn):
                 for turn in range(self.doublings):
                     if self.doublings - 1 - turn < self.bits:
                         with m.Case(turn):
-                            m.d.comb += bit.eq(self.preload[self.doublings - 1 - turn])
+                            m.d.comb += bit.eq(preload[self.doublings - 1 - turn])
         flags: Value = Cat(self.double, bit, self.flip) if self.flips else Cat(self.double, bit)
         if self.stages:
             behind = Signal(len(flags), name="behind")

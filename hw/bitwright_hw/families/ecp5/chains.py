@@ -13,41 +13,9 @@ from dataclasses import dataclass
 
 from amaranth.hdl import C, Instance, Module, Signal, Value
 
+from bitwright_hw.families.chains import ChainFamily, ChainOperand
+
 CHAIN = 32  # halves in a row; each pair adds 43 ps to a carry that timing analysis believes to run through
-
-
-@dataclass(frozen=True, kw_only=True)
-class ChainOperand:
-    """A bit to add: its one or two inputs, and the table of its function of them (bit i: inputs i)."""
-
-    inputs: tuple[Value, ...]
-    table: int
-
-    def at(self, index: int) -> int:
-        """The function's value where input k is bit k of `index`; bits of inputs that it has not do not matter."""
-        return self.table >> (index & (1 << len(self.inputs)) - 1) & 1
-
-    @staticmethod
-    def zero() -> "ChainOperand":
-        return ChainOperand(inputs=(), table=0)
-
-    @staticmethod
-    def bit(value: Value) -> "ChainOperand":
-        return ChainOperand(inputs=(value,), table=0b10)
-
-    @staticmethod
-    def lane(x: Value, w: Value) -> "ChainOperand":
-        """x XOR w: agreement, as w comes complemented."""
-        return ChainOperand(inputs=(x, w), table=0b0110)
-
-    @staticmethod
-    def both(x: Value, w: Value) -> "ChainOperand":
-        """x AND w."""
-        return ChainOperand(inputs=(x, w), table=0b1000)
-
-    @staticmethod
-    def either(one: Value, other: Value) -> "ChainOperand":
-        return ChainOperand(inputs=(one, other), table=0b1110)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -164,3 +132,20 @@ class Chains:
 
 def _at(number: Sequence[ChainOperand], k: int) -> ChainOperand:
     return number[k] if k < len(number) else ChainOperand.zero()
+
+
+def _none(functions: int) -> int:
+    """LUTs beside the chains: a position takes two functions of two inputs each, and a carry another."""
+    return 0
+
+
+CHAINS = ChainFamily(
+    chains=Chains,
+    length=ChainLength,
+    spare=_none,
+    agree=ChainOperand.different,
+    start=ChainOperand.either,
+    preload=ChainOperand.bit,
+    inverted_weights=True,
+    inverted_preload=False,
+)

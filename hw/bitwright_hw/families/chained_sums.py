@@ -1,18 +1,23 @@
-"""Columns of bits added in ECP5 carry chains: which additions, as data, and their cells.
+"""Columns of bits added in carry chains: which additions, as data, and their cells; and a hardwired layer's sums of
+those.
 
-An addition of two k-bit numbers and a bit takes k + 1 halves of a CCU2C and removes k bits (popcount.py), so wide
+An addition of two k-bit numbers and a bit takes k + 1 positions and removes k bits (lane_splits.py), so wide
 numbers are the cheapest: bits of several weights are put side by side to numbers, the narrowest are added first,
 and each addition takes a single bit of its lowest weight as its carry.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 
 from amaranth.hdl import C, Cat, Module, Signal, Value
 
+from bitwright_hw.arithmetic.adders import ColumnAdder, row_totals
 from bitwright_hw.arithmetic.tree import registered_levels
-from bitwright_hw.families.ecp5.chains import ChainLength, ChainOperand, Chains
+from bitwright_hw.families.chains import ChainFamily, ChainOperand
+from bitwright_hw.families.family import HardwiredSums, nothing_held
+
+WIDEST = 64  # bits of a sum, more than any has
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,8 +44,8 @@ class Addition:
         return max(len(self.one), len(self.other))
 
     @property
-    def halves(self) -> int:
-        """Halves of a CCU2C, in a chain that goes on."""
+    def positions(self) -> int:
+        """Positions of a chain that goes on: the first lets the carry in."""
         return self.width + 1
 
     @property
@@ -57,8 +62,8 @@ class Additions:
     result: Number
 
     @property
-    def halves(self) -> int:
-        return sum(addition.halves for level in self.levels for addition in level)
+    def positions(self) -> int:
+        return sum(addition.positions for level in self.levels for addition in level)
 
 
 @cache
@@ -128,12 +133,14 @@ def _pairs(numbers: list[Number]) -> list[tuple[Number, Number]]:
     return pairs or ([(ordered[0], ordered[1])] if len(ordered) > 1 else [])
 
 
-def chained_sum(m: Module, columns: Sequence[Sequence[Value]], width: int, stages: int) -> Value:
-    """The sum of columns[k][i] * 2 ** k modulo 2 ** width, `stages` cycles later, in CCU2C cells."""
+def chained_sum(
+    m: Module, columns: Sequence[Sequence[Value]], width: int, stages: int, *, family: ChainFamily
+) -> Value:
+    """The sum of columns[k][i] * 2 ** k modulo 2 ** width, `stages` cycles later, in chains of `family`."""
     plan = additions(tuple(len(column) for column in columns), width)
     values: dict[int, Value] = dict(enumerate(bit for column in columns for bit in column))
     after = registered_levels(len(plan.levels), stages) if plan.levels else []
-    chains = Chains(m)
+    chains = family.chains(m)
 
     def operands(bits: tuple[int | None, ...]) -> list[ChainOperand]:
         return [ChainOperand.zero() if bit is None else ChainOperand.bit(values[bit]) for bit in bits]
@@ -163,10 +170,10 @@ def chained_sum(m: Module, columns: Sequence[Sequence[Value]], width: int, stage
 
 
 @cache
-def chained_luts(heights: tuple[int, ...], width: int, stages: int) -> int:
-    """LUT4s of that sum of heights[k] bits of weight 2 ** k: two for each cell."""
+def chained_luts(heights: tuple[int, ...], width: int, stages: int, *, family: ChainFamily) -> int:
+    """LUTs of that sum of heights[k] bits of weight 2 ** k."""
     plan = additions(heights, width)
-    length = ChainLength()
+    length = family.length()
     after = registered_levels(len(plan.levels), stages) if plan.levels else []
     for level, registers in zip(plan.levels, after, strict=True):
         for addition in level:
@@ -183,3 +190,34 @@ def _present(bits: tuple[int | None, ...]) -> set[int]:
 
 def _read(addition: Addition) -> set[int]:
     return _present((*addition.one, *addition.other, addition.carry))
+
+
+def chained_sums(family: ChainFamily, *, least_share: int) -> HardwiredSums:
+    """A hardwired layer's sums in chains of `family`, behind full adders that at least `least_share` sums share."""
+    return HardwiredSums(
+        least_share=least_share,
+        reduce=None,
+        held=nothing_held,
+        totals=partial(row_totals, adder=ColumnAdder(levels=_levels, add=partial(_add, family))),
+        ones=partial(_ones, family),
+        ones_luts=partial(_ones_luts, family),
+    )
+
+
+def _levels(columns: Sequence[Sequence[int]]) -> int:
+    return len(additions(tuple(map(len, columns)), WIDEST).levels)
+
+
+def _add(
+    family: ChainFamily, m: Module, name: str, columns: Sequence[Sequence[Value]], width: int, stages: int
+) -> Value:
+    m.submodules[name] = part = Module()
+    return chained_sum(part, columns, width, stages, family=family)
+
+
+def _ones(family: ChainFamily, m: Module, inputs: Value, width: int, stages: int) -> Value:
+    return chained_sum(m, [list(inputs)], width, stages, family=family)
+
+
+def _ones_luts(family: ChainFamily, inputs: int, stages: int) -> int:
+    return chained_luts((inputs,), inputs.bit_length(), stages, family=family)
