@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 from amaranth.hdl import Cat, Module, Signal, Value
 
 from bitwright_hw.arithmetic.tree import longest_run, registered_levels
-from bitwright_hw.families.chains import CarryChains, ChainFamily, ChainLuts, ChainOperand
+from bitwright_hw.families.chains import CarryChains, ChainFamily, ChainLength, ChainOperand
 from bitwright_hw.families.family import GatedLanes, Rows
 from bitwright_hw.families.lane_splits import Split, levels_of, split
 from bitwright_hw.products import Gate
@@ -110,7 +111,7 @@ class ChainedRows:
             for k in range(len(preload))
         ]
 
-    def _count(self, m: Module, chains: CarryChains, lanes: _Lanes, how: Split, stages: int) -> list[ChainOperand]:
+    def _count(self, m: Module, chains: CarryChains[Any], lanes: _Lanes, how: Split, stages: int) -> list[ChainOperand]:
         """The number of agreeing lanes among the first `how.lanes`, behind `stages` registers.
 
         Additions of one stage share carry chains, whatever their level: an addition follows those that it needs.
@@ -184,7 +185,7 @@ class ChainedRows:
         length.close()
         return length.total + spare + self._ending(functions, bits, stages, single)
 
-    def _counted_luts(self, length: ChainLuts, how: Split, stages: int) -> int:
+    def _counted_luts(self, length: ChainLength, how: Split, stages: int) -> int:
         """Adds the chains of a popcount to `length`, and returns the LUTs beside them."""
         spare = 0
         levels = levels_of(how, self.chains.spare)

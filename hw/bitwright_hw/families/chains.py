@@ -1,8 +1,9 @@
-"""What carry chains of any family add, and how those that add it are asked."""
+"""Carry chains of any family: what they add, how it is put behind one another, and how many LUTs that takes."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Generic, TypeVar
 
 from amaranth.hdl import Module, Signal, Value
 
@@ -50,28 +51,97 @@ class ChainOperand:
         return ChainOperand(inputs=(one, other), table=0b1110)
 
 
-class CarryChains(Protocol):
-    """Adds numbers in carry chains, one behind the other. `close` when all are there."""
+class ChainLength:
+    """How many LUTs additions take in chains of at most `most` positions, alone; chains are `even` where a family's
+    cells have two."""
+
+    def __init__(self, most: int, *, even: bool) -> None:
+        self.most = most
+        self.even = even
+        self.total = 0
+        self.open = 0
+        self.top = False
+
+    def fits(self, width: int) -> bool:
+        """Whether an addition of `width` positions can join the open chain and still end it."""
+        return self.open + width + 2 <= self.most
+
+    def add(self, width: int, top: bool) -> None:
+        """An addition of `width` positions, of which the carry out counts if `top`."""
+        if not self.fits(width):
+            self.close()
+        self.open += width + 1
+        self.top = top
+
+    def close(self) -> None:
+        """Ends the chain."""
+        self.open += self.top
+        self.total += self.open + (self.open % 2 if self.even else 0)
+        self.open, self.top = 0, False
+
+
+_Cell = TypeVar("_Cell")
+
+
+class CarryChains(ABC, Generic[_Cell]):
+    """Adds numbers in carry chains, as many additions to a chain as `length` allows. `close` when all are there.
+
+    An addition starts with a position by which its carry enters. That adds nothing, so that its sum bit is the carry
+    out of the addition before, which therefore needs no position to get out.
+    """
+
+    def __init__(self, m: Module, length: ChainLength):
+        self.m = m
+        self.length = length
+        self.cells: list[_Cell] = []
+        self.sums: list[Signal] = []
+        self.top: Signal | None = None  # the carry that the next position gives out
+
+    @abstractmethod
+    def positions(self, pairs: Sequence[tuple[ChainOperand, ChainOperand]], carry: ChainOperand) -> list[_Cell]:
+        """What lets `carry` in, and what adds each of `pairs`, the lowest first."""
+
+    @abstractmethod
+    def ending(self) -> _Cell:
+        """What gives the carry before it out as its sum."""
+
+    @abstractmethod
+    def make(self) -> None:
+        """Makes the instances of `cells`, whose sums are `sums`, as a chain."""
 
     def add(
         self, one: Sequence[ChainOperand], other: Sequence[ChainOperand], carry: ChainOperand, bits: int
     ) -> list[Signal]:
         """The lowest `bits` bits of one + other + carry, at most one more than the longer number has."""
+        width = max(len(one), len(other))
+        if not self.length.fits(width):
+            self.close()
+        self.length.add(width, bits > width)
+        out = [Signal(name=f"sum_{k}") for k in range(width + 1)]
+        first = self.top if self.top is not None else Signal(name="unused")
+        cells = self.positions([(_at(one, k), _at(other, k)) for k in range(width)], carry)
+        for cell, total in zip(cells, [first, *out[:width]], strict=True):
+            self.put(cell, total)
+        self.top = out[width] if bits > width else None
+        return out[:bits]
+
+    def put(self, cell: _Cell, total: Signal) -> None:
+        """`cell` behind the others, with `total` as its sum."""
+        self.cells.append(cell)
+        self.sums.append(total)
 
     def close(self) -> None:
         """Ends the chain: makes its cells."""
+        self.length.close()
+        if self.top is not None:
+            self.put(self.ending(), self.top)
+            self.top = None
+        self.make()
+        self.cells, self.sums = [], []
 
 
-class ChainLuts(Protocol):
-    """How many LUTs additions take in chains, alone."""
-
-    total: int
-
-    def add(self, width: int, top: bool) -> None:
-        """An addition of `width` positions, of which the carry out counts if `top`."""
-
-    def close(self) -> None:
-        """Ends the chain."""
+def _at(number: Sequence[ChainOperand], k: int) -> ChainOperand:
+    return number[k] if k < len(number) else ChainOperand.zero()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,8 +154,8 @@ class ChainFamily:
     complemented where `inverted_preload`, and `preload` that of the preload alone.
     """
 
-    chains: Callable[[Module], CarryChains]
-    length: Callable[[], ChainLuts]
+    chains: Callable[[Module], CarryChains[Any]]
+    length: Callable[[], ChainLength]
     spare: Callable[[int], int]
     agree: Callable[[Value, Value], ChainOperand]
     start: Callable[[Value, Value], ChainOperand]

@@ -10,10 +10,11 @@ brings one net to all of them, and in a large design they are a quarter of what 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from amaranth.hdl import C, Instance, Module, Signal, Value
 
-from bitwright_hw.families.chains import ChainFamily, ChainOperand
+from bitwright_hw.families.chains import CarryChains, ChainFamily, ChainLength, ChainOperand
 
 CHAIN = 32  # halves in a row; each pair adds 43 ps to a carry that timing analysis believes to run through
 
@@ -41,83 +42,35 @@ def _pair(inputs: Sequence[Value]) -> list[Value]:
     return [*inputs, *[C(1, 1)] * (2 - len(inputs))]
 
 
-class ChainLength:
-    """How many halves additions take in chains, alone."""
-
-    def __init__(self) -> None:
-        self.total = 0
-        self.open = 0
-        self.top = False
-
-    def fits(self, width: int) -> bool:
-        """Whether an addition of `width` positions can join the open chain and still end it."""
-        return self.open + width + 2 <= CHAIN
-
-    def add(self, width: int, top: bool) -> None:
-        """An addition of `width` positions, of which the carry out counts if `top`."""
-        if not self.fits(width):
-            self.close()
-        self.open += width + 1
-        self.top = top
-
-    def close(self) -> None:
-        self.open += self.top
-        self.total += self.open + self.open % 2
-        self.open, self.top = 0, False
+_length = partial(ChainLength, CHAIN, even=True)
 
 
-class Chains:
-    """Adds numbers in carry chains, as many additions to a chain as `CHAIN` allows. `close` when all are there.
-
-    An addition starts with a half by which its carry enters. That half adds nothing, so that its sum bit is the
-    carry out of the addition before, which therefore needs no half to get out.
-    """
+class Chains(CarryChains[Half]):
+    """CarryChains of halves of CCU2C cells."""
 
     def __init__(self, m: Module):
-        self.m = m
-        self.halves: list[Half] = []
-        self.sums: list[Signal] = []
-        self.length = ChainLength()
-        self.top: Signal | None = None  # the carry that the next half gives out
+        super().__init__(m, _length())
 
-    def add(
-        self, one: Sequence[ChainOperand], other: Sequence[ChainOperand], carry: ChainOperand, bits: int
-    ) -> list[Signal]:
-        """The lowest `bits` bits of one + other + carry, at most one more than the longer number has."""
-        width = max(len(one), len(other))
-        if not self.length.fits(width):
-            self.close()
-        self.length.add(width, bits > width)
-        self._put(entering(carry), self.top if self.top is not None else Signal(name="unused"))
-        out = [Signal(name=f"sum_{k}") for k in range(width + 1)]
-        for k in range(width):
-            self._put(adding(_at(one, k), _at(other, k)), out[k])
-        self.top = out[width] if bits > width else None
-        return out[:bits]
+    def positions(self, pairs: Sequence[tuple[ChainOperand, ChainOperand]], carry: ChainOperand) -> list[Half]:
+        return [entering(carry), *(adding(one, other) for one, other in pairs)]
 
-    def _put(self, half: Half, total: Signal) -> None:
-        self.halves.append(half)
-        self.sums.append(total)
+    def ending(self) -> Half:
+        return entering(ChainOperand.zero())
 
-    def close(self) -> None:
-        """Ends the chain: makes its cells."""
-        self.length.close()
-        if self.top is not None:
-            self._put(entering(ChainOperand.zero()), self.top)
-            self.top = None
-        if len(self.halves) % 2:
-            self._put(entering(ChainOperand.zero()), Signal(name="unused"))
+    def make(self) -> None:
+        if len(self.cells) % 2:
+            self.put(self.ending(), Signal(name="unused"))
         carry: Value = C(0, 1)
-        for k in range(0, len(self.halves), 2):
+        for k in range(0, len(self.cells), 2):
             ports: dict[str, Value] = {}
             for i in range(2):
-                for name, value in zip("ABCD", self.halves[k + i].inputs, strict=True):
+                for name, value in zip("ABCD", self.cells[k + i].inputs, strict=True):
                     ports[f"i_{name}{i}"] = value
             out = Signal(name="carry")
             self.m.submodules += Instance(
                 "CCU2C",
-                p_INIT0=C(self.halves[k].init, 16),
-                p_INIT1=C(self.halves[k + 1].init, 16),
+                p_INIT0=C(self.cells[k].init, 16),
+                p_INIT1=C(self.cells[k + 1].init, 16),
                 p_INJECT1_0="NO",
                 p_INJECT1_1="NO",
                 i_CIN=carry,
@@ -127,11 +80,6 @@ class Chains:
                 **ports,
             )
             carry = out
-        self.halves, self.sums = [], []
-
-
-def _at(number: Sequence[ChainOperand], k: int) -> ChainOperand:
-    return number[k] if k < len(number) else ChainOperand.zero()
 
 
 def _none(functions: int) -> int:
@@ -141,7 +89,7 @@ def _none(functions: int) -> int:
 
 CHAINS = ChainFamily(
     chains=Chains,
-    length=ChainLength,
+    length=_length,
     spare=_none,
     agree=ChainOperand.different,
     start=ChainOperand.either,

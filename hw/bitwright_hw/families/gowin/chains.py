@@ -10,10 +10,11 @@ takes the first carry from a constant alone: of nextpnr 0.11, one from logic als
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from amaranth.hdl import C, Instance, Module, Signal, Value
 
-from bitwright_hw.families.chains import ChainFamily, ChainOperand
+from bitwright_hw.families.chains import CarryChains, ChainFamily, ChainLength, ChainOperand
 
 CHAIN = 35  # cells in a row, beside nextpnr's own
 ADDSUB, MULT = 2, 9
@@ -50,66 +51,26 @@ def entering(bit: Value) -> Alu:
     return Alu(mode=ADDSUB, inputs=(bit, bit, C(1, 1)))
 
 
-class AluLength:
-    """How many ALUs additions take in chains, alone."""
-
-    def __init__(self) -> None:
-        self.total = 0
-        self.open = 0
-        self.top = False
-
-    def fits(self, width: int) -> bool:
-        """Whether an addition of `width` positions can join the open chain and still end it."""
-        return self.open + width + 2 <= CHAIN or not self.open
-
-    def add(self, width: int, top: bool) -> None:
-        """An addition of `width` positions, of which the carry out counts if `top`."""
-        if not self.fits(width):
-            self.close()
-        self.open += width + 1
-        self.top = top
-
-    def close(self) -> None:
-        """Ends the chain."""
-        self.total += self.open + self.top
-        self.open, self.top = 0, False
+_length = partial(ChainLength, CHAIN, even=False)
 
 
-class AluChains:
-    """Adds numbers in carry chains, as many additions to a chain as `CHAIN` allows. `close` when all are there.
-
-    An addition starts with a cell by which its carry enters. That cell adds nothing, so that its sum is the carry out
-    of the addition before, which therefore needs no cell to get out.
-    """
+class AluChains(CarryChains[Alu]):
+    """CarryChains of ALU cells."""
 
     def __init__(self, m: Module):
-        self.m = m
-        self.cells: list[Alu] = []
-        self.sums: list[Signal] = []
-        self.length = AluLength()
-        self.top: Signal | None = None  # the carry that the next cell gives out
+        super().__init__(m, _length())
 
-    def add(
-        self, one: Sequence[ChainOperand], other: Sequence[ChainOperand], carry: ChainOperand, bits: int
-    ) -> list[Signal]:
-        """The lowest `bits` bits of one + other + carry, at most one more than the longer number has.
+    def positions(self, pairs: Sequence[tuple[ChainOperand, ChainOperand]], carry: ChainOperand) -> list[Alu]:
+        """A LUT makes a function of two inputs where another meets it in the same position."""
+        first, *lowest = self._plain([*pairs[0], carry])
+        cells = [entering(_bit(first))]
+        for pair in (lowest, *pairs[1:]):
+            bit, function = self._plain(pair)
+            cells.append(adding(_bit(bit), function))
+        return cells
 
-        A LUT makes a function of two inputs where another meets it in the same position.
-        """
-        width = max(len(one), len(other))
-        if not self.length.fits(width):
-            self.close()
-        self.length.add(width, bits > width)
-        positions = [[_at(one, k), _at(other, k)] for k in range(width)]
-        lowest = self._plain([*positions[0], carry])
-        positions[0] = lowest[1:]
-        self._put(entering(_bit(lowest[0])), self.top if self.top is not None else Signal(name="unused"))
-        out = [Signal(name=f"sum_{k}") for k in range(width + 1)]
-        for k, position in enumerate(positions):
-            bit, function = self._plain(position)
-            self._put(adding(_bit(bit), function), out[k])
-        self.top = out[width] if bits > width else None
-        return out[:bits]
+    def ending(self) -> Alu:
+        return entering(C(0, 1))
 
     def _plain(self, operands: Sequence[ChainOperand]) -> list[ChainOperand]:
         """The same with one function of two inputs at most, which is the last: of the others LUTs make bits."""
@@ -127,27 +88,13 @@ class AluChains:
                 found.append(operand)
         return [*found, operands[kept]]
 
-    def _put(self, cell: Alu, total: Signal) -> None:
-        self.cells.append(cell)
-        self.sums.append(total)
-
-    def close(self) -> None:
-        """Ends the chain: makes its cells."""
-        self.length.close()
-        if self.top is not None:
-            self._put(entering(C(0, 1)), self.top)
-            self.top = None
+    def make(self) -> None:
         carry: Value = C(0, 1)
         for cell, total in zip(self.cells, self.sums, strict=True):
             out = Signal(name="carry")
             ports = dict(zip(("i_I0", "i_I1", "i_I3"), cell.inputs, strict=True))
             self.m.submodules += Instance("ALU", p_ALU_MODE=cell.mode, i_CIN=carry, o_SUM=total, o_COUT=out, **ports)
             carry = out
-        self.cells, self.sums = [], []
-
-
-def _at(number: Sequence[ChainOperand], k: int) -> ChainOperand:
-    return number[k] if k < len(number) else ChainOperand.zero()
 
 
 def _bit(operand: ChainOperand) -> Value:
@@ -175,7 +122,7 @@ def _started(accumulator: Value, preload: Value) -> ChainOperand:
 
 CHAINS = ChainFamily(
     chains=AluChains,
-    length=AluLength,
+    length=_length,
     spare=_spare,
     agree=ChainOperand.equal,
     start=_started,
