@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from bitwright.pareto import unbeaten
 from bitwright.peers import Peer, peers_of
+from bitwright.picture import logarithmic_costs
 from bitwright_core.atomic import write_bytes, write_text
 from bitwright_core.errors import TrainingError
 from bitwright_core.network import load
@@ -92,7 +93,6 @@ class AccuracyFrontier:
     def picture(self) -> bytes:
         """A PNG: accuracy over LUTs, logarithmic, others' points with their names."""
         from matplotlib.figure import Figure
-        from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
         figure = Figure(figsize=(7.5, 4.8), layout="constrained", dpi=150)
         panel = figure.subplots()
@@ -118,10 +118,7 @@ class AccuracyFrontier:
                     ha="right" if right else "left",
                     fontsize=8,
                 )
-        panel.set_xscale("log")
-        panel.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        panel.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
-        panel.xaxis.set_minor_formatter(NullFormatter())
+        logarithmic_costs(panel)
         panel.set_xlabel("LUTs of xc7 (Yosys), everything counted")
         panel.set_ylabel("% of the test set told right")
         panel.grid(True, color="#e5e7eb")

@@ -1,11 +1,11 @@
 """The frontier of a network on a board: rate against LUTs and block RAM, as a picture and a page."""
 
-import io
 import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bitwright.picture import plain_frame, rendered
 from bitwright_core.atomic import write_bytes, write_text
 from bitwright_core.plan import Plan
 
@@ -90,7 +90,6 @@ class Exploration:
 
     def _picture(self, form: str) -> bytes:
         """Rate against LUTs and against blocks, both on logarithmic scales."""
-        import matplotlib as mpl
         from matplotlib.figure import Figure
         from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
@@ -117,16 +116,12 @@ class Exploration:
             if min(values) > 0:
                 panel.set_xscale("log")
             panel.set_xlabel(f"{what} (estimated)")
-            panel.grid(True, which="major", color="#e5e7eb")
-            panel.set_axisbelow(True)
             for axis in (panel.xaxis, panel.yaxis):
                 axis.set_major_formatter(plain)
                 axis.set_minor_formatter(NullFormatter())
             if min(values) > 0:
                 panel.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-            for side in ("top", "right"):
-                panel.spines[side].set_visible(False)
-            panel.legend(edgecolor="white", framealpha=1, loc="lower right", fontsize=9)
+            plain_frame(panel)
         panels[0].set_ylabel(f"frames a second at {self.clock_mhz:g} MHz")
         panels[0].annotate(
             f"{chosen.frames_per_second:,.0f} frames/s\n{chosen.luts:,} LUTs",
@@ -139,11 +134,7 @@ class Exploration:
             color=_MARK,
         )
         figure.suptitle(f"{self.network} on {self.title}")
-        out = io.BytesIO()
-        metadata = {"Date": None} if form == "svg" else None  # the same picture for the same points
-        with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "bitwright", "font.family": "DejaVu Sans"}):
-            figure.savefig(out, format=form, metadata=metadata)
-        return out.getvalue()
+        return rendered(figure, form)
 
     def _page(self, svg: str) -> str:
         from bitwright.pages import page

@@ -1,12 +1,12 @@
 """What a search found: accuracy against LUTs, as a picture, a page and JSON."""
 
-import io
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from bitwright.pareto import unbeaten
+from bitwright.picture import logarithmic_costs, plain_frame, rendered
 from bitwright.searching.candidates import Candidate
 from bitwright.searching.final import ChosenNetwork
 from bitwright_core.atomic import write_bytes, write_text
@@ -73,9 +73,7 @@ class SearchResult:
 
     def _picture(self, form: str) -> bytes:
         """Validation accuracy over LUTs, logarithmic, of every trained candidate; the frontier as a line."""
-        import matplotlib as mpl
         from matplotlib.figure import Figure
-        from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
         figure = Figure(figsize=(8, 4.8), layout="constrained", dpi=150)
         panel = figure.subplots()
@@ -96,23 +94,12 @@ class SearchResult:
         if best:
             panel.plot([best[-1].luts], [100 * best[-1].accuracy], "o", color=_CHOSEN, markersize=9, label="chosen")
         panel.axvline(self.max_luts, color=_LIMIT, linestyle="--", linewidth=1, label=f"{self.max_luts:,} LUTs allowed")
-        panel.set_xscale("log")
-        panel.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        panel.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
-        panel.xaxis.set_minor_formatter(NullFormatter())
+        logarithmic_costs(panel)
         panel.set_xlabel("LUTs (estimated)")
         panel.set_ylabel("% of the validation frames told right, trained shortly")
-        panel.grid(True, which="major", color="#e5e7eb")
-        panel.set_axisbelow(True)
-        for side in ("top", "right"):
-            panel.spines[side].set_visible(False)
-        panel.legend(edgecolor="white", framealpha=1, loc="lower right", fontsize=9)
+        plain_frame(panel)
         figure.suptitle(f"{self.network} on {self.title}: {self.dataset}")
-        out = io.BytesIO()
-        metadata = {"Date": None} if form == "svg" else None  # the same picture for the same candidates
-        with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "bitwright", "font.family": "DejaVu Sans"}):
-            figure.savefig(out, format=form, metadata=metadata)
-        return out.getvalue()
+        return rendered(figure, form)
 
     def _page(self, svg: str) -> str:
         from bitwright.pages import page

@@ -61,7 +61,7 @@ class Study:
     judge: Judge
     records: Records
     generations: int
-    told: Callable[[Sequence[Candidate]], None]  # hears of all candidates after each generation
+    told: Callable[[Sequence[Candidate]], object]  # hears of all candidates after each generation
     progress: Progress | None = None
 
     def run(self) -> list[Candidate]:

@@ -106,10 +106,6 @@ def _settings(space: SearchSpace, budget: Budget, options: SearchOptions, digest
     }
 
 
-def _written(result: SearchResult, out: Path) -> None:
-    result.save(out)
-
-
 @dataclass(frozen=True, kw_only=True)
 class FinalOptions:
     """How the chosen network is made."""
@@ -165,7 +161,7 @@ def search(
             judge=judge,
             records=records,
             generations=options.generations,
-            told=lambda done: _written(result(done), out),
+            told=lambda done: result(done).save(out),
             progress=progress,
         )
         done = study.run()
