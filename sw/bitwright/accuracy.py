@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from bitwright.pareto import unbeaten
 from bitwright.peers import Peer, peers_of
-from bitwright.picture import logarithmic_costs
+from bitwright.picture import blank, logarithmic_costs
 from bitwright_core.atomic import write_bytes, write_text
 from bitwright_core.errors import TrainingError
 from bitwright_core.network import load
@@ -92,9 +92,8 @@ class AccuracyFrontier:
 
     def picture(self) -> bytes:
         """A PNG: accuracy over LUTs, logarithmic, others' points with their names."""
-        from matplotlib.figure import Figure
 
-        figure = Figure(figsize=(7.5, 4.8), layout="constrained", dpi=150)
+        figure = blank(7.5, 4.8)
         panel = figure.subplots()
         panel.plot([p.luts for p in self.points], [p.accuracy for p in self.points], "o", color=_OURS, markersize=4)
         best = self.frontier

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bitwright.picture import plain_frame, rendered
+from bitwright.picture import blank, plain_frame, rendered
 from bitwright_core.atomic import write_bytes, write_text
 from bitwright_core.plan import Plan
 
@@ -90,10 +90,9 @@ class Exploration:
 
     def _picture(self, form: str) -> bytes:
         """Rate against LUTs and against blocks, both on logarithmic scales."""
-        from matplotlib.figure import Figure
         from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-        figure = Figure(figsize=(11, 4.6), layout="constrained", dpi=150)
+        figure = blank(11, 4.6)
         panels = figure.subplots(1, 2, sharey=True)
         rates = [point.frames_per_second for point in self.points]
         plain = FuncFormatter(lambda value, _: f"{value:,.0f}" if value >= 1 else f"{value:g}")

@@ -10,6 +10,13 @@ if TYPE_CHECKING:
 _GRID = "#e5e7eb"
 
 
+def blank(width: float, height: float) -> "Figure":
+    """A figure of so many inches."""
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), layout="constrained", dpi=150)
+
+
 def logarithmic_costs(panel: "Axes") -> None:
     """A logarithmic axis of costs, told at 1, 2, 5, 10, ... with commas."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter

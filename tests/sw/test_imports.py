@@ -52,10 +52,9 @@ ALLOWED: dict[str, set[str]] = {
 ALSO = {
     ("bitwright_data", "digits.py"): {"sklearn"},
     ("bitwright_sim", "ray_cluster.py"): {"ray"},
-    ("bitwright", "accuracy.py"): {"matplotlib"},
     ("bitwright", "frontier.py"): {"matplotlib"},
+    ("bitwright", "picture.py"): {"matplotlib"},
     ("bitwright_sim", "sliced/yosys_job.py"): {"pyosys"},  # a process of its own
-    ("bitwright", "searching/result.py"): {"matplotlib"},
     ("bitwright", "api/sizing.py"): {"matplotlib"},  # to see at once that it is there
     ("bitwright", "api/searching.py"): {"matplotlib"},
     ("bitwright", "searching/candidates.py"): {"torch"},

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from bitwright.pareto import unbeaten
-from bitwright.picture import logarithmic_costs, plain_frame, rendered
+from bitwright.picture import blank, logarithmic_costs, plain_frame, rendered
 from bitwright.searching.candidates import Candidate
 from bitwright.searching.final import ChosenNetwork
 from bitwright_core.atomic import write_bytes, write_text
@@ -73,9 +73,8 @@ class SearchResult:
 
     def _picture(self, form: str) -> bytes:
         """Validation accuracy over LUTs, logarithmic, of every trained candidate; the frontier as a line."""
-        from matplotlib.figure import Figure
 
-        figure = Figure(figsize=(8, 4.8), layout="constrained", dpi=150)
+        figure = blank(8, 4.8)
         panel = figure.subplots()
         best = self.frontier
         others = [one for one in self.candidates if one.curve and one not in best]
