@@ -90,7 +90,7 @@ def space_of(config: TrainConfig, dataset: Dataset, budget: Budget, options: Sea
     return replace(space, cycles=cycles, planes=("parallel", "serial") if several else ("parallel",))
 
 
-def _settings(space: SearchSpace, budget: Budget, options: SearchOptions, digest: str) -> dict[str, Any]:
+def settings_of(space: SearchSpace, budget: Budget, options: SearchOptions, digest: str) -> dict[str, Any]:
     """All that a study's results depend on."""
     told = {**asdict(space), "config": {k: v for k, v in asdict(space.config).items() if k not in _NOT_SEARCHED}}
     limits = {"max_luts": budget.limits.luts, "max_brams": budget.limits.block_rams}
@@ -132,7 +132,7 @@ def search(
 
     dataset = load_dataset(config.dataset, final.data_dir)
     space = space_of(config, dataset, budget, options)
-    records = Records(out, _settings(space, budget, options, data_digest(dataset)))
+    records = Records(out, settings_of(space, budget, options, data_digest(dataset)))
 
     def result(candidates: Sequence[Candidate], made: ChosenNetwork | None = None) -> SearchResult:
         return SearchResult(
