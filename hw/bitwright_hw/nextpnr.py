@@ -20,7 +20,7 @@ _STAGES = (
     ("Packing", "packing"),
     ("Creating initial analytic placement", "placing"),
     ("Running simulated annealing placer", "refining the placement"),
-    ("Routing globals", "routing clocks"),
+    ("Routing globals", "routing global wires"),
     ("Setting up routing queue", "routing"),
     ("Running router2", "routing"),
     ("Critical path report", "timing"),

@@ -5,6 +5,7 @@ that Apicula has for the die, such as GW2A-18C.
 """
 
 from bitwright_hw.families.flow import BoardFlow, BoardPart, Device, Flow, Packer, Pins, Wheel
+from bitwright_hw.families.gowin.fan_out import split_nets
 from bitwright_hw.families.gowin.pll import choose_pll
 
 
@@ -46,6 +47,7 @@ FLOW = Flow(
         extra="open",
     ),
     pads=("iopadmap -bits -inpad IBUF O:I -outpad OBUF I:O",),
+    steps=(split_nets,),
     device=Device(
         title="GW2AR-LV18QN88C8/I7",  # the Tang Nano 20K's
         options=("--device", "GW2AR-LV18QN88C8/I7", "--vopt", "family=GW2A-18C", "--vopt", "cst=device.cst"),
