@@ -1,9 +1,9 @@
-"""Nets of few readers, so that nextpnr leads none of them over Gowin's long wires.
+"""Nets of few readers, so that nextpnr leads none of those that logic reads over Gowin's long wires.
 
 Before it routes, nextpnr leads nets of 8 to 50 readers, more than ten of them far from their source, over long
 ("segmented") wires (`himbaechel/uarch/gowin/globals.cc` of nextpnr 0.11), and for each reader looks through up to a
-million wires: a design with hundreds of such nets, as one of lookup tables that share pixels, does not get to the
-router itself in half an hour. A net of at most ten readers is never one of them. This is a step between Yosys and
+million wires: a design with hundreds of such nets, as one of lookup tables that share pixels, did not get to the
+router itself while one waited. A net of at most ten readers is never one of them. This is a step between Yosys and
 nextpnr, on the netlist that goes from one to the other. It costs a LUT for some nine readers of such a net, and
 these readers a LUT's delay.
 """
@@ -14,7 +14,7 @@ from bitwright_hw.netlist import Netlist
 
 MOST_FAR = 10  # readers of a net that goes over ordinary wires wherever they are
 MOST = 50  # with more readers a net does, too
-# inputs that any wire reaches
+# inputs of logic that any wire reaches; memories' addresses stay, which are few and begin the longest paths
 _MOVED = re.compile(r"LUT\d I\d|MUX2_LUT\d S0|DFFN?\w* (D|CE|SET|RESET|PRESET|CLEAR)|ALU I[013]")
 _CLOCK = re.compile(r"CLK[AB]?")
 _Reader = tuple[Netlist, str, int]  # a cell, its port, the port's bit
@@ -24,7 +24,7 @@ def split_nets(netlist: Netlist, top: str) -> int:
     """Gives each net of 11 to 50 readers in module `top` of a Yosys JSON netlist, which it changes, buffers of up to
     ten readers each, so that it has at most ten itself; returns how many buffers.
 
-    Clocks stay as they are, and so do readers that only a wire of their own reaches, such as carries.
+    Clocks stay as they are, and so do memories, and readers that only a wire of their own reaches, such as carries.
     """
     module = netlist["modules"][top]
     copy = _highest(module) + 1
