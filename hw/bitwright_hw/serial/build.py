@@ -204,7 +204,7 @@ def _placed(build: SerialBuild, report: dict[str, Any], seed: int) -> SerialBuil
     used = {
         name: Utilisation(used=cells["used"], available=cells["available"])
         for name, cells in report["utilization"].items()
-        if cells["used"]
+        if cells["used"] and cells["available"]  # nextpnr for Gowin counts dummies that the device has none of
     }
     return msgspec.structs.replace(
         build, seed=seed, clocks=clocks, utilisation=used, critical_path=list(critical_path(report))
