@@ -133,10 +133,10 @@ def test_every_command_in_a_sentence_is_there():
 def test_the_training_keys_are_all_documented(checkout):
     import dataclasses
 
-    from bitwright_train import ConvConfig, LutConfig, TrainConfig
+    from bitwright_train import ConvConfig, GeneratorConfig, LutConfig, TrainConfig
 
     text = (checkout / "docs" / "training.md").read_text("utf-8")
-    for kind in (TrainConfig, ConvConfig, LutConfig):
+    for kind in (TrainConfig, ConvConfig, GeneratorConfig, LutConfig):
         for field in dataclasses.fields(kind):
             assert f"`{field.name}`" in text, field.name
 

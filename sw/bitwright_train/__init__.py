@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 from bitwright_train.config import TrainConfig, config_names, load_config, with_overrides
 from bitwright_train.conv_config import ConvConfig
+from bitwright_train.generator_config import GeneratorConfig
 from bitwright_train.lut_config import LutConfig
 
 if TYPE_CHECKING:
     from bitwright_train.export_check import ExportCheck
     from bitwright_train.exports import check_export, export_model
     from bitwright_train.features import FeatureReport, train_features
+    from bitwright_train.generator_run import GeneratorReport, train_generator
+    from bitwright_train.generator_samples import SampleMetrics
     from bitwright_train.lut_model import LutNetwork
     from bitwright_train.model import BinaryNetwork, ModelTrace, trace_model
     from bitwright_train.model_file import load_model, save_model
@@ -22,8 +25,10 @@ _LATE = {
     "BinaryNetwork": "model",
     "ExportCheck": "export_check",
     "FeatureReport": "features",
+    "GeneratorReport": "generator_run",
     "LutNetwork": "lut_model",
     "ModelTrace": "model",
+    "SampleMetrics": "generator_samples",
     "TrainFiles": "run",
     "TrainReport": "run",
     "check_export": "exports",
@@ -33,6 +38,7 @@ _LATE = {
     "trace_model": "model",
     "train": "run",
     "train_features": "features",
+    "train_generator": "generator_run",
 }
 
 __all__ = [
@@ -40,9 +46,12 @@ __all__ = [
     "ConvConfig",
     "ExportCheck",
     "FeatureReport",
+    "GeneratorConfig",
+    "GeneratorReport",
     "LutConfig",
     "LutNetwork",
     "ModelTrace",
+    "SampleMetrics",
     "TrainConfig",
     "TrainFiles",
     "TrainReport",
@@ -55,6 +64,7 @@ __all__ = [
     "trace_model",
     "train",
     "train_features",
+    "train_generator",
     "with_overrides",
 ]
 

@@ -14,6 +14,7 @@ from bitwright_core.errors import TrainingError
 from bitwright_core.keys import first_mistake
 from bitwright_core.near import did_you_mean, did_you_mean_path
 from bitwright_train.conv_config import ConvConfig, Positive
+from bitwright_train.generator_config import GeneratorConfig
 from bitwright_train.lut_config import LutConfig
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,47}")
@@ -35,6 +36,7 @@ class TrainConfig:
     hidden: tuple[Positive, ...] = ()  # dense layers before the last
     convs: tuple[ConvConfig, ...] = ()  # before the dense layers
     luts: LutConfig | None = None  # layers of lookup tables, in the place of all others
+    generator: GeneratorConfig | None = None  # the network draws the images of the data set
     weights: Bits | tuple[Bits, ...] = 1  # of all layers, or of each
     activations: ActivationBits | tuple[ActivationBits, ...] = 1  # of all layers but the last, or of each
     nonlinearity: Literal["none", "prelu", "hardtanh"] = "none"  # between batch norm and activation
@@ -117,6 +119,8 @@ class TrainConfig:
         self._check_joins()
         self._check_luts()
         self._check_pixels()
+        if self.generator is not None:
+            self.generator.check(f.name for f in dataclasses.fields(self) if getattr(self, f.name) != f.default)
         if 0 < self.score_bits < 8:
             raise TrainingError(
                 f"score_bits must be 8 to 48, or 0 to keep the order of all scores, not {self.score_bits}"

@@ -13,7 +13,8 @@ from torch import nn
 from bitwright_core.errors import TrainingError
 from bitwright_core.progress import Progress
 from bitwright_data import Dataset
-from bitwright_train.average import Average, recalibrate
+from bitwright_train.adversaries import Adversaries
+from bitwright_train.average import Average
 from bitwright_train.checkpoint import Epoch, State, TrainingRecord, load_checkpoint, save_checkpoint
 from bitwright_train.config import TrainConfig, config_names, load_config
 from bitwright_train.inherit import inherit
@@ -32,7 +33,7 @@ CHECKPOINT_SECONDS = 10.0
 Told = Callable[[EpochTold], None]
 
 
-def _place(module: nn.Module, device: torch.device) -> None:
+def place(module: nn.Module, device: torch.device) -> None:
     """Moves `module` to its device, where a GPU has the channels of a pixel side by side."""
     module.to(device)
     if device.type == "cuda":
@@ -84,7 +85,12 @@ class LoopOptions:
 
 
 def taught(
-    config: TrainConfig, dataset: Dataset, frames: TrainingFrames, digest: str, options: LoopOptions
+    config: TrainConfig,
+    dataset: Dataset,
+    frames: TrainingFrames,
+    digest: str,
+    options: LoopOptions,
+    what: str = "teacher",
 ) -> FloatTeacher:
     """The float teacher of a run, in evaluation mode: the one in its file, or a new one, which is then written."""
     teacher = FloatTeacher(
@@ -95,7 +101,7 @@ def taught(
         own = teacher_config(config)
         generator = torch.Generator().manual_seed(config.seed)
         teacher.initialise(generator)
-        _place(teacher, device)
+        place(teacher, device)
         trainer = Trainer(
             config=own,
             frames=frames,
@@ -104,14 +110,14 @@ def taught(
             generator=generator,
             mixed=options.mixed,
             record=options.record,
-            what="teacher",
+            what=what,
             progress=options.progress,
         )
         for epoch in range(own.epochs):
             trainer.epoch(epoch, Span(epoch, own.epochs))
             trainer.tell((epoch + 1) * trainer.steps)
         save_teacher(options.teacher, config, teacher, digest)
-    _place(teacher, device)
+    place(teacher, device)
     return teacher.eval().requires_grad_(False)
 
 
@@ -123,7 +129,7 @@ def _teacher_of(config: TrainConfig, dataset: Dataset, device: torch.device) -> 
             f"{config.teacher}: a teacher of frames of shape {teacher.shape} and {teacher.classes} classes, but "
             f"{dataset.name} has frames of shape {dataset.shape} and {dataset.classes} classes; choose another teacher"
         )
-    _place(teacher, device)
+    place(teacher, device)
     return teacher.requires_grad_(False)
 
 
@@ -168,10 +174,7 @@ class _Run:
     def _judged(self, epoch: int, span: Span, loss: float, accuracy: float) -> None:
         trainer, state = self.trainer, self.state
         if self.config.recalibrate:
-            whole = torch.arange(min(self.config.recalibrate * trainer.batch, len(trainer.frames.labels)))
-            parts = whole.to(trainer.device).split(trainer.batch)
-            frames = trainer.frames.augmenter.frames
-            recalibrate(trainer.model, (trainer.model.encode(frames[part]) for part in parts if len(part) > 1))
+            trainer.recalibrate(self.config.recalibrate)
         validation = trainer.validate()
         history = state.progress.history
         entry = Epoch(
@@ -246,7 +249,7 @@ def _binary_trainer(config: TrainConfig, dataset: Dataset, options: LoopOptions,
         torch.cuda.manual_seed(config.seed)
     model = build_model(config, dataset.shape, dataset.classes)
     _check_map(model, dataset)
-    _place(model, device)
+    place(model, device)
     source = load_model(_start_of(config, dataset, options)) if config.start and fresh else None
     if isinstance(source, LutNetwork):
         raise TrainingError(f"{config.start}: a network of lookup tables, which no other can start from")
@@ -260,7 +263,7 @@ def _binary_trainer(config: TrainConfig, dataset: Dataset, options: LoopOptions,
             begin_with(model, source, config.start)
         if options.inherited is not None and fresh:
             inherit(model, options.inherited)
-    _place(model, device)
+    place(model, device)
     return Trainer(
         config=config,
         frames=frames,
@@ -285,15 +288,15 @@ def run(
     """
     started = time.monotonic()
     digest = data_digest(dataset)
-    record = _round_trip(TrainingRecord(config=asdict(config), data_digest=digest))
+    record = round_trip(TrainingRecord(config=asdict(config), data_digest=digest))
     fresh = not (options.resume and checkpoint.exists())
     trainer = _binary_trainer(config, dataset, options, fresh=fresh)
     model, state = trainer.model, State(progress=record)
-    assert not isinstance(model, FloatTeacher)
+    assert not isinstance(model, FloatTeacher | Adversaries)
     parts = (model, trainer.optimizer, trainer.generator, trainer.average)
     if not fresh:
         state = load_checkpoint(checkpoint, record, *parts, older_digest=lambda: _older_digest(dataset))
-    progress, before = state.progress, state.progress.seconds
+    progress = state.progress
     if config.baseline or (config.distill and not config.teacher and not _is_over(progress, config)):
         baseline = taught(config, dataset, trainer.frames, digest, options)
         if config.baseline:
@@ -304,6 +307,22 @@ def run(
         if len(trainer.frames.held_labels):
             held, labels = trainer.frames.held_frames, trainer.frames.held_labels
             progress.teacher_accuracy = evaluate(trainer.teacher, config, held, labels)[1]
+    carry_out(config, trainer, state, checkpoint, options, started)
+    model.finish()
+    model.load_state_dict(state.best)
+    model.eval()
+    model.after_training(trainer.frames.augmenter.frames)
+    return model, state.progress
+
+
+def carry_out(
+    config: TrainConfig, trainer: Trainer, state: State, checkpoint: Path, options: LoopOptions, started: float
+) -> None:
+    """Trains to the end of the run, which `state` is in the middle of, and writes `checkpoint` now and then.
+
+    `started` is the time.monotonic() at which this part of the run began.
+    """
+    progress, before = state.progress, state.progress.seconds
     left = None if options.seconds is None else options.seconds - (time.monotonic() - started)
     under_way = _Run(
         config=config, trainer=trainer, state=state, clock=Clock(epochs=config.epochs, limit=left), told=options.told
@@ -316,22 +335,18 @@ def run(
         progress.seconds = before + now - started
         over = _is_over(progress, config) or (options.enough is not None and options.enough(progress.history))
         if over or now - written >= options.checkpoint_seconds:
+            parts = (trainer.model, trainer.optimizer, trainer.generator, trainer.average)
             save_checkpoint(checkpoint, state, *parts, kept_alone=over and options.kept_alone)
             written = time.monotonic()
             if options.saved:
                 options.saved(progress)
-    model.finish()
-    model.load_state_dict(state.best)
-    model.eval()
-    model.after_training(trainer.frames.augmenter.frames)
-    return model, state.progress
 
 
 def _is_over(progress: TrainingRecord, config: TrainConfig) -> bool:
     return progress.epoch >= config.epochs or (progress.position is not None and is_over(progress.position))
 
 
-def _round_trip(record: TrainingRecord) -> TrainingRecord:
+def round_trip(record: TrainingRecord) -> TrainingRecord:
     """`record` as it reads back from JSON, so that a configuration compares equal to a stored one."""
     import msgspec
 

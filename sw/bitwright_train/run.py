@@ -79,7 +79,7 @@ class TrainReport:
     baseline_accuracy: float | None = None  # of the float network on the test set, with `baseline`
 
 
-def _device(device: str | None) -> torch.device:
+def device_of(device: str | None) -> torch.device:
     return torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
 
 
@@ -88,7 +88,7 @@ def _mixed(device: torch.device) -> bool:
     return device.type == "cuda" and torch.cuda.is_bf16_supported()
 
 
-def _drawer(path: Path, title: str) -> Callable[[TrainingRecord], None]:
+def drawer(path: Path, title: str) -> Callable[[TrainingRecord], None]:
     """Draws the curves so far when a checkpoint is written, once in CURVES_SECONDS."""
     drawn = time.monotonic()
 
@@ -101,7 +101,13 @@ def _drawer(path: Path, title: str) -> Callable[[TrainingRecord], None]:
     return draw
 
 
-def _default_threads(config: TrainConfig, available: int) -> int:
+def _check_kind(config: TrainConfig) -> None:
+    """Raises TrainingError for a configuration of a generator, whose run is another."""
+    if config.generator is not None:
+        raise TrainingError(f"{config.name}: a generator; train it by bitwright train, or by train_generator")
+
+
+def default_threads(config: TrainConfig, available: int) -> int:
     if config.convs or config.luts is not None:
         return available
     hidden = sum(a * b for a, b in itertools.pairwise(config.hidden))
@@ -138,8 +144,9 @@ def train(
     """
     if threads is not None and threads < 1:
         raise TrainingError(f"threads must be at least 1, not {threads}")
+    _check_kind(config)
     before = torch.get_num_threads()
-    torch.set_num_threads(threads or _default_threads(config, before))
+    torch.set_num_threads(threads or default_threads(config, before))
     try:
         return _train(
             config,
@@ -148,7 +155,7 @@ def train(
             resume=resume,
             progress=progress,
             checkpoint_seconds=checkpoint_seconds,
-            device=_device(device),
+            device=device_of(device),
             mixed=mixed,
             seconds=seconds,
             told=told,
@@ -176,9 +183,10 @@ def train_only(
     `record` lets a GPU replay a recorded step; with `kept_alone` the checkpoint has only what the export takes. Raises
     DataError or TrainingError.
     """
+    _check_kind(config)
     before = torch.get_num_threads()
-    torch.set_num_threads(threads or _default_threads(config, before))
-    files, place = TrainFiles.under(Path(out)), _device(device)
+    torch.set_num_threads(threads or default_threads(config, before))
+    files, place = TrainFiles.under(Path(out)), device_of(device)
     if place.type == "cuda":
         torch.backends.cudnn.benchmark = True
     options = LoopOptions(
@@ -225,7 +233,7 @@ def _train(
         teacher=files.teacher,
         progress=progress,
         told=told,
-        saved=_drawer(files.curves, f"{config.name} on {dataset.name}"),
+        saved=drawer(files.curves, f"{config.name} on {dataset.name}"),
     )
     model, record = run_loop(config, dataset, files.checkpoint, options)
     trained = time.monotonic()
@@ -239,7 +247,7 @@ def _train(
     network.save(files.network)
     write_curves(files.curves, _title(config, dataset, accuracy), record.history, record.best_epoch)
     took = record.seconds + loaded + time.monotonic() - trained
-    metrics = _metrics(
+    metrics = run_metrics(
         config=config,
         frames=len(dataset.test_labels),
         record=record,
@@ -285,7 +293,7 @@ def _accuracy(network: Network, dataset: Dataset) -> tuple[float, LabelMetrics |
     return float((golden.classify(network, dataset.test_frames) == dataset.test_labels).mean()), None
 
 
-def _metrics(
+def run_metrics(
     *,
     config: TrainConfig,
     frames: int,

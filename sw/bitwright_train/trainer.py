@@ -15,8 +15,9 @@ from torch.nn import functional
 from bitwright_core.errors import TrainingError
 from bitwright_core.progress import Progress
 from bitwright_data import Dataset
+from bitwright_train.adversaries import Adversaries
 from bitwright_train.augment import Augmenter, blended
-from bitwright_train.average import Average
+from bitwright_train.average import Average, recalibrate
 from bitwright_train.config import TrainConfig
 from bitwright_train.estimators import EdeSign
 from bitwright_train.layers import BinaryConv, BinaryDense
@@ -30,7 +31,7 @@ _EVALUATION_CHUNK = 2000
 _STEPS_A_REPORT = 20
 _WARM_STEPS = 3  # before a step is recorded, as torch asks for
 
-Model = BinaryNetwork | LutNetwork | FloatTeacher
+Model = BinaryNetwork | LutNetwork | FloatTeacher | Adversaries
 
 
 def evaluate(model: Model, config: TrainConfig, frames: Tensor, labels: Tensor) -> tuple[float, float]:
@@ -190,7 +191,7 @@ class Trainer:
                 if isinstance(group["lr"], Tensor):
                     group["lr"].fill_(rate)
                 else:
-                    group["lr"] = rate
+                    group["lr"] = rate * group.get("share", 1.0)
             self._index.copy_(order[step * self.batch : (step + 1) * self.batch])
             if not self.record:
                 self._step()
@@ -209,6 +210,13 @@ class Trainer:
         """Loss and accuracy of the frames held back, None if there are none, with the model as it is."""
         held, labels = self.frames.held_frames, self.frames.held_labels
         return evaluate(self.model, self.config, held, labels) if len(held) else (None, None)
+
+    def recalibrate(self, batches: int) -> None:
+        """Measures batch norms anew, over the first `batches` batches of the training frames as they are."""
+        whole = torch.arange(min(batches * self.batch, len(self.frames.labels)))
+        parts = whole.to(self.device).split(self.batch)
+        frames = self.frames.augmenter.frames
+        recalibrate(self.model, (self.model.encode(frames[part]) for part in parts if len(part) > 1))
 
     def _prepare(self, span: Span) -> None:
         """Sets what changes from epoch to epoch."""

@@ -29,6 +29,7 @@ MANY = {
     "sw/bitwright/api/searching.py search": "bitwright search",
     "sw/bitwright/api/networks.py train_features": "bitwright train --features",
     "sw/bitwright/api/networks.py train_network": "bitwright train",
+    "sw/bitwright/api/networks.py train_generator": "bitwright train",
     "sw/bitwright_train/run.py train": "bitwright train",
     "sw/bitwright_train/run.py train_only": "bitwright train",
     "sw/bitwright_train/run.py _train": "bitwright train",

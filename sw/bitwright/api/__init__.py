@@ -29,9 +29,11 @@ from bitwright.api.networks import (
     import_bnn_pynq,
     import_dwn,
     import_onnx,
+    is_generator,
     load,
     predict,
     train_features,
+    train_generator,
     train_network,
 )
 from bitwright.api.playing import play
@@ -63,6 +65,7 @@ __all__ = [
     "import_bnn_pynq",
     "import_dwn",
     "import_onnx",
+    "is_generator",
     "load",
     "load_frames",
     "needs_extra",
@@ -77,6 +80,7 @@ __all__ = [
     "size",
     "synth",
     "train_features",
+    "train_generator",
     "train_network",
     "verify",
     "verify_loads",

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from bitwright_bnn_pynq import ParameterSet
     from bitwright_onnx import Imported
-    from bitwright_train import FeatureReport, TrainConfig, TrainReport
+    from bitwright_train import FeatureReport, GeneratorReport, TrainConfig, TrainReport
     from bitwright_train.told import EpochTold
 
 
@@ -131,6 +131,48 @@ def train_features(
         folder = default_data_dir() if data_dir is None else Path(data_dir)
         return training.train_features(
             chosen, network, Path(out), data_dir=folder, resume=resume, seconds=seconds, progress=progress, told=told
+        )
+
+
+def is_generator(config: "str | os.PathLike[str] | TrainConfig") -> bool:
+    """Whether a configuration, as `train_network` takes them, is one for `train_generator`. Raises TrainingError."""
+    with needs_extra("train", "training"):
+        import bitwright_train as training
+
+        chosen = config if isinstance(config, training.TrainConfig) else training.load_config(str(config))
+        return chosen.generator is not None
+
+
+def train_generator(
+    config: "str | os.PathLike[str] | TrainConfig",
+    out: PathLike,
+    *,
+    data_dir: PathLike | None = None,
+    dataset: str | None = None,
+    epochs: int | None = None,
+    seed: int | None = None,
+    resume: bool = True,
+    seconds: float | None = None,
+    progress: Progress | None = None,
+    told: "Callable[[EpochTold], None] | None" = None,
+) -> "GeneratorReport":
+    """Trains a network that draws images, class and noise bits in, against a float network, judged by another.
+
+    `config` has a table `generator`. Writes to `out` what `train_network` does, codes.npz, the codes that were judged,
+    and samples.png, what the golden model draws of them. Arguments and errors are those of `train_network`.
+
+        report = bw.train_generator("mnist-generator", "run")
+        report.samples.recognised, report.network
+
+    """
+    with needs_extra("train", "training"):
+        import bitwright_train as training
+
+        chosen = config if isinstance(config, training.TrainConfig) else training.load_config(str(config))
+        chosen = training.with_overrides(chosen, dataset=dataset, epochs=epochs, seed=seed)
+        folder = default_data_dir() if data_dir is None else Path(data_dir)
+        return training.train_generator(
+            chosen, Path(out), data_dir=folder, resume=resume, seconds=seconds, progress=progress, told=told
         )
 
 

@@ -24,7 +24,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     command.add_argument(
         "config",
         metavar="CONFIG",
-        help="a TOML file, or a configuration that ships: digits, tfc, sfc, lfc, cnn-small, cnv and more",
+        help="a TOML file, or a configuration that ships: digits, tfc, sfc, cnn-small, cnv, mnist-generator and more",
     )
     command.add_argument("--out", required=True, metavar="DIR", type=Path, help="the folder to write")
     command.add_argument(
@@ -74,6 +74,8 @@ def run(args: argparse.Namespace) -> int:
     check_folder(args.out)
     if args.features is not None:
         return _features(args)
+    if api.is_generator(args.config):
+        return _generator(args)
     with quiet_stdout(args.json), progress() as report:
         result = api.train_network(
             args.config,
@@ -159,6 +161,39 @@ def _features(args: argparse.Namespace) -> int:
         ]
     )
     say(f"\nNext: bitwright weights DESIGN {network} --out {args.out / 'network.load'}")
+    return 0
+
+
+def _generator(args: argparse.Namespace) -> int:
+    """Trains a network that draws images."""
+    from bitwright import api
+    from bitwright.cli.output import percent, print_facts, print_json, progress, quiet_stdout, say
+    from bitwright_core.errors import TrainingError
+
+    if args.start is not None or args.teacher is not None:
+        raise TrainingError("a generator starts from chance and has no teacher; leave out --start and --teacher")
+    with quiet_stdout(args.json), progress() as report:
+        result = api.train_generator(args.config, args.out, progress=report, **_run_options(args))
+    network, codes, samples = args.out / "network.safetensors", args.out / "codes.npz", result.samples
+    if args.json:
+        facts = {"samples": asdict(samples), "judge_accuracy": result.judge_accuracy, "seconds": result.seconds}
+        files = {"network": str(network), "codes": str(codes), "out": str(args.out)}
+        print_json({**facts, "digest": result.network.digest, **files})
+        return 0
+    print_facts(
+        [
+            ("network", repr(result.network)),
+            ("recognised", f"{percent(samples.recognised)} of {samples.samples:,} samples"),
+            ("the judge", f"a float network, {percent(result.judge_accuracy)} of the test images right"),
+            (
+                "two of a class",
+                f"differ in {samples.distance:.1f} pixels, test images in {samples.real_distance:.1f}",
+            ),
+            ("training took", f"{result.seconds:,.1f} s"),
+            ("written to", args.out),
+        ]
+    )
+    say(f"\nNext: bitwright generate {network} --out design; then bitwright verify design --data {codes}")
     return 0
 
 
