@@ -19,6 +19,7 @@ GOOD = 'name = "mine"\ndataset = "digits"\nhidden = [8]\n'
         ("sfc", (256, 256, 256), "mnist"),
         ("lfc", (1024, 1024, 1024), "mnist"),
         ("sfc-fashion", (256, 256, 256), "fashion-mnist"),
+        ("hybrid-fashion", (256, 256, 256), "fashion-mnist"),
     ],
 )
 def test_shipped_configurations(name, hidden, dataset):
