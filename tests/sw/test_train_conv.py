@@ -96,7 +96,7 @@ def test_checkpoints_from_before_a_key_came_are_taken_up(finished, tmp_path, mon
         return original(**values)
 
     monkeypatch.setattr(loop_module, "TrainingRecord", without_new_keys)
-    monkeypatch.setattr(loop_module, "_round_trip", lambda record: record)
+    monkeypatch.setattr(loop_module, "round_trip", lambda record: record)
     config = dataclasses.replace(SMALL, convs=(), epochs=1)
     train(config, tmp_path, threads=1)
     monkeypatch.undo()
