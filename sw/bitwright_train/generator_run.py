@@ -22,6 +22,7 @@ from bitwright_train.generator_samples import SampleMetrics, codes_of, sample_me
 from bitwright_train.loop import CHECKPOINT_SECONDS, LoopOptions, Told
 from bitwright_train.model_file import save_model
 from bitwright_train.run import TrainFiles, default_threads, device_of, drawer, run_metrics
+from bitwright_train.threads import torch_threads
 
 JUDGE_FILE = "judge.safetensors"
 CODES_FILE = "codes.npz"
@@ -57,9 +58,7 @@ def train_generator(
     picture of what the golden model draws of them. Arguments are those of `train`. Raises DataError, TrainingError, or
     ExportError if the network is not what torch computes; then none is written.
     """
-    before = torch.get_num_threads()
-    torch.set_num_threads(default_threads(config, before))
-    try:
+    with torch_threads(default_threads(config, torch.get_num_threads())):
         options = LoopOptions(
             device=device_of(device),
             resume=resume,
@@ -71,8 +70,6 @@ def train_generator(
             saved=drawer(TrainFiles.under(Path(out)).curves, config.name),
         )
         return _train(config, Path(out), data_dir, options)
-    finally:
-        torch.set_num_threads(before)
 
 
 def _train(config: TrainConfig, out: Path, data_dir: Path | None, options: LoopOptions) -> GeneratorReport:

@@ -27,6 +27,7 @@ from bitwright_train.exports import check_export, export_model
 from bitwright_train.loop import CHECKPOINT_SECONDS, LoopOptions, Told
 from bitwright_train.loop import run as run_loop
 from bitwright_train.model_file import MODEL_FILE, save_model
+from bitwright_train.threads import torch_threads
 
 NETWORK_FILE = "network.safetensors"
 CHECKPOINT_FILE = "checkpoint.safetensors"
@@ -145,9 +146,7 @@ def train(
     if threads is not None and threads < 1:
         raise TrainingError(f"threads must be at least 1, not {threads}")
     _check_kind(config)
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads or default_threads(config, before))
-    try:
+    with torch_threads(threads or default_threads(config, torch.get_num_threads())):
         return _train(
             config,
             Path(out),
@@ -160,8 +159,6 @@ def train(
             seconds=seconds,
             told=told,
         )
-    finally:
-        torch.set_num_threads(before)
 
 
 def train_only(
@@ -184,8 +181,6 @@ def train_only(
     DataError or TrainingError.
     """
     _check_kind(config)
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads or default_threads(config, before))
     files, place = TrainFiles.under(Path(out)), device_of(device)
     if place.type == "cuda":
         torch.backends.cudnn.benchmark = True
@@ -198,13 +193,11 @@ def train_only(
         teacher=files.teacher,
         told=told,
     )
-    try:
+    with torch_threads(threads or default_threads(config, torch.get_num_threads())):
         dataset = load_dataset(config.dataset, data_dir)
         model, reached = run_loop(config, dataset, files.checkpoint, options)
         save_model(files.model, model, config, dataset.labels)
         return reached
-    finally:
-        torch.set_num_threads(before)
 
 
 def _train(

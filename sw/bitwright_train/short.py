@@ -13,6 +13,7 @@ from bitwright_train.config import TrainConfig
 from bitwright_train.loop import LoopOptions
 from bitwright_train.loop import run as run_loop
 from bitwright_train.model import BinaryNetwork
+from bitwright_train.threads import torch_threads
 
 
 def train_short(
@@ -29,20 +30,15 @@ def train_short(
     It begins with the weights of `inherited`, cut or widened, and ends after the epoch for which `enough`, which is
     given the history, says so. The same arguments give the same bits on the same kind of machine. Raises TrainingError.
     """
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads)
-    try:
-        with tempfile.TemporaryDirectory(prefix="bitwright-short-") as folder:
-            options = LoopOptions(
-                device=torch.device("cpu"),
-                teacher=Path(folder) / "teacher.safetensors",
-                checkpoint_seconds=float("inf"),
-                progress=progress,
-                inherited=inherited,
-                enough=enough,
-            )
-            model, record = run_loop(config, dataset, Path(folder) / "checkpoint.safetensors", options)
-    finally:
-        torch.set_num_threads(before)
+    with torch_threads(threads), tempfile.TemporaryDirectory(prefix="bitwright-short-") as folder:
+        options = LoopOptions(
+            device=torch.device("cpu"),
+            teacher=Path(folder) / "teacher.safetensors",
+            checkpoint_seconds=float("inf"),
+            progress=progress,
+            inherited=inherited,
+            enough=enough,
+        )
+        model, record = run_loop(config, dataset, Path(folder) / "checkpoint.safetensors", options)
     assert isinstance(model, BinaryNetwork)
     return model, record.history, record.best_epoch
