@@ -55,6 +55,14 @@ def design_folder(folder: Path) -> Path | None:
     return next((place for place in places if os.path.lexists(place / MANIFEST)), None)
 
 
+def _configuration(config: "str | os.PathLike[str] | TrainConfig", **replaced: Any) -> "TrainConfig":
+    """A configuration as `train_network` takes it, with what is `replaced` of it. Raises TrainingError."""
+    import bitwright_train as training
+
+    chosen = config if isinstance(config, training.TrainConfig) else training.load_config(str(config))
+    return training.with_overrides(chosen, **replaced)
+
+
 @shows_progress
 def train_network(
     config: "str | os.PathLike[str] | TrainConfig",
@@ -86,9 +94,8 @@ def train_network(
     with needs_extra("train", "training"):
         import bitwright_train as training
 
-        chosen = config if isinstance(config, training.TrainConfig) else training.load_config(str(config))
-        chosen = training.with_overrides(
-            chosen,
+        chosen = _configuration(
+            config,
             dataset=dataset,
             epochs=epochs,
             seed=seed,
@@ -126,8 +133,7 @@ def train_features(
     with needs_extra("train", "training"):
         import bitwright_train as training
 
-        chosen = config if isinstance(config, training.TrainConfig) else training.load_config(str(config))
-        chosen = training.with_overrides(chosen, dataset=dataset, epochs=epochs, seed=seed)
+        chosen = _configuration(config, dataset=dataset, epochs=epochs, seed=seed)
         folder = default_data_dir() if data_dir is None else Path(data_dir)
         return training.train_features(
             chosen, network, Path(out), data_dir=folder, resume=resume, seconds=seconds, progress=progress, told=told
@@ -137,10 +143,7 @@ def train_features(
 def is_generator(config: "str | os.PathLike[str] | TrainConfig") -> bool:
     """Whether a configuration, as `train_network` takes them, is one for `train_generator`. Raises TrainingError."""
     with needs_extra("train", "training"):
-        import bitwright_train as training
-
-        chosen = config if isinstance(config, training.TrainConfig) else training.load_config(str(config))
-        return chosen.generator is not None
+        return _configuration(config).generator is not None
 
 
 def train_generator(
@@ -168,8 +171,7 @@ def train_generator(
     with needs_extra("train", "training"):
         import bitwright_train as training
 
-        chosen = config if isinstance(config, training.TrainConfig) else training.load_config(str(config))
-        chosen = training.with_overrides(chosen, dataset=dataset, epochs=epochs, seed=seed)
+        chosen = _configuration(config, dataset=dataset, epochs=epochs, seed=seed)
         folder = default_data_dir() if data_dir is None else Path(data_dir)
         return training.train_generator(
             chosen, Path(out), data_dir=folder, resume=resume, seconds=seconds, progress=progress, told=told
