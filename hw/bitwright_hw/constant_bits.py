@@ -5,7 +5,7 @@ neuron whose threshold its popcount always or never reaches is one, and may make
 a table that says one thing at all addresses.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from bitwright_core.network import MatrixLayer, Network, Thresholds
 from bitwright_hw.luts import neurons
@@ -30,8 +30,9 @@ def known_outputs(layer: MatrixLayer, known: Known) -> Known:
     return tuple(found)
 
 
-def known_inputs(network: Network) -> list[Known]:
-    """Of each matrix layer's inputs the values that they always have. None is known of a convolution's results."""
+def known_inputs(network: Network, loadable: Collection[str] = ()) -> list[Known]:
+    """Of each matrix layer's inputs the values that they always have. None is known of a convolution's results, nor of
+    those of layers that are `loadable`, by name."""
     found: list[Known] = []
     known: dict[str, Known] = {}
     for node in network.nodes:
@@ -46,6 +47,6 @@ def known_inputs(network: Network) -> list[Known]:
             continue
         known_here = given[0] or (None,) * layer.inputs
         found.append(known_here)
-        if layer.windows is None and layer.counts_bits:
+        if layer.windows is None and layer.counts_bits and layer.name not in loadable:
             known[node.name] = known_outputs(layer, known_here)
     return found

@@ -153,8 +153,9 @@ class MatrixEngine(wiring.Component):
         else:
             m.submodules.planes = planes = PlaneCounter(order=self.order, fold=fold)
             m.d.comb += [planes.step.eq(self.i.valid), address.eq(planes.address)]
+        loaded = {memory.part: memory for memory in self.loads}
         weights_load = None
-        if self.loads:
+        if loaded:
             weights, weights_load = self._loaded_weights(m, address)
         else:
             weights = self._weights(m, address)
@@ -200,10 +201,11 @@ class MatrixEngine(wiring.Component):
             bits=bits,
             passes_apart=fold.synapse_folds,
             borders=preload_borders(self.layer) if len(values) > 1 else None,
-            loaded=self.loads[1] if len(self.loads) > 1 else None,
+            loaded=loaded.get("thresholds", loaded.get("starts")),
         )
-        if self.loads:
-            share(m, self.load, [weights_load, *([preloads.load] if len(self.loads) > 1 else [])])
+        levels = self._level_unit(loaded.get("levels"))
+        if loaded:
+            share(m, self.load, [weights_load, *(unit.load for unit in (preloads, levels) if unit and unit.loaded)])
         m.d.comb += preloads.take.eq(history[taken][1])
         totals: list[Value] = []
         for pe in range(fold.pe):
@@ -227,8 +229,14 @@ class MatrixEngine(wiring.Component):
                 m.d.comb += self.o.payload[pe].eq(total)
             if self.biased and self.levels is None:
                 m.d.comb += self.activations[pe].eq(total[-1])
-        if self.levels is not None:
-            self._coded(m, Cat(*totals))
+        if levels is not None:
+            m.submodules.levels = levels
+            m.d.comb += [
+                levels.valid.eq(self.o.valid),
+                levels.totals.eq(Cat(*totals)),
+                self.activations.eq(levels.o),
+                self.given.eq(levels.o_valid),
+            ]
         return m
 
     def _turns(self, flags: Value) -> dict[str, Value]:
@@ -284,12 +292,12 @@ class MatrixEngine(wiring.Component):
             return word_terms(m, lanes, simd, self.layer.takes.bits)
         return lanes
 
-    def _coded(self, m: Module, totals: Value) -> None:
-        """Activations of several levels."""
+    def _level_unit(self, loaded: LoadMemory | None) -> LevelUnit | None:
+        """What makes activations of several levels, if they have."""
         numbers = self.levels
-        assert numbers is not None
-        m.submodules.levels = levels = LevelUnit(
-            pe=self.fold.pe,
+        if numbers is None:
+            return None
+        return LevelUnit(
             bits=self.bits,
             middle=numbers.middle,
             others=numbers.others,
@@ -297,13 +305,8 @@ class MatrixEngine(wiring.Component):
             code_bits=numbers.code_bits,
             passes_apart=self.fold.pass_words,
             borders=preload_borders(self.layer),
+            loaded=loaded,
         )
-        m.d.comb += [
-            levels.valid.eq(self.o.valid),
-            levels.totals.eq(totals),
-            self.activations.eq(levels.o),
-            self.given.eq(levels.o_valid),
-        ]
 
     def _loaded_weights(self, m: Module, address: Signal) -> tuple[Value, wiring.PureInterface]:
         """The same from a memory that is loaded, and its `load`."""

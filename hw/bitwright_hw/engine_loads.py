@@ -11,28 +11,37 @@ from bitwright_hw.engine_numbers import (
     Matrix,
     accumulator_bits,
     given_preloads,
+    level_numbers,
+    plane_order,
     preload_count,
     preload_values,
+    products_of,
+    starts_loaded,
     weight_rows,
     weight_width,
 )
 from bitwright_hw.families import Family
+from bitwright_hw.levels import level_steps, level_units
 from bitwright_hw.memory_contents import Contents
 from bitwright_hw.preloads import preload_contents, preload_sizes
 
 
 @dataclass(frozen=True, kw_only=True)
 class EngineLoads:
-    """The memories of an engine of `layer`, folded so: weights, and thresholds unless it gives scores."""
+    """The memories of an engine of `layer`, folded so: weights; what accumulators begin with, where
+    thresholds or weights decide it; and the levels that are compared behind them."""
 
     layer: Matrix
     fold: Fold
     family: Family
 
     @property
-    def biased(self) -> bool:
-        """Whether there are thresholds."""
-        return not isinstance(self.layer.output, Scores)
+    def inverted(self) -> tuple[bool, bool]:
+        """Whether rows take weights, and what they begin with, complemented (see AccumulateRow)."""
+        layer, rows = self.layer, self.family.rows
+        if not layer.counts_bits and products_of(layer) is None and plane_order(layer, self.fold) is None:
+            return False, False  # an IntegerRow
+        return layer.weight_type.xnor and rows.inverted_weights, rows.inverted_preload
 
     @property
     def bits(self) -> int:
@@ -40,25 +49,44 @@ class EngineLoads:
         return accumulator_bits(self.layer, self.fold)
 
     @property
+    def _levels(self) -> int:
+        """Levels that are compared behind the accumulators."""
+        return 0 if level_numbers(self.layer, self.fold) is None else self.layer.output.levels - 1
+
+    @property
     def memories(self) -> tuple[LoadMemory, ...]:
         layer, fold = self.layer, self.fold
-        weights = LoadMemory(layer=layer.name, part="weights", width=weight_width(layer, fold), depth=fold.cycles)
-        if not self.biased:
-            return (weights,)
-        rows, steps = preload_sizes(fold.pe, fold.synapse_folds)
-        depth = steps * preload_count(layer, fold, self.bits)
-        return weights, LoadMemory(layer=layer.name, part="thresholds", width=rows * self.bits, depth=depth)
+        name, width = layer.name, weight_width(layer, fold)
+        found = [LoadMemory(layer=name, part="weights", width=width, depth=fold.weight_words)]
+        if starts_loaded(layer, fold):
+            rows, steps = preload_sizes(fold.pe, fold.synapse_folds)
+            depth = steps * preload_count(layer, fold, self.bits)
+            part = "starts" if isinstance(layer.output, Scores) else "thresholds"
+            found.append(LoadMemory(layer=name, part=part, width=rows * self.bits, depth=depth))
+        if self._levels:
+            width = level_units(fold.pe, fold.pass_words) * self._levels * self.bits
+            depth = level_steps(fold.pe, fold.pass_words) * fold.neuron_folds * len(layer.engine_levels)
+            found.append(LoadMemory(layer=name, part="levels", width=width, depth=depth))
+        return tuple(found)
 
     def contents(self, layer: Matrix) -> list[Contents]:
         """The words of the memories for `layer`, which is of the engine's shape."""
-        weights = Contents(bits=weight_rows(layer, self.fold) ^ np.uint8(self.family.rows.inverted_weights))
-        if not self.biased:
-            return [weights]
-        values = given_preloads(preload_values(layer, self.fold, self.bits), self.family.rows.inverted_preload)
-        return [weights, preload_contents(values, self.bits, self.fold.synapse_folds)]
+        fold = self.fold
+        weights, starts = self.inverted
+        found = [Contents(bits=weight_rows(layer, fold) ^ np.uint8(weights))]
+        if starts_loaded(layer, fold):
+            values = given_preloads(preload_values(layer, fold, self.bits), starts)
+            found.append(preload_contents(values, self.bits, fold.synapse_folds))
+        if self._levels:
+            numbers = level_numbers(layer, fold)
+            assert numbers is not None
+            found.append(preload_contents(numbers.words, self.bits, 1))
+        return found
 
     @property
     def fill_cycles(self) -> int:
         """Cycles without a word that the engine needs after a reset, or a change of banks: its first thresholds come
         of their memory."""
-        return preload_sizes(self.fold.pe, self.fold.synapse_folds)[1] + 2 if self.biased else 0
+        if not starts_loaded(self.layer, self.fold):
+            return 0
+        return preload_sizes(self.fold.pe, self.fold.synapse_folds)[1] + 2

@@ -11,7 +11,15 @@ from bitwright_core.plan import Fold
 from bitwright_hw.cells import Counts
 from bitwright_hw.families.costs import Costs
 from bitwright_hw.integer_row import corrections
-from bitwright_hw.levels import LevelSizes, level_counts, levels_latency, varying_bits
+from bitwright_hw.levels import (
+    LevelSizes,
+    level_counts,
+    level_steps,
+    level_units,
+    level_words,
+    levels_latency,
+    varying_bits,
+)
 from bitwright_hw.plane_order import PlaneOrder
 from bitwright_hw.preloads import Borders
 from bitwright_hw.products import Products
@@ -63,15 +71,18 @@ def weight_width(layer: Matrix, fold: Fold) -> int:
     return fold.lanes * (1 if fold.plane_products > 1 else layer.weight_type.bits)
 
 
-def count_range(layer: Matrix) -> tuple[int, int]:
-    """The least and the largest count of a row: popcounts of bits, dot products of integers."""
+def count_range(layer: Matrix, fold: Fold) -> tuple[int, int]:
+    """The least and the largest count of a row: popcounts of bits, dot products of integers; of any weights, where
+    others may be loaded."""
+    if fold.loadable:
+        return layer.widest_count_range
     return (0, layer.inputs) if layer.counts_bits else layer.dot_range
 
 
 def _padded_levels(layer: Matrix, fold: Fold) -> NDArray[np.int64]:
     """(border classes, NF * PE, levels): what counts are compared with. Rows that only pad have levels that give 0."""
     levels = layer.engine_levels
-    least, largest = count_range(layer)
+    least, largest = count_range(layer, fold)
     padded = np.full((len(levels), fold.neuron_folds * fold.pe, levels.shape[2]), largest + 1, np.int64)
     if isinstance(layer.output, Thresholds):
         padded[:, :, : -layer.output.base] = least
@@ -82,12 +93,15 @@ def _padded_levels(layer: Matrix, fold: Fold) -> NDArray[np.int64]:
 def accumulator_bits(layer: Matrix, fold: Fold) -> int:
     """Width of count - T over every count and threshold that can occur (of the count alone for scores). With
     several levels T is the middle one, and the others less T must fit, too."""
-    least, largest = count_range(layer)
+    least, largest = count_range(layer, fold)
     if isinstance(layer.output, Scores):
         return max(signed_bits(least), signed_bits(largest))
     if fold.loadable:  # any thresholds; at the borders of an image popcounts lack up to all lanes, or have them twice
-        beyond = 0 if layer.borders is None else layer.inputs
-        return max(signed_bits(least - largest - 1 - beyond), signed_bits(largest - least + beyond))
+        beyond = 0 if layer.borders is None or not layer.counts_bits else layer.inputs
+        above = largest + (layer.output.levels > 1)
+        return max(
+            signed_bits(least - largest - 1 - beyond), signed_bits(above - least + beyond), layer.inputs.bit_length()
+        )
     levels = _padded_levels(layer, fold)
     middle = levels[:, :, levels.shape[2] // 2]
     low, high = int(middle.min()), int(middle.max())
@@ -104,7 +118,7 @@ def preload_values(layer: Matrix, fold: Fold, bits: int) -> tuple[tuple[int, ...
     ProductRow is subtracted. Where planes follow each other they are as `PlaneOrder.fed_as` says.
     """
     values = [tuple(row) for row in _starts(layer, fold, bits).tolist()]
-    if fold.loadable and not isinstance(layer.output, Scores):
+    if starts_loaded(layer, fold):
         return tuple(values)
     return tuple(values[:1] if len(set(values)) == 1 else values)
 
@@ -117,9 +131,18 @@ def given_preloads(values: tuple[tuple[int, ...], ...], inverted: bool) -> tuple
 def preload_count(layer: Matrix, fold: Fold, bits: int) -> int:
     """How many `preload_values` has."""
     starts = _starts(layer, fold, bits)
-    if fold.loadable and not isinstance(layer.output, Scores):
+    if starts_loaded(layer, fold):
         return len(starts)
     return 1 if bool((starts == starts[0]).all()) else len(starts)
+
+
+def starts_loaded(layer: Matrix, fold: Fold) -> bool:
+    """Whether what accumulators begin with is loaded: where it depends on thresholds, or on the weights."""
+    if not fold.loadable:
+        return False
+    if not isinstance(layer.output, Scores) or preload_borders(layer) is not None:
+        return True
+    return not layer.counts_bits and (layer.weight_type.xnor or layer.takes.xnor)
 
 
 def _starts(layer: Matrix, fold: Fold, bits: int) -> NDArray[np.int64]:
@@ -195,6 +218,12 @@ class LevelNumbers:
         return varying_bits(self._apart, self.fold.pass_words)
 
     @property
+    def words(self) -> tuple[tuple[int, ...], ...]:
+        """The words of the stage's memory where they are loaded."""
+        pe, apart = self.fold.pe, self.fold.pass_words
+        return level_words(self.others, level_units(pe, apart), level_steps(pe, apart), loaded=True)
+
+    @property
     def latency(self) -> int:
         """Cycles from a pass's totals to its codes."""
         return levels_latency(self.fold.pe, self.fold.pass_words)
@@ -214,7 +243,7 @@ class LevelNumbers:
             sizes,
             passes=self.fold.neuron_folds * classes,
             borders=borders,
-            varying=self.varying_bits,
+            varying=None if self.fold.loadable else self.varying_bits,
             costs=costs,
         )
 

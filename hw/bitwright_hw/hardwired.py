@@ -106,7 +106,6 @@ class HardwiredEngine(wiring.Component):
     def _coded(self, m: Module, numbers: LevelNumbers) -> None:
         """Activations of several levels, of totals with their bias."""
         m.submodules.levels = levels = LevelUnit(
-            pe=self.layer.outputs,
             bits=self.bits,
             middle=numbers.middle,
             others=numbers.others,

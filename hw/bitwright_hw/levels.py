@@ -9,7 +9,9 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 from numpy.typing import NDArray
 
+from bitwright_core.loading import LoadMemory
 from bitwright_core.plan import ceil_div
+from bitwright_hw.banked_memory import LoadBus, banked_counts, share
 from bitwright_hw.cells import Counts, counter_bits
 from bitwright_hw.families.costs import Costs
 from bitwright_hw.frame_buffer import count_up
@@ -42,6 +44,9 @@ class LevelUnit(wiring.Component):
     around, of `pe` tuples: what a total is compared with for each of the other levels, in order, in the totals' own
     numbers. Levels do not fall from one to the next. With `borders` there is that for each block, as in Preloads.
 
+    With `loaded`, the levels are those that a load brings, and `others` what it begins with; `valid` comes 3 cycles
+    after a reset or a refill of `load` at the earliest.
+
     A few comparators are shared: `units` rows at a time are compared, `steps` times, while the next pass is on its way.
     `o` has the codes of a pass, row 0 lowest, while `o_valid` is high; they are no longer there afterwards.
 
@@ -52,7 +57,6 @@ class LevelUnit(wiring.Component):
     def __init__(
         self,
         *,
-        pe: int,
         bits: int,
         middle: int,
         others: tuple[tuple[tuple[int, ...], ...], ...],
@@ -60,18 +64,20 @@ class LevelUnit(wiring.Component):
         code_bits: int,
         passes_apart: int,
         borders: Borders | None = None,
+        loaded: LoadMemory | None = None,
     ):
-        if min(pe, bits, code_bits, passes_apart) < 1:
-            raise ValueError("pe, bits, code_bits and passes_apart must be at least 1")
+        if min(bits, code_bits, passes_apart) < 1:
+            raise ValueError("bits, code_bits and passes_apart must be at least 1")
         if (
             not others
-            or {len(row) for row in others} != {pe}
+            or not others[0]
+            or len({len(row) for row in others}) != 1
             or len({len(row) for rows in others for row in rows}) != 1
         ):
-            raise ValueError(f"others must have rows of {pe} tuples of one length")
+            raise ValueError("others must have rows of as many tuples of one length")
         if not 0 <= middle <= len(others[0][0]):
             raise ValueError(f"middle must be one of the levels, not {middle}")
-        self.pe = pe
+        self.pe = pe = len(others[0])
         self.bits = bits
         self.middle = middle
         self.others = others
@@ -79,9 +85,9 @@ class LevelUnit(wiring.Component):
         self.code_bits = code_bits
         self.passes_apart = passes_apart
         self.borders = borders
-        super().__init__(
-            {"valid": In(1), "totals": In(pe * bits), "o": Out(pe * code_bits), "o_valid": Out(1)},
-        )
+        self.loaded = loaded
+        ports = {"valid": In(1), "totals": In(pe * bits), "o": Out(pe * code_bits), "o_valid": Out(1)}
+        super().__init__(ports if loaded is None else {**ports, "load": In(LoadBus([loaded]))})
 
     @property
     def units(self) -> int:
@@ -138,15 +144,21 @@ class LevelUnit(wiring.Component):
         if not count:
             return Const(0, 1)
         m.submodules.words = words = Preloads(
-            values=self.words, bits=self.bits, passes_apart=1, borders=self.borders if len(self.words) > 1 else None
+            values=self.words,
+            bits=self.bits,
+            passes_apart=1,
+            borders=self.borders if len(self.words) > 1 else None,
+            loaded=self.loaded,
         )
+        if self.loaded is not None:
+            share(m, self.load, [words.load])
         m.d.comb += words.take.eq(compares)
         return words.o
 
     @property
     def words(self) -> tuple[tuple[int, ...], ...]:
-        """What is compared in each step of each pass; one for all where they are equal."""
-        return level_words(self.others, self.units, self.steps)
+        """What is compared in each step of each pass; one for all where they are equal and not loaded."""
+        return level_words(self.others, self.units, self.steps, loaded=self.loaded is not None)
 
     def _code(self, m: Module, reached: Sequence[Value], unit: int) -> Value:
         """The code for levels of which the first so many are reached."""
@@ -175,10 +187,10 @@ class LevelSizes:
     code_bits: int
 
 
-def level_counts(sizes: LevelSizes, *, passes: int, borders: bool, varying: int, costs: Costs) -> Counts:
+def level_counts(sizes: LevelSizes, *, passes: int, borders: bool, varying: int | None, costs: Costs) -> Counts:
     """What a LevelUnit takes: the rows that are chosen, their comparators and codes, and the memory of what they are
     compared with, a word for each step of `passes` passes (of all blocks), of which `varying` bits are held in
-    block RAM; for one word a constant."""
+    block RAM; for one word a constant. None are `varying` where all are loaded."""
     units, steps = level_units(sizes.pe, sizes.passes_apart), level_steps(sizes.pe, sizes.passes_apart)
     cost, others, bits, code_bits = costs.levels, sizes.levels - 1, sizes.bits, sizes.code_bits
     width, words = units * others * bits, steps * passes
@@ -186,19 +198,24 @@ def level_counts(sizes: LevelSizes, *, passes: int, borders: bool, varying: int,
     luts += cost.chosen * units * bits * (steps - 1)
     ffs = steps * units * code_bits + 1 + (units * bits + counter_bits(steps) + 2 if steps > 1 else 0)
     total = Counts(luts=round(luts), ffs=ffs)
-    if words == 1 or not others:
+    if not others or (words == 1 and varying is not None):
         return total
     control = 2 * counter_bits(words)
     total += Counts(luts=round(costs.preload_control.at(control)), ffs=width + control)
     if borders:
         total += Counts(luts=costs.borders, ffs=8)
+    if varying is None:
+        return total + banked_counts(width, words, rom_place("auto", 2 * words, limit=NARROW_WORDS), costs)
     if rom_place("auto", words, limit=NARROW_WORDS) == "block":
         return total + Counts(block_rams=costs.block_rams(varying, words))
     return total + Counts(luts=costs.rom(width, words))
 
 
-def level_words(others: tuple[tuple[tuple[int, ...], ...], ...], units: int, steps: int) -> tuple[tuple[int, ...], ...]:
-    """A LevelUnit's memory words; one where all are equal. Units without a row in the last step compare with 0."""
+def level_words(
+    others: tuple[tuple[tuple[int, ...], ...], ...], units: int, steps: int, *, loaded: bool = False
+) -> tuple[tuple[int, ...], ...]:
+    """A LevelUnit's memory words; one where all are equal, unless they are loaded. Units without a row in the last step
+    compare with 0."""
     count = len(others[0][0])
     words = []
     for row in others:
@@ -206,7 +223,7 @@ def level_words(others: tuple[tuple[tuple[int, ...], ...], ...], units: int, ste
         words += [
             tuple(value for values in padded[k * units : (k + 1) * units] for value in values) for k in range(steps)
         ]
-    return tuple(words[:1] if len(set(words)) == 1 else words)
+    return tuple(words[:1] if len(set(words)) == 1 and not loaded else words)
 
 
 def varying_bits(others: NDArray[np.int64], passes_apart: int) -> int:

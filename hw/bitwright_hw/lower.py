@@ -265,7 +265,8 @@ def engine_stages(network: Network, plan: Plan, layer_folds: Sequence[Fold]) -> 
     """The engine of each layer."""
     engines = [engine_named(choice.engine) for choice in plan.layers]
     nothing: list[Known] = [()] * len(engines)
-    known = known_inputs(network) if any(engine.uses_known for engine in engines) else nothing
+    loadable = {choice.name for choice in plan.layers if choice.loadable}
+    known = known_inputs(network, loadable) if any(engine.uses_known for engine in engines) else nothing
     layers = zip(engines, network.matrix_layers, layer_folds, plan.layers, known, strict=True)
     return [
         engine.stage(f"engine_{k}", layer, fold, choice, plan, constants)

@@ -76,9 +76,6 @@ def load_refusal(engine: str, layer: MatrixLayer) -> str | None:
     """Why other weights cannot be loaded into `layer`, as `refusal` says it; None if they can."""
     if engine != "folded":
         return f"a {engine} layer has its weights in the logic, so nothing can be loaded; leave out its engine"
-    if not layer.counts_bits:
-        return "only layers of bits, in values and weights, can be loadable"
-    scores = isinstance(layer.output, Scores) and layer.gives_scores
-    if scores or (isinstance(layer.output, Thresholds) and layer.edge.number.xnor):
+    if isinstance(layer.output, Thresholds) or (isinstance(layer.output, Scores) and layer.gives_scores):
         return None
-    return "only layers that give bits or scores can be loadable"
+    return "only layers that give activations or scores can be loadable"

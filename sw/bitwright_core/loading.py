@@ -19,6 +19,7 @@ from msgspec import Meta
 from numpy.typing import NDArray
 
 from bitwright_core.atomic import write_bytes
+from bitwright_core.checks import SCORE_BITS
 from bitwright_core.errors import DesignError, NetworkError
 from bitwright_core.network import MatrixLayer, Network, Scores, Thresholds, signed_bits
 from bitwright_core.plan import Plan
@@ -48,9 +49,13 @@ def score_widths(layer: MatrixLayer) -> ScoreWidths:
     """The widths of a loadable layer of scores: SCALE_BITS, or what its own scores need."""
     assert isinstance(layer.output, Scores)
     scale = max(SCALE_BITS, int(layer.output.scale.max()).bit_length())
-    highest = ((1 << scale) - 1) * layer.inputs
+    highest = ((1 << scale) - 1) * max(map(abs, layer.widest_count_range))
     offset = max(highest, int(np.abs(layer.output.offset).max()))
-    return ScoreWidths(scale_bits=scale, score_bits=signed_bits(-highest - offset - 1), largest_offset=offset)
+    bits = signed_bits(-highest - offset - 1)
+    if bits <= SCORE_BITS:
+        return ScoreWidths(scale_bits=scale, score_bits=bits, largest_offset=offset)
+    # no network has scores, or offsets, of more bits, whatever its scales
+    return ScoreWidths(scale_bits=scale, score_bits=SCORE_BITS, largest_offset=(1 << (SCORE_BITS - 1)) - 1)
 
 
 def loadable_layers(network: Network, plan: Plan) -> list[MatrixLayer]:
@@ -197,10 +202,14 @@ class _Header(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LoadMemory(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A memory that is loaded: of which layer, what of it, and its words."""
+    """A memory that is loaded: of which layer, what of it, and its words.
+
+    Of a layer with thresholds accumulators begin below the (middle) `thresholds`; the other ones are its `levels`.
+    Where what accumulators of others begin with depends on weights, these are its `starts`.
+    """
 
     layer: Name
-    part: Annotated[str, Meta(pattern=r"\A(weights|thresholds|scores)\Z")]
+    part: Annotated[str, Meta(pattern=r"\A(weights|starts|thresholds|levels|scores)\Z")]
     width: Annotated[int, Meta(ge=1, le=1 << 24)]  # bits of a word
     depth: Annotated[int, Meta(ge=1, le=1 << 24)]  # words
 

@@ -10,7 +10,7 @@ from functools import cache
 from typing import Any
 
 from bitwright_core.network import Network
-from bitwright_core.plan import LayerPlan, Plan, default_plan, hardwired, with_folds, with_planes
+from bitwright_core.plan import LayerPlan, Plan, default_plan, hardwired, with_folds, with_loadable, with_planes
 from tests.corpus.networks import cnn, drawn_network, mlp
 from tests.corpus.newer import branches, class_map, depthwise, tables
 
@@ -187,12 +187,17 @@ def _cases() -> list[Case]:
             name="board-tang-nano-9k", network=small, plan=folded(target="gowin", clock_mhz=54.0), board="tang-nano-9k"
         ),
     ]
-    return found + [_random(seed) for seed in range(QUICK_RANDOM)] + [*NEWER[:2], PLANES[0], WIRED[0]]
+    return found + [_random(seed) for seed in range(QUICK_RANDOM)] + [*NEWER[:2], PLANES[0], WIRED[0], LOADABLE[0]]
 
 
 def serial(*folds: int | Sequence[int], **options: Any) -> Callable[[Network], Plan]:
     """As `folded`, with bit-planes one after the other where a layer has several."""
     return lambda network: with_planes(folded(*folds, **options)(network), network, "serial")
+
+
+def loaded(plan: Callable[[Network], Plan]) -> Callable[[Network], Plan]:
+    """`plan`, with weights that are loaded while it runs."""
+    return lambda network: with_loadable(plan(network), network, "all")
 
 
 def _random(seed: int) -> Case:
@@ -240,6 +245,12 @@ WIRED = (  # the first is quick
         plan=constants(target="ecp5"),
     ),
 )
+LOADABLE = (  # the first is quick
+    Case(name="loadable-few", network=lambda: depthwise(1), plan=loaded(folded(3, 5, target="xc7"))),
+    Case(name="loadable-serial", network=lambda: depthwise(2), plan=loaded(serial(4, 9, target="ecp5", scores=True))),
+    Case(name="loadable-integers", network=lambda: mlp(9, levels=0), plan=loaded(folded(target="xc7", scores=True))),
+    Case(name="loadable-bits", network=lambda: mlp(1, levels=3), plan=loaded(folded(memory="block", scores=True))),
+)
 MAPS = (
     Case(name="class-map", network=lambda: class_map(1), plan=folded(3, 7, target="xc7")),
     Case(name="class-map-serial", network=lambda: class_map(2), plan=serial(6, 11, target="ecp5")),
@@ -257,5 +268,6 @@ LARGE = (
     *NEWER[2:],
     *PLANES[1:],
     *WIRED[1:],
+    *LOADABLE[1:],
     *MAPS,
 )

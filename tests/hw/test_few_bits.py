@@ -70,7 +70,6 @@ def test_levels_give_codes(pe, apart, count, middle, base, code_bits, borders):
     order = [0] if borders is None else [y + x for y in borders.rows for x in borders.columns]
     others = level_case(rng, pe=pe, passes=passes, count=count, middle=middle, bits=bits, blocks=max(order) + 1)
     unit = LevelUnit(
-        pe=pe,
         bits=bits,
         middle=middle,
         others=others,

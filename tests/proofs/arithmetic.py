@@ -155,7 +155,6 @@ def levels(
     m, pe = spec.m, len(others[0])
     borders = Borders(rows=rows, columns=columns) if rows else None
     m.submodules.levels = unit = LevelUnit(
-        pe=pe,
         bits=bits,
         middle=middle,
         others=others,

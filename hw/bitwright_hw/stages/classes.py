@@ -40,7 +40,7 @@ def score_params(layer: MatrixLayer, fold: Fold) -> ScoreParams:
         return ScoreParams(pe=fold.pe, bits=1, spacing=fold.pass_words, inputs=1, scale=votes, offset=(0,) * len(votes))
     if not isinstance(layer.output, Scores):
         raise TypeError(f"layer {layer.name} gives bits, not scores")
-    least, largest = count_range(layer)
+    least, largest = count_range(layer, fold)
     return ScoreParams(
         pe=fold.pe,
         bits=accumulator_bits(layer, fold),

@@ -21,6 +21,7 @@ from bitwright_hw.engine_numbers import (
     preload_borders,
     preload_count,
     products_of,
+    starts_loaded,
     weight_rows,
     weight_width,
 )
@@ -95,7 +96,8 @@ class MatrixStage(EngineStage):
         single = fold.pass_words == 1
         values = preload_count(layer, fold, bits)
         row = layer_row_luts(layer, fold, bits=bits, family=self.family, costs=costs, stages=stages)
-        if values == 1 and not stages:
+        loaded = starts_loaded(layer, fold)
+        if values == 1 and not stages and not loaded:
             row -= bits  # a constant preload is blanked for nothing
         order, levels = plane_order(layer, fold), level_numbers(layer, fold)
         products = products_of(layer) if order is None else None
@@ -118,7 +120,7 @@ class MatrixStage(EngineStage):
             total += levels.counts(costs)
         if fold.weight_words > 1 or fold.loadable:
             total += self._weights(costs, exact=exact)
-        return total + self._preloads(costs, values, bits) if values > 1 else total
+        return total + self._preloads(costs, values, bits) if values > 1 or loaded else total
 
     def _weights(self, costs: Costs, *, exact: bool) -> Counts:
         """The weight memory."""

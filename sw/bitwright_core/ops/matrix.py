@@ -40,6 +40,12 @@ def dot_range(rows: NDArray[np.integer], weight_type: NumberType, takes: NumberT
     return int((low * above + high * below).min()), int((high * above + low * below).max())
 
 
+def widest_dot_range(inputs: int, weight_type: NumberType, takes: NumberType) -> tuple[int, int]:
+    """The least and the largest dot product of `inputs` weights and values of these types, whatever the weights."""
+    ends = [w * x for w in (weight_type.least, weight_type.largest) for x in (takes.least, takes.largest)]
+    return inputs * min(ends), inputs * max(ends)
+
+
 class MatrixLayer:
     """A layer whose outputs are rows of weights times windows of its input: one window, or one each pixel.
 
@@ -213,6 +219,12 @@ class MatrixLayer:
         others they are those of the rows that reach farthest, for any values of the type.
         """
         return dot_range(self.rows, self.weight_type, self.takes)
+
+    @property
+    def widest_count_range(self) -> tuple[int, int]:
+        """The least and the largest count of an engine for any weights of the type: popcounts of bits, else dot
+        products."""
+        return (0, self.inputs) if self.counts_bits else widest_dot_range(self.inputs, self.weight_type, self.takes)
 
     @property
     def largest_dot(self) -> int:
