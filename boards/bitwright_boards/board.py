@@ -31,7 +31,7 @@ class Resources(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     block_rams: _Amount
     block_ram_kbits: int  # parity included: 36 for RAMB36, 18 for EBR
     block_ram_name: Annotated[str, Meta(max_length=24)] = ""  # what the maker calls one, where BLOCK_NAMES has another
-    ultra_rams: Annotated[int, Meta(ge=0, le=1_000_000)] = 0  # of 288 kbits; no design uses them yet
+    ultra_rams: Annotated[int, Meta(ge=0, le=1_000_000)] = 0  # of 288 kbits, for loadable weights
     dsps: Annotated[int, Meta(ge=0, le=1_000_000)]
 
 

@@ -112,6 +112,8 @@ def describe(design: Design) -> dict[str, Any]:
             "bytes": manifest.loads.bytes,
             "crc": manifest.loads.crc,
         }
+        if manifest.loads.first is not None:
+            loads["load"]["first"] = manifest.loads.first
     return {
         "format": FORMAT_VERSION,
         "name": manifest.name,
@@ -183,10 +185,16 @@ def find_overlay(design: Design, board: Board, overlay: Path | None = None) -> P
     return bit
 
 
+def first_files(design: Design) -> dict[str, bytes]:
+    """What lies beside design.json of a design that begins without weights, by name: the load of its own network."""
+    entry, load = design.manifest.loads, design.first_load
+    return {} if entry is None or entry.first is None or load is None else {entry.first: load.content}
+
+
 def deployment(design: Design, bit: Path, vectors: Vectors) -> dict[str, bytes]:
     """The content of every file that goes to the board, by its name."""
     name = design.manifest.name
-    return {
+    return first_files(design) | {
         f"{name}.bit": bit.read_bytes(),
         f"{name}.hwh": bit.with_suffix(".hwh").read_bytes(),
         DRIVER: driver_source(),

@@ -15,6 +15,8 @@ An accelerator with loadable layers takes another network while it runs, from wh
     accelerator.swap()              # between two frames
     accelerator.choose("digits")    # both, with digits.load of this folder
 
+One that begins without weights gets its own network's, own.weights.load of the folder, as the driver is made.
+
 The folder holds NAME.bit, NAME.hwh and design.json, which tells NAME, the shape of a frame, its packing, and the
 network's digest. The AXI DMA is driven by its registers (AMD PG021, direct register mode); pynq loads the overlay,
 sets the clock, and gives memory. Not for two threads, nor two processes, at once.
@@ -50,7 +52,7 @@ FRAME_COUNTERS = ("FRAMES_IN", "FRAMES_OUT", "FRAMES_DROPPED")
 BUFFER_BYTES = 1 << 20  # at most, for each of the four buffers, unless one frame is larger
 MOST_FRAMES = 4096
 LOAD_START, LOAD_SWAP, LOAD_CANCEL = 1, 2, 4  # LOAD, written
-LOAD_READY, LOAD_SWAPPING, LOAD_FAILED = 0x200, 0x400, 0x800  # LOAD, read
+LOAD_READY, LOAD_SWAPPING, LOAD_FAILED, LOAD_EMPTY = 0x200, 0x400, 0x800, 0x2000  # LOAD, read
 SWAP_SECONDS = 1.0
 TIMED_CLOCK = ("PSU__CRL_APB__PL0_REF_CTRL__ACT_FREQMHZ", "PCW_ACT_FPGA0_PERIPHERAL_FREQMHZ")  # MHz, in the .hwh
 LOOK_SECONDS = 0.01  # how often a wait looks at the accelerator's counters
@@ -151,10 +153,12 @@ class Description:
             self.output = values["output"]
             load = values.get("load")
             self.load_bytes = 0 if load is None else int(load["bytes"])  # 0: weights are fixed
+            first = None if load is None else load.get("first")  # the file of what must be loaded before it computes
+            self.first_load = None if first is None else self.folder / str(first)
             self.registers = {str(name): int(offset) for name, offset in values["registers"].items()}
             if not all(0 <= offset < 256 and offset % 4 == 0 for offset in self.registers.values()):
                 raise ValueError("register offsets beyond the registers")
-            if Path(self.name).name != self.name:
+            if Path(self.name).name != self.name or Path(str(first)).name != str(first):
                 raise ValueError("a name that is no file's")
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise WrongOverlay(f"{file} cannot be read ({error}); deploy the overlay again") from None
@@ -353,8 +357,9 @@ class Driver:
 
     @property
     def networks(self) -> "tuple[str, ...]":
-        """The bank: the networks whose load files lie in the folder of design.json, by the files' names."""
-        return tuple(sorted(file.stem for file in self.design.folder.glob("*.load")))
+        """The bank: the networks whose load files lie in the folder of design.json, by the files' names. What an
+        accelerator that begins without weights has loaded first is none of them."""
+        return tuple(sorted(file.stem for file in self.design.folder.glob("*.load") if file != self.design.first_load))
 
     def choose(self, name: str) -> None:
         """Makes the accelerator compute network `name` of the bank, from the next frame on.
@@ -386,6 +391,21 @@ class Driver:
                 "design with: bitwright weights"
             )
         return crc, data
+
+    def _begin(self) -> None:
+        """Loads the design's own network into an accelerator that has no weights yet, and swaps it in; one that another
+        process left there, or another network, stays. Raises what `load` and `swap` raise."""
+        if self.design.first_load is not None and self._read("LOAD") & LOAD_EMPTY:
+            self.load(self.design.first_load)
+            self.swap()
+
+    def _check_begun(self) -> None:
+        """Raises LoadFailed where there are no weights, with which no frame would be taken."""
+        if self.design.first_load is not None and self._read("LOAD") & LOAD_EMPTY:
+            raise LoadFailed(
+                "the accelerator has no weights, as something configured the FPGA again; load some and swap, or make "
+                "the driver anew, which does both"
+            )
 
     def load(self, file: "str | Path") -> None:
         """Brings the weights of a load file (`bitwright weights`); `swap` makes the accelerator use them.
@@ -533,6 +553,7 @@ class Accelerator(Driver):
         self.batch_frames = most
         self._slots: list[_Slot] = []
         self.reset()
+        self._begin()
 
     def close(self) -> None:
         """Gives the buffers back. The overlay stays loaded."""
@@ -589,6 +610,7 @@ class Accelerator(Driver):
         reset then, and the next call starts afresh.
         """
         values = self.design.check(frames)
+        self._check_begun()
         total = len(values)
         most = min(self.batch_frames, total)
         words = np.empty((total, self.design.beats), np.int64)

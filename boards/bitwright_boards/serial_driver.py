@@ -76,6 +76,7 @@ class Accelerator(Driver):
         try:
             self.reset()
             self._check()
+            self._begin()
         except BaseException:
             self.close()
             raise
@@ -116,6 +117,7 @@ class Accelerator(Driver):
         """
         design = self.design
         values = design.check(frames)
+        self._check_begun()
         total, row = len(values), int(design.input["bytes"])
         packed = np.zeros((total, design.stride), np.uint8)
         design.pack(values, packed)

@@ -233,12 +233,14 @@ class AxiAccelerator(wiring.Component):
         if not graph.loads:
             return Control(constants=constants)
         load = initial_load(graph)
-        return LoadControl(constants={**constants, **structure_constants(load.structure)})
+        constants |= structure_constants(load.structure)
+        return LoadControl(constants=constants, empty=graph.plan.begins_empty)
 
     def _load(self, m: Module, control: Control) -> None:
         """Adds the loader between the registers and the memories."""
         core, graph = self.core, self.solution.graph
-        m.submodules.loader = loader = WeightLoader(memories=graph.loads, initial_crc=initial_load(graph).crc)
+        crc = None if graph.plan.begins_empty else initial_load(graph).crc
+        m.submodules.loader = loader = WeightLoader(memories=graph.loads, initial_crc=crc)
         wiring.connect(m, control.load, loader.commands)
         share(m, loader.bus, [core.load])
         m.d.comb += [loader.idle.eq(core.resting), core.hold.eq(loader.hold)]

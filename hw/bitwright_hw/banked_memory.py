@@ -8,10 +8,12 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from bitwright_core.loading import LoadMemory
+from bitwright_core.manifest import Manifest
 from bitwright_hw.cells import Counts
 from bitwright_hw.families.costs import Costs
 from bitwright_hw.memory_contents import Contents
-from bitwright_hw.rom import Rom
+from bitwright_hw.memory_places import Place, ultra_rams
+from bitwright_hw.rom import Blank, Rom
 
 
 class LoadBus(wiring.Signature):
@@ -54,13 +56,14 @@ def share(m: Module, bus: wiring.PureInterface, parts: Sequence[wiring.PureInter
 class BankedMemory(wiring.Component):
     """Word `addr` of the bank that computes, a cycle after `en`; the other bank is written by `load`.
 
-    The first bank begins with `contents`, the other with zeros; resets change neither. The bank is the highest bit of
-    an address of the storage, so that no adder chooses it.
+    The first bank begins with `contents`, the other with zeros; resets change neither. UltraRAM, the `place` "ultra",
+    begins without contents, and there is nothing to be read before both a load and a swap. The bank is the highest bit
+    of an address of the storage, so that no adder chooses it.
 
     Latency: 1 cycle. Throughput: a word a cycle. Storage: a read port and a write port.
     """
 
-    def __init__(self, *, memory: LoadMemory, contents: Contents, place: str):
+    def __init__(self, *, memory: LoadMemory, contents: Contents, place: Place):
         if (memory.width, memory.depth) != (contents.width, contents.depth):
             raise ValueError(f"contents are {contents.depth} words of {contents.width} bits, not as {memory} says")
         self.memory = memory
@@ -78,9 +81,14 @@ class BankedMemory(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         bits = self.contents.bits
-        gap = (1 << bank_bits(len(bits))) - len(bits)
-        both = np.concatenate([bits, np.zeros((gap + len(bits), bits.shape[1]), np.uint8)])
-        m.submodules.storage = storage = Rom(Contents(bits=both), attrs={"ram_style": self.place})
+        attrs: dict[str, str] = {"ram_style": self.place}
+        storage: Blank | Rom
+        if self.place == "ultra":
+            storage = Blank(self.contents.width, banked_depth(len(bits)), attrs=attrs)
+        else:
+            gap = banked_depth(len(bits)) - len(bits)
+            storage = Rom(Contents(bits=np.pad(bits, ((0, gap), (0, 0)))), attrs=attrs)
+        m.submodules.storage = storage
         read = storage.read_port()
         write = storage.write_port()
         load = self.load
@@ -109,8 +117,22 @@ def banked_depth(depth: int) -> int:
     return (1 << bank_bits(depth)) + depth
 
 
-def banked_counts(width: int, depth: int, place: str, costs: Costs) -> Counts:
+def ultra_rams_of(manifest: Manifest) -> int:
+    """UltraRAMs of a design."""
+    loads = manifest.loads
+    layers = {layer.name for layer in manifest.layers if layer.memory == "ultra"}
+    memories = () if loads is None else loads.memories
+    return sum(
+        ultra_rams(memory.width, banked_depth(memory.depth))
+        for memory in memories
+        if memory.layer in layers and memory.part == "weights"
+    )
+
+
+def banked_counts(width: int, depth: int, place: Place, costs: Costs) -> Counts:
     """What such a memory takes."""
     if place == "block":
         return Counts(block_rams=costs.block_rams(width, banked_depth(depth)))
+    if place == "ultra":
+        return Counts(ultra_rams=ultra_rams(width, banked_depth(depth)))
     return costs.buffer(width, banked_depth(depth))

@@ -16,12 +16,13 @@ class BlockRam:
 @dataclass(frozen=True, kw_only=True)
 class Counts:
     """Resources. `luts` holds `lutram`, the LUTs that serve as memories and shift registers. `block_rams` are the
-    family's blocks: RAMB36 (an RAMB18 is half of one), or EBR."""
+    family's blocks: RAMB36 (an RAMB18 is half of one), or EBR; `ultra_rams` are UltraRAMs, which UltraScale+ has."""
 
     luts: int = 0
     lutram: int = 0
     ffs: int = 0
     block_rams: float = 0
+    ultra_rams: int = 0
     dsps: int = 0
 
     def __add__(self, other: "Counts") -> "Counts":
@@ -30,6 +31,7 @@ class Counts:
             lutram=self.lutram + other.lutram,
             ffs=self.ffs + other.ffs,
             block_rams=self.block_rams + other.block_rams,
+            ultra_rams=self.ultra_rams + other.ultra_rams,
             dsps=self.dsps + other.dsps,
         )
 
@@ -37,9 +39,17 @@ class Counts:
         return self + Counts(**{f.name: -getattr(other, f.name) for f in fields(self)})
 
     def to_dict(self, memory: BlockRam) -> dict[str, Any]:
-        """JSON's keys; block RAMs go by the name of `memory`."""
+        """JSON's keys; block RAMs go by the name of `memory`, and UltraRAMs are told where there are some."""
         blocks = self.block_rams if memory.halves else int(self.block_rams)
-        return {"luts": self.luts, "ffs": self.ffs, memory.key: blocks, "lutram": self.lutram, "dsps": self.dsps}
+        ultra = {"uram": self.ultra_rams} if self.ultra_rams else {}
+        return {
+            "luts": self.luts,
+            "ffs": self.ffs,
+            memory.key: blocks,
+            **ultra,
+            "lutram": self.lutram,
+            "dsps": self.dsps,
+        }
 
 
 @dataclass(frozen=True, kw_only=True)

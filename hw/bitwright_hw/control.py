@@ -140,13 +140,18 @@ class Control(wiring.Component):
 class LoadControl(Control):
     """The registers of a design with loadable layers: those of Control, and those of loads, which are the loader's.
 
-    A write of LOAD_DATA takes 32 cycles, in which the loader takes its bits.
+    A write of LOAD_DATA takes 32 cycles, in which the loader takes its bits. `empty` says that there are no weights at
+    power-up.
     """
 
     registers = LOADABLE
 
+    def __init__(self, *, constants: Mapping[str, int], empty: bool = False):
+        self.empty = empty
+        super().__init__(constants=constants)
+
     def _more_ports(self) -> dict[str, wiring.Member]:
-        return {"load": Out(LoadCommands())}
+        return {"load": Out(LoadCommands(empty=self.empty))}
 
     def _accepts(self, m: Module, address: Signal, value: Signal, may: Value) -> Value:
         load = self.load

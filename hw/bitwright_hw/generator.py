@@ -22,6 +22,7 @@ from bitwright_core.design import (
     verilog_digest,
 )
 from bitwright_core.errors import DesignError, NetworkError
+from bitwright_core.loading import LoadEntry
 from bitwright_core.manifest import planned_entry, register_map, whole_entry
 from bitwright_core.network import Network
 from bitwright_core.plan import Plan
@@ -30,7 +31,7 @@ from bitwright_hw.accelerator import AxiAccelerator
 from bitwright_hw.earlier import check_folder
 from bitwright_hw.emit import emit
 from bitwright_hw.families import family_named
-from bitwright_hw.load_image import load_entry
+from bitwright_hw.load_image import initial_load, load_entry
 from bitwright_hw.solve import solved
 from bitwright_hw.stage_graph import Solution, StageGraph
 
@@ -49,11 +50,12 @@ def generate(
 ) -> Design:
     """Writes the design of `network`, folded as `plan` says, into folder `out` and opens it.
 
-    Leaves TOP.v, plan.toml, network.safetensors, manifest.json and, in the folder sim, models of the cells that TOP.v
-    instantiates, if any; a design that was there before is replaced as a whole, at the end, and `replaced` of the new
-    one names what went with it. `name` names the design and its top module. Raises PlanError for a plan that does not
-    fit, ToolError if Yosys is missing, DesignError for a name that is no lower-case identifier, or if `out` holds
-    something that is no design or, unless `force`, edits or another network's results that would be lost.
+    Leaves TOP.v, plan.toml, network.safetensors, manifest.json, own.weights.load where it begins without weights,
+    and, in the folder sim, models of the cells that TOP.v instantiates, if any; a design that was there before is
+    replaced as a whole, at the end, and `replaced` of the new one names what went with it. `name` names the design and
+    its top module. Raises PlanError for a plan that does not fit, ToolError if Yosys is missing, DesignError for a name
+    that is no lower-case identifier, or if `out` holds something that is no design or, unless `force`, edits or another
+    network's results that would be lost.
     """
     out = Path(out)
     top_name = top_module(network, plan, name)
@@ -81,6 +83,7 @@ def generate(
             write_bytes(folder / MODELS_FOLDER / model.name, model.read_bytes())
         network.save(folder / NETWORK_FILE)
         plan.save(folder / PLAN_FILE)
+        loads = _loads(solution.graph, folder)
         manifest = Manifest(
             format=FORMAT_VERSION,
             bitwright=metadata.version("bitwright"),
@@ -101,7 +104,7 @@ def generate(
             score_probe=solution.graph.end.probe,
             input=solution.graph.input,
             output=solution.graph.output,
-            load=load_entry(solution.graph) if solution.graph.loads else msgspec.UNSET,
+            load=msgspec.UNSET if loads is None else loads,
             stream_cycles=solution.stream_cycles,
             registers=register_map(plan),
             simulation_models=[f"{MODELS_FOLDER}/{model.name}" for model in models],
@@ -114,6 +117,17 @@ def generate(
     design = Design.load(out)
     design.replaced = replaced
     return design
+
+
+def _loads(graph: StageGraph, folder: Path) -> LoadEntry | None:
+    """What the manifest says of loads, if there are any; a design that begins without weights gets them as a file."""
+    if not graph.loads:
+        return None
+    load = initial_load(graph)
+    entry = load_entry(graph, load)
+    if entry.first is not None:
+        load.save(folder / entry.first)
+    return entry
 
 
 def top_module(network: Network, plan: Plan, name: str | None = None) -> str:

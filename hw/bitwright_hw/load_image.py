@@ -1,11 +1,15 @@
 """What is loaded into an accelerator so that it computes another network."""
 
+import msgspec
+
 from bitwright_core.errors import DesignError
 from bitwright_core.loading import FIXED, Load, LoadEntry, check_structure, load_data, structure
 from bitwright_core.network import MatrixLayer, Network
 from bitwright_core.plan import Plan
 from bitwright_hw.solve import solved
 from bitwright_hw.stage_graph import StageGraph
+
+FIRST_LOAD = "own.weights.load"  # of a design that begins without weights
 
 
 def load_of(network: Network, held: Network, plan: Plan, where: object) -> Load:
@@ -24,10 +28,10 @@ def initial_load(graph: StageGraph) -> Load:
     return _load(graph.network, graph)
 
 
-def load_entry(graph: StageGraph) -> LoadEntry:
-    """What a manifest says of loads."""
-    load = initial_load(graph)
-    return LoadEntry(structure=load.structure, memories=list(graph.loads), crc=load.crc)
+def load_entry(graph: StageGraph, load: Load) -> LoadEntry:
+    """What a manifest says of loads, where `load` is that of the network that the design is generated with."""
+    file = FIRST_LOAD if graph.plan.begins_empty else msgspec.UNSET
+    return LoadEntry(structure=load.structure, memories=list(graph.loads), crc=load.crc, file=file)
 
 
 def _load(network: Network, graph: StageGraph) -> Load:

@@ -1,7 +1,7 @@
-"""Read-only memories, and where memories lie: in block RAM or in LUTs."""
+"""Read-only memories, and where memories lie: in block RAM, in LUTs or in UltraRAM."""
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
 from amaranth.hdl import unsigned
 from amaranth.lib import memory
@@ -10,6 +10,7 @@ from bitwright_core.plan import Memory, ceil_div
 from bitwright_hw.cells import Counts
 from bitwright_hw.families.costs import Costs
 from bitwright_hw.memory_contents import Contents
+from bitwright_hw.memory_places import Place
 
 WIDE_WORDS = 16  # words of a weight memory up to which a bit takes no more than one LUT4
 NARROW_WORDS = 64  # of a narrow one, whose block RAM would lie empty: one LUT6 a bit
@@ -17,7 +18,7 @@ NARROW_WORDS = 64  # of a narrow one, whose block RAM would lie empty: one LUT6 
 LOGIC_ROM = {"ram_style": "registers", "rom_style": "distributed"}  # of a read-only memory in LUTs
 
 
-def rom_place(memory: Memory, depth: int, *, limit: int = WIDE_WORDS) -> Literal["block", "distributed"]:
+def rom_place(memory: Memory, depth: int, *, limit: int = WIDE_WORDS) -> Place:
     """Where a read-only memory of `depth` words goes: `memory`, or what its depth asks for if that is auto."""
     if memory == "auto":
         return "block" if depth > limit else "distributed"
@@ -38,7 +39,7 @@ def rom_attributes(memory: Memory, depth: int, *, limit: int = WIDE_WORDS) -> di
 BLOCK_LUTS = 256  # LUTs of a buffer that half a block RAM (18 kbit) is worth
 
 
-def ram_place(width: int, depth: int) -> Literal["block", "distributed"]:
+def ram_place(width: int, depth: int) -> Place:
     """Where a buffer of `depth` words with a write and a read port goes: to LUTs while that is a few."""
     luts = 4 * (ceil_div(width, 6) if depth <= 32 else ceil_div(width, 3) * ceil_div(depth, 64))
     return "block" if luts >= BLOCK_LUTS * ceil_div(width, 36) * ceil_div(depth, 512) else "distributed"
@@ -47,6 +48,13 @@ def ram_place(width: int, depth: int) -> Literal["block", "distributed"]:
 def ram_attributes(width: int, depth: int) -> dict[str, str]:
     """The Verilog attribute that puts a buffer there."""
     return {"ram_style": ram_place(width, depth)}
+
+
+class Blank(memory.Memory):
+    """Amaranth's Memory, in whose words Verilog puts nothing: they must be written before they are read."""
+
+    def __init__(self, width: int, depth: int, *, attrs: dict[str, str]):
+        super().__init__(shape=unsigned(width), depth=depth, init=[], attrs=attrs)
 
 
 class Rom(memory.Memory):

@@ -116,10 +116,16 @@ def _stream_bound(sizer: Sizer) -> str:
     )
 
 
-def check_fits(expected: Estimate, board: str, *, luts: int, block_rams: int, unit: str) -> None:
-    """Raises PlanError, with the sum, if a design takes more than `board` has. Block RAM is exact; LUTs are
-    refused beyond the estimate's error, 15 %."""
+def check_fits(expected: Estimate, board: str, *, luts: int, block_rams: int, unit: str, ultra_rams: int = 0) -> None:
+    """Raises PlanError, with the sum, if a design takes more than `board` has. Block RAM and UltraRAM are exact; LUTs
+    are refused beyond the estimate's error, 15 %."""
     total = expected.total
+    if total.ultra_rams > ultra_rams:
+        parts = " + ".join(f"{layer.name} {layer.total.ultra_rams}" for layer in expected.layers)
+        raise PlanError(
+            f"the weights need {total.ultra_rams} UltraRAMs ({parts}) of the {ultra_rams} on {board}; "
+            'put a layer\'s in block RAM (memory = "block"), or choose a board with more'
+        )
     if total.block_rams > block_rams:
         parts = " + ".join(f"{layer.name} {layer.total.block_rams:g}" for layer in expected.layers)
         raise PlanError(

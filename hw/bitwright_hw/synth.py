@@ -24,6 +24,7 @@ from bitwright_hw.families.synthesis import Synthesis
 from bitwright_hw.nextpnr import Nextpnr, Placed, pins, prepare
 from bitwright_hw.yosys import Yosys, module, read_verilog
 
+_ULTRA = '(* ram_style = "ultra" *)'
 _HEAD = re.compile(r"^module \\?([\w.]+)", re.M)
 
 
@@ -176,7 +177,7 @@ def synthesize_verilog(
     compare its result with what it was given, which takes hours where deep adders are not in carry chains. The
     result is the same.
     """
-    script = family.synthesis
+    script = family.ultra if family.ultra is not None and any(map(has_ultra, files)) else family.synthesis
     if script is None:
         raise ToolError(f"nothing counts the cells of {family.name} designs")
     commands = [] if check else ["scratchpad -set abc9.verify 0"]
@@ -210,6 +211,11 @@ def synthesize_verilog(
         statistics = json.loads((folder / "stat.json").read_text())["modules"]
     found = {name.removeprefix("\\"): counted["num_cells_by_type"] for name, counted in statistics.items()}
     return {name: _recursive(name, found, script) for name in [top, *(kept or [])]}
+
+
+def has_ultra(file: Path) -> bool:
+    """Whether a memory of the Verilog in `file` lies in UltraRAM."""
+    return _ULTRA in file.read_text(errors="surrogateescape")
 
 
 def _ports(files: list[Path], top: str) -> list[tuple[str, str, int]]:

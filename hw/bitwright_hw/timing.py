@@ -51,7 +51,7 @@ def pipeline_for(simd: int, clock_mhz: float, family: Family, *, block_ram: bool
 def engine_pipeline(fold: Fold, choice: LayerPlan, plan: Plan, layer: MatrixLayer | None = None) -> Pipeline:
     """The registers of an engine folded so, for the plan's clock; without `layer` those of one that counts bits."""
     stored = choice.engine != "hardwired" and fold.weight_words > 1
-    block_ram = stored and rom_place(choice.memory, fold.weight_words) == "block"
+    block_ram = stored and rom_place(choice.memory, fold.weight_words) != "distributed"
     if layer is not None and plane_order(layer, fold) is not None:
         family = family_named(plan.target)
         return pipeline_for(fold.simd, plan.clock_mhz, family, block_ram=block_ram, behind=1)

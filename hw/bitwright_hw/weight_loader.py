@@ -7,6 +7,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from bitwright_core.loading import WORD, LoadMemory
+from bitwright_core.registers import LOAD_STATES
 from bitwright_hw.banked_memory import LoadBus
 from bitwright_hw.cells import Counts, counter_bits
 
@@ -17,10 +18,11 @@ class LoadCommands(wiring.Signature):
     """What the registers tell the loader and hear from it.
 
     `start`, `end`, `swap` and `cancel` are high for a cycle each, `end` with the CRC in `value`. `data` comes with 32
-    bits in `value`, which stay up to a cycle in which `taken` is high, too. `status` has LOAD_STATES.
+    bits in `value`, which stay up to a cycle in which `taken` is high, too. `status` has LOAD_STATES, and EMPTY_STATE
+    where the memories are `empty` at power-up.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, empty: bool = False) -> None:
         super().__init__(
             {
                 "start": Out(1),
@@ -30,7 +32,7 @@ class LoadCommands(wiring.Signature):
                 "swap": Out(1),
                 "cancel": Out(1),
                 "value": Out(WORD),
-                "status": In(5),
+                "status": In(len(LOAD_STATES) + empty),
                 "weights_crc": In(32),
             }
         )
@@ -43,8 +45,9 @@ class WeightLoader(wiring.Component):
     A load is begun by `start`, brought by `data`, and ended by `end` with its CRC-32, which must be that of the bits
     that came. Then `swap` makes it wait for `idle`: it holds `hold` high, which keeps new frames out, and changes
     `bank` when no frame is inside. What was loaded is no use until then, so a load that is cut off or wrong changes
-    nothing. `weights_crc` is the CRC of the bank that computes, first `initial_crc`. A command that cannot be followed
-    sets `failed`, and does nothing else.
+    nothing. `weights_crc` is the CRC of the bank that computes, first `initial_crc`; with None there are no weights at
+    power-up, the CRC is 0, and `hold` stays high until a load was swapped in. A command that cannot be followed sets
+    `failed`, and does nothing else.
 
     Bits shift into one register for all memories, so that a load takes few gates, whatever the widths.
 
@@ -54,12 +57,12 @@ class WeightLoader(wiring.Component):
     bank. Throughput: a bit a cycle.
     """
 
-    def __init__(self, *, memories: Sequence[LoadMemory], initial_crc: int):
+    def __init__(self, *, memories: Sequence[LoadMemory], initial_crc: int | None):
         self.memories = tuple(memories)
         self.initial_crc = initial_crc
         super().__init__(
             {
-                "commands": In(LoadCommands()),
+                "commands": In(LoadCommands(empty=initial_crc is None)),
                 "bus": Out(LoadBus(self.memories)),
                 "idle": In(1),
                 "hold": Out(1),
@@ -76,13 +79,15 @@ class WeightLoader(wiring.Component):
         swapping = Signal()
         failed = Signal()
         bank = Signal(reset_less=True)
-        weights_crc = Signal(32, init=self.initial_crc, reset_less=True)
+        weights_crc = Signal(32, init=self.initial_crc or 0, reset_less=True)
+        empty = Signal(init=1, reset_less=True) if self.initial_crc is None else None
+        states = [loading, ready, swapping, failed, bank, *([] if empty is None else [empty])]
         begins = Signal()
         m.d.comb += [
-            commands.status.eq(Cat(loading, ready, swapping, failed, bank)),
+            commands.status.eq(Cat(states)),
             commands.weights_crc.eq(weights_crc),
             bus.bank.eq(bank),
-            self.hold.eq(swapping),
+            self.hold.eq(swapping if empty is None else swapping | empty),
             begins.eq(commands.start & ~swapping),
         ]
         shift, bit, surplus = self._bits(m, loading, complete)
@@ -107,6 +112,8 @@ class WeightLoader(wiring.Component):
         with m.Elif(swapping & self.idle):
             m.d.comb += bus.refill.eq(1)
             m.d.axi += [bank.eq(~bank), weights_crc.eq(~crc), ready.eq(0), swapping.eq(0)]
+            if empty is not None:
+                m.d.axi += empty.eq(0)
         return m
 
     def _bits(self, m: Module, loading: Signal, complete: Signal) -> tuple[Signal, Value, Signal]:

@@ -17,7 +17,7 @@ from bitwright_core.framing import OutputFormat, pack_frames
 from bitwright_core.golden import trace
 from bitwright_core.network import Network
 from bitwright_core.plan import ceil_div
-from bitwright_core.registers import network_constants
+from bitwright_core.registers import EMPTY_STATE, LOAD, network_constants
 from bitwright_sim.axi import ControlMaster, StreamMonitor, StreamSink, StreamSource
 from bitwright_sim.bench import MARK, bench_parameters, bench_seed, record, report_progress
 
@@ -83,7 +83,23 @@ class Harness:
         accelerator = cls(dut)
         _started.append(accelerator)
         await accelerator.reset()
+        await accelerator.begin()
         return accelerator
+
+    async def begin(self) -> None:
+        """Loads the design's own network into an accelerator that has no weights yet, and swaps it in."""
+        load = self.design.first_load
+        if load is None or not await self.register("LOAD") & LOAD.field(EMPTY_STATE).mask:
+            return
+        await self.write("LOAD", LOAD.field("start").mask)
+        for word in np.frombuffer(load.data, "<u4").tolist():
+            await self.write("LOAD_DATA", word)
+        await self.write("WEIGHTS_CRC", load.crc)
+        await self.write("LOAD", LOAD.field("swap").mask)
+        while await self.register("LOAD") & LOAD.field("swapping").mask:
+            pass
+        found = await self.register("WEIGHTS_CRC")
+        assert found == load.crc, f"the first load was not taken: WEIGHTS_CRC is {found:#x}, not {load.crc:#x}"
 
     async def reset(self) -> None:
         """Holds aresetn low for a few cycles, and forgets what was under way."""

@@ -9,6 +9,7 @@ from bitwright_core.plan import (
     hardwired,
     with_folds,
     with_loadable,
+    with_ultra,
 )
 
 __all__ = [
@@ -20,4 +21,5 @@ __all__ = [
     "hardwired",
     "with_folds",
     "with_loadable",
+    "with_ultra",
 ]

@@ -9,6 +9,7 @@ from bitwright.api.frames import Frames
 from bitwright.pages import page
 from bitwright_core.atomic import write_text
 from bitwright_core.design import Design
+from bitwright_core.errors import DesignError
 from bitwright_core.framing import pack_frames
 from bitwright_core.golden import trace
 from bitwright_core.ports import CONTROL, accelerator_ports
@@ -20,8 +21,14 @@ def write_testbench(design: Design, out: Path, frames: Frames) -> tuple[Path, ..
     """Writes testbench.v, input.hex and expected.hex to folder `out`: `frames` and what the golden model makes of them.
 
     The beats are those of `bitwright_core.framing`. The simulator has to run in `out`.
+    Raises DesignError for a design that begins without weights.
     """
     manifest, given = design.manifest, design.manifest.input
+    if manifest.loads is not None and manifest.loads.first is not None:
+        raise DesignError(
+            f"{design.folder} begins without weights: they come over the registers, which a plain testbench leaves "
+            "alone; run it with bitwright simulate or verify, or generate the design with its weights in block RAM"
+        )
     keep_bits = given.data_bits // 8
     packed = pack_frames(design.network, design.plan, frames.frames).reshape(len(frames.frames), given.beats, keep_bits)
     expected = results_due(design, frames.frames)

@@ -74,3 +74,4 @@ def _fields(manifest: Manifest, network: Network, plan: Plan) -> Iterator[tuple[
     yield "registers", manifest.registers, register_map(plan)
     loads = manifest.loads
     yield "structure", None if loads is None else loads.structure, structure(network, plan) if plan.loadable else None
+    yield "load that it begins with", loads is not None and loads.first is not None, plan.begins_empty

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from bitwright_core.derived import check_derived
 from bitwright_core.errors import DesignError
+from bitwright_core.loading import Load, check_load
 from bitwright_core.manifest import (
     FORMAT_VERSION,
     MANIFEST,
@@ -58,7 +59,8 @@ class Design:
         design = Design(path, read_manifest(path), trust_verilog=trust_verilog)
         for name in design.manifest.names:
             file_inside(path, name, DesignError)
-        for name in (design.manifest.network, design.manifest.plan):
+        first = None if design.manifest.loads is None else design.manifest.loads.first
+        for name in (design.manifest.network, design.manifest.plan, *([first] if first else [])):
             if name in design.altered([name]):
                 raise DesignError(
                     f"{path}: {name} was altered after the design was generated, and its Verilog is of the old one; "
@@ -103,6 +105,17 @@ class Design:
     @cached_property
     def plan(self) -> Plan:
         return Plan.load(self.folder / self.manifest.plan)
+
+    @cached_property
+    def first_load(self) -> Load | None:
+        """What must be loaded before the accelerator computes its network; None where it begins with that. Raises
+        DesignError or NetworkError for a file that is not this."""
+        entry = self.manifest.loads
+        if entry is None or entry.first is None:
+            return None
+        load = Load.read(file_inside(self.folder, entry.first, DesignError))
+        check_load(load, self.network, entry, self.folder)
+        return load
 
     @cached_property
     def edited_files(self) -> list[str]:

@@ -72,6 +72,16 @@ def refusal(engine: str, layer: MatrixLayer, pe: int, simd: int) -> str | None:
     return RULES[engine](layer, pe, simd)
 
 
+def memory_refusal(memory: str, *, loadable: bool) -> str | None:
+    """Why weights cannot lie in `memory`, as `refusal` says it; None if they can."""
+    if memory != "ultra" or loadable:
+        return None
+    return (
+        "UltraRAM holds nothing at power-up, so fixed weights cannot lie in it; give the layer loadable = true, or "
+        'memory = "block"'
+    )
+
+
 def load_refusal(engine: str, layer: MatrixLayer) -> str | None:
     """Why other weights cannot be loaded into `layer`, as `refusal` says it; None if they can."""
     if engine != "folded":

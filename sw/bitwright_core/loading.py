@@ -23,7 +23,7 @@ from bitwright_core.checks import SCORE_BITS
 from bitwright_core.errors import DesignError, NetworkError
 from bitwright_core.network import MatrixLayer, Network, Scores, Thresholds, signed_bits
 from bitwright_core.plan import Plan
-from bitwright_core.untrusted import Digest, Name, decode_json
+from bitwright_core.untrusted import Digest, Name, PlainFile, decode_json
 
 SCALE_BITS = 16  # of a score's scale that a loadable layer holds at the least
 LOAD_FORMAT = 1
@@ -221,11 +221,21 @@ class LoadMemory(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 class LoadEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a manifest says of loads: the structure, the memories in order, and the CRC of what the design was generated
-    with."""
+    with.
+
+    An accelerator that begins without weights has no contents in its memories; `file` of the design is then the load of
+    its own network.
+    """
 
     structure: Digest
     memories: Annotated[list[LoadMemory], Meta(min_length=1, max_length=4096)]
     crc: Crc
+    file: PlainFile | msgspec.UnsetType = msgspec.UNSET
+
+    @property
+    def first(self) -> str | None:
+        """The file of the load that it needs before it computes; None where it begins with its own network."""
+        return None if isinstance(self.file, msgspec.UnsetType) else self.file
 
     @property
     def bytes(self) -> int:

@@ -43,7 +43,7 @@ ModelFile = Annotated[str, Meta(pattern=rf"\A{MODELS_FOLDER}/[A-Za-z0-9_][A-Za-z
 AnyFile = Annotated[str, Meta(pattern=rf"\A({MODELS_FOLDER}/)?[A-Za-z0-9_][A-Za-z0-9_.-]{{0,123}}\Z")]
 
 
-WeightsIn = Literal["auto", "block", "distributed", "logic"]
+WeightsIn = Literal["auto", "block", "distributed", "ultra", "logic"]
 
 
 class LayerEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -177,7 +177,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     @property
     def names(self) -> list[str]:
         """Every file of the design beside the manifest."""
-        return [*self.verilog, *self.simulation_models, self.network, self.plan]
+        first = None if self.loads is None else self.loads.first
+        return [*self.verilog, *self.simulation_models, self.network, self.plan, *([first] if first else [])]
 
     def sealed(self) -> "Manifest":
         """The manifest with the seal that belongs to its other fields."""

@@ -118,10 +118,12 @@ LOAD = Register(
         Field(name="swapping", bit=10, description="A swap waits for the frames inside"),
         Field(name="failed", bit=11, description="The last command was refused, or the load was wrong"),
         Field(name="bank", bit=12, description="The bank that computes"),
+        Field(name="empty", bit=13, description="No weights yet: no frame enters until a load is swapped in"),
     ),
 )
 LOAD_COMMANDS = ("start", "swap", "cancel")
 LOAD_STATES = ("loading", "ready", "swapping", "failed", "bank")
+EMPTY_STATE = "empty"  # behind them in designs that begin without weights; reads as 0 in others
 LOAD_REGISTERS: tuple[Register, ...] = (  # of designs with loadable layers, by offset; a serial link's begin at 0x80
     *(
         Register(

@@ -151,7 +151,7 @@ FILES = {
     ),
     "unknown memory": (
         '[[layers]]\nname = "layer0"\npe = 1\nsimd = 1\nmemory = "bram"\n',
-        "layers[0].memory must be one of auto, block, distributed, not 'bram'",
+        "layers[0].memory must be one of auto, block, distributed, ultra, not 'bram'",
     ),
     "unknown encoding": (
         'layers = []\nencoding = "hardwar"\n',

@@ -3,24 +3,32 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from bitwright_core.errors import PlanError
 from bitwright_core.network import MatrixLayer
 from bitwright_core.plan import Fold, LayerPlan, Plan, Planes
 from bitwright_hw.constant_bits import Known
 from bitwright_hw.engines.folded_choices import LayerChoices
-from bitwright_hw.families import family_named
+from bitwright_hw.families import FAMILIES, family_named
 from bitwright_hw.families.costs import Costs
 from bitwright_hw.stages.matrix import MatrixStage
 from bitwright_hw.timing import engine_pipeline
 
 
 def folded_stage(name: str, layer: MatrixLayer, fold: Fold, choice: LayerPlan, plan: Plan) -> MatrixStage:
-    """The stage of `layer`, folded so, with registers for the plan's clock."""
+    """The stage of `layer`, folded so, with registers for the plan's clock. Raises PlanError for UltraRAM in a family
+    that has none."""
+    family = family_named(plan.target)
+    if choice.memory == "ultra" and family.ultra is None:
+        able = " or ".join(one.name for one in FAMILIES if one.ultra is not None)
+        raise PlanError(
+            f"layer {layer.name}: target {family.name} has no UltraRAM; choose target {able}, or another memory"
+        )
     return MatrixStage(
         name=name,
         layer=layer,
         fold=fold,
         memory=choice.memory,
-        family=family_named(plan.target),
+        family=family,
         pipeline=engine_pipeline(fold, choice, plan, layer),
     )
 

@@ -113,7 +113,8 @@ class Family:
     `name` is what plans, manifests, boards and options say, `title` the maker's. Without `lut_roms` a read-only memory
     in LUTs is plain Verilog with an attribute. `simulation_models` are Verilog models of the cells that designs
     instantiate: a simulator needs them, a tool for the family brings its own. Without `synthesis` and
-    `costs` nothing counts its designs: so it is with what is made for any FPGA. Without `flow` nothing here places
+    `costs` nothing counts its designs: so it is with what is made for any FPGA. `ultra` synthesizes those with UltraRAM
+    in place of `synthesis`; without it the family has none. Without `flow` nothing here places
     them. With `vivado` AMD's tool does.
     """
 
@@ -126,6 +127,7 @@ class Family:
     lut_roms: LutRoms | None = None
     simulation_models: tuple[Path, ...] = ()
     synthesis: Synthesis | None = None
+    ultra: Synthesis | None = None
     costs: Costs | None = None
     flow: Flow | None = None
     vivado: TopFlow | None = None

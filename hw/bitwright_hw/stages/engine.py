@@ -11,6 +11,7 @@ from bitwright_core.network import MatrixLayer
 from bitwright_core.plan import Fold
 from bitwright_hw.engine_numbers import accumulator_bits
 from bitwright_hw.families import Family
+from bitwright_hw.memory_places import Place
 from bitwright_hw.stages.stage import Giver, Stage, Timing, Words
 from bitwright_hw.timing import Pipeline
 
@@ -33,7 +34,7 @@ class EngineStage(Stage):
         raise NotImplementedError
 
     @property
-    def weights_in(self) -> Literal["block", "distributed", "logic"]:
+    def weights_in(self) -> Place | Literal["logic"]:
         """Where the weights lie, as manifests say it."""
         raise NotImplementedError
 

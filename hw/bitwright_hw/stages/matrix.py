@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from amaranth.hdl import Module
@@ -29,6 +28,7 @@ from bitwright_hw.families.costs import Costs
 from bitwright_hw.integer_row import integer_term_counts
 from bitwright_hw.layer_rows import layer_row_luts
 from bitwright_hw.memory_contents import Contents
+from bitwright_hw.memory_places import Place
 from bitwright_hw.plane_counter import plane_counts
 from bitwright_hw.rom import NARROW_WORDS, rom_place
 from bitwright_hw.row_pool import RowPool
@@ -48,7 +48,7 @@ class MatrixStage(EngineStage):
         return MatrixEngine.latency_of(self.pipeline, self.layer, self.fold)
 
     @property
-    def weights_in(self) -> Literal["block", "distributed"]:
+    def weights_in(self) -> Place:
         """The memory in which the weights lie."""
         return rom_place(self.memory, self.fold.weight_words)
 

@@ -88,7 +88,9 @@ def _pauses(stalls: Pattern) -> dict[str, int]:
 
 
 class NativeModel:
-    """One simulated accelerator. Its state goes on from run to run until `reset`; not for two threads at once."""
+    """One simulated accelerator. Its state goes on from run to run until `reset`; not for two threads at once.
+
+    One that begins without weights has its own network's loaded before anything else."""
 
     def __init__(
         self,
@@ -119,6 +121,8 @@ class NativeModel:
             loaded.native_read.argtypes = [ctypes.c_void_p, ctypes.c_uint32, ctypes.c_void_p]
         self._library = loaded
         self._handle: int | None = loaded.native_new(None if trace is None else str(trace).encode())
+        if design.first_load is not None:
+            self.load(design.first_load)
 
     def __enter__(self) -> "NativeModel":
         return self

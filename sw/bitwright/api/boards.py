@@ -63,6 +63,7 @@ def build(
     opened = open_design(design, trust_verilog=trust_verilog)
     found = load_board(board)
     _check_registers(opened)
+    _check_ultra_rams(opened, found)
     folder = build_folder(opened, found.name) if out is None else Path(out)
     if seeds < 1:
         raise BoardError(f"at least 1 placement is needed, not {seeds}")
@@ -77,7 +78,7 @@ def build(
         return build_pynq(opened, found, folder, clock_mhz=clock_mhz, run=vivado, progress=progress)
     if found.serial is not None:
         from bitwright.open_board import open_board
-        from bitwright_boards.deployment import DESIGN, VECTORS, describe, make_vectors
+        from bitwright_boards.deployment import DESIGN, VECTORS, describe, first_files, make_vectors
         from bitwright_boards.vivado.serial_project import build_serial, check_place
         from bitwright_hw.serial.build import build_open, write_sources
 
@@ -91,7 +92,8 @@ def build(
             result = build_serial(sources, opened, found, folder, run=vivado, progress=progress)
         vectors = make_vectors(opened, load_frames(opened.network, "random", frames=TEST_VECTORS).frames)
         write_text(folder / DESIGN, json.dumps(describe(opened), indent=2) + "\n")
-        write_bytes(folder / VECTORS, vectors.to_bytes())
+        for name, content in {VECTORS: vectors.to_bytes(), **first_files(opened)}.items():
+            write_bytes(folder / name, content)
         return result
     known = boards_with(lambda other: other.built)
     raise BoardError(
@@ -107,6 +109,21 @@ def _check_registers(design: Design) -> None:
         raise BoardError(
             f"{design.folder}: the design has no registers, which every build is driven by; generate it with them "
             "(registers = true in its plan)"
+        )
+
+
+def _check_ultra_rams(design: Design, board: "Board") -> None:
+    """Raises BoardError for a design with more UltraRAMs than `board` has."""
+    from bitwright_boards import boards_with
+    from bitwright_core.errors import BoardError
+    from bitwright_hw.banked_memory import ultra_rams_of
+
+    needed, has = ultra_rams_of(design.manifest), board.resources.ultra_rams
+    if needed > has:
+        able = boards_with(lambda other: other.resources.ultra_rams >= needed) or "none that bitwright knows"
+        raise BoardError(
+            f"the design's weights need {needed} UltraRAMs, and {board.name} has {has}; generate it with them in other "
+            f"memories, or build it for a board with so many: {able}"
         )
 
 

@@ -67,6 +67,7 @@ def _check_board(network: Network, plan: Plan) -> None:
         luts=board.resources.luts,
         block_rams=board.resources.block_rams,
         unit=board.block_ram_name,
+        ultra_rams=board.resources.ultra_rams,
     )
 
 

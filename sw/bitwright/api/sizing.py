@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -11,7 +12,7 @@ from bitwright_core.errors import PlanError
 from bitwright_core.families import FamilyName
 from bitwright_core.framing import frame_wide
 from bitwright_core.network import Network
-from bitwright_core.plan import Comparators, Plan, Planes, default_plan, with_folds, with_planes
+from bitwright_core.plan import Comparators, Plan, Planes, default_plan, with_folds, with_loadable, with_planes
 from bitwright_core.plan import hardwired as hardwired_plan
 from bitwright_core.progress import Progress
 
@@ -42,6 +43,7 @@ def size(
     registers: bool | None = None,
     planes: Planes | None = None,
     comparators: Comparators | None = None,
+    loadable: Literal["all", "last"] | None = None,
     board: str | None = None,
     target_fps: float | None = None,
     max_luts: int | None = None,
@@ -59,7 +61,8 @@ def size(
 
     With `board` (see `bitwright boards`), folds and memories are found: the least LUTs for `target_fps` frames/s, or
     the highest rate within `max_luts` and `max_brams` (by default four fifths of the board's LUTs and all block RAMs
-    but four). Target, clock and data_bits are then the board's unless given.
+    but four). Target, clock and data_bits are then the board's unless given. With `loadable`, all layers or the last
+    one take other weights while they run; those that block RAM has no room for lie in the board's UltraRAM, if any.
 
         plan = bw.size(network, cycles=256, scores=True)
         plan = bw.size(network, pe=[16, 8], simd=[49, 32])
@@ -74,10 +77,10 @@ def size(
             network,
             board,
             target_fps,
-            max_luts,
-            max_brams,
+            (max_luts, max_brams),
             progress,
             planes or "parallel",
+            loadable,
             {
                 "scores": _scores(scores, network),
                 "encoding": encoding,
@@ -112,30 +115,35 @@ def size(
     elif planes == "serial":
         raise PlanError("hardwired layers add all planes at a time; give hardwired or planes, not both")
     if hardwired:
-        return hardwired_plan(frame_wide(plan, network) if widest else plan, network)
-    return with_folds(plan, network, pe=_sequence(pe), simd=_sequence(simd))
+        plan = hardwired_plan(frame_wide(plan, network) if widest else plan, network)
+    else:
+        plan = with_folds(plan, network, pe=_sequence(pe), simd=_sequence(simd))
+    return plan if loadable is None else with_loadable(plan, network, loadable)
 
 
 def _for_board(
     network: Network,
     name: str,
     target_fps: float | None,
-    max_luts: int | None,
-    max_brams: int | None,
+    most: tuple[int | None, int | None],
     progress: Progress | None,
     planes: Planes,
+    loadable: Literal["all", "last"] | None,
     options: dict[str, Any],
 ) -> Plan:
     from bitwright_boards import load_board
     from bitwright_hw.families import family_named
+    from bitwright_hw.loadable_sizing import size_loadable
     from bitwright_hw.sizing import size_for
 
     board = load_board(name)
-    base, limits = board_base(board, max_luts, max_brams, options)
-    family = family_named(board.target)
-    return size_for(
-        network, base, family=family, limits=limits, target_fps=target_fps, planes=planes, progress=progress
-    ).plan
+    base, limits = board_base(board, *most, options)
+    search = partial(
+        size_for, family=family_named(board.target), target_fps=target_fps, planes=planes, progress=progress
+    )
+    if loadable is None:
+        return search(network, base, limits=limits).plan
+    return size_loadable(network, base, loadable, limits=limits, ultra_rams=board.resources.ultra_rams, search=search)
 
 
 def board_base(

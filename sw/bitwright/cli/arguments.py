@@ -80,3 +80,12 @@ def add_planes(command: argparse._ActionsContainer) -> None:
         choices=("parallel", "serial"),
         help="bit-planes of values and weights of a few bits: with a popcount each, or one after the other with one",
     )
+
+
+def add_loadable(command: argparse._ActionsContainer) -> None:
+    """Which layers take other weights while they run."""
+    command.add_argument(
+        "--loadable",
+        choices=("all", "last"),
+        help="layers whose weights, thresholds and scores are loaded while it runs: all, or the last alone",
+    )

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bitwright.cli.arguments import add_planes
+from bitwright.cli.arguments import add_loadable, add_planes
 
 if TYPE_CHECKING:
     from bitwright_core.design import Design
@@ -58,10 +58,11 @@ def _add_folds(command: argparse._ArgumentGroup) -> None:
         "--hardwired", action="store_true", help="weights as constants in the logic, all rows and lanes at a time"
     )
     add_planes(command)
+    add_loadable(command)
     command.add_argument(
-        "--loadable",
-        choices=("all", "last"),
-        help="layers whose weights, thresholds and scores are loaded while it runs: all, or the last alone",
+        "--ultra",
+        metavar="all|LAYER[,LAYER...]",
+        help="loadable layers whose weights lie in UltraRAM, which UltraScale+ has: all of them, or these",
     )
     command.add_argument("--cycles", metavar="N", type=int, help="the most cycles a frame (without --plan)")
 
@@ -126,7 +127,7 @@ def run(args: argparse.Namespace) -> int:
     from bitwright import api
     from bitwright.cli.output import print_json, progress, quiet_stdout
     from bitwright_core.errors import PlanError
-    from bitwright_core.plan import Plan, with_loadable
+    from bitwright_core.plan import Plan, with_loadable, with_ultra
     from bitwright_core.writable import check_folder
     from bitwright_hw.earlier import check_folder as check_design_folder
 
@@ -158,6 +159,8 @@ def run(args: argparse.Namespace) -> int:
         )
         if args.loadable is not None:
             plan = with_loadable(plan, network, args.loadable)
+        if args.ultra is not None:
+            plan = with_ultra(plan, network, None if args.ultra == "all" else args.ultra.split(","))
         design = api.generate(network, plan, args.out, name=args.name, force=args.force, progress=report)
         if args.testbench is not None:
             api.write_testbench(design, args.testbench)

@@ -78,6 +78,8 @@ def _resource_facts(design: "Design") -> list[tuple[str, str]]:
         return [("resources", "not known before bitwright synth, as layers are hardwired")]
     by = "the model" if found.measured is None else found.measured.tool
     memory = f"{total.block_rams:g} {found.board.block_ram_name}"
+    if total.ultra_rams:
+        memory += f", {total.ultra_rams} UltraRAMs"
     shares = ", ".join(
         f"{share.percent:.1f} % {share.name}" for share in found.shares if share.used and share.name != "DSPs"
     )

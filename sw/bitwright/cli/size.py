@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bitwright.cli.arguments import add_planes
+from bitwright.cli.arguments import add_loadable, add_planes
 
 if TYPE_CHECKING:
     from bitwright_boards import Board
@@ -33,6 +33,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         "--max-brams", metavar="N", type=int, help="the most block RAMs to take (default: all but four of the board's)"
     )
     add_planes(command)
+    add_loadable(command)
     command.add_argument("--out", metavar="PLAN.toml", type=Path, help="the plan to write (default: none is)")
     add_json(command)
     command.set_defaults(run=run)
@@ -78,6 +79,7 @@ def run(args: argparse.Namespace) -> int:
             max_luts=args.max_luts,
             max_brams=args.max_brams,
             planes=args.planes,
+            loadable=args.loadable,
             progress=bars,
             **board_options(args),
         )
@@ -142,6 +144,7 @@ def _print(
             ("input", f"{facts['input_cycles']:,} cycles a frame on a stream of {plan.data_bits} bits"),
             ("LUTs", f"about {total.luts:,}, {percent(total.luts / has.luts)} of the board's"),
             (blocks, f"{total.block_rams:g}, {percent(total.block_rams / has.block_rams)}"),
+            *([("UltraRAM", f"{total.ultra_rams} of {has.ultra_rams}")] if total.ultra_rams else []),
         ]
     )
     if facts["input_cycles"] == expected.cycles:

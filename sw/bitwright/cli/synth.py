@@ -61,6 +61,8 @@ def _print(report: "SynthReport", name: str, report_file: Path) -> None:
         parts.append(("estimated", report.estimate.total))
         error = report.estimate.total.luts / report.total.luts - 1
         facts.append(("estimated LUTs", f"{100 * error:+.1f} % of those counted"))
+    if report.total.ultra_rams:
+        facts.append(("UltraRAMs", report.total.ultra_rams))
     print_table(
         ["part", "LUTs", "of them memory", "flip-flops", report.family.block_ram.title, "DSPs"],
         [[what, c.luts, c.lutram, c.ffs, c.block_rams, c.dsps] for what, c in parts],

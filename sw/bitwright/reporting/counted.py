@@ -79,6 +79,7 @@ class CountedResources:
             ("flip-flops", total.ffs, there.ffs),
             (self.board.block_ram_name, total.block_rams, there.block_rams),
             ("DSPs", total.dsps, there.dsps),
+            *([("UltraRAMs", total.ultra_rams, there.ultra_rams)] if total.ultra_rams else []),
         ]
         return tuple(Share(name=name, used=used, there=limit) for name, used, limit in pairs if limit)
 
@@ -157,7 +158,7 @@ def _measured(facts: dict[str, Any], family: Family, layers: int) -> Measured:
 
 def _counts(facts: dict[str, Any], key: str) -> Counts:
     whole = {name: int(facts[name]) for name in ("luts", "lutram", "ffs", "dsps")}
-    return Counts(**whole, block_rams=float(facts[key]))
+    return Counts(**whole, block_rams=float(facts[key]), ultra_rams=int(facts.get("uram", 0)))
 
 
 def _board_of(target: FamilyName) -> str:

@@ -1,6 +1,6 @@
 """The Plan, and the folds that follow from it."""
 
-from bitwright_core.plan.changes import hardwired, with_folds, with_loadable, with_planes
+from bitwright_core.plan.changes import hardwired, with_folds, with_loadable, with_planes, with_ultra
 from bitwright_core.plan.fold import Fold, LoadableFold, ceil_div, fold_of, folds
 from bitwright_core.plan.folding import default_plan, distinct_folds, planes_of, row_choices, smallest_fold
 from bitwright_core.plan.plan import DATA_BITS, Comparators, Engine, LayerPlan, Memory, Plan, Planes
@@ -27,4 +27,5 @@ __all__ = [
     "with_folds",
     "with_loadable",
     "with_planes",
+    "with_ultra",
 ]

@@ -1,4 +1,4 @@
-"""A plan with other choices: folds, engines, planes, weights that are loaded."""
+"""A plan with other choices: folds, engines, planes, weights that are loaded, and where those lie."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -64,6 +64,25 @@ def with_loadable(plan: Plan, network: Network, which: Literal["all", "last"]) -
     Raises PlanError for a layer that cannot.
     """
     layers = tuple(replace(layer, loadable=which == "all" or layer is plan.layers[-1]) for layer in plan.layers)
+    result = replace(plan, layers=layers)
+    result.check(network)
+    return result
+
+
+def with_ultra(plan: Plan, network: Network, which: Sequence[str] | None = None) -> Plan:
+    """`plan` with the weights of its loadable layers, or of those that `which` names, in UltraRAM.
+
+    The accelerator then begins without weights. Raises PlanError for a name that no layer has, and for weights that are
+    fixed.
+    """
+    known = [layer.name for layer in plan.layers]
+    chosen = [layer.name for layer in plan.layers if layer.loadable] if which is None else list(which)
+    for name in chosen:
+        if name not in known:
+            raise PlanError(f"no layer with weights is called {name}; there are {', '.join(known)}")
+    if not chosen:
+        raise PlanError("no layer is loadable, and UltraRAM holds loaded weights alone; make some loadable first")
+    layers = tuple(replace(layer, memory="ultra") if layer.name in chosen else layer for layer in plan.layers)
     result = replace(plan, layers=layers)
     result.check(network)
     return result

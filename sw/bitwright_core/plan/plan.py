@@ -14,7 +14,7 @@ import msgspec
 from bitwright_core.atomic import write_text
 from bitwright_core.buildable import check_buildable
 from bitwright_core.comparators import first_tables
-from bitwright_core.engine_rules import load_refusal, refusal, serial_refusal
+from bitwright_core.engine_rules import load_refusal, memory_refusal, refusal, serial_refusal
 from bitwright_core.errors import PlanError
 from bitwright_core.families import PORTABLE, FamilyName
 from bitwright_core.keys import first_mistake
@@ -22,7 +22,7 @@ from bitwright_core.near import did_you_mean_path
 from bitwright_core.network import Network
 from bitwright_core.untrusted import MAX_PIXELS, MAX_TEXT_BYTES, NAME_PATTERN, decode_toml
 
-Memory = Literal["auto", "block", "distributed"]
+Memory = Literal["auto", "block", "distributed", "ultra"]
 Engine = Literal["folded", "hardwired"]
 Planes = Literal["parallel", "serial"]
 Comparators = Literal["auto", "beats", "tables"]
@@ -34,7 +34,8 @@ class LayerPlan:
     """The user's choice for one layer: `pe` rows at a time, `simd` lanes of each, and the weight memory.
 
     A hardwired layer has its weights in the logic, no memory, and all rows and lanes at a time; it holds at most
-    `engine_rules.HARDWIRED_WEIGHTS`. A `loadable` one takes other weights, thresholds and scores while it runs.
+    `engine_rules.HARDWIRED_WEIGHTS`. A `loadable` one takes other weights, thresholds and scores while it runs. With
+    `memory` "ultra" its weights lie in UltraRAM, which has none at power-up, so that is for loadable ones.
 
     `planes` are the bit-planes of values and weights of a few bits: with "parallel" a row has a popcount for each
     product of two planes, with "serial" one popcount that counts them one after the other, in as many times the cycles.
@@ -110,6 +111,8 @@ class Plan:
                 why = serial_refusal(fold.engine, layer)
             if why is None and fold.loadable:
                 why = load_refusal(fold.engine, layer)
+            if why is None:
+                why = memory_refusal(fold.memory, loadable=fold.loadable)
             if why is not None:
                 raise PlanError(f"layer {layer.name}: {why}")
         if self.loadable and not self.registers:
@@ -132,6 +135,11 @@ class Plan:
     def loadable(self) -> bool:
         """Whether some layer takes other weights while it runs."""
         return any(layer.loadable for layer in self.layers)
+
+    @property
+    def begins_empty(self) -> bool:
+        """Whether the accelerator begins without weights, and computes nothing until they are loaded."""
+        return any(layer.memory == "ultra" for layer in self.layers)
 
     def save(self, path: object) -> None:
         """Writes plan.toml, atomically."""

@@ -13,7 +13,7 @@ from bitwright_hw.families.xc7.flow import VIVADO
 from bitwright_hw.families.xc7.lut_rom import LUT_ROMS
 from bitwright_hw.families.xc7.popcount import ROWS
 from bitwright_hw.families.xc7.sums import SUMS
-from bitwright_hw.families.xc7.synthesis import SYNTHESIS
+from bitwright_hw.families.xc7.synthesis import SYNTHESIS, ULTRA
 
 XC7 = Family(
     name="xc7",
@@ -25,6 +25,7 @@ XC7 = Family(
     simulation_models=(Path(__file__).with_name("xc7.v"),),
     block_ram=BlockRam(key="bram36", title="BRAM36", halves=True),
     synthesis=SYNTHESIS,
+    ultra=ULTRA,
     costs=COSTS,
     vivado=VIVADO,
 )

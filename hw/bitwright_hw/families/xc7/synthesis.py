@@ -1,7 +1,10 @@
 """7-series in Yosys, and what its cells occupy (AMD UG474, tables of the SLICEM's memories).
 
-A carry chain and the wide multiplexers lie beside the LUTs.
+A carry chain and the wide multiplexers lie beside the LUTs. Designs with UltraRAM are synthesized for UltraScale+,
+whose LUTs and block RAMs are as large.
 """
+
+from dataclasses import replace
 
 from bitwright_hw.cells import Counts, logic_luts, memory_luts
 from bitwright_hw.families.synthesis import Synthesis
@@ -34,5 +37,19 @@ SYNTHESIS = Synthesis(
         (r"RAMB18E1", Counts(block_rams=0.5)),
         (r"DSP48E1", Counts(dsps=1)),
         (r"CARRY4|MUXF[78]|BUFG|[IO]BUF|GND|VCC", Counts()),
+    ),
+)
+
+ULTRA = replace(
+    SYNTHESIS,
+    command="synth_xilinx -family xcup -uram -flatten -noiopad -noclkbuf",
+    cells=(
+        (r"URAM288", Counts(ultra_rams=1)),
+        (r"RAM32M16|RAM64M8", memory_luts(8)),
+        (r"RAMB36E2", Counts(block_rams=1)),
+        (r"RAMB18E2", Counts(block_rams=0.5)),
+        (r"DSP48E2", Counts(dsps=1)),
+        (r"CARRY8|MUXF9", Counts()),
+        *SYNTHESIS.cells,
     ),
 )
