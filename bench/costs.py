@@ -20,6 +20,9 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
+from amaranth.hdl import Module
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
 from designs import ESTIMATED, random_network
 
 import bitwright as bw
@@ -79,8 +82,24 @@ GEARBOXES = [
     (13, 64, 784),
     (16, 24, 256),
 ]
+FLOWING = [(240, 200, 400), (160, 136, 400), (72, 56, 216), (24, 16, 72), (8, 6, 24), (24, 18, 216)]  # as of windows
 QUEUES = [(8, 64, 2, 4), (16, 256, 2, 8), (32, 784, 2, 4), (13, 100, 3, 9), (64, 784, 2, 1), (10, 110, 4, 6)]
 ROWS = [(simd, stages) for stages in (1, 2) for simd in (8, 16, 25, 32, 49, 64, 96, 128)]
+
+
+class Flowing(wiring.Component):
+    """A gearbox to narrower words whose reader never waits."""
+
+    def __init__(self, in_width: int, out_width: int, bits: int):
+        self.box = Gearbox(in_width=in_width, out_width=out_width, bits=bits)
+        super().__init__({"i": In(stream.Signature(in_width)), "o": Out(out_width), "valid": Out(1)})
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.submodules.box = box = self.box
+        wiring.connect(m, wiring.flipped(self.i), box.i)
+        m.d.comb += [box.o.ready.eq(1), self.o.eq(box.o.payload), self.valid.eq(box.o.valid)]
+        return m
 
 
 def dense(sizes: tuple[int, ...], options: dict[str, Any], family: Family) -> tuple[Network, Plan]:
@@ -126,6 +145,8 @@ def measure(family: Family, designs: int | None = None) -> None:
     jobs: list[Any] = []
     for widths in GEARBOXES:
         jobs.append(lambda w=widths: _part(Gearbox(in_width=w[0], out_width=w[1], bits=w[2]), family, {"gearbox": w}))
+    for widths in FLOWING:
+        jobs.append(lambda w=widths: _part(Flowing(*w), family, {"flowing": w}))
     for width, bits, banks, repeats in QUEUES:
         queue = {"in_width": width, "out_width": width, "bits": bits, "banks": banks, "repeats": repeats}
         jobs.append(lambda q=queue: _part(FrameQueue(**q), family, {"queue": q}))
@@ -151,6 +172,8 @@ def modelled(what: dict[str, Any], family: Family) -> list[tuple[str, Counts, di
     costs = costs_of(family)
     if "gearbox" in what:
         return [(f"gearbox {what['gearbox']}", gearbox_counts(*what["gearbox"], costs), what)]
+    if "flowing" in what:
+        return [(f"flowing {what['flowing']}", gearbox_counts(*what["flowing"], costs, flowing=True), what)]
     if "queue" in what:
         return [(f"queue {what['queue']}", queue_counts(**what["queue"], costs=costs), what)]
     if "row" in what:

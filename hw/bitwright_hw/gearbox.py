@@ -202,8 +202,8 @@ def gearbox_times(arrivals: Sequence[int], in_width: int, out_width: int, bits: 
     return times
 
 
-def gearbox_counts(in_width: int, out_width: int, bits: int, costs: Costs) -> Counts:
-    """A Gearbox between words that are read as they come, or that wait."""
+def gearbox_counts(in_width: int, out_width: int, bits: int, costs: Costs, *, flowing: bool = False) -> Counts:
+    """A Gearbox; if `flowing`, one to narrower words whose `o.ready` is high, or follows from little."""
     if in_width == out_width:
         return Counts()
     cost = costs.gearbox
@@ -226,8 +226,10 @@ def gearbox_counts(in_width: int, out_width: int, bits: int, costs: Costs) -> Co
     for bit in range(box.furthest.bit_length()):
         moved = min(moved + (box.unit << bit), width)
         stages += moved
-    wide = round(cost.narrowed * stages + cost.held * width) if in_width > out_width else 0
+    luts = cost.shifted.at(stages)
+    if in_width > out_width:
+        luts = cost.flowing.at(stages + width) if flowing else luts + cost.narrowed * stages + cost.held * width
     return Counts(
-        luts=round(cost.shifted.at(stages)) + wide,
+        luts=round(luts),
         ffs=width + box.capacity.bit_length() + counter_bits(words),
     )

@@ -46,7 +46,8 @@ class GearboxCost:
     To wider words: widen + bits of the narrow one + slot * words that it holds. To narrower ones: narrow + bits of the
     wide one, or odd_bits * those where a frame's last word has fewer parts. Between widths of which neither divides the
     other: `shifted` over the bits that the shifter's stages move, and, to narrower words, `narrowed` times those and
-    `held` times the bits that wait.
+    `held` times the bits that wait; or, if their reader hardly ever waits, `flowing` over the bits that the stages move
+    and those that wait.
     """
 
     widen: float
@@ -56,6 +57,7 @@ class GearboxCost:
     shifted: StraightLine
     narrowed: float
     held: float
+    flowing: StraightLine
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,6 +72,19 @@ class LevelCost:
     compared: float
     fixed: float
     base: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class LaneCost:
+    """LUTs of arithmetic lane by lane.
+
+    compared: for each bit of a sum that is compared with a constant; chosen: with one that differs from word to word.
+    above: for each bit of an adder above its operand's, if that is unsigned: where only a carry comes in.
+    """
+
+    compared: float
+    chosen: float
+    above: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,6 +176,7 @@ class Costs:
     engine_control: StraightLine  # over the bits of its counters
     preload_control: StraightLine  # over the bits of its counters
     levels: LevelCost
+    lanes: LaneCost
     borders: int  # control of preloads that depend on the place in the image
     window: WindowCost
     pool: int  # control

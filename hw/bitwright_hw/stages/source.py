@@ -112,7 +112,7 @@ class SourceStage(Stage):
         p = self.params
         beat, word = self._widths
         total = Counts(luts=costs.source, ffs=20) + costs.register_file(beat, DEPTH)
-        total += gearbox_counts(beat, word, p.pixels * p.channels * p.lane_bits, costs)
+        total += gearbox_counts(beat, word, p.pixels * p.channels * p.lane_bits, costs, flowing=True)
         if p.tables:
             total += source_table_counts(p, costs)
         return total

@@ -100,6 +100,7 @@ class WindowStage(Stage):
             window.simd * window.bundle_bits,
             window.inputs * window.bundle_bits,
             costs,
+            flowing=True,
         )
 
     @property
