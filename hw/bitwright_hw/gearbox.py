@@ -226,10 +226,11 @@ def gearbox_counts(in_width: int, out_width: int, bits: int, costs: Costs, *, fl
     for bit in range(box.furthest.bit_length()):
         moved = min(moved + (box.unit << bit), width)
         stages += moved
-    luts = cost.shifted.at(stages)
+    luts = round(cost.shifted.at(stages))
     if in_width > out_width:
-        luts = cost.flowing.at(stages + width) if flowing else luts + cost.narrowed * stages + cost.held * width
+        narrowed = cost.narrowed * stages + cost.held * width
+        luts = round(cost.flowing.at(stages + width)) if flowing else luts + round(narrowed)
     return Counts(
-        luts=round(luts),
+        luts=luts,
         ffs=width + box.capacity.bit_length() + counter_bits(words),
     )
