@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from bitwright_core.network import MatrixLayer, Scores, Thresholds, Votes
+from bitwright_core.network import MatrixLayer, Votes
 
 HARDWIRED_WEIGHTS = 1 << 18  # the most of a hardwired layer, times its planes: some 40,000 LUTs of 7-series
 HARDWIRED_LANE_BITS = 16
@@ -82,10 +82,8 @@ def memory_refusal(memory: str, *, loadable: bool) -> str | None:
     )
 
 
-def load_refusal(engine: str, layer: MatrixLayer) -> str | None:
-    """Why other weights cannot be loaded into `layer`, as `refusal` says it; None if they can."""
+def load_refusal(engine: str) -> str | None:
+    """Why other weights cannot be loaded into a layer of this engine, as `refusal` says it; None if they can."""
     if engine != "folded":
         return f"a {engine} layer has its weights in the logic, so nothing can be loaded; leave out its engine"
-    if isinstance(layer.output, Thresholds) or (isinstance(layer.output, Scores) and layer.gives_scores):
-        return None
-    return "only layers that give activations or scores can be loadable"
+    return None

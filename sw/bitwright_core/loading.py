@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from bitwright_core.atomic import write_bytes
 from bitwright_core.checks import SCORE_BITS
 from bitwright_core.errors import DesignError, NetworkError
-from bitwright_core.network import MatrixLayer, Network, Scores, Thresholds, signed_bits
+from bitwright_core.network import MatrixLayer, Network, Operator, Scores, Thresholds, Votes, signed_bits
 from bitwright_core.plan import Plan
 from bitwright_core.untrusted import Digest, Name, PlainFile, decode_json
 
@@ -45,12 +45,21 @@ class ScoreWidths:
     largest_offset: int
 
 
+def score_constants(layer: MatrixLayer) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Scales and offsets of a last layer that gives scores. Votes are scales of what is 1 or 0."""
+    if isinstance(layer.output, Votes):
+        return layer.output.votes, np.zeros_like(layer.output.votes)
+    assert isinstance(layer.output, Scores)
+    return layer.output.scale, layer.output.offset
+
+
 def score_widths(layer: MatrixLayer) -> ScoreWidths:
     """The widths of a loadable layer of scores: SCALE_BITS, or what its own scores need."""
-    assert isinstance(layer.output, Scores)
-    scale = max(SCALE_BITS, int(layer.output.scale.max()).bit_length())
-    highest = ((1 << scale) - 1) * max(map(abs, layer.widest_count_range))
-    offset = max(highest, int(np.abs(layer.output.offset).max()))
+    scales, offsets = score_constants(layer)
+    scale = max(SCALE_BITS, int(scales.max()).bit_length())
+    largest = 1 if isinstance(layer.output, Votes) else max(map(abs, layer.widest_count_range))
+    highest = ((1 << scale) - 1) * largest
+    offset = max(highest, int(np.abs(offsets).max()))
     bits = signed_bits(-highest - offset - 1)
     if bits <= SCORE_BITS:
         return ScoreWidths(scale_bits=scale, score_bits=bits, largest_offset=offset)
@@ -73,27 +82,37 @@ def load_data(parts: Sequence[NDArray[np.uint8]]) -> bytes:
 def structure(network: Network, plan: Plan) -> str:
     """SHA-256 (hex) over all of an accelerator that loads do not change: the network without what its loadable layers
     are loaded with, the plan, and the widths of what is loaded."""
-    widths = [score_widths(layer) for layer in loadable_layers(network, plan) if isinstance(layer.output, Scores)]
+    layers = loadable_layers(network, plan)
+    widths = [score_widths(layer) for layer in layers if layer.gives_scores]
     told = [(each.scale_bits, each.score_bits) for each in widths]
-    return sha256(f"bitwright structure 1\n{_blank(network, plan).digest}\n{plan.text}{told}".encode()).hexdigest()
+    sums = "".join(f"\n{layer.name} {layer.edge.number}" for layer in layers if _gives_sums(layer))
+    digest = network.digest_of(_blank(network, plan))
+    return sha256(f"bitwright structure 1\n{digest}\n{plan.text}{told}{sums}".encode()).hexdigest()
 
 
-def _blank(network: Network, plan: Plan) -> Network:
-    """`network` whose loadable layers have weights, thresholds and scores that say nothing."""
+def _gives_sums(layer: MatrixLayer) -> bool:
+    """Whether it gives sums, whose scales, offsets and number type are part of the structure."""
+    return layer.output.compared is None and not layer.gives_scores
+
+
+def _blank(network: Network, plan: Plan) -> tuple[Operator, ...]:
+    """The layers of `network`, loadable ones with weights, thresholds and scores that say nothing."""
     choices = iter(plan.layers)
-    layers = []
+    layers: list[Operator] = []
     for layer in network.layers:
         if layer.matrix is None or not next(choices).loadable:
             layers.append(layer)
             continue
         output = layer.matrix.output
-        if isinstance(output, Scores):
+        if isinstance(output, Votes):
+            output = replace(output, thresholds=output.thresholds * 0, votes=output.votes * 0)
+        elif isinstance(output, Scores) and not _gives_sums(layer.matrix):
             ones = np.ones(output.outputs, np.int64)
             output = replace(output, scale=ones, offset=ones * 0)
         elif isinstance(output, Thresholds):
             output = replace(output, values=np.zeros_like(output.values))
         layers.append(replace(layer, weights=np.zeros_like(layer.matrix.weights), output=output))  # type: ignore[type-var]
-    return replace(network, layers=tuple(layers))
+    return tuple(layers)
 
 
 def check_structure(network: Network, held: Network, plan: Plan, where: object) -> None:
@@ -103,17 +122,22 @@ def check_structure(network: Network, held: Network, plan: Plan, where: object) 
             f"network {network.name} has {len(network.matrix_layers)} layers with weights, but {where} was generated "
             f"for {len(held.matrix_layers)}; generate a design for it"
         )
-    if _blank(network, plan).digest != _blank(held, plan).digest:
+    if network.digest_of(_blank(network, plan)) != held.digest_of(_blank(held, plan)):
         what = _difference(network, held, plan)
         raise DesignError(
             f"network {network.name} has another structure than {where} ({what}): only weights, thresholds and scores "
             "of loadable layers may differ; generate a design for it"
         )
     for layer, known in zip(loadable_layers(network, plan), loadable_layers(held, plan), strict=True):
-        if not isinstance(layer.output, Scores):
+        if _gives_sums(layer) and layer.edge.number != known.edge.number:
+            raise DesignError(
+                f"network {network.name}, layer {layer.name}: it gives {layer.edge.number} sums, but {where} was "
+                f"generated for {known.edge.number} ones; generate a design for it"
+            )
+        if not layer.gives_scores:
             continue
         widths = score_widths(known)
-        scale, offset = int(layer.output.scale.max()), int(np.abs(layer.output.offset).max())
+        scale, offset = (int(np.abs(each).max()) for each in score_constants(layer))
         if scale >> widths.scale_bits or offset > widths.largest_offset:
             raise DesignError(
                 f"network {network.name}, layer {layer.name}: scales up to {scale} and offsets up to {offset} do not "
@@ -124,10 +148,9 @@ def check_structure(network: Network, held: Network, plan: Plan, where: object) 
 
 def _difference(network: Network, held: Network, plan: Plan) -> str:
     """Where two networks of as many layers differ, in a few words."""
-    mine, theirs = _blank(network, plan), _blank(held, plan)
-    if [*mine.encoding.digest_parts(mine.input)] != [*theirs.encoding.digest_parts(theirs.input)]:
+    if [*network.encoding.digest_parts(network.input)] != [*held.encoding.digest_parts(held.input)]:
         return "in its input or encoding"
-    for layer, known in zip(mine.layers, theirs.layers, strict=False):
+    for layer, known in zip(_blank(network, plan), _blank(held, plan), strict=False):
         if [*layer.digest_parts()] != [*known.digest_parts()]:
             return f"in layer {layer.name}"
     return "in its graph"

@@ -18,8 +18,10 @@ from bitwright_core.network import (
     Network,
     NumberType,
     Scores,
+    Sums,
     ThresholdEncoding,
     Thresholds,
+    Votes,
 )
 from bitwright_core.numbers import TERNARY, signed_type, unsigned_type
 from bitwright_core.plan import LayerPlan, Plan, fold_of, with_loadable, with_planes
@@ -30,6 +32,7 @@ from bitwright_hw.generator import generate
 from bitwright_hw.load_image import load_of
 from bitwright_hw.lower import lower
 from bitwright_hw.row_pool import RowPool
+from tests.corpus.newer import branches, class_map
 from tests.hw.benches import require_icarus
 from tests.hw.test_loads import run
 from tests.sw.conv_networks import random_conv_network
@@ -76,6 +79,13 @@ def _redrawn(rng: np.random.Generator, layer: MatrixLayer) -> MatrixLayer:
         values = np.rint(rng.normal(middle, spread, output.values.shape)).astype(np.int64)
         values = np.where(rng.random(values.shape) < 0.1, rng.choice([least, largest + 1], values.shape), values)
         output = replace(output, values=np.sort(np.clip(values, least, largest + 1), axis=1))
+    elif isinstance(output, Votes):
+        bare = replace(layer, weights=weights, output=replace(output, thresholds=output.thresholds * 0))
+        least, largest = bare.accumulator_range
+        votes = rng.integers(0, 1 << SCALE_BITS, layer.outputs)
+        output = Votes(thresholds=rng.integers(least // 2, largest // 2 + 1, layer.outputs), votes=votes)
+    elif isinstance(output, Sums):  # which give the same number type: rows of the same weights in another order
+        weights = rng.permuted(layer.weights.reshape(layer.outputs, -1), axis=1).reshape(layer.weights.shape)
     else:
         most = (1 << SCALE_BITS) - 1
         output = Scores(scale=rng.integers(0, most + 1, layer.outputs), offset=rng.integers(-999, 999, layer.outputs))
@@ -147,6 +157,49 @@ def test_few_bit_convolutions_are_loaded(seed, tmp_path):
     networks = [redrawn(network, seed + 10), redrawn(network, seed + 20)]
     reports = bw.verify_loads(design, networks, random_frames(network, 20), stalls=seed)
     assert [report.mismatches for report in reports] == [0, 0]
+
+
+SUMS = {
+    "votes": lambda: random_conv_network(
+        3, shape=(5, 4, 1), bits=4, convs=1, channels=(4,), dense=(5,), classes=3, votes=True
+    ),
+    "few-bit-votes": lambda: random_conv_network(
+        4, shape=(7, 1, 1), convs=0, dense=(5,), classes=3, votes=True, weight_types=(W2,), act_types=(A2,)
+    ),
+    "shortcut": lambda: branches(1),
+    "class-map": lambda: class_map(1),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SUMS)
+def test_votes_and_sums_are_loaded(name, tmp_path):
+    """Every integer of layers that vote, of sums that are added (zeros around them), and of the class of each pixel."""
+    network = SUMS[name]()
+    seed = list(SUMS).index(name)
+    plan = planned(network, seed, target=("xc7", "generic", "ecp5")[seed % 3])
+    design = generate(network, plan, tmp_path / "design")
+    networks = [redrawn(network, seed + 10), redrawn(network, seed + 20)]
+    reports = bw.verify_loads(design, networks, random_frames(network, 20), stalls=seed)
+    assert [report.mismatches for report in reports] == [0, 0]
+
+
+def test_sums_of_another_type_do_not_fit():
+    """Their scales and number type are the structure's."""
+    network = class_map(1)
+    plan, end = planned(network, 1), network.layers[1]
+    assert structure(network, plan) == structure(redrawn(network, 2), plan)
+
+    def ended(layer):
+        last = replace(network.layers[2], takes=layer.edge.number)
+        return replace(network, layers=(network.layers[0], layer, last))
+
+    scaled = replace(end, output=Sums(scale=end.output.scale + 1, offset=end.output.offset))
+    assert structure(ended(scaled), plan) != structure(network, plan)
+    none = replace(end, weights=np.zeros_like(end.weights))
+    theirs, mine = none.edge.number, end.edge.number
+    with pytest.raises(DesignError, match=rf"it gives {theirs} sums, but DIR was generated for {mine} ones"):
+        load_of(ended(none), network, plan, "DIR")
 
 
 @pytest.mark.slow

@@ -141,9 +141,6 @@ def test_what_cannot_be_loaded_is_refused(tmp_path):
         replace(plan, registers=False).check(network)
     with pytest.raises(PlanError, match=r"a hardwired layer has its weights in the logic, so nothing can be loaded"):
         with_loadable(hardwired(default_plan(network), network), network, "last")
-    votes = random_conv_network(1, shape=(6, 1, 1), convs=0, dense=[4], classes=3, votes=True)
-    with pytest.raises(PlanError, match=r"only layers that give activations or scores can be loadable"):
-        with_loadable(default_plan(votes), votes, "all")
 
 
 def test_load_files_are_checked(tmp_path):

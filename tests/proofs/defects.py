@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from unittest.mock import patch
 
+from bitwright_hw.banked_memory import BankedMemory
 from bitwright_hw.control import Control
 from bitwright_hw.frame_buffer import FrameBuffer
 from bitwright_hw.frame_guard import FrameGuard
@@ -19,6 +20,7 @@ from bitwright_hw.row_encoder import RowEncoder
 from bitwright_hw.scores import ArgMax
 from bitwright_hw.serial.feeder import Feeder
 from bitwright_hw.serial.inbox import Inbox
+from bitwright_hw.weight_loader import WeightLoader
 from bitwright_hw.window import Window
 
 
@@ -221,5 +223,59 @@ DEFECTS = (
         proof="inbox/4-bytes",
         claim="",
         slow=True,
+    ),
+    Defect(
+        says="a load is written to the bank that computes",
+        owner=BankedMemory,
+        method="elaborate",
+        old="_banked(load.address, ~load.bank, len(bits))",
+        new="_banked(load.address, load.bank, len(bits))",
+        proof="banked-memory/2-words",
+        claim="a bank has what was written last",
+    ),
+    Defect(
+        says="a load that is cut off becomes ready",
+        owner=WeightLoader,
+        method="elaborate",
+        old="fits.eq(loading & complete & ~wrong",
+        new="fits.eq(loading & ~wrong",
+        proof="weight-loader/two-memories",
+        claim="only a whole load with its CRC becomes ready",
+    ),
+    Defect(
+        says="a load that is too long becomes ready",
+        owner=WeightLoader,
+        method="elaborate",
+        old="complete & ~wrong & (commands.value",
+        new="complete & (commands.value",
+        proof="weight-loader/two-memories",
+        claim="only a whole load with its CRC becomes ready",
+    ),
+    Defect(
+        says="a load with another CRC becomes ready",
+        owner=WeightLoader,
+        method="elaborate",
+        old="(commands.value == ~crc)",
+        new="(commands.value[1:] == ~crc[1:])",
+        proof="weight-loader/two-memories",
+        claim="only a whole load with its CRC becomes ready",
+    ),
+    Defect(
+        says="the bank changes while a frame is inside",
+        owner=WeightLoader,
+        method="elaborate",
+        old="m.Elif(swapping & self.idle)",
+        new="m.Elif(swapping)",
+        proof="weight-loader/two-memories",
+        claim="what was fetched is fetched again as the bank changes",
+    ),
+    Defect(
+        says="a second load goes on where the first one was cut off",
+        owner=WeightLoader,
+        method="_store",
+        old="number.eq(0), address.eq(0), place.eq(0)",
+        new="address.eq(0), place.eq(0)",
+        proof="weight-loader/two-memories",
+        claim="words are written in order, each once",
     ),
 )

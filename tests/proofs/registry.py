@@ -28,7 +28,7 @@ from bitwright_hw.serial.inbox import Inbox
 from bitwright_hw.tokens import FrameTokens
 from bitwright_hw.window import Window
 from bitwright_hw.window_params import WindowParams
-from tests.proofs import arithmetic, cells, control, graphs, images, serial, streams, tables, tails, top
+from tests.proofs import arithmetic, cells, control, graphs, images, loads, serial, streams, tables, tails, top
 from tests.proofs.paths import no_ready_paths
 from tests.proofs.proof import Proof, cases
 
@@ -53,6 +53,8 @@ scores = cases("scores", "ScoreUnit", "ArgMax", build=tails.scores)
 tail = cases("tail", "ResultQueue", "ScoreUnit", "ArgMax", build=tails.tail)
 guard = cases("frame-guard", "FrameGuard", build=control.frame_guard)
 registers = cases("registers", "Control", build=control.registers)
+banked = cases("banked-memory", "BankedMemory", build=loads.banked_memory)
+loader = cases("weight-loader", "WeightLoader", build=loads.loader)
 uart = cases("uart", "UartTransmitter", "UartReceiver", build=serial.uart, resets=False)
 breaks = cases("break-detector", "BreakDetector", build=serial.break_detector)
 packets = cases("packets", "Framer", "Deframer", build=serial.packets_through_the_line)
@@ -338,6 +340,10 @@ _BUSES = (
     guard("three-beats-of-two-bytes", values=37, data_bits=16, per_beat=False, batch=False),
     guard("three-beats-batch", values=37, data_bits=16, per_beat=True, batch=True),
     registers("any-traffic", quick=True),
+    banked("2-words", width=1, depth=2, quick=True),
+    banked("3-words-of-2", width=2, depth=3),
+    loader("two-memories", memories=((2, 1), (1, 2)), word=2, quick=True),
+    loader("one-bit", memories=((1, 1),), word=2),
 )
 
 _SERIAL = (

@@ -11,7 +11,7 @@ from amaranth.lib import wiring
 
 from bitwright_core.design import ScoreProbe
 from bitwright_core.framing import OutputFormat
-from bitwright_core.loading import LoadMemory, score_widths
+from bitwright_core.loading import LoadMemory, score_constants, score_widths
 from bitwright_core.network import MatrixLayer, Scores, Votes
 from bitwright_core.plan import Fold
 from bitwright_hw.banked_memory import share
@@ -37,7 +37,15 @@ def score_params(layer: MatrixLayer, fold: Fold) -> ScoreParams:
     """
     if isinstance(layer.output, Votes):
         votes = tuple(layer.output.votes.tolist())
-        return ScoreParams(pe=fold.pe, bits=1, spacing=fold.pass_words, inputs=1, scale=votes, offset=(0,) * len(votes))
+        return ScoreParams(
+            pe=fold.pe,
+            bits=1,
+            spacing=fold.pass_words,
+            inputs=1,
+            scale=votes,
+            offset=(0,) * len(votes),
+            widths=score_widths(layer) if fold.loadable else None,
+        )
     if not isinstance(layer.output, Scores):
         raise TypeError(f"layer {layer.name} gives bits, not scores")
     least, largest = count_range(layer, fold)
@@ -74,9 +82,7 @@ class ClassStage(Stage):
         return (LoadMemory(layer=self.layer, part="scores", width=contents.width, depth=contents.depth),)
 
     def load_contents(self, layer: MatrixLayer) -> list[Contents]:
-        output = layer.output
-        assert isinstance(output, Scores)
-        scale, offset = tuple(output.scale.tolist()), tuple(output.offset.tolist())
+        scale, offset = (tuple(each.tolist()) for each in score_constants(layer))
         return [replace(self.params, scale=scale, offset=offset).contents]
 
     @property

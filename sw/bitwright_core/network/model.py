@@ -14,6 +14,7 @@ meaning of each number are in docs/network.md; in short:
 """
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -174,10 +175,14 @@ class Network:
     @cached_property
     def digest(self) -> str:
         """SHA-256 (hex) over everything that decides what the network computes: not name, labels nor `values`."""
+        return self.digest_of(self.layers)
+
+    def digest_of(self, layers: Sequence[Operator]) -> str:
+        """The digest of the network with `layers` in the place of its own."""
         sha = hashlib.sha256(b"bitwright network 1\n")
         for part in self.encoding.digest_parts(self.input):
             sha.update(part)
-        for layer in self.layers:
+        for layer in layers:
             for part in layer.digest_parts():
                 sha.update(part)
         if self.takes:

@@ -110,7 +110,7 @@ class Plan:
             if why is None and fold.planes == "serial":
                 why = serial_refusal(fold.engine, layer)
             if why is None and fold.loadable:
-                why = load_refusal(fold.engine, layer)
+                why = load_refusal(fold.engine)
             if why is None:
                 why = memory_refusal(fold.memory, loadable=fold.loadable)
             if why is not None:
