@@ -97,7 +97,7 @@ def accumulator_bits(layer: Matrix, fold: Fold) -> int:
     if isinstance(layer.output, Scores):
         return max(signed_bits(least), signed_bits(largest))
     if fold.loadable:  # any thresholds; at the borders of an image popcounts lack up to all lanes, or have them twice
-        beyond = 0 if layer.borders is None or not layer.counts_bits else layer.inputs
+        beyond = layer.inputs if layer.pads_with_zeros and layer.counts_bits else 0
         above = largest + (layer.output.levels > 1)
         return max(
             signed_bits(least - largest - 1 - beyond), signed_bits(above - least + beyond), layer.inputs.bit_length()
@@ -140,7 +140,7 @@ def starts_loaded(layer: Matrix, fold: Fold) -> bool:
     """Whether what accumulators begin with is loaded: where it depends on thresholds, or on the weights."""
     if not fold.loadable:
         return False
-    if not isinstance(layer.output, Scores) or preload_borders(layer) is not None:
+    if not isinstance(layer.output, Scores) or layer.pads_with_zeros:
         return True
     return not layer.counts_bits and (layer.weight_type.xnor or layer.takes.xnor)
 
@@ -151,7 +151,7 @@ def _starts(layer: Matrix, fold: Fold, bits: int) -> NDArray[np.int64]:
     if not isinstance(layer.output, Scores):
         levels = _padded_levels(layer, fold)
         start = (1 << (bits - 1)) - levels[:, :, levels.shape[2] // 2]
-    elif preload_borders(layer) is not None:  # sums of the lanes inside the image alone
+    elif layer.pads_with_zeros:  # sums of the lanes inside the image alone
         start = -_padded_levels(layer, fold)[:, :, 0]
     products, order = products_of(layer), plane_order(layer, fold)
     if order is not None:

@@ -1,5 +1,7 @@
 """The class of each pixel in hardware: the unit beside the rule, and accelerators that give class maps."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from amaranth.sim import Simulator
@@ -93,3 +95,14 @@ def test_a_map_of_classes_takes_fewer_beats_than_its_scores():
     network = class_map(shape=(8, 8, 2), classes=10)
     solution = solved(network, default_plan(network, cycles=400))
     assert solution.graph.output.beats == 8
+
+
+@pytest.mark.parametrize("loadable", [False, True])
+def test_zeros_around_an_image_of_one_pixel(loadable, tmp_path):
+    """All its windows lack the same lanes: sums begin with what those would count, although no border is told apart."""
+    network = class_map(1, shape=(1, 1, 3))
+    scores = replace(network.layers[0], padding_value="zero")
+    classes = replace(network.layers[1], takes=scores.edge.number)
+    network = replace(network, layers=(scores, classes))
+    plan = Plan(layers=(LayerPlan(name="scores", pe=2, simd=4, loadable=loadable),))
+    check(network, plan, tmp_path / "design", frames=8)

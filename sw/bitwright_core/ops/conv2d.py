@@ -180,11 +180,10 @@ class Conv2d(MatrixLayer):
     @property
     def counts_bits(self) -> bool:
         """Whether an engine counts agreeing lanes; its sums of bits that are padded with zeros are dot products."""
-        return super().counts_bits and not (self._border and self.output.compared is None)
+        return super().counts_bits and not (self.pads_with_zeros and self.output.compared is None)
 
     @property
-    def _border(self) -> bool:
-        """Whether zeros pad that no lane can stand for."""
+    def pads_with_zeros(self) -> bool:
         return self.padding_value == "zero" and not self.takes.holds(0)
 
     @property
@@ -193,16 +192,16 @@ class Conv2d(MatrixLayer):
 
         All 0 unless bits are padded with zeros; then the class of `windows`.
         """
-        return self.windows.border_class if self._border else super().border_class
+        return self.windows.border_class if self.pads_with_zeros else super().border_class
 
     @property
     def borders(self) -> Windows | None:
         classes = len(self.windows.row_classes) * len(self.windows.column_classes)
-        return self.windows if self._border and classes > 1 else None
+        return self.windows if self.pads_with_zeros and classes > 1 else None
 
     @property
     def engine_offsets(self) -> NDArray[np.int64]:
-        if not self._border:
+        if not self.pads_with_zeros:
             return super().engine_offsets
         padded = ~self.windows.border_taps  # (classes, ky, kx)
         weights = self.weight_type.values(self.weights, np.float64).astype(np.int64)
@@ -210,7 +209,7 @@ class Conv2d(MatrixLayer):
 
     @cached_property
     def engine_levels(self) -> NDArray[np.int64]:
-        if not self._border:
+        if not self.pads_with_zeros:
             return self._levels[None]
         # dot >= T, the dot over the lanes inside, exactly when that over all lanes >= T + offset
         needed = self._levels[None] + self.engine_offsets[:, :, None]

@@ -255,6 +255,11 @@ class MatrixLayer:
         return None
 
     @property
+    def pads_with_zeros(self) -> bool:
+        """Whether zeros pad its windows that no lane can stand for."""
+        return False
+
+    @property
     def engine_offsets(self) -> NDArray[np.int64]:
         """(border classes, outputs): the dot product of the lanes of a window that pad, read as -1.
 
