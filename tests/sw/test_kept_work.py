@@ -204,6 +204,7 @@ def test_control_c_is_never_swallowed():
         del thing
         time.sleep(5)
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
     assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
 
 
@@ -247,6 +248,33 @@ sys.exit(cli.main())
         assert time.monotonic() - started < 20
     assert (child.returncode, out, errors) == (130, "", "bitwright: stopped\n")
     assert sorted(file.name for file in tmp_path.iterdir()) == ["n.safetensors"]
+
+
+def test_sigterm_ends_the_tools_that_run_for_a_command(tmp_path):
+    """What nextpnr and Yosys are: processes of their own, which would go on for an hour."""
+    source = """
+import os, sys
+from bitwright import cli
+from bitwright_hw.process import run_python
+def run(args):
+    tool = "import os, sys, time; print(os.getpid(), file=sys.stderr, flush=True); time.sleep(600)"
+    return run_python(tool, [], ".", line=lambda text: print(text, flush=True))
+import bitwright_hw
+bitwright_hw.generate = lambda *args, **named: run(args)
+sys.argv = ["bitwright", "generate", "n.safetensors", "--out", "d"]
+sys.exit(cli.main())
+"""
+    random_network(1, shape=(6,), bits=8, levels=1, hidden=(5,), classes=3).save(tmp_path / "n.safetensors")
+    command = [sys.executable, "-c", source]
+    with subprocess.Popen(command, cwd=tmp_path, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
+        assert child.stdout is not None
+        tool = int(child.stdout.readline())
+        os.kill(tool, 0)  # it runs
+        child.terminate()
+        _, errors = child.communicate(timeout=60)
+    assert (child.returncode, errors) == (143, "bitwright: stopped\n")
+    with pytest.raises(ProcessLookupError):
+        os.kill(tool, 0)
 
 
 def test_a_command_cut_short_leaves_no_warnings(folder, monkeypatch, capsys):

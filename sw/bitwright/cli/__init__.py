@@ -95,7 +95,7 @@ class _Version(argparse.Action):
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command; returns the exit status. With --json a failure, too, is one JSON object on standard output."""
-    from bitwright.cli.surroundings import check_streams, discard_output, hush_amaranth, interruptible
+    from bitwright.cli.surroundings import Terminated, check_streams, discard_output, hush_amaranth, interruptible
     from bitwright_core.errors import BitwrightError
 
     given = sys.argv[1:] if argv is None else list(argv)
@@ -113,9 +113,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         discard_output()  # the reader has gone
         return 128 + signal.SIGPIPE
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stopped:
         hush_amaranth()
-        return _fail("stopped", "Stopped", as_json=as_json, status=128 + signal.SIGINT)
+        number = signal.SIGTERM if isinstance(stopped, Terminated) else signal.SIGINT
+        return _fail("stopped", "Stopped", as_json=as_json, status=128 + number)
     except SystemExit as stop:  # help, the version, or an option that is wrong
         try:
             sys.stdout.flush()

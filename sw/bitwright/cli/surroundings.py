@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
+from typing import Any
 
 _AGAIN_SECONDS = 0.02
 
@@ -53,27 +54,47 @@ def _swallowed(frame: FrameType | None) -> bool:
     return False
 
 
+class Terminated(KeyboardInterrupt):
+    """SIGTERM came: all that Ctrl-C ends is to end, the tools that run for us with it."""
+
+
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Ctrl-C raises KeyboardInterrupt, as ever, but never where it would be ignored: there it waits for a moment."""
-    if (
-        threading.current_thread() is not threading.main_thread()
-        or signal.getsignal(signal.SIGINT) is not signal.default_int_handler
-    ):
+    """Ctrl-C raises KeyboardInterrupt, as ever, but never where it would be ignored: there it waits for a moment.
+    SIGTERM, which would leave the tools behind that run for us, raises Terminated likewise.
+
+    A signal for which somebody else has a handler, or which is ignored as in the background of a shell, is left alone.
+    """
+    ours: dict[int, tuple[Any, type[KeyboardInterrupt]]] = {
+        signal.SIGINT: (signal.default_int_handler, KeyboardInterrupt),
+        signal.SIGTERM: (signal.SIG_DFL, Terminated),
+    }
+    taken = {number: was for number, (was, _) in ours.items() if signal.getsignal(number) is was}
+    if threading.current_thread() is not threading.main_thread() or not taken:
         yield
         return
+    waiting: list[int] = []
+    owner = os.getpid()
 
-    def interrupt(_number: int, frame: FrameType | None) -> None:
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        if os.getpid() != owner:  # a child that was forked: who ends it means it
+            signal.signal(number, taken.get(number, signal.SIG_DFL))
+            os.kill(os.getpid(), number)
+            return
+        if number in taken:
+            waiting.append(number)
         if _swallowed(frame):
             signal.setitimer(signal.ITIMER_REAL, _AGAIN_SECONDS)
             return
-        raise KeyboardInterrupt
+        raise ours[waiting[0]][1]
 
     before = signal.signal(signal.SIGALRM, interrupt)
-    signal.signal(signal.SIGINT, interrupt)
+    for number in taken:
+        signal.signal(number, interrupt)
     try:
         yield
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        for number, was in taken.items():
+            signal.signal(number, was)
