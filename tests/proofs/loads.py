@@ -1,3 +1,4 @@
+# amaranth: UnusedElaboratable=no
 """Specs of weights that are loaded: memories of two banks, and the loader that writes them and swaps."""
 
 from collections.abc import Sequence

@@ -144,7 +144,7 @@ WRONG = {
     "generate n.safetensors --out d --plan none.toml": "none.toml: no such plan",
     "generate n.safetensors --out d --plan full": "full",
     "generate n.safetensors --out d --name a__core": "no two underscores in a row",
-    "generate n.safetensors --out d --plan bram.toml": "memory must be one of auto, block, distributed, not 'bram'",
+    "generate n.safetensors --out d --plan bram.toml": "memory must be one of auto, block, distributed, ultra, not '",
     "generate n.safetensors --out d --plan clok.toml": "unknown key clok_mhz (did you mean clock_mhz?)",
     "generate n.safetensors --out d --plan lanes.toml": "unknown key layers[0].lane",
     "generate n.safetensors --out d --plan zero.toml": "pe and simd must be at least 1",

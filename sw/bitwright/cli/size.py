@@ -32,8 +32,9 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     command.add_argument(
         "--max-brams", metavar="N", type=int, help="the most block RAMs to take (default: all but four of the board's)"
     )
-    add_planes(command)
-    add_loadable(command)
+    layers = command.add_argument_group("layers")
+    add_planes(layers)
+    add_loadable(layers)
     command.add_argument("--out", metavar="PLAN.toml", type=Path, help="the plan to write (default: none is)")
     add_json(command)
     command.set_defaults(run=run)
