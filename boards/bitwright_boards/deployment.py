@@ -187,8 +187,8 @@ def find_overlay(design: Design, board: Board, overlay: Path | None = None) -> P
 
 def first_files(design: Design) -> dict[str, bytes]:
     """What lies beside design.json of a design that begins without weights, by name: the load of its own network."""
-    entry, load = design.manifest.loads, design.first_load
-    return {} if entry is None or entry.first is None or load is None else {entry.first: load.content}
+    name, load = design.manifest.first_load, design.first_load
+    return {} if name is None or load is None else {name: load.content}
 
 
 def deployment(design: Design, bit: Path, vectors: Vectors) -> dict[str, bytes]:

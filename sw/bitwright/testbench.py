@@ -24,7 +24,7 @@ def write_testbench(design: Design, out: Path, frames: Frames) -> tuple[Path, ..
     Raises DesignError for a design that begins without weights.
     """
     manifest, given = design.manifest, design.manifest.input
-    if manifest.loads is not None and manifest.loads.first is not None:
+    if manifest.first_load is not None:
         raise DesignError(
             f"{design.folder} begins without weights: they come over the registers, which a plain testbench leaves "
             "alone; run it with bitwright simulate or verify, or generate the design with its weights in block RAM"

@@ -59,8 +59,8 @@ class Design:
         design = Design(path, read_manifest(path), trust_verilog=trust_verilog)
         for name in design.manifest.names:
             file_inside(path, name, DesignError)
-        first = None if design.manifest.loads is None else design.manifest.loads.first
-        for name in (design.manifest.network, design.manifest.plan, *([first] if first else [])):
+        first = () if design.manifest.first_load is None else (design.manifest.first_load,)
+        for name in (design.manifest.network, design.manifest.plan, *first):
             if name in design.altered([name]):
                 raise DesignError(
                     f"{path}: {name} was altered after the design was generated, and its Verilog is of the old one; "
@@ -110,11 +110,11 @@ class Design:
     def first_load(self) -> Load | None:
         """What must be loaded before the accelerator computes its network; None where it begins with that. Raises
         DesignError or NetworkError for a file that is not this."""
-        entry = self.manifest.loads
-        if entry is None or entry.first is None:
+        name = self.manifest.first_load
+        if name is None:
             return None
-        load = Load.read(file_inside(self.folder, entry.first, DesignError))
-        check_load(load, self.network, entry, self.folder)
+        load = Load.read(file_inside(self.folder, name, DesignError))
+        check_load(load, self.network, self.manifest.loads, self.folder)
         return load
 
     @cached_property

@@ -177,8 +177,13 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     @property
     def names(self) -> list[str]:
         """Every file of the design beside the manifest."""
-        first = None if self.loads is None else self.loads.first
-        return [*self.verilog, *self.simulation_models, self.network, self.plan, *([first] if first else [])]
+        first = () if self.first_load is None else (self.first_load,)
+        return [*self.verilog, *self.simulation_models, self.network, self.plan, *first]
+
+    @property
+    def first_load(self) -> str | None:
+        """The file of the load that the accelerator needs before it computes; None where it begins with its weights."""
+        return None if self.loads is None else self.loads.first
 
     def sealed(self) -> "Manifest":
         """The manifest with the seal that belongs to its other fields."""

@@ -93,7 +93,7 @@ def build_sliced(
 
     Raises UnsupportedError for a design that cannot be sliced, ToolError for missing tools or a failed build.
     """
-    if design.manifest.loads is not None and design.manifest.loads.first is not None:
+    if design.manifest.first_load is not None:
         raise UnsupportedError("it begins without weights, and its registers, which load them, are silent when sliced")
     compiler, use = Compiler.find(), use or vectors()
     cache = BuildCache() if cache is None else cache
