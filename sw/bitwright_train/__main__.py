@@ -1,6 +1,7 @@
 """`python3 -m bitwright_train CONFIG --out DIR`: training alone, where there is no hardware package, on a GPU say.
 
-Leaves the checkpoint of a finished run; `bitwright train CONFIG --out DIR` then exports and proves it, anywhere.
+Leaves the checkpoint of a finished run; `bitwright train CONFIG --out DIR` then exports and proves it, anywhere. On
+several GPUs `torchrun --nproc-per-node N -m bitwright_train CONFIG --out DIR`.
 """
 
 import argparse
@@ -35,6 +36,7 @@ def _arguments() -> argparse.ArgumentParser:
 def main() -> int:
     """Trains as the command line says; 2 for a user's mistake, told in a line."""
     from bitwright_train.run import train_only
+    from bitwright_train.together import is_first
 
     args = _arguments().parse_args()
     try:
@@ -52,9 +54,10 @@ def main() -> int:
             kept_alone=args.kept_alone,
             told=lambda epoch: print(line_of(epoch), flush=True),
         )
-        if record.teacher_accuracy is not None:
-            print(f"teacher: validation {record.teacher_accuracy:.2%}")
-        print(f"{record.epoch} epochs in {record.seconds:,.0f} s")
+        if is_first():
+            if record.teacher_accuracy is not None:
+                print(f"teacher: validation {record.teacher_accuracy:.2%}")
+            print(f"{record.epoch} epochs in {record.seconds:,.0f} s")
     except BitwrightError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

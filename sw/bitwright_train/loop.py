@@ -3,7 +3,7 @@
 import hashlib
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, astuple, dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +24,7 @@ from bitwright_train.model_file import MODEL_FILE, build_model, load_model, save
 from bitwright_train.schedule import Clock, Span, is_over, learning_rate, weights_are_float
 from bitwright_train.start import begin_with
 from bitwright_train.teacher import DECAY, FloatTeacher, load_teacher, save_teacher, teacher_config
+from bitwright_train.together import Together
 from bitwright_train.told import EpochTold
 from bitwright_train.trainer import Trainer, TrainingFrames, adam, evaluate
 
@@ -66,7 +67,7 @@ class LoopOptions:
     checkpoint. `teacher` is the file of a float teacher, read if it is the right one, else written. With `kept_alone`
     the finished run's checkpoint has the model alone that is kept: enough to export it. `inherited` is a model of other
     sizes, say, whose weights the run begins with. `enough` is asked after each epoch, with the history, and may end the
-    run.
+    run. Of processes that train `together` the first one alone writes and tells.
     """
 
     device: torch.device
@@ -82,6 +83,7 @@ class LoopOptions:
     saved: Callable[[TrainingRecord], None] | None = None
     inherited: BinaryNetwork | None = None
     enough: Callable[[list[Epoch]], bool] | None = None
+    together: Together = field(default_factory=Together)
 
 
 def taught(
@@ -112,11 +114,14 @@ def taught(
             record=options.record,
             what=what,
             progress=options.progress,
+            together=options.together,
         )
         for epoch in range(own.epochs):
             trainer.epoch(epoch, Span(epoch, own.epochs))
             trainer.tell((epoch + 1) * trainer.steps)
-        save_teacher(options.teacher, config, teacher, digest)
+        options.together.alike(teacher)
+        if options.together.is_first:
+            save_teacher(options.teacher, config, teacher, digest)
     place(teacher, device)
     return teacher.eval().requires_grad_(False)
 
@@ -149,7 +154,7 @@ class _Run:
         started = time.monotonic()
         epoch = progress.epoch
         position = epoch / self.config.epochs if progress.position is None else progress.position
-        span = self.clock.next(epoch, position)
+        span = Span(*trainer.together.agreed(*astuple(self.clock.next(epoch, position))))
         loss, accuracy = trainer.epoch(epoch, span)
         if trainer.average:
             with trainer.average.applied():
@@ -222,7 +227,9 @@ def _start_of(config: TrainConfig, dataset: Dataset, options: LoopOptions) -> Pa
         saved=None,
     )
     model, _ = run(first, dataset, folder / "checkpoint.safetensors", own)
-    save_model(folder / MODEL_FILE, model, first, dataset.labels)
+    if options.together.is_first:
+        save_model(folder / MODEL_FILE, model, first, dataset.labels)
+    options.together.meet()
     return folder
 
 
@@ -246,7 +253,7 @@ def _binary_trainer(config: TrainConfig, dataset: Dataset, options: LoopOptions,
     frames = TrainingFrames.of(config, dataset, device)
     generator = torch.Generator().manual_seed(config.seed)
     if device.type == "cuda":
-        torch.cuda.manual_seed(config.seed)
+        torch.cuda.manual_seed(config.seed + options.together.rank)
     model = build_model(config, dataset.shape, dataset.classes)
     _check_map(model, dataset)
     place(model, device)
@@ -274,6 +281,7 @@ def _binary_trainer(config: TrainConfig, dataset: Dataset, options: LoopOptions,
         record=options.record,
         average=Average(model, config.ema) if config.ema else None,
         progress=options.progress,
+        together=options.together,
     )
 
 
@@ -289,7 +297,7 @@ def run(
     started = time.monotonic()
     digest = data_digest(dataset)
     record = round_trip(TrainingRecord(config=asdict(config), data_digest=digest))
-    fresh = not (options.resume and checkpoint.exists())
+    fresh = not options.together.agreed(float(options.resume and checkpoint.exists()))[0]
     trainer = _binary_trainer(config, dataset, options, fresh=fresh)
     model, state = trainer.model, State(progress=record)
     assert not isinstance(model, FloatTeacher | Adversaries)
@@ -334,7 +342,8 @@ def carry_out(
         now = time.monotonic()
         progress.seconds = before + now - started
         over = _is_over(progress, config) or (options.enough is not None and options.enough(progress.history))
-        if over or now - written >= options.checkpoint_seconds:
+        due = over or now - written >= options.checkpoint_seconds
+        if due and options.together.is_first:
             parts = (trainer.model, trainer.optimizer, trainer.generator, trainer.average)
             save_checkpoint(checkpoint, state, *parts, kept_alone=over and options.kept_alone)
             written = time.monotonic()

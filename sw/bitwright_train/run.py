@@ -28,6 +28,7 @@ from bitwright_train.loop import CHECKPOINT_SECONDS, LoopOptions, Told
 from bitwright_train.loop import run as run_loop
 from bitwright_train.model_file import MODEL_FILE, save_model
 from bitwright_train.threads import torch_threads
+from bitwright_train.together import started_together, together
 
 NETWORK_FILE = "network.safetensors"
 CHECKPOINT_FILE = "checkpoint.safetensors"
@@ -145,6 +146,11 @@ def train(
     """
     if threads is not None and threads < 1:
         raise TrainingError(f"threads must be at least 1, not {threads}")
+    if started_together():
+        raise TrainingError(
+            "torchrun has started several processes, which train by -m bitwright_train CONFIG --out DIR; "
+            "then bitwright train, without torchrun, exports what DIR has and proves it"
+        )
     _check_kind(config)
     with torch_threads(threads or default_threads(config, torch.get_num_threads())):
         return _train(
@@ -177,26 +183,33 @@ def train_only(
 
     Beside it lies the float model, which another run can start from.
 
-    `record` lets a GPU replay a recorded step; with `kept_alone` the checkpoint has only what the export takes. Raises
-    DataError or TrainingError.
+    `record` lets a GPU replay a recorded step; with `kept_alone` the checkpoint has only what the export takes.
+    Processes that torchrun has started train one network together, each on its share of every batch; the first one
+    alone writes and hears of epochs. Raises DataError or TrainingError.
     """
     _check_kind(config)
-    files, place = TrainFiles.under(Path(out)), device_of(device)
-    if place.type == "cuda":
-        torch.backends.cudnn.benchmark = True
-    options = LoopOptions(
-        device=place,
-        mixed=_mixed(place),
-        record=record,
-        kept_alone=kept_alone,
-        seconds=seconds,
-        teacher=files.teacher,
-        told=told,
-    )
-    with torch_threads(threads or default_threads(config, torch.get_num_threads())):
-        dataset = load_dataset(config.dataset, data_dir)
+    files = TrainFiles.under(Path(out))
+    dataset = load_dataset(config.dataset, data_dir)
+    with (
+        together(device_of(device)) as (processes, place),
+        torch_threads(threads or default_threads(config, torch.get_num_threads())),
+    ):
+        if place.type == "cuda":
+            torch.backends.cudnn.benchmark = True
+        options = LoopOptions(
+            device=place,
+            mixed=_mixed(place),
+            record=record,
+            kept_alone=kept_alone,
+            seconds=seconds,
+            teacher=files.teacher,
+            told=told if processes.is_first else None,
+            together=processes,
+        )
         model, reached = run_loop(config, dataset, files.checkpoint, options)
-        save_model(files.model, model, config, dataset.labels)
+        if processes.is_first:
+            save_model(files.model, model, config, dataset.labels)
+        processes.meet()
         return reached
 
 

@@ -26,6 +26,7 @@ from bitwright_train.lut_model import LutNetwork
 from bitwright_train.model import BinaryNetwork, as_tensor
 from bitwright_train.schedule import Span, learning_rate, weights_are_float
 from bitwright_train.teacher import FloatTeacher
+from bitwright_train.together import Together
 
 _EVALUATION_CHUNK = 2000
 _STEPS_A_REPORT = 20
@@ -134,6 +135,7 @@ class Trainer:
 
     Chance that a CPU has is of `generator`, so that a run can be repeated to the bit; a GPU has its own, but for the
     order of frames. With `mixed`, matrix products are of bfloat16; `record` lets a GPU replay a recorded step.
+    Processes that train `together` take each their share of a batch.
     """
 
     def __init__(
@@ -150,6 +152,7 @@ class Trainer:
         average: Average | None = None,
         what: str = "train",
         progress: Progress | None = None,
+        together: Together | None = None,
     ) -> None:
         self.config = config
         self.frames = frames
@@ -159,7 +162,8 @@ class Trainer:
         self.mixed = mixed
         self.device = frames.labels.device
         self.chance = generator if self.device.type == "cpu" else None
-        self.record = record and self.device.type == "cuda" and model.can_be_recorded
+        self.together = together or Together()
+        self.record = record and self.device.type == "cuda" and model.can_be_recorded and self.together.is_alone
         self.teacher = teacher
         self.average = average
         self.what = what
@@ -168,7 +172,9 @@ class Trainer:
         self.steps = len(frames.labels) // self.batch  # batches of an epoch
         self._binary = [module for module in model.modules() if isinstance(module, BinaryDense | BinaryConv)]
         self._clipped = model.clipped
-        self._index = torch.zeros(self.batch, dtype=torch.int64, device=self.device)
+        self.share = self.together.share_of(self.batch)  # of a batch, for this process
+        self._forward = self.together.forward_of(model)
+        self._index = torch.zeros(self.share, dtype=torch.int64, device=self.device)
         self._total = torch.zeros((), dtype=torch.float64, device=self.device)
         self._correct = torch.zeros((), dtype=torch.float64, device=self.device)
         self._graph: torch.cuda.CUDAGraph | None = None
@@ -181,8 +187,10 @@ class Trainer:
     def epoch(self, epoch: int, span: Span) -> tuple[float, float]:
         """Trains on every frame once; the mean loss, and the share that was told right. Raises TrainingError."""
         self._prepare(span)
-        self.model.train()
+        self._forward.train()
         order = torch.randperm(len(self.frames.labels), generator=self.generator).to(self.device)
+        if self.chance is not None:
+            self.chance = self.together.chance(self.generator, epoch)
         self._total.zero_()
         self._correct.zero_()
         for step in range(self.steps):
@@ -192,7 +200,8 @@ class Trainer:
                     group["lr"].fill_(rate)
                 else:
                     group["lr"] = rate * group.get("share", 1.0)
-            self._index.copy_(order[step * self.batch : (step + 1) * self.batch])
+            begin = step * self.batch + self.together.rank * self.share
+            self._index.copy_(order[begin : begin + self.share])
             if not self.record:
                 self._step()
             else:
@@ -201,7 +210,9 @@ class Trainer:
                 self._graph.replay()
             if (step + 1) % _STEPS_A_REPORT == 0:
                 self.tell(epoch * self.steps + step + 1)
-        mean = self._total.item() / self.steps
+        self.together.add(self._total)
+        self.together.add(self._correct)
+        mean = self._total.item() / (self.steps * self.together.count)
         if not math.isfinite(mean):
             raise TrainingError(f"{self.config.name}: the loss became {mean} in epoch {epoch + 1}; lower learning_rate")
         return mean, min(1.0, self._correct.item() / (self.steps * self.batch))
@@ -241,7 +252,7 @@ class Trainer:
                 batch, goal = blended(batch, goal, config.mixup, self.chance)
         encoded = self.model.encode(batch)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.mixed, cache_enabled=False):
-            logits = self.model(encoded, self.chance)
+            logits = self._forward(encoded, self.chance)
             said = None
             if self.teacher is not None:
                 with torch.no_grad():
