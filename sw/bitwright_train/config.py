@@ -79,6 +79,7 @@ class TrainConfig:
     cutout: Annotated[int, msgspec.Meta(ge=0, le=64)] = 0  # side of a square set to 0
     jitter: Annotated[int, msgspec.Meta(ge=0, le=1 << 15)] = 0  # that values move by, each way, inside their range
     mixup: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.0  # share of frames that are blended with another
+    copies: Annotated[int, msgspec.Meta(ge=0, le=1000)] = 0  # augmented ones of each frame, made once; 0: anew
     validation_fraction: Annotated[float, msgspec.Meta(ge=0, le=0.5)] = 0.1
     seed: Annotated[int, msgspec.Meta(ge=0, lt=1 << 62)] = 1
 

@@ -17,6 +17,7 @@ from bitwright_train.adversaries import Adversaries
 from bitwright_train.average import Average
 from bitwright_train.checkpoint import Epoch, State, TrainingRecord, load_checkpoint, save_checkpoint
 from bitwright_train.config import TrainConfig, config_names, load_config
+from bitwright_train.copies import Copies
 from bitwright_train.inherit import inherit
 from bitwright_train.lut_model import LutNetwork
 from bitwright_train.model import BinaryNetwork, as_tensor
@@ -315,6 +316,9 @@ def run(
         if len(trainer.frames.held_labels):
             held, labels = trainer.frames.held_frames, trainer.frames.held_labels
             progress.teacher_accuracy = evaluate(trainer.teacher, config, held, labels)[1]
+    if config.copies and not _is_over(progress, config):
+        said = None if config.mixup else trainer.teacher
+        trainer.copies = Copies(trainer.frames.augmenter, config.copies, config.seed, said, options.progress)
     carry_out(config, trainer, state, checkpoint, options, started)
     model.finish()
     model.load_state_dict(state.best)

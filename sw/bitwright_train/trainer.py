@@ -19,6 +19,7 @@ from bitwright_train.adversaries import Adversaries
 from bitwright_train.augment import Augmenter, blended
 from bitwright_train.average import Average, recalibrate
 from bitwright_train.config import TrainConfig
+from bitwright_train.copies import Copies
 from bitwright_train.estimators import EdeSign
 from bitwright_train.layers import BinaryConv, BinaryDense
 from bitwright_train.losses import distilled, loss_of, share_right
@@ -150,6 +151,7 @@ class Trainer:
         record: bool = True,
         teacher: Model | None = None,
         average: Average | None = None,
+        copies: Copies | None = None,
         what: str = "train",
         progress: Progress | None = None,
         together: Together | None = None,
@@ -166,6 +168,7 @@ class Trainer:
         self.record = record and self.device.type == "cuda" and model.can_be_recorded and self.together.is_alone
         self.teacher = teacher
         self.average = average
+        self.copies = copies
         self.what = what
         self.progress = progress
         self.batch = min(config.batch_size, len(frames.labels))
@@ -243,18 +246,18 @@ class Trainer:
     def _step(self) -> None:
         """One step of the optimizer, on the frames that `_index` names."""
         config, frames = self.config, self.frames
-        batch = frames.augmenter.batch(self._index, self.chance)
+        batch, said = self._augmented()
         wanted = goal = frames.labels[self._index]
         self.optimizer.zero_grad(set_to_none=True)
         with torch.no_grad():
             if config.mixup:
+                said = None  # of other frames
                 goal = _shares(goal, self.model)
                 batch, goal = blended(batch, goal, config.mixup, self.chance)
         encoded = self.model.encode(batch)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.mixed, cache_enabled=False):
             logits = self._forward(encoded, self.chance)
-            said = None
-            if self.teacher is not None:
+            if self.teacher is not None and said is None:
                 with torch.no_grad():
                     said = self.teacher(self.teacher.encode(batch))
         loss = loss_of(config, logits.float(), goal)
@@ -272,6 +275,12 @@ class Trainer:
                 self.average.update()
             self._total += loss
             self._correct += share_right(config, logits, wanted)
+
+    def _augmented(self) -> tuple[Tensor, Tensor | None]:
+        """The frames that `_index` names, augmented, and what the teacher says of them, where that is known."""
+        if self.copies is not None:
+            return self.copies.batch(self._index, self.chance)
+        return self.frames.augmenter.batch(self._index, self.chance), None
 
     def _recorded(self) -> torch.cuda.CUDAGraph:
         """A step as a CUDA graph; some steps are made on the way, as torch asks for."""
