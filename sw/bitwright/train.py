@@ -17,12 +17,14 @@ with needs_extra("train", "training"):
         ClassMap,
         FewBits,
         InputEncoder,
+        RSign,
         Sign,
         SignalEncoder,
         WindowSum,
         clip_latent,
         latent_weights,
     )
+    from bitwright_train.nonlinearities import RPReLU
 
 __all__ = [
     "Average",
@@ -33,6 +35,8 @@ __all__ = [
     "ClassMap",
     "FewBits",
     "InputEncoder",
+    "RPReLU",
+    "RSign",
     "Sign",
     "SignalEncoder",
     "WindowSum",

@@ -39,10 +39,11 @@ class TrainConfig:
     generator: GeneratorConfig | None = None  # the network draws the images of the data set
     weights: Bits | tuple[Bits, ...] = 1  # of all layers, or of each
     activations: ActivationBits | tuple[ActivationBits, ...] = 1  # of all layers but the last, or of each
-    nonlinearity: Literal["none", "prelu", "hardtanh"] = "none"  # between batch norm and activation
+    nonlinearity: Literal["none", "prelu", "rprelu", "hardtanh"] = "none"  # between batch norm and activation
     input_bits: Annotated[int, msgspec.Meta(ge=1, le=16)] = 8
     thresholds: tuple[int, ...] = ()
     levels: Positive = 1
+    learned_thresholds: bool = False  # they are learned, and begin at these
     encoding: Literal["bits", "integers"] = "bits"
     pixels: bool = False  # the last layer is a convolution of one pixel, and tells a class of each pixel
     final_norm: bool = True  # the last layer ends in a batch norm
@@ -102,6 +103,10 @@ class TrainConfig:
                 )
         elif self.levels >= 1 << self.input_bits:
             raise TrainingError(f"levels must be below {1 << self.input_bits} for {self.input_bits}-bit inputs")
+        if self.learned_thresholds and (self.encoding != "bits" or self.luts is not None):
+            raise TrainingError(
+                "learned_thresholds are of an encoding to bits, and not for lookup tables; remove the key"
+            )
         if self.encoding == "integers":
             if self.thresholds or self.levels != 1:
                 raise TrainingError("thresholds and levels are for an encoding to bits; remove them with integers")

@@ -46,7 +46,8 @@ def _table(
     tensors = dict(module.named_parameters()) | dict(module.named_buffers())
     for name, tensor in tensors.items():
         if not name.startswith("linear.") and not torch.isfinite(tensor).all():
-            what = f"batch norm {name.removeprefix('norm.')}" if "nonlinearity" not in name else name
+            beside = name.startswith(("first.", "nonlinearity."))
+            what = name if beside else f"batch norm {name.removeprefix('norm.')}"
             raise ExportError(f"{where}: {what} holds NaN or infinities; the training diverged, retrain")
     step = max(1, _CHUNK_VALUES // outputs)
     parts = []

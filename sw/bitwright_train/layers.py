@@ -146,9 +146,8 @@ class ExactBatchNorm(nn.modules.batchnorm._BatchNorm):
 class TrainingLayer(nn.Module):
     """A binary linear layer or convolution, its batch norm, which the last layer may lack, and its pool, if any.
 
-    The pool comes before the batch norm where `pool_first`, else behind it; either way before the sign. A
-    `nonlinearity` that works on each value by itself stands behind the batch norm, or before it where
-    `nonlinearity_first`, and never on the other side of the pool.
+    The pool comes before the batch norm where `pool_first`, else behind it; either way before the sign. What works on
+    each value by itself, and never falls, may stand before the batch norm (`first`) and behind it (`nonlinearity`).
     """
 
     def __init__(
@@ -158,33 +157,30 @@ class TrainingLayer(nn.Module):
         norm: bool,
         pool: tuple[int, int] | None = None,
         pool_first: bool = False,
+        first: nn.Module | None = None,
         nonlinearity: nn.Module | None = None,
-        nonlinearity_first: bool = False,
     ) -> None:
         super().__init__()
         self.linear = linear
         self.norm = ExactBatchNorm(linear.outputs) if norm else None
         self.pool = pool  # (down, across), size and stride
         self.pool_first = pool_first
+        self.first = first
         self.nonlinearity = nonlinearity
-        self.nonlinearity_first = nonlinearity_first
 
     def pooled(self, x: Tensor) -> Tensor:
         """The largest of each window; `x` itself without a pool."""
         return x if self.pool is None else functional.max_pool2d(x, self.pool)
 
     def value(self, x: Tensor) -> Tensor:
-        """Batch norm and nonlinearity, in their order."""
-        if self.nonlinearity is not None and self.nonlinearity_first:
-            x = self.nonlinearity(x)
-        if self.norm is not None:
-            x = self.norm(x)
-        if self.nonlinearity is not None and not self.nonlinearity_first:
-            x = self.nonlinearity(x)
+        """Batch norm and what stands before and behind it."""
+        for function in (self.first, self.norm, self.nonlinearity):
+            if function is not None:
+                x = function(x)
         return x
 
     def finish(self, accumulators: Tensor) -> Tensor:
-        """Batch norm, nonlinearity and pool, in their order."""
+        """`value` and the pool, in their order."""
         return self.value(self.pooled(accumulators)) if self.pool_first else self.pooled(self.value(accumulators))
 
     def forward(self, x: Tensor) -> Tensor:

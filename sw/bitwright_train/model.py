@@ -14,6 +14,7 @@ from bitwright_train.body import Body, LayerKinds, body_of
 from bitwright_train.conv_config import ConvConfig
 from bitwright_train.joins import JoinStep, LayerStep, Step
 from bitwright_train.layers import BinaryDense, TrainingLayer
+from bitwright_train.learned_thresholds import LearnedThresholds
 from bitwright_train.quantizers import Activation, activation_of
 from bitwright_train.trained import TrainedModel
 
@@ -24,11 +25,11 @@ class BinaryNetwork(TrainedModel):
     """Encoded frames (n, values * levels), as +-1 or integers, to logits (n, classes), or (n, labels) if `multi_label`;
     with `pixels` to those of each pixel, (n, classes, H, W), by a last convolution.
 
-    `encode` gives them for frames of unsigned integers; `forward` takes them, so that training encodes a batch
-    once. Inside, images are (n, channels, H, W); a first linear layer takes them flattened as HWC. `weights` are the
-    number types of each layer's weights, `activations` those of each layer's but the last; without them all are bits.
-    `body` is a graph of layers in the place of all these. Chance is of `forward`'s generator, or without one of the
-    device's own.
+    `encode` gives them for frames of unsigned integers, with `learned_thresholds` by parameters; `forward` takes them,
+    so that training encodes a batch once. Inside, images are (n, channels, H, W); a first linear layer takes them
+    flattened as HWC. `weights` are the number types of each layer's weights, `activations` those of each layer's but
+    the last; without them all are bits. `body` is a graph of layers in the place of all these. Chance is of `forward`'s
+    generator, or without one of the device's own.
     """
 
     thresholds: Tensor
@@ -40,6 +41,7 @@ class BinaryNetwork(TrainedModel):
         shape: tuple[int, ...],
         input_bits: int,
         thresholds: tuple[int, ...] = (),
+        learned_thresholds: bool = False,
         table: tuple[int, ...] = (),
         convs: tuple[ConvConfig, ...] = (),
         hidden: tuple[int, ...] = (),
@@ -68,9 +70,7 @@ class BinaryNetwork(TrainedModel):
         self.estimator = estimator  # the sign of activations of 1 bit with another gradient
         self.register_buffer("thresholds", torch.tensor(thresholds, dtype=torch.int32), persistent=False)
         self.register_buffer("table", torch.tensor(table, dtype=torch.int32), persistent=False)
-        self.encoding = (
-            ThresholdEncoding(thresholds=np.array(thresholds)) if thresholds else IntegerEncoding(table=np.array(table))
-        )
+        self.learned = LearnedThresholds(tuple(thresholds), input_bits) if learned_thresholds else None
         edge = self.encoding.edge(Input(shape=self.shape, bits=input_bits))
         self.encoded_shape = edge.shape
         count = len(self.convs) + len(self.hidden)
@@ -93,6 +93,14 @@ class BinaryNetwork(TrainedModel):
         self._takes_image = len(edge.shape) == 3 and any(
             0 in step.takes and not self._is_dense(step) for step in body.steps
         )
+
+    @property
+    def encoding(self) -> ThresholdEncoding | IntegerEncoding:
+        """What `encode` does in evaluation mode."""
+        if len(self.table):
+            return IntegerEncoding(table=self.table.cpu().numpy().astype(np.int64))
+        limits = self.thresholds.tolist() if self.learned is None else self.learned.limits
+        return ThresholdEncoding(thresholds=np.array(limits))
 
     @property
     def stages(self) -> tuple[TrainingLayer, ...]:
@@ -123,6 +131,8 @@ class BinaryNetwork(TrainedModel):
         if len(self.table):
             return self.table[frames.reshape(len(frames), -1).long()].to(torch.float32)
         flat = frames.reshape(len(frames), -1, 1)
+        if self.learned is not None:
+            return self.learned(flat[..., 0]).reshape(len(frames), -1)
         bits = flat >= self.thresholds.to(flat.dtype)
         return bits.reshape(len(frames), -1).to(torch.float32).mul_(2).sub_(1)
 

@@ -41,6 +41,7 @@ def build_model(config: TrainConfig, shape: tuple[int, ...], classes: int) -> Bi
         shape=shape,
         input_bits=config.input_bits,
         thresholds=config.encoding_thresholds,
+        learned_thresholds=config.learned_thresholds,
         table=config.integer_table,
         convs=config.convs,
         hidden=config.hidden,

@@ -14,10 +14,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from bitwright_core.errors import TrainingError
 from bitwright_core.network import Input, IntegerEncoding, ThresholdEncoding
 from bitwright_train import layers
 from bitwright_train.conv_config import both
 from bitwright_train.estimators import estimator_of
+from bitwright_train.learned_thresholds import LearnedThresholds
+from bitwright_train.nonlinearities import of_channels
 from bitwright_train.quantizers import activation_of, quantized, weight_type
 
 BatchNorm = layers.ExactBatchNorm
@@ -28,14 +31,24 @@ class InputEncoder(nn.Module):
 
     With `thresholds`: -1 and +1, one for each threshold of each value (+1 where the value reaches it). Without: the
     values less half their range. Images (H, W) or (H, W, C) become (n, channels, H, W), channel c * levels + level;
-    flat frames (n, values * levels).
+    flat frames (n, values * levels). With `learned` the thresholds are parameters, which begin at those given.
     """
 
-    def __init__(self, shape: tuple[int, ...], *, thresholds: tuple[int, ...] | list[int] = (), bits: int = 8) -> None:
+    def __init__(
+        self,
+        shape: tuple[int, ...],
+        *,
+        thresholds: tuple[int, ...] | list[int] = (),
+        bits: int = 8,
+        learned: bool = False,
+    ) -> None:
         super().__init__()
         self.shape = tuple(shape)
         self.bits = bits
-        self.limits = tuple(int(value) for value in thresholds)
+        self.given = tuple(int(value) for value in thresholds)
+        if learned and not self.given:
+            raise TrainingError("learned thresholds begin somewhere: give thresholds, 64, 128 and 192 say")
+        self.learned = LearnedThresholds(self.given, bits) if learned else None
         half = 1 << bits - 1
         encoding: ThresholdEncoding | IntegerEncoding
         if self.limits:
@@ -44,9 +57,16 @@ class InputEncoder(nn.Module):
             encoding = IntegerEncoding(table=np.arange(-half, half))
         self.encoded_shape = encoding.edge(Input(shape=self.shape, bits=bits)).shape
 
+    @property
+    def limits(self) -> tuple[int, ...]:
+        """The thresholds as they are now; none of integers."""
+        return self.given if self.learned is None else self.learned.limits
+
     def forward(self, frames: Tensor) -> Tensor:
         flat = frames.reshape(len(frames), -1)
-        if self.limits:
+        if self.learned is not None:
+            x = self.learned(flat)
+        elif self.limits:
             limits = torch.tensor(self.limits, device=frames.device)
             x = (flat[..., None].to(torch.int32) >= limits).to(torch.float32) * 2 - 1
         else:
@@ -61,8 +81,15 @@ class SignalEncoder(InputEncoder):
     What it makes of values is as InputEncoder has it, with `thresholds` channel c * levels + level.
     """
 
-    def __init__(self, shape: tuple[int, ...], *, thresholds: tuple[int, ...] | list[int] = (), bits: int = 8) -> None:
-        super().__init__((1, *shape), thresholds=thresholds, bits=bits)
+    def __init__(
+        self,
+        shape: tuple[int, ...],
+        *,
+        thresholds: tuple[int, ...] | list[int] = (),
+        bits: int = 8,
+        learned: bool = False,
+    ) -> None:
+        super().__init__((1, *shape), thresholds=thresholds, bits=bits, learned=learned)
 
     def forward(self, frames: Tensor) -> Tensor:
         return super().forward(frames)[:, :, 0]
@@ -72,22 +99,37 @@ def _drawn(weight: nn.Parameter) -> None:
     nn.init.xavier_uniform_(weight)
 
 
+def _scales(weight: Tensor) -> Tensor:
+    """The mean size of each output's latent weights, (outputs,)."""
+    return weight.abs().flatten(1).mean(1)
+
+
 class BinaryLinear(layers.BinaryDense):
     """x (n, inputs) times the signs of latent weights, drawn by torch's chance (Glorot's uniform): exact sums.
 
-    `weights` is 1, or 2 to 4 bits, or "ternary". There is no bias: a BatchNorm behind it has one.
+    `weights` is 1, or 2 to 4 bits, or "ternary". There is no bias: a BatchNorm behind it has one. With `scaled` the
+    sums of each output are multiplied by the mean size of its latent weights, as XNOR-Net has it.
     """
 
-    def __init__(self, inputs: int, outputs: int, *, weights: int | str = 1) -> None:
+    def __init__(self, inputs: int, outputs: int, *, weights: int | str = 1, scaled: bool = False) -> None:
         super().__init__(inputs, outputs, partial(quantized, number=weight_type(weights)))
         self.weights = weights
+        self.scaled = scaled
         _drawn(self.weight)
+
+    def channel_scales(self) -> Tensor:
+        """What `scaled` multiplies with, (outputs,)."""
+        return _scales(self.weight)
+
+    def forward(self, x: Tensor) -> Tensor:
+        sums = super().forward(x)
+        return sums * self.channel_scales() if self.scaled else sums
 
 
 class BinaryConv2d(layers.BinaryConv):
     """x (n, channels, H, W) convolved with the signs of latent weights, padded with zero on both sides.
 
-    Each size is one number, or (down, across).
+    Each size is one number, or (down, across). `scaled` is as BinaryLinear has it.
     """
 
     def __init__(
@@ -101,6 +143,7 @@ class BinaryConv2d(layers.BinaryConv):
         dilation: int | tuple[int, int] = 1,
         groups: int = 1,
         weights: int | str = 1,
+        scaled: bool = False,
     ) -> None:
         down, across = both(padding)
         super().__init__(
@@ -115,7 +158,16 @@ class BinaryConv2d(layers.BinaryConv):
         )
         self.kernel = both(kernel)
         self.weights = weights
+        self.scaled = scaled
         _drawn(self.weight)
+
+    def channel_scales(self) -> Tensor:
+        """What `scaled` multiplies with, (outputs,)."""
+        return _scales(self.weight)
+
+    def forward(self, x: Tensor) -> Tensor:
+        sums = super().forward(x)
+        return sums * of_channels(self.channel_scales(), sums) if self.scaled else sums
 
 
 class BinaryConv1d(BinaryConv2d):
@@ -135,6 +187,7 @@ class BinaryConv1d(BinaryConv2d):
         dilation: int = 1,
         groups: int = 1,
         weights: int | str = 1,
+        scaled: bool = False,
     ) -> None:
         super().__init__(
             channels,
@@ -145,6 +198,7 @@ class BinaryConv1d(BinaryConv2d):
             dilation=(1, dilation),
             groups=groups,
             weights=weights,
+            scaled=scaled,
         )
 
     def forward(self, x: Tensor) -> Tensor:
@@ -163,6 +217,17 @@ class Sign(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         value: Tensor = layers.sign(x) if self.estimator is None else self.estimator(x)
         return value
+
+
+class RSign(Sign):
+    """`Sign` of x (n, channels, ...) and a learned shift of each channel, as ReActNet has it (ECCV 2020)."""
+
+    def __init__(self, channels: int, estimator: str = "straight_through") -> None:
+        super().__init__(estimator)
+        self.shift = nn.Parameter(torch.zeros(channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x + of_channels(self.shift, x))
 
 
 class FewBits(nn.Module):

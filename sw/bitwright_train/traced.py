@@ -15,9 +15,10 @@ from bitwright_train.body import BodyBuilder, ModelHead
 from bitwright_train.export import export_model
 from bitwright_train.export_check import check_export
 from bitwright_train.joins import JoinStep
-from bitwright_train.layers import BinaryConv, BinaryDense, TrainingLayer
+from bitwright_train.layers import BinaryConv, BinaryDense, ExactBatchNorm, TrainingLayer
 from bitwright_train.model import BinaryNetwork, as_tensor
 from bitwright_train.modules import BinaryConv2d, InputEncoder
+from bitwright_train.nonlinearities import ChannelScale
 from bitwright_train.quantizers import activation_of, weight_type
 from bitwright_train.traced_graph import TracedGraph, TracedHead, TracedLayer, read_module
 
@@ -55,8 +56,8 @@ def _stage(layer: TracedLayer, shape: tuple[int, ...]) -> TrainingLayer:
         norm=layer.norm is not None,
         pool=layer.pool,
         pool_first=layer.pool_first,
-        nonlinearity=None if layer.nonlinearity is None else copy.deepcopy(layer.nonlinearity).cpu(),
-        nonlinearity_first=layer.nonlinearity_first,
+        first=_copied(layer.first),
+        nonlinearity=_copied(layer.nonlinearities),
     )
     outputs = layer.linear.outputs
     if stage.norm is not None:
@@ -66,9 +67,37 @@ def _stage(layer: TracedLayer, shape: tuple[int, ...]) -> TrainingLayer:
             )
         stage.norm.load_state_dict({name: value.cpu() for name, value in layer.norm.state_dict().items()})
         stage.norm.eps = layer.norm.eps
-    if isinstance(layer.nonlinearity, nn.PReLU) and layer.nonlinearity.num_parameters not in (1, outputs):
-        raise ExportError(f"{layer.name}: its PReLU has one slope, or one for each of its {outputs} outputs")
+    for function in (*layer.first, *layer.nonlinearities):
+        kind, alone = type(function).__name__, isinstance(function, nn.PReLU)
+        if any(len(values) != outputs and not (alone and len(values) == 1) for values in function.parameters()):
+            raise ExportError(
+                f"{layer.name}: its {kind} has {'one slope, or ' if alone else ''}one for each of its {outputs} outputs"
+            )
+    if layer.linear.scaled:
+        _scale(stage, layer)
     return stage
+
+
+def _copied(functions: list[nn.Module]) -> nn.Module | None:
+    """Copies on the CPU, one behind the other; None of none."""
+    copies = [copy.deepcopy(function).cpu() for function in functions]
+    return nn.Sequential(*copies) if len(copies) > 1 else copies[0] if copies else None
+
+
+def _scale(stage: TrainingLayer, layer: TracedLayer) -> None:
+    """Gives `stage` the scales of its channels: before all else, or in the batch norm of a result."""
+    scale = layer.linear.channel_scales().detach().cpu()
+    if layer.activation is not None:
+        scaled = ChannelScale(scale)
+        stage.first = scaled if stage.first is None else nn.Sequential(scaled, stage.first)
+        return
+    scale = scale.clamp_min(torch.finfo(torch.float32).tiny)
+    with torch.no_grad():
+        if stage.norm is None:
+            stage.norm = ExactBatchNorm(layer.linear.outputs, eps=0.0)
+        assert stage.norm.running_mean is not None
+        stage.norm.running_mean /= scale
+        stage.norm.weight.mul_(scale)
 
 
 def _channels_last(weight: Tensor, shape: tuple[int, ...]) -> Tensor:

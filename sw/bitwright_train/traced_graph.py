@@ -19,16 +19,30 @@ from bitwright_train.modules import (
     ClassMap,
     FewBits,
     InputEncoder,
+    RSign,
     Sign,
     SignalEncoder,
     WindowSum,
 )
+from bitwright_train.nonlinearities import ChannelShift, RPReLU
 
 _SILENT = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Identity)
 _NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, layers.ExactBatchNorm)
-_NONLINEARITIES = (nn.PReLU, nn.Hardtanh)
+_NONLINEARITIES = (nn.PReLU, nn.Hardtanh, RPReLU)
 _POOLS = (nn.MaxPool1d, nn.MaxPool2d)
-_OWN = (InputEncoder, SignalEncoder, BinaryLinear, BinaryConv1d, BinaryConv2d, Sign, FewBits, WindowSum, ClassMap)
+_OWN = (
+    InputEncoder,
+    SignalEncoder,
+    BinaryLinear,
+    BinaryConv1d,
+    BinaryConv2d,
+    Sign,
+    RSign,
+    RPReLU,
+    FewBits,
+    WindowSum,
+    ClassMap,
+)
 _LEAVES = (*_OWN, layers.ExactBatchNorm)
 _KNOWN = (
     f"{', '.join(kind.__name__ for kind in _OWN)}, BatchNorm, nn.BatchNorm1d, nn.BatchNorm2d, nn.PReLU, nn.Hardtanh, "
@@ -45,8 +59,8 @@ class TracedLayer:
     takes: int
     chw: bool  # it takes an image flattened by torch: channel slowest
     norm: Any = None
-    nonlinearity: nn.Module | None = None
-    nonlinearity_first: bool = False
+    first: list[nn.Module] = field(default_factory=list)  # between it and its batch norm
+    nonlinearities: list[nn.Module] = field(default_factory=list)  # behind its batch norm
     pool: tuple[int, int] | None = None
     pool_first: bool = False
     activation: Sign | FewBits | None = None
@@ -144,10 +158,8 @@ class TracedGraph:
         if layer is None:
             return self.join(name, [given], lambda of, takes: MaxStep(name=of, takes=takes, window=size))
         first = layer.norm is None and layer.activation is None
-        if layer.nonlinearity is not None and first:
-            raise ExportError(
-                f"{name}: a pool stands before {type(layer.nonlinearity).__name__}, or behind the batch norm"
-            )
+        if layer.first and first:
+            raise ExportError(f"{name}: a pool stands before {type(layer.first[0]).__name__}, or behind the batch norm")
         layer.pool, layer.pool_first = size, first
         return _Given(name=name, value=given.value, axes=given.axes, layer=layer)
 
@@ -198,14 +210,16 @@ def _behind(name: str, module: nn.Module, given: _Given, layer: TracedLayer) -> 
         if layer.activation is not None:
             raise ExportError(f"{name}: a second activation behind {layer.name}")
         layer.activation = module
+        if isinstance(module, RSign):
+            layer.nonlinearities.append(ChannelShift(module.shift.detach().clone()))
     elif given.flat:
         raise ExportError(f"{name}: {kind} stands before the flattening")
     elif isinstance(module, _NONLINEARITIES):
-        if layer.nonlinearity is not None or layer.activation is not None:
-            raise ExportError(f"{name}: one PReLU or Hardtanh for each layer, before its activation")
+        if layer.first or layer.nonlinearities or layer.activation is not None:
+            raise ExportError(f"{name}: one PReLU, RPReLU or Hardtanh for each layer, before its activation")
         if layer.pool is not None and not layer.pool_first:
             raise ExportError(f"{name}: {kind} stands before a pool behind the batch norm")
-        layer.nonlinearity, layer.nonlinearity_first = module, layer.norm is None
+        (layer.first if layer.norm is None else layer.nonlinearities).append(module)
     else:
         if layer.norm is not None or layer.activation is not None:
             raise ExportError(f"{name}: one {kind} for each layer, before its activation")
@@ -319,7 +333,7 @@ def _heads(model: nn.Module, results: Any, given: dict[fx.Node, _Given]) -> list
             raise ExportError(f"{kind} has no BinaryLinear or BinaryConv2d")
         if one.flat:
             raise ExportError(f"{one.name}: a result is given as it is, not flattened")
-        if layer is not None and (layer.nonlinearity is not None or layer.pool is not None):
+        if layer is not None and (layer.first or layer.nonlinearities or layer.pool is not None):
             raise ExportError(f"{layer.name}: nothing but a batch norm stands behind the last layer, or an activation")
         if layer is not None and layer.linear.outputs < 2:
             raise ExportError(f"{layer.name}: a last layer of one output tells no class; put a Sign behind it")

@@ -297,7 +297,7 @@ REFUSED = {
     ),
     "two functions": (
         Calls(lambda m, x: m.one(m.other(m.raw(x))), one=nn.PReLU(), other=nn.Hardtanh()),
-        "one: one PReLU or Hardtanh for each layer",
+        "one: one PReLU, RPReLU or Hardtanh for each layer",
     ),
     "slopes": (
         Calls(lambda m, x: m.sign(m.act(m.raw(x))), act=nn.PReLU(3), sign=Sign()),

@@ -181,7 +181,7 @@ REFUSED = {
     "no such function": (
         [{}],
         {"nonlinearity": "relu"},
-        "nonlinearity must be one of hardtanh, none, prelu, not 'relu'",
+        "nonlinearity must be one of hardtanh, none, prelu, rprelu, not 'relu'",
     ),
 }
 
