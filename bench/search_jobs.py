@@ -33,7 +33,7 @@ from bitwright_data import Dataset, load_dataset
 from bitwright_hw import generate
 from bitwright_hw.families import family_named
 from bitwright_hw.synth import synthesize
-from bitwright_train import TrainConfig, export_model, load_config, load_model
+from bitwright_train import TrainConfig, export_model, load_model
 from bitwright_train.short import train_short
 
 REFERENCE = 256  # neurons of each hidden layer of sfc
@@ -56,8 +56,18 @@ class Setting:
     @property
     def config(self) -> TrainConfig:
         """`sfc` with the plainest recipe, without a teacher, averages and augmentation, for every network alike."""
-        plain = {"distill": 0.0, "ema": 0.0, "recalibrate": 0, "shift": 0, "rotate": 0.0, "zoom": 0.0, "elastic": 0.0}
-        return replace(load_config("sfc"), dataset=self.dataset, epochs=self.epochs, warmup_epochs=0.5, **plain)  # type: ignore[arg-type]
+        return TrainConfig(
+            name="sfc",
+            dataset=self.dataset,
+            hidden=(REFERENCE,) * 3,
+            thresholds=(128,),
+            epochs=self.epochs,
+            batch_size=250,
+            learning_rate=0.04,
+            warmup_epochs=0.5,
+            keep="last",
+            validation_fraction=0.02,
+        )
 
     @property
     def budget(self) -> Budget:

@@ -107,12 +107,13 @@ def without_test_frames(dataset: Dataset) -> Dataset:
 
 
 def short_config(config: TrainConfig, epochs: int) -> TrainConfig:
-    """The configuration of a candidate's training: short, without a float teacher, enough frames held back."""
+    """The configuration of a candidate's training: short, without teacher and copies, enough frames held back."""
     return replace(
         config,
         epochs=epochs,
         distill=0.0,
         teacher="",
+        copies=0,
         warmup_epochs=min(config.warmup_epochs, _WARM * epochs),
         validation_fraction=max(LEAST_VALIDATION, config.validation_fraction),
     )
