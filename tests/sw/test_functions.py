@@ -39,6 +39,7 @@ MANY = {
     "sw/bitwright_core/layer.py conv_layer": "a convolution's parts, as a user gives them",
     "sw/bitwright_train/model.py __init__": "a model's parts, of the configuration",
     "sw/bitwright_train/layers.py __init__": "a convolution's parts, as torch names them",
+    "sw/bitwright_train/modules.py __init__": "a convolution's parts, as torch names them",
 }
 
 
