@@ -4,17 +4,13 @@ A teacher is then asked once for each copy instead of once a step, as in Z. Shen
 Distillation Framework for Visual Recognition", ECCV 2022; and nothing is augmented while the network trains.
 """
 
-from typing import TYPE_CHECKING
-
 import torch
 from torch import Tensor
 
 from bitwright_core.errors import TrainingError
 from bitwright_core.progress import Progress
 from bitwright_train.augment import Augmenter
-
-if TYPE_CHECKING:
-    from bitwright_train.trainer import Model
+from bitwright_train.trained import TrainedModel
 
 _CHUNK = 500  # frames that are augmented, and that a teacher hears, at once
 
@@ -31,7 +27,7 @@ class Copies:
         augmenter: Augmenter,
         count: int,
         seed: int,
-        teacher: "Model | None" = None,
+        teacher: TrainedModel | None = None,
         progress: Progress | None = None,
     ) -> None:
         frames = augmenter.frames

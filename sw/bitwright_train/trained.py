@@ -13,6 +13,10 @@ class TrainedModel(nn.Module):
         """What training keeps within -clip..clip."""
         return []
 
+    def encode(self, frames: Tensor) -> Tensor:
+        """Frames (n, ...) of unsigned integers as `forward` takes them."""
+        raise NotImplementedError
+
     def penalty(self) -> Tensor | None:
         """What is added to the loss of each batch."""
         return None
