@@ -302,7 +302,7 @@ def test_a_study_has_no_test_frames():
     data = load_dataset("digits")
     seen = without_test_frames(data)
     assert len(seen.test_frames) == 1 and (seen.test_frames[0] == data.train_frames[0]).all()
-    config = short_config(load_config("sfc"), 3)
+    config = short_config(load_config("lfc"), 3)
     assert (config.distill, config.validation_fraction, config.epochs) == (0.0, 0.1, 3)
     assert config.warmup_epochs == pytest.approx(0.3)
 
