@@ -115,6 +115,11 @@ class BinaryConv(nn.Module):
         return functional.conv2d(x, weight, stride=self.stride, dilation=self.dilation, groups=self.groups)
 
 
+def of_channels(values: Tensor, x: Tensor) -> Tensor:
+    """A value for each channel, shaped to go with x (n, channels, ...)."""
+    return values.reshape(-1, *[1] * (x.ndim - 2))
+
+
 class ExactBatchNorm(nn.modules.batchnorm._BatchNorm):
     """Batch norm of (n, features[, H, W]), or of signals (n, features, length).
 
@@ -132,11 +137,10 @@ class ExactBatchNorm(nn.modules.batchnorm._BatchNorm):
     def evaluate(self, x: Tensor) -> Tensor:
         """(x - mean) * (weight / sqrt(variance + eps)) + bias, whatever the mode."""
         assert self.running_mean is not None and self.running_var is not None
-        shape = (-1, *[1] * (x.ndim - 2))
         scale = self.weight / torch.sqrt(self.running_var + self.eps)
-        centred = x - self.running_mean.reshape(shape)
-        scaled = centred * scale.reshape(shape)
-        return scaled + self.bias.reshape(shape)
+        centred = x - of_channels(self.running_mean, x)
+        scaled = centred * of_channels(scale, x)
+        return scaled + of_channels(self.bias, x)
 
     def _check_input_dim(self, input: Tensor) -> None:
         if input.ndim not in (2, 3, 4):

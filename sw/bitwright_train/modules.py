@@ -20,7 +20,6 @@ from bitwright_train import layers
 from bitwright_train.conv_config import both
 from bitwright_train.estimators import estimator_of
 from bitwright_train.learned_thresholds import LearnedThresholds
-from bitwright_train.nonlinearities import of_channels
 from bitwright_train.quantizers import activation_of, quantized, weight_type
 
 BatchNorm = layers.ExactBatchNorm
@@ -99,12 +98,22 @@ def _drawn(weight: nn.Parameter) -> None:
     nn.init.xavier_uniform_(weight)
 
 
-def _scales(weight: Tensor) -> Tensor:
-    """The mean size of each output's latent weights, (outputs,)."""
-    return weight.abs().flatten(1).mean(1)
+class _Scaled(nn.Module):
+    """Sums that `scaled` multiplies by the mean size of each output's latent weights."""
+
+    weight: nn.Parameter
+    scaled: bool
+
+    def channel_scales(self) -> Tensor:
+        """What `scaled` multiplies with, (outputs,)."""
+        return self.weight.abs().flatten(1).mean(1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        sums: Tensor = super().forward(x)
+        return sums * layers.of_channels(self.channel_scales(), sums) if self.scaled else sums
 
 
-class BinaryLinear(layers.BinaryDense):
+class BinaryLinear(_Scaled, layers.BinaryDense):
     """x (n, inputs) times the signs of latent weights, drawn by torch's chance (Glorot's uniform): exact sums.
 
     `weights` is 1, or 2 to 4 bits, or "ternary". There is no bias: a BatchNorm behind it has one. With `scaled` the
@@ -117,16 +126,8 @@ class BinaryLinear(layers.BinaryDense):
         self.scaled = scaled
         _drawn(self.weight)
 
-    def channel_scales(self) -> Tensor:
-        """What `scaled` multiplies with, (outputs,)."""
-        return _scales(self.weight)
 
-    def forward(self, x: Tensor) -> Tensor:
-        sums = super().forward(x)
-        return sums * self.channel_scales() if self.scaled else sums
-
-
-class BinaryConv2d(layers.BinaryConv):
+class BinaryConv2d(_Scaled, layers.BinaryConv):
     """x (n, channels, H, W) convolved with the signs of latent weights, padded with zero on both sides.
 
     Each size is one number, or (down, across). `scaled` is as BinaryLinear has it.
@@ -160,14 +161,6 @@ class BinaryConv2d(layers.BinaryConv):
         self.weights = weights
         self.scaled = scaled
         _drawn(self.weight)
-
-    def channel_scales(self) -> Tensor:
-        """What `scaled` multiplies with, (outputs,)."""
-        return _scales(self.weight)
-
-    def forward(self, x: Tensor) -> Tensor:
-        sums = super().forward(x)
-        return sums * of_channels(self.channel_scales(), sums) if self.scaled else sums
 
 
 class BinaryConv1d(BinaryConv2d):
@@ -227,7 +220,7 @@ class RSign(Sign):
         self.shift = nn.Parameter(torch.zeros(channels))
 
     def forward(self, x: Tensor) -> Tensor:
-        return super().forward(x + of_channels(self.shift, x))
+        return super().forward(x + layers.of_channels(self.shift, x))
 
 
 class FewBits(nn.Module):

@@ -13,13 +13,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from bitwright_train.layers import of_channels
+
 _LEAST = 0.01  # slope below 0
 _SLOPE = 0.25  # at first, as torch's PReLU has it
-
-
-def of_channels(values: Tensor, x: Tensor) -> Tensor:
-    """A value for each channel, shaped to go with x (n, channels, ...)."""
-    return values.reshape(-1, *[1] * (x.ndim - 2))
 
 
 class RisingPReLU(nn.PReLU):
