@@ -20,6 +20,7 @@ from bitwright_train import layers
 from bitwright_train.conv_config import both
 from bitwright_train.estimators import estimator_of
 from bitwright_train.learned_thresholds import LearnedThresholds
+from bitwright_train.nonlinearities import ChannelShift
 from bitwright_train.quantizers import activation_of, quantized, weight_type
 
 BatchNorm = layers.ExactBatchNorm
@@ -217,10 +218,10 @@ class RSign(Sign):
 
     def __init__(self, channels: int, estimator: str = "straight_through") -> None:
         super().__init__(estimator)
-        self.shift = nn.Parameter(torch.zeros(channels))
+        self.shift = ChannelShift(torch.zeros(channels))
 
     def forward(self, x: Tensor) -> Tensor:
-        return super().forward(x + layers.of_channels(self.shift, x))
+        return super().forward(self.shift(x))
 
 
 class FewBits(nn.Module):

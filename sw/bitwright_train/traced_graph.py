@@ -24,7 +24,7 @@ from bitwright_train.modules import (
     SignalEncoder,
     WindowSum,
 )
-from bitwright_train.nonlinearities import ChannelShift, RPReLU
+from bitwright_train.nonlinearities import RPReLU
 
 _SILENT = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Identity)
 _NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, layers.ExactBatchNorm)
@@ -211,7 +211,7 @@ def _behind(name: str, module: nn.Module, given: _Given, layer: TracedLayer) -> 
             raise ExportError(f"{name}: a second activation behind {layer.name}")
         layer.activation = module
         if isinstance(module, RSign):
-            layer.nonlinearities.append(ChannelShift(module.shift.detach().clone()))
+            layer.nonlinearities.append(module.shift)
     elif given.flat:
         raise ExportError(f"{name}: {kind} stands before the flattening")
     elif isinstance(module, _NONLINEARITIES):
