@@ -5,7 +5,7 @@ Configurations (`load_config`, `with_overrides`) load without torch; every other
 
 from typing import TYPE_CHECKING, Any
 
-from bitwright_train.config import TrainConfig, config_names, load_config, with_overrides
+from bitwright_train.config import TrainConfig, config_names, from_chance, load_config, with_overrides
 from bitwright_train.conv_config import ConvConfig
 from bitwright_train.generator_config import GeneratorConfig
 from bitwright_train.lut_config import LutConfig
@@ -58,6 +58,7 @@ __all__ = [
     "check_export",
     "config_names",
     "export_model",
+    "from_chance",
     "load_config",
     "load_model",
     "save_model",

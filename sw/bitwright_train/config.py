@@ -330,3 +330,18 @@ def with_overrides(
     given = {"dataset": dataset, "epochs": epochs, "seed": seed, "start": start, "teacher": teacher}
     values |= {key: value for key, value in given.items() if value is not None}
     return parse_config(values, config.name)
+
+
+def shipped_start(config: TrainConfig) -> TrainConfig | None:
+    """The configuration that `start` names, where it ships; None where `start` is a run's folder, or empty."""
+    if config.start not in config_names() or Path(config.start).exists():
+        return None
+    return load_config(config.start)
+
+
+def from_chance(config: TrainConfig) -> TrainConfig:
+    """`config` without `start`, at the rate of the configuration that it would begin as, as weights that have learned
+    want a lower one.
+    """
+    first = shipped_start(config) or config
+    return dataclasses.replace(config, start="", learning_rate=first.learning_rate)

@@ -16,7 +16,7 @@ from bitwright_data import Dataset
 from bitwright_train.adversaries import Adversaries
 from bitwright_train.average import Average
 from bitwright_train.checkpoint import Epoch, State, TrainingRecord, load_checkpoint, save_checkpoint
-from bitwright_train.config import TrainConfig, config_names, load_config
+from bitwright_train.config import TrainConfig, shipped_start
 from bitwright_train.copies import Copies
 from bitwright_train.inherit import inherit
 from bitwright_train.lut_model import LutNetwork
@@ -210,11 +210,12 @@ def _start_of(config: TrainConfig, dataset: Dataset, options: LoopOptions) -> Pa
     """The folder of the run that `config.start` names; a configuration that ships is trained in OUT/start, on the same
     frames and in its share of the seconds.
     """
-    if config.start not in config_names() or Path(config.start).exists():
+    shipped = shipped_start(config)
+    if shipped is None:
         return Path(config.start)
     folder = options.teacher.parent / "start"
     first = replace(
-        load_config(config.start),
+        shipped,
         dataset=config.dataset,
         seed=config.seed,
         validation_fraction=config.validation_fraction,

@@ -209,6 +209,18 @@ def test_what_is_left_open_is_found():
         space_of(DIGITS, data, budget(target_fps=1_000_000), options)
 
 
+def test_it_begins_from_chance_and_at_the_rate_for_that(tmp_path):
+    options = SearchOptions(population=4, generations=1, epochs=1)
+
+    def searched(**changes):
+        return space_of(replace(DIGITS, **changes), load_dataset("digits"), budget(), options).config
+
+    found = searched(start="sfc-w1a2", learning_rate=0.001)
+    assert (found.start, found.learning_rate) == ("", load_config("sfc-w1a2").learning_rate)
+    assert searched(start=str(tmp_path), learning_rate=0.001).learning_rate == 0.001
+    assert searched() == DIGITS
+
+
 def test_what_misses_the_budget_counts_by_how_far():
     asked = budget(2000, target_fps=1000)
     assert asked.excess(luts=2000, block_rams=26, frames_per_second=1000) == 0

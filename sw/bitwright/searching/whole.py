@@ -19,7 +19,7 @@ from bitwright_core.progress import Progress
 from bitwright_data import Dataset, load_dataset
 from bitwright_hw.families import family_named
 from bitwright_hw.sizer import Sizer
-from bitwright_train import TrainConfig, export_model
+from bitwright_train import TrainConfig, export_model, from_chance
 
 _FOLDS = 5  # to choose from where no rate is given: the shortest interval, twice that, and so on
 _NOT_SEARCHED = ("epochs", "start", "teacher", "baseline")  # of a configuration: of the chosen network's training alone
@@ -61,7 +61,7 @@ def least_interval(config: TrainConfig, dataset: Dataset, budget: Budget) -> int
 
 def space_of(config: TrainConfig, dataset: Dataset, budget: Budget, options: SearchOptions) -> SearchSpace:
     """What the options leave open, decided. Raises PlanError for a rate or cycles that the streams cannot reach."""
-    plain = replace(config, start="", teacher="", baseline=False)
+    plain = replace(from_chance(config), teacher="", baseline=False)
     activations = options.activations
     if not activations and plain.luts is None and set(plain.activation_bits) == {1}:
         activations = (1, 2)
