@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 from bitwright_core.errors import BitwrightError
+from bitwright_core.progress import plain_progress
 from bitwright_train.config import load_config, with_overrides
 from bitwright_train.told import line_of
 
@@ -53,6 +54,7 @@ def main() -> int:
             record=not args.eager,
             kept_alone=args.kept_alone,
             told=lambda epoch: print(line_of(epoch), flush=True),
+            progress=plain_progress(),
         )
         if is_first():
             if record.teacher_accuracy is not None:

@@ -178,6 +178,7 @@ def train_only(
     record: bool = True,
     kept_alone: bool = False,
     told: Told | None = None,
+    progress: Progress | None = None,
 ) -> TrainingRecord:
     """Trains, or goes on with what `out` has, and leaves a checkpoint that `train` exports and proves, elsewhere say.
 
@@ -185,7 +186,7 @@ def train_only(
 
     `record` lets a GPU replay a recorded step; with `kept_alone` the checkpoint has only what the export takes.
     Processes that torchrun has started train one network together, each on its share of every batch; the first one
-    alone writes and hears of epochs. Raises DataError or TrainingError.
+    alone writes and tells how far it is. Raises DataError or TrainingError.
     """
     _check_kind(config)
     files = TrainFiles.under(Path(out))
@@ -204,6 +205,7 @@ def train_only(
             seconds=seconds,
             teacher=files.teacher,
             told=told if processes.is_first else None,
+            progress=progress if processes.is_first else None,
             together=processes,
         )
         model, reached = run_loop(config, dataset, files.checkpoint, options)

@@ -4,19 +4,15 @@ import argparse
 import json
 import os
 import sys
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from bitwright_core.progress import Progress
+from bitwright_core.progress import Progress, plain_progress
 
 if TYPE_CHECKING:
     from bitwright_core.design import Design
 
-# where standard error is no terminal: nothing at first, then a line for each thing at most this often
-_QUIET_SECONDS = 2.0
-_PLAIN_SECONDS = 10.0
 _PIPE_WIDTH = 160
 _SHORT = 24  # a text up to here stays on one line of a table
 
@@ -70,7 +66,7 @@ def progress() -> Iterator[Progress]:
         with _bars() as report:
             yield report
     else:
-        yield _plain()
+        yield plain_progress()
 
 
 @contextmanager
@@ -93,22 +89,6 @@ def _bars() -> Iterator[Progress]:
             bars.update(current[1], completed=done, total=total)
 
         yield report
-
-
-def _plain() -> Progress:
-    started = time.monotonic()
-    last: dict[str, float] = {}
-
-    def report(what: str, done: int, total: int) -> None:
-        now = time.monotonic()
-        before = last.get(what)
-        due = now - started >= _QUIET_SECONDS and (before is None or now - before >= _PLAIN_SECONDS)
-        finished = done >= total and before not in {None, float("inf")}
-        if due or finished:
-            print(f"{what}: {done}/{total}", file=sys.stderr, flush=True)
-            last[what] = float("inf") if done >= total else now
-
-    return report
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, title: str | None = None) -> None:
