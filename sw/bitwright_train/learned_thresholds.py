@@ -39,21 +39,25 @@ class LearnedThresholds(nn.Module):
         self.unit = self.span / STEPS
         self.places = nn.Parameter(torch.tensor(at, dtype=torch.float32) / self.unit)
 
-    def whole(self) -> Tensor:
+    @property
+    def rising(self) -> Tensor:
+        """Where the thresholds are, in values, the least first."""
+        return self.places.sort().values * self.unit
+
+    def whole(self, rising: Tensor) -> Tensor:
         """The thresholds as they are used: whole numbers from 1 on, below 2^bits, that rise."""
-        last, order = len(self.places) - 1, torch.arange(len(self.places), device=self.places.device)
+        last, order = len(rising) - 1, torch.arange(len(rising), device=rising.device)
         with torch.no_grad():
-            at = (self.places.sort().values * self.unit).round().clamp(1, self.span - 1)
-            at = (at - order).cummax(0).values + order
+            at = (rising.round().clamp(1, self.span - 1) - order).cummax(0).values + order
             return torch.minimum(at, self.span - 1 - last + order)
 
     @property
     def limits(self) -> tuple[int, ...]:
         """`whole` as numbers."""
-        return tuple(int(limit) for limit in self.whole().tolist())
+        return tuple(int(limit) for limit in self.whole(self.rising).tolist())
 
     def forward(self, values: Tensor) -> Tensor:
-        places = self.places.sort().values * self.unit
-        limits = places + (self.whole() - places).detach()  # whole, with the gradient of the places
+        rising = self.rising
+        limits = rising + (self.whole(rising) - rising).detach()  # whole, with the gradient of the places
         reached: Tensor = _Reached.apply(values[..., None].to(torch.float32), limits, _RAMP * self.unit)  # type: ignore[no-untyped-call]
         return reached
