@@ -106,7 +106,7 @@ def test_a_name_that_is_neither_file_nor_configuration(tmp_path):
     with pytest.raises(
         TrainingError,
         match=r"xfc: no such file, and not a configuration that ships "
-        r"\(cnn-small, cnn-small-w1a2, cnv, cnv-w1a2, digits, digits-luts",
+        r"\(cnn-small, cnn-small-w1a1, cnn-small-w1a2, cnv, cnv-w1a2, digits, digits-luts",
     ):
         load_config("xfc")
     (tmp_path / "binary.toml").write_bytes(b"\xff\xfe")
