@@ -148,6 +148,12 @@ def test_the_shipped_configurations_have_the_shapes_that_they_are_named_for():
         (128, 1152),
         (10, 128),
     ]
+    bits = {name: load_config(f"cnn-small{name}") for name in ("", "-w1a1", "-w1a2")}
+    assert {name: (config.weight_bits, set(config.activation_bits)) for name, config in bits.items()} == {
+        "": ((4, 1, 1, 1, 1), {1}),
+        "-w1a1": ((1,) * 5, {1}),
+        "-w1a2": ((1,) * 5, {2}),
+    }
 
 
 @pytest.mark.slow
